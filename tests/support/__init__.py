@@ -1,0 +1,1 @@
+"""What the tests stand on: bridges that write stores, the truth about them, and traffic."""

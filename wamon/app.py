@@ -1,0 +1,193 @@
+"""The composition root: from a config to a watch over one bridge's store, ready for passes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from wamon import config as configs
+from wamon.bridge.store import Store
+from wamon.clock import Clock
+from wamon.drops.reading import Rules
+from wamon.errors import ConfigError, UsageError
+from wamon.joining import StartRule, Wanted, adopt, join
+from wamon.pipeline import Watch
+from wamon.postgres import embedded
+from wamon.postgres.connection import connected
+from wamon.postgres.migrations import migrate
+from wamon.postgres.recording import Recorder
+from wamon.postgres.review import Review
+from wamon.postgres.sources import Source
+from wamon.state import ReadOnlyStateFile, StateFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from wamon.config import Config
+    from wamon.postgres.connection import Database
+
+
+def configured(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """The config that `--config`, the environment or the usual places name; without any, the defaults."""
+    found = configs.find(path, environ)
+    return (
+        configs.load(found, environ, check_pattern=Rules) if found else configs.defaults(environ, check_pattern=Rules)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Which store is read, under which name, and which JIDs are admitted for this run beside the configured ones."""
+
+    path: Path
+    name: str
+    admitted: tuple[str, ...] = ()
+
+
+def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str] = ()) -> Bridge:
+    """The config's bridge, or the store that `--bridge` names: its real path is then its source's name.
+
+    Raises ConfigError where there is neither.
+    """
+    ours = config.bridge.path
+    if override is None:
+        if ours is None:
+            raise ConfigError(
+                "No bridge's store is named.",
+                hint="Set bridge.path in config/wamon.yaml (`wamon init --bridge FILE` writes one), or pass --bridge FILE.",
+            )
+        return Bridge(ours, config.bridge.name)
+    known = {name for group in config.groups for name in (group.jid, group.name)}
+    admitted = tuple(name for name in groups if name not in known and "@" in name)
+    same = ours is not None and ours.resolve() == override.resolve()
+    return Bridge(override, config.bridge.name if same else str(override.resolve()), admitted)
+
+
+def store_of(config: Config, bridge: Bridge) -> Store:
+    """The store of a bridge, read with the configured flavour."""
+    return Store(bridge.path, config.bridge.flavour)
+
+
+@contextmanager
+def database(config: Config) -> Iterator[str]:
+    """A DSN for as long as the block runs: the configured database's, or the embedded PostgreSQL's."""
+    if config.database.url is not None:
+        yield config.database.url.get_secret_value()
+        return
+    with embedded.running(config.state.dir) as dsn:
+        yield dsn
+
+
+@contextmanager
+def ledger(config: Config) -> Iterator[Database]:
+    """A connection to a database whose schema is this wamon's."""
+    with database(config) as dsn, connected(dsn) as db:
+        migrate(db)
+        yield db
+
+
+@contextmanager
+def watching(config: Config, bridge: Bridge, clock: Clock | None = None) -> Iterator[Watch]:
+    """A watch over a bridge's store, serving the configured and admitted groups.
+
+    Raises ConfigError where no group is configured, UsageError for an admitted JID that isn't in the store.
+    """
+    clock = clock or Clock()
+    state = StateFile(config.state.dir, clock)
+    wanted = _wanted(config, bridge)
+    state.prepare()
+    with ledger(config) as db:
+        watch = _joined(config, bridge, wanted, db, state, clock)
+        try:
+            yield watch
+        finally:
+            state.flush()
+
+
+@contextmanager
+def rehearsing(config: Config, bridge: Bridge, clock: Clock | None = None) -> Iterator[Watch]:
+    """As `watching`, within one transaction that is rolled back, and with a state file that is only read."""
+    clock = clock or Clock()
+    wanted = _wanted(config, bridge)
+    with ledger(config) as db, db.transaction(force_rollback=True):
+        yield _joined(config, bridge, wanted, db, ReadOnlyStateFile(config.state.dir, clock), clock)
+
+
+def adopting(config: Config, bridge: Bridge, legacy: Mapping[str, str]) -> list[str]:
+    """Take configured groups that the ledger doesn't know from an old {jid: message id}; the JIDs of those taken."""
+    clock = Clock()
+    state = StateFile(config.state.dir, clock)
+    wanted = _wanted(config, bridge)
+    state.prepare()
+    with ledger(config) as db:
+        watch = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
+        adopted = watch.in_turn(adopt, watch, legacy, wanted)
+        watch.in_turn(join, watch, wanted, _start(config, clock.now()))
+        return adopted
+
+
+def _joined(
+    config: Config, bridge: Bridge, wanted: Sequence[Wanted], db: Database, state: StateFile, clock: Clock
+) -> Watch:
+    watch = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
+    watch.in_turn(join, watch, wanted, _start(config, clock.now()))
+    return watch
+
+
+def _assembled(config: Config, db: Database, store: Store, name: str, state: StateFile, clock: Clock) -> Watch:
+    source = Source(db, name)
+    source.load()
+    rules = Rules(
+        config.drops.pattern,
+        ignore_from_me=config.scan.ignore_from_me,
+        ignore_senders=config.scan.ignore_senders,
+    )
+    review = _review(config, db, clock)
+    number = source.rules_number(rules.fingerprint)
+    recorder = Recorder(source, rules=number, review=review, keep_text=config.privacy.keep_text, clock=clock)
+    return Watch(store, rules, source, recorder, review, state, clock, source.instance_id())
+
+
+def _review(config: Config, db: Database, clock: Clock) -> Review | None:
+    if config.database.review_table is None:
+        return None
+    review = Review(config.database.review_table, config.timezone, clock)
+    review.contact(db)
+    return review
+
+
+def _start(config: Config, now: datetime) -> StartRule:
+    start = config.scan.start
+    if start.kind == "beginning":
+        return StartRule()
+    moment = now - start.value if isinstance(start.value, timedelta) else start.value
+    return StartRule(moment.isoformat() if moment else "now", stands_before=True, before=moment)
+
+
+def _wanted(config: Config, bridge: Bridge) -> list[Wanted]:
+    wanted = [Wanted(group.jid, group.name, group.enabled) for group in config.groups]
+    wanted += [_admitted(store_of(config, bridge), jid) for jid in bridge.admitted]
+    if not wanted:
+        raise ConfigError(
+            "No group is configured.",
+            hint=f"`wamon groups --bridge {bridge.path}` lists the chats; name one with --group, or all in the config.",
+        )
+    return wanted
+
+
+def _admitted(store: Store, jid: str) -> Wanted:
+    """A chat of the store under its name there. Raises UsageError, with near JIDs, where there is none."""
+    from difflib import get_close_matches
+
+    names = {chat.jid: chat.name for chat in store.chats()} or dict.fromkeys(store.traffic(), "")
+    if jid not in names:
+        near = get_close_matches(jid, names, n=3, cutoff=0.5)
+        raise UsageError(
+            f"The store {store.path} has no chat {jid}.",
+            hint=f"Near ones: {', '.join(near)}." if near else f"`wamon groups --bridge {store.path}` lists them.",
+        )
+    return Wanted(jid, names[jid] or jid)

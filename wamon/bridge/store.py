@@ -1,0 +1,306 @@
+"""Reading a bridge's store: pages of new rows, the overlap before a position, and rows by their keys.
+
+Each read is one snapshot of at most 2,000 rows and 8 MiB, fetched whole. Only rows of wanted chats become messages.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wamon.bridge.anchors import advanced, anchor_of, raw, still_standing
+from wamon.bridge.flavours import recognise
+from wamon.bridge.snapshot import snapshot
+from wamon.bridge.timestamps import utc
+from wamon.errors import BridgeUnavailable, BridgeUnknown
+from wamon.failpoints import failpoint
+from wamon.model import BEGINNING, Message, Place, content_hash
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from wamon.bridge.flavours import Flavour
+
+    Row = tuple[Any, ...]  # rowid, chat, id, sender, time, from me, text, media type: as the store holds them
+
+PAGE_ROWS = 2_000
+PAGE_BYTES = 8 * 1024 * 1024
+OVERLAP_ROWS = 500
+RECENT_ROWS = 5_000
+
+
+class Page(NamedTuple):
+    """What one snapshot showed of a tail."""
+
+    messages: list[Message]  # of wanted chats: what differs in the overlap, then the new rows
+    start: Place  # where reading began: the place asked for, or as much of it as still stands
+    place: Place  # where the position stands once the messages are recorded
+    read: int  # new rows read, of all chats
+    complete: bool  # nothing stood beyond the place
+
+
+class Chat(NamedTuple):
+    """A chat as the store names it."""
+
+    jid: str
+    name: str
+
+
+class Overlap:
+    """What the rows just before a position held when they were last read."""
+
+    def __init__(self) -> None:
+        self.due = True
+        self._held: dict[int, tuple[str, int]] = {}  # message id and content hash, by rowid
+
+    def differing(self, messages: Sequence[Message]) -> list[Message]:
+        """Those of the messages that weren't seen at their rowid, or hold something else now. Remembers them all."""
+        differing = [m for m in messages if self._held.get(m.rowid) != (m.message_id, m.content_hash)]
+        self._held = {m.rowid: (m.message_id, m.content_hash) for m in messages}
+        return differing
+
+    def follow(self, messages: Sequence[Message]) -> None:
+        """Remember new messages: the last ones are the next overlap."""
+        self._held.update({m.rowid: (m.message_id, m.content_hash) for m in messages})
+        self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
+
+
+class Store:
+    """A bridge's SQLite file. It holds no connection: every method takes one or more short snapshots."""
+
+    def __init__(self, path: Path, flavour: str = "auto") -> None:
+        self.path = path
+        self._wanted_flavour = flavour
+
+    def read_page(self, place: Place, wanted: Mapping[bytes, str], overlap: Overlap) -> Page:
+        """The next rows beyond the place, or beyond as much of it as still stands, and what differs just before it.
+
+        `wanted` maps the chats' raw JIDs to their text. Raises as `snapshot` does.
+        """
+        with self._open() as (db, flavour):
+            start = still_standing(place, _keys_at(db, flavour, [anchor.rowid for anchor in place.anchors]))
+            before = _rows_before(db, flavour, start, OVERLAP_ROWS) if overlap.due else []
+            rows, complete = _rows_beyond(db, flavour, start)
+        failpoint("bridge.closed")
+        changed = overlap.differing(_messages(before, wanted)) if overlap.due else []
+        new = _messages(rows, wanted)
+        overlap.follow(new)
+        overlap.due = complete
+        return Page([*changed, *new], start, advanced(start, rows), len(rows), complete)
+
+    def read_recent(self, place: Place, wanted: Mapping[bytes, str], since: datetime) -> list[Message]:
+        """The rows before the overlap, newest first, as long as pages hold some sent at or after `since`."""
+        recent: list[Message] = []
+        before = place.rowid - OVERLAP_ROWS
+        for _ in range(OVERLAP_ROWS, RECENT_ROWS, PAGE_ROWS):
+            with self._open() as (db, flavour):
+                rows = _rows_until(db, flavour, before, PAGE_ROWS)
+            young = [m for m in _messages(rows, wanted) if m.sent_at is not None and m.sent_at >= since]
+            if not young:
+                break
+            recent += young
+            before = rows[-1][0] - 1
+        return recent
+
+    def top(self) -> Place:
+        """The place of the newest row."""
+        with self._open() as (db, flavour):
+            return _place_at(db, flavour, None)
+
+    def place_of(self, chat_jid: str, message_id: str) -> Place | None:
+        """The place of one message, or None where it isn't in the store."""
+        with self._open() as (db, flavour):
+            found = _rows_by_key(db, flavour, [(chat_jid, message_id)])
+            return _place_at(db, flavour, found[0][0]) if found else None
+
+    def standing(self, place: Place) -> Place:
+        """As much of the place as still stands."""
+        with self._open() as (db, flavour):
+            return still_standing(place, _keys_at(db, flavour, [anchor.rowid for anchor in place.anchors]))
+
+    def place_before(self, moment: datetime) -> Place:
+        """The place just before the first row, in row order, that was sent at or after this moment."""
+        place = BEGINNING
+        for rows in self._pages(BEGINNING):
+            late = next((n for n, row in enumerate(rows) if (sent := utc(row[4])) and sent >= moment), None)
+            place = advanced(place, rows[:late])
+            if late is not None:
+                break
+        return place
+
+    def pages(self, wanted: Mapping[bytes, str], place: Place = BEGINNING) -> Iterator[tuple[list[Message], int]]:
+        """The store beyond a place, as much of it as still stands: each page's messages of wanted chats, and its rows.
+
+        A page's rows are the number of rows read, of all chats.
+        """
+        for rows in self._pages(self.standing(place)):
+            yield _messages(rows, wanted), len(rows)
+
+    def find(self, keys: Sequence[tuple[str, str]], wanted: Mapping[bytes, str]) -> list[Message]:
+        """The messages with these (chat JID, message id), of those that are there; at most a page's number of keys."""
+        with self._open() as (db, flavour):
+            rows = _rows_by_key(db, flavour, keys)
+        return _messages(rows, wanted)
+
+    def rows(self) -> int:
+        """About how many rows there are: the newest row's number."""
+        with self._open() as (db, _):
+            return int(db.execute("SELECT coalesce(max(rowid), 0) FROM messages").fetchone()[0])
+
+    def chats(self) -> list[Chat]:
+        """The chats that the store names; where it has no table of them, none."""
+        with self._open() as (db, _):
+            if not {"jid", "name"} <= _columns(db, "chats"):
+                return []
+            rows = db.execute("SELECT jid, name FROM chats ORDER BY jid").fetchall()
+        return [Chat(_text(jid), _text(name)) for jid, name in rows]
+
+    def traffic(self) -> dict[str, tuple[int, datetime | None]]:
+        """For each chat JID with messages: their number, and when the newest of them was sent."""
+        traffic: dict[str, tuple[int, datetime | None]] = {}
+        for rows in self._pages(BEGINNING):
+            for row in rows:
+                jid, sent_at = _text(row[1]), utc(row[4])
+                count, last = traffic.get(jid, (0, None))
+                traffic[jid] = (count + 1, max(filter(None, (last, sent_at)), default=None))
+        return traffic
+
+    def flavour(self) -> Flavour:
+        """The store's flavour. Raises BridgeUnknown where it fits none."""
+        with self._open() as (_, flavour):
+            return flavour
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[sqlite3.Connection, Flavour]]:
+        with snapshot(self.path) as db:
+            yield db, self._recognised(db)
+
+    def _recognised(self, db: sqlite3.Connection) -> Flavour:
+        columns = _columns(db, "messages")
+        if not columns and not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            raise BridgeUnavailable(
+                f"The bridge's store {self.path} has no tables yet.", hint="Has the bridge been paired and run?"
+            )
+        if not columns:
+            raise BridgeUnknown(
+                f"The SQLite file {self.path} has no table `messages`: it is no bridge's message store.",
+                hint="Beside whatsapp.db, the bridge's session, lies messages.db, its store: bridge.path names that.",
+            )
+        try:
+            return recognise(columns, self._wanted_flavour)
+        except BridgeUnknown as error:
+            raise BridgeUnknown(f"The bridge's store {self.path} can't be read. {error}", hint=error.hint) from None
+
+    def _pages(self, place: Place) -> Iterator[list[Row]]:
+        complete = False
+        while not complete:
+            with self._open() as (db, flavour):
+                rows, complete = _rows_beyond(db, flavour, place)
+            if rows:
+                yield rows
+                place = Place((anchor_of(rows[-1]),))
+
+
+def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+    return {_text(row[1]) for row in db.execute(f"PRAGMA table_info({table})").fetchall()}
+
+
+def _keys_at(db: sqlite3.Connection, flavour: Flavour, rowids: Sequence[int]) -> dict[int, str]:
+    marks = ",".join("?" * len(rowids))
+    query = f"SELECT m.rowid, m.chat_jid, {flavour.message_id} FROM messages AS m WHERE m.rowid IN ({marks})"  # noqa: S608
+    return {anchor.rowid: anchor.key_hash for anchor in map(anchor_of, db.execute(query, rowids).fetchall())}
+
+
+def _rows_beyond(db: sqlite3.Connection, flavour: Flavour, place: Place) -> tuple[list[Row], bool]:
+    query = (
+        f"SELECT {flavour.columns} FROM messages AS m WHERE m.rowid > ? AND {flavour.only} "  # noqa: S608
+        "ORDER BY m.rowid LIMIT ?"
+    )
+    rows, fits = _fetch(db.execute(query, (place.rowid, PAGE_ROWS)))
+    return rows, fits and len(rows) < PAGE_ROWS
+
+
+def _rows_before(db: sqlite3.Connection, flavour: Flavour, place: Place, limit: int) -> list[Row]:
+    return _rows_until(db, flavour, place.rowid, limit)
+
+
+def _rows_until(db: sqlite3.Connection, flavour: Flavour, rowid: int, limit: int) -> list[Row]:
+    """The rows up to this one, newest first."""
+    query = (
+        f"SELECT {flavour.columns} FROM messages AS m WHERE m.rowid <= ? AND {flavour.only} "  # noqa: S608
+        "ORDER BY m.rowid DESC LIMIT ?"
+    )
+    return _fetch(db.execute(query, (rowid, limit)))[0]
+
+
+def _rows_by_key(db: sqlite3.Connection, flavour: Flavour, keys: Sequence[tuple[str, str]]) -> list[Row]:
+    values = ",".join(["(?,?)"] * len(keys))
+    # CROSS JOIN holds SQLite to this order: a look-up by the key's index for each, never a walk of the table.
+    query = (
+        f"WITH k(chat_jid, id) AS (VALUES {values}) SELECT {flavour.columns} FROM k CROSS JOIN messages AS m "  # noqa: S608
+        f"ON m.chat_jid = k.chat_jid AND {flavour.message_id} = k.id WHERE {flavour.only}"
+    )
+    return _fetch(db.execute(query, [part for key in keys for part in key]))[0] if keys else []
+
+
+def _place_at(db: sqlite3.Connection, flavour: Flavour, rowid: int | None) -> Place:
+    query = (
+        f"SELECT m.rowid, m.chat_jid, {flavour.message_id} FROM messages AS m "  # noqa: S608
+        "WHERE m.rowid <= ? ORDER BY m.rowid DESC LIMIT ?"
+    )
+    rows = db.execute(query, (_LAST_ROWID if rowid is None else rowid, PAGE_ROWS)).fetchall()
+    return advanced(BEGINNING, rows[::-1])
+
+
+def _fetch(statement: sqlite3.Cursor) -> tuple[list[Row], bool]:
+    """The statement's rows up to the page's bytes, and whether that was all of them. It is finished either way."""
+    rows: list[Row] = []
+    size_bytes = 0
+    for row in statement:
+        rows.append(row)
+        size_bytes += len(row[6]) if type(row[6]) is bytes else 0
+        if size_bytes >= PAGE_BYTES:
+            statement.close()
+            return rows, False
+    return rows, True
+
+
+def _messages(rows: Sequence[Row], wanted: Mapping[bytes, str]) -> list[Message]:
+    return [_message(jid, row) for row in rows if (jid := wanted.get(row[1])) is not None]
+
+
+def _message(jid: str, row: Row) -> Message:
+    rowid, _, message_id, sender, sent_at, from_me, text, media_type = row
+    text, media_type = _text(text), _text(media_type)
+    return Message(
+        rowid,
+        jid,
+        _text(message_id) or _made_up_id(row),
+        _text(sender),
+        utc(sent_at),
+        text,
+        media_type,
+        from_me not in _FALSE,
+        content_hash(text, media_type),
+    )
+
+
+_FALSE = frozenset({None, 0, b"0", b"false", b""})
+_LAST_ROWID = 2**63 - 1
+
+
+def _text(value: object) -> str:
+    """Text for PostgreSQL: a broken byte costs one character, and so does NUL, which it can't hold."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").replace("\0", "\ufffd")
+    return "" if value is None else str(value)
+
+
+def _made_up_id(row: Row) -> str:
+    """A key for a message that history sync left without an id: as stable as what it says."""
+    parts = b"\0".join(raw(part) for part in (row[1], row[4], row[6], row[7]))
+    return f"sha256:{sha256(parts).hexdigest()[:32]}"

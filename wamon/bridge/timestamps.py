@@ -1,0 +1,49 @@
+"""A store's times, in every form that bridges write, to UTC. A time is never a position: it ties, jumps and lies."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_GO_STRING = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})(?: \S+)?(?: m=\S+)?$")
+"""Go's time.String(), as bridges built on the modernc driver store it: `2026-11-21 10:00:00 +0200 SAST m=+0.12`."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_JUNK_BEFORE = datetime(1971, 1, 1, tzinfo=UTC)
+"""Zero in any unit, and Go's zero time, are a bridge's way to say that it doesn't know."""
+
+_UNITS_PER_SECOND = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+"""A number this large is in nano-, micro- or milliseconds: in the unit above it would lie beyond the year 5000."""
+
+
+def utc(value: bytes | float | None) -> datetime | None:
+    """The aware UTC time of a store's value (text, or a count since 1970); None where it can't be read.
+
+    Text without an offset is taken as UTC: no bridge that we know writes it.
+    """
+    try:
+        moment = _from_text(value.decode()) if isinstance(value, bytes) else _from_number(value)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment is None or moment >= _JUNK_BEFORE else None
+
+
+def _from_text(text: str) -> datetime | None:
+    try:
+        return _aware(datetime.fromisoformat(text))
+    except ValueError:
+        pass
+    if go := _GO_STRING.match(text):
+        return _aware(datetime.fromisoformat(go[1] + go[2]))
+    return _from_number(float(text))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _from_number(value: float | None) -> datetime | None:
+    if value is None:
+        return None
+    per_second = next((unit for least, unit in _UNITS_PER_SECOND if abs(value) >= least), 1)
+    return _EPOCH + timedelta(seconds=value / per_second)

@@ -1,0 +1,66 @@
+"""The command `wamon`: its commands, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from wamon.cli import config as config_commands
+from wamon.cli import db, demo, drops, failpoints, groups, init, scan, state, verify
+from wamon.cli.options import ConfigOption, JsonOption, Said
+from wamon.errors import WamonError
+from wamon.log import logger
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+app = typer.Typer(
+    name="wamon",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def common(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Record every drop posted in WhatsApp groups in PostgreSQL, exactly once, and prove it."""
+    ctx.obj = Said(config, json)
+
+
+scan.add_to(app)
+state.add_to(app)
+verify.add_to(app)
+groups.add_to(app)
+init.add_to(app)
+drops.add_to(app)
+config_commands.add_to(app)
+db.add_to(app)
+demo.add_to(app)
+failpoints.add_to(app)
+
+
+def main() -> NoReturn:
+    """Run one command; end with its exit code. What we foresaw is one paragraph on stderr, without a traceback."""
+    signal.signal(signal.SIGTERM, _terminated)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    try:
+        app()
+    except WamonError as error:
+        logger.error("%s", error.paragraph())
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone: nothing is left to say
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _terminated(number: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by the way out, so that transactions roll back and the embedded server is left in order."""
+    sys.exit(128 + number)

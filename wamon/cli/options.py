@@ -1,0 +1,45 @@
+"""The options that every command takes, before or after its name, and how a command reads them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from wamon.config import Config
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The config, instead of $WAMON_CONFIG or config/wamon.yaml."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON; docs/json.md lists the fields.")]
+BridgeOption = Annotated[
+    Path | None, typer.Option("--bridge", metavar="FILE", help="Read this store instead of the configured one.")
+]
+GroupOption = Annotated[
+    list[str] | None, typer.Option("--group", metavar="NAME|JID", help="Only this group; may be given again.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the user said before and after the command's name."""
+
+    config_path: Path | None
+    json: bool
+
+    def config(self) -> Config:
+        """The config that holds. Raises ConfigError."""
+        from wamon.app import configured
+
+        return configured(self.config_path, os.environ)
+
+
+def said(ctx: typer.Context, config: Path | None, json: bool) -> Said:  # noqa: FBT001
+    """The common options, wherever they stood."""
+    before: Said = ctx.obj
+    return Said(config or before.config_path, json or before.json)

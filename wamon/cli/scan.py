@@ -1,0 +1,113 @@
+"""`wamon scan`: passes over all or the named groups until nothing is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from wamon.pipeline import Watch
+    from wamon.scan import Scanned
+
+KINDS = ("new", "resubmission", "rejected", "retracted")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(scan)
+
+
+def scan(
+    ctx: typer.Context,
+    group: GroupOption = None,
+    bridge: BridgeOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be recorded, and record nothing.")
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read the bridge's store and record every drop in it that isn't recorded yet.
+
+    It goes on where the last scan, or the daemon, came to; run again, it changes nothing. Killed at any moment, the
+    next one makes good.
+
+    \b
+    wamon scan
+    wamon scan --group Lawley --json
+    wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
+    """
+    from wamon.app import bridge_of, rehearsing, watching
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    names = group or []
+    with (rehearsing if dry_run else watching)(settings, bridge_of(settings, bridge, names)) as watch:
+        began = watch.clock.monotonic_seconds()
+        scanned = _scanned(watch, names)
+        answer = _answer(watch, scanned, names, watch.clock.monotonic_seconds() - began)
+    _tell_conflicts(scanned)
+    if options.json:
+        as_json(answer)
+    else:
+        _show(answer, dry_run=dry_run)
+
+
+def _scanned(watch: Watch, names: list[str]) -> Scanned:
+    from wamon.render import progress
+    from wamon.scan import scan as scan_all
+    from wamon.scan import scan_groups
+
+    with progress("Scanning", watch.store.rows()) as advance:
+        if names:
+            return scan_groups(watch, watch.named(names), advance)
+        return scan_all(watch, advance)
+
+
+def _answer(watch: Watch, scanned: Scanned, names: list[str], elapsed_seconds: float) -> dict[str, Any]:
+    counts = scanned.recorded.counts
+    return {
+        "complete": True,
+        "read": sum(scanned.read.values()),
+        "elapsed_seconds": round(elapsed_seconds, 3),
+        "groups": [
+            {
+                "name": watch.source.groups[jid].project,
+                "jid": jid,
+                "read": scanned.read[jid],
+                "submissions": {kind: counts[jid, kind] for kind in KINDS},
+                "dead": counts[jid, "dead"],
+                "last_processed_id": watch.source.groups[jid].last_message_id,
+            }
+            for jid in watch.named(names)
+        ],
+    }
+
+
+def _show(answer: dict[str, Any], *, dry_run: bool) -> None:
+    from wamon.render import say, table
+
+    columns = ("Group", "Messages", "New drops", "Posted again", "Retracted", "Dead letters")
+    rows = [
+        (g["name"], g["read"], g["submissions"]["new"], g["submissions"]["resubmission"], g["submissions"]["retracted"])
+        + (g["dead"],)
+        for g in answer["groups"]
+    ]
+    table(columns, rows, right=columns[1:])
+    would = "would be recorded; nothing was" if dry_run else "read and recorded"
+    say(f"{answer['read']:,} messages {would}, in {answer['elapsed_seconds']:.1f} s.")
+
+
+def _tell_conflicts(scanned: Scanned) -> None:
+    from wamon.log import logger
+
+    for project, number in scanned.recorded.conflicts:
+        logger.warning(
+            "Drop %s of %s has no review row: another project's row holds that number. The drop itself is recorded.",
+            number,
+            project,
+            extra={"action": "review.conflict"},
+        )

@@ -1,0 +1,186 @@
+"""`wamon state`: inspect and correct the position."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from wamon.config import Config
+    from wamon.model import Place
+    from wamon.pipeline import Watch
+
+commands = typer.Typer(no_args_is_help=True, help="Inspect and correct the position.", rich_markup_mode=None)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(commands, name="state")
+
+
+@commands.command()
+def show(
+    ctx: typer.Context,
+    group: GroupOption = None,
+    bridge: BridgeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how far each group is recorded, and how far it lags behind the bridge.
+
+    \b
+    wamon state show
+    wamon state show --group Lawley --json
+    """
+    from wamon.app import bridge_of, watching
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with watching(settings, bridge_of(settings, bridge, group or [])) as watch:
+        answer = _position(watch, group or [])
+    if options.json:
+        as_json(answer)
+    else:
+        _show(answer, settings)
+
+
+def _position(watch: Watch, names: list[str]) -> dict[str, Any]:
+    from wamon.health import lag
+
+    jids = watch.named(names)
+    behind = lag(watch, jids)
+    return {
+        "path": str(watch.state.path),
+        "instance_id": watch.instance_id,
+        "groups": [
+            {
+                "name": watch.source.groups[jid].project,
+                "jid": jid,
+                "last_processed_id": watch.source.groups[jid].last_message_id,
+                "last_processed_at": watch.source.groups[jid].last_sent_at,
+                "messages": watch.source.groups[jid].messages,
+                "lag": {"messages": behind[jid].messages, "seconds": behind[jid].seconds},
+            }
+            for jid in jids
+        ],
+    }
+
+
+def _show(answer: dict[str, Any], settings: Config) -> None:
+    from wamon.render import local, say, table
+
+    rows = [
+        (
+            group["name"],
+            group["jid"],
+            group["messages"],
+            local(group["last_processed_at"], settings.timezone),
+            group["lag"]["messages"],
+        )
+        for group in answer["groups"]
+    ]
+    table(("Group", "JID", "Messages", "Last one sent", "Behind"), rows, right=("Messages", "Behind"))
+    say(f"State file: {answer['path']}")
+
+
+@commands.command()
+def rewind(
+    ctx: typer.Context,
+    group: Annotated[list[str], typer.Option("--group", metavar="NAME|JID", help="The group; may be given again.")],
+    to: Annotated[str, typer.Option("--to", metavar="beginning|TIME|MESSAGE-ID", help="Where to go back to.")],
+    bridge: BridgeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Set groups back, so that the next scan reads their messages from there again.
+
+    What is recorded stays: the ledger absorbs what is read twice. `wamon replay` applies today's rules to old messages.
+
+    \b
+    wamon state rewind --group Lawley --to beginning
+    wamon state rewind --group Lawley --to 2026-11-01T00:00+02:00
+    wamon state rewind --group Lawley --to 3A67C0FFEE0123456789
+    """
+    from wamon.app import bridge_of, watching
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with watching(settings, bridge_of(settings, bridge, group)) as watch:
+        rewound = []
+        for jid in watch.named(group):
+            place = _place(watch, jid, to, settings)
+            watch.in_turn(watch.source.rewind, jid, place, f"state rewind --to {to}")
+            rewound.append({"name": watch.source.groups[jid].project, "jid": jid, "rowid": place.rowid})
+    if options.json:
+        as_json({"groups": rewound})
+    else:
+        for one in rewound:
+            say(f"{one['name']} ({one['jid']}) will be read again after row {one['rowid']:,} of the store.")
+
+
+def _place(watch: Watch, jid: str, to: str, settings: Config) -> Place:
+    from datetime import datetime
+
+    from wamon.errors import UsageError
+    from wamon.model import BEGINNING
+
+    if to == "beginning":
+        return BEGINNING
+    try:
+        moment = datetime.fromisoformat(to)
+    except ValueError:
+        place = watch.store.place_of(jid, to)
+        if place is None:
+            raise UsageError(
+                f"{to} is neither `beginning`, nor a time, nor the id of a message of {jid} in the store.",
+                hint="A time looks like 2026-11-01T06:00+02:00; without an offset it is in the configured zone.",
+            ) from None
+        return place
+    return watch.store.place_before(moment if moment.tzinfo else moment.replace(tzinfo=settings.timezone))
+
+
+@commands.command()
+def adopt(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An old monitor's state: {jid: message id}.")],
+    bridge: BridgeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take over an older monitor's position, for groups that the ledger doesn't know yet.
+
+    Each group's messages up to and including the one named count as done before wamon came.
+
+    \b
+    wamon state adopt /opt/old-monitor/state.json
+    """
+    from wamon.app import adopting, bridge_of
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    jids = adopting(settings, bridge_of(settings, bridge), _legacy(file))
+    if options.json:
+        as_json({"adopted": jids})
+    elif jids:
+        say(f"Adopted {', '.join(jids)}.")
+    else:
+        say("Nothing to adopt: the ledger knows every group of the file already, or the config knows none of them.")
+
+
+def _legacy(file: Path) -> dict[str, str]:
+    from wamon.errors import UsageError
+
+    try:
+        document = jsonlib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} can't be read as JSON: {error}.", hint="Name the old monitor's state file.") from None
+    if not isinstance(document, dict) or not all("@" in k and isinstance(v, str) for k, v in document.items()):
+        raise UsageError(f"{file} has not the form {{jid: message id}}.", hint="Name the old monitor's state file.")
+    return document

@@ -1,0 +1,211 @@
+"""The config's shape: frozen, every key known, every default in its place."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, model_validator
+
+from wamon.config import fields
+from wamon.config.document import Steps
+
+PATTERN = "DR[0-9]{6,8}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Surroundings:
+    """What a value's meaning depends on: the directory of relative paths, the environment, the zone of naive times."""
+
+    base: Path = field(default_factory=Path)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    check_pattern: Callable[[str], object] | None = None
+
+
+def _around(info: ValidationInfo) -> Surroundings:
+    return info.context if isinstance(info.context, Surroundings) else Surroundings()
+
+
+def _path(value: object, info: ValidationInfo) -> Path:
+    around = _around(info)
+    return fields.path(value, around.base, around.environ)
+
+
+def _people(value: object, info: ValidationInfo) -> str | Path:
+    if not isinstance(value, str | Path):
+        raise ValueError("should be auto, none or a path")  # noqa: TRY004
+    return value if value in {"auto", "none"} else _path(value, info)
+
+
+def _url(value: object) -> SecretStr:
+    return SecretStr(fields.database_url(value.get_secret_value() if isinstance(value, SecretStr) else value))
+
+
+def _span(value: object) -> timedelta:
+    return value if isinstance(value, timedelta) else fields.interval(value)
+
+
+def _keep(value: object) -> timedelta | None:
+    return value if isinstance(value, timedelta) else fields.keep(value)
+
+
+def _start(value: object, info: ValidationInfo) -> fields.Start:
+    return value if isinstance(value, fields.Start) else fields.start(value, _around(info).zone)
+
+
+def _zone(value: object) -> ZoneInfo:
+    return value if isinstance(value, ZoneInfo) else fields.timezone(value)
+
+
+def _pattern(value: object, info: ValidationInfo) -> str:
+    found = fields.text(value)
+    if check := _around(info).check_pattern:
+        check(found)
+    return found
+
+
+Name = Annotated[str, BeforeValidator(fields.name)]
+AnyPath = Annotated[Path, BeforeValidator(_path)]
+
+
+class Section(BaseModel):
+    """A mapping of the file. An empty value, such as of a variable that is empty, is a missing one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    empty_counts: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empties(cls, data: object) -> object:
+        if data is None or data == "":
+            return {}
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: value
+            for key, value in data.items()
+            if key in cls.empty_counts or key not in _known(cls) or not (value is None or value == "")
+        }
+
+
+def _known(model: type[BaseModel]) -> dict[str, object]:
+    """The model's fields, by their names in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+class Bridge(Section):
+    """The bridge's store, and its name in the database."""
+
+    name: Name = "main"
+    path: AnyPath | None = None
+    flavour: Literal["auto", "whatsapp-mcp", "wacli", "gowa"] = "auto"
+    people: Annotated[Literal["auto", "none"] | Path, BeforeValidator(_people)] = "auto"
+
+
+class Database(Section):
+    """Where rows go. `url` None: the embedded PostgreSQL. `review_table` None: none is written."""
+
+    empty_counts = frozenset({"review_table"})
+
+    url: Annotated[SecretStr, BeforeValidator(_url)] | None = None
+    review_table: Annotated[str | None, BeforeValidator(fields.table)] = "qa_photo_reviews"
+
+
+class State(Section):
+    """The directory of state.json, the lock and (not as root) the embedded PostgreSQL."""
+
+    dir: AnyPath
+
+
+class Scan(Section):
+    """When a pass runs, and what it passes over."""
+
+    interval: Annotated[timedelta, BeforeValidator(_span)] = timedelta(seconds=15)
+    start: Annotated[fields.Start, BeforeValidator(_start)] = fields.Start("beginning")
+    ignore_from_me: bool = False
+    ignore_senders: tuple[Annotated[str, BeforeValidator(fields.sender)], ...] = Field(default=(), repr=False)
+
+
+class Drops(Section):
+    """What counts as a drop number, in its canonical form."""
+
+    pattern: Annotated[str, BeforeValidator(_pattern)] = PATTERN
+
+
+class Privacy(Section):
+    """What people see of people. `keep_text` None: for ever; only `forever` says so, an empty value does not."""
+
+    show: Literal["names", "phones", "none"] = "names"
+    keep_text: Annotated[timedelta | None, BeforeValidator(_keep)] = timedelta(days=90)
+
+
+class Replies(Section):
+    """Answers into the groups."""
+
+    enabled: bool = False
+
+
+class Group(Section):
+    """A chat to watch; `name` is its project, which several groups may share."""
+
+    name: Name
+    jid: Annotated[str, BeforeValidator(fields.jid)]
+    description: Annotated[str, BeforeValidator(fields.text)] = ""
+    enabled: bool = True
+    validate_: bool = Field(default=False, alias="validate")
+
+
+class Config(Section):
+    """Everything that an operator can say."""
+
+    bridge: Bridge = Bridge()
+    database: Database = Database()
+    state: State
+    scan: Scan = Scan()
+    drops: Drops = Drops()
+    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)]
+    privacy: Privacy = Privacy()
+    alerts: dict[str, object] = Field(default_factory=dict, repr=False)
+    replies: Replies = Replies()
+    groups: tuple[Group, ...] = ()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "bridge": Bridge,
+    "database": Database,
+    "state": State,
+    "scan": Scan,
+    "drops": Drops,
+    "privacy": Privacy,
+    "replies": Replies,
+}
+
+_FORMER_KEYS = {"group_jid": "jid", "group_description": "description"}
+
+
+def renamed(steps: Steps, key: str) -> str:
+    """Return today's name of a key: an older file has `projects:` with `group_jid:`."""
+    if not steps and key == "projects":
+        return "groups"
+    return _FORMER_KEYS.get(key, key) if _is_group(steps) else key
+
+
+def _is_group(steps: Steps) -> bool:
+    return len(steps) == 2 and steps[0] == "groups"
+
+
+def known_keys(steps: Steps) -> list[str]:
+    """Return the keys that the mapping at `steps` may have."""
+    if not steps:
+        return list(_known(Config))
+    model = Group if _is_group(steps) else SECTIONS.get(str(steps[0]))
+    return list(_known(model)) if model else []
+
+
+def home_of(key: str) -> str | None:
+    """Return the section to which a key belongs."""
+    return next((name for name, model in SECTIONS.items() if key in _known(model)), None)

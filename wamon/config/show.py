@@ -1,0 +1,105 @@
+"""The effective config for people, its secrets masked."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import yaml
+
+from wamon.config.fields import FOREVER, written
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from wamon.config.schema import Config, Group
+
+MASK = "***"
+
+
+def describe(config: Config) -> dict[str, object]:
+    """Return every effective value as plain data, in the example's order, without a secret."""
+    return {
+        "bridge": {
+            "name": config.bridge.name,
+            "path": None if config.bridge.path is None else str(config.bridge.path),
+            "flavour": config.bridge.flavour,
+            "people": str(config.bridge.people),
+        },
+        "database": {"url": _url(config.database.url), "review_table": config.database.review_table},
+        "state": {"dir": str(config.state.dir)},
+        "scan": {
+            "interval": written(config.scan.interval),
+            "start": str(config.scan.start),
+            "ignore_from_me": config.scan.ignore_from_me,
+            "ignore_senders": list(config.scan.ignore_senders),
+        },
+        "drops": {"pattern": config.drops.pattern},
+        "timezone": str(config.timezone),
+        "privacy": {"show": config.privacy.show, "keep_text": _keep(config)},
+        "alerts": _masked(config.alerts),
+        "replies": {"enabled": config.replies.enabled},
+        "groups": [_group(group) for group in config.groups],
+    }
+
+
+def as_yaml(config: Config) -> str:
+    """Return `describe` as a config file's text: read again, it means the same, but for the secrets."""
+    return yaml.safe_dump(_escaped(describe(config)), sort_keys=False, allow_unicode=True)
+
+
+def _url(url: SecretStr | None) -> str | None:
+    return None if url is None else mask(url.get_secret_value())
+
+
+def _keep(config: Config) -> str:
+    return FOREVER if config.privacy.keep_text is None else written(config.privacy.keep_text)
+
+
+def _group(group: Group) -> dict[str, object]:
+    return group.model_dump(by_alias=True)
+
+
+_SECRET = re.compile(r"pass(?!file)|secret|scram|token|key|credential", re.IGNORECASE)
+_USER = re.compile(r"(\w+://[^:@/?#]*):.*@", re.DOTALL)
+_SETTING = re.compile(r"(\w+)(\s*=\s*)('(?:[^'\\]|\\.)*'?|(?:\\.|[^\s\\])*)", re.DOTALL)
+
+
+def mask(url: str) -> str:
+    """Return a database's URL or connection string without its passwords.
+
+    The password ends at the last `@`, since one that wasn't percent-encoded may hold any character.
+    """
+    if "://" not in url:
+        return _SETTING.sub(lambda found: _setting(found[1], found[2], found[3]), url)
+    address, mark, query = _USER.sub(rf"\1:{MASK}@", url).partition("?")
+    return address + mark + "&".join(_parameter(each) for each in query.split("&"))
+
+
+def _setting(key: str, between: str, value: str) -> str:
+    return key + between + (MASK if _SECRET.search(unquote(key)) else value)
+
+
+def _parameter(each: str) -> str:
+    key, between, value = each.partition("=")
+    return _setting(key, between, value) if between or not each else MASK  # a password's rest, after a plain `&`
+
+
+def _masked(value: object, key: str = "") -> object:
+    """Return what `alerts` says, without what a channel needs to be trusted."""
+    if isinstance(value, dict):
+        return {name: _masked(each, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(each, key) for each in value]
+    if value and _SECRET.search(key):
+        return MASK
+    return re.sub(r"://(?:\S*@)?([^\s/?#@]*)\S*", rf"://\1/{MASK}", value) if isinstance(value, str) else value
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _escaped(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_escaped(each) for each in value]
+    return re.sub(r"\$(?=[${])", "$$", value) if isinstance(value, str) else value

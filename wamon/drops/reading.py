@@ -1,0 +1,45 @@
+"""What a message means under today's rules: which drops it submits, or why none. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from wamon.drops.extraction import EXTRACTION_VERSION, Extractor
+from wamon.model import FROM_THE_BEGINNING, Reading
+
+if TYPE_CHECKING:
+    from wamon.model import Message, Start
+
+
+class Rules:
+    """How texts are read: the pattern, and whose messages don't count. Raises ValueError for a pattern re2 refuses."""
+
+    def __init__(self, pattern: str, *, ignore_from_me: bool = False, ignore_senders: tuple[str, ...] = ()) -> None:
+        self._extractor = Extractor(pattern)
+        self._ignore_from_me = ignore_from_me
+        self._ignored = frozenset(map(user_of, ignore_senders))
+        spelled = repr((EXTRACTION_VERSION, pattern, ignore_from_me, sorted(self._ignored)))
+        self.fingerprint = sha256(spelled.encode()).hexdigest()[:16]
+        """Equal for rules that read every text alike; no sender can be read from it."""
+
+    def read(self, message: Message, start: Start = FROM_THE_BEGINNING) -> Reading:
+        """The message's drop numbers, or the reason why it has none."""
+        if start.excludes(message):
+            return Reading(message, (), "before-start")
+        if self._ignore_from_me and message.from_me:
+            return Reading(message, (), "from-me")
+        if self._ignored and user_of(message.sender) in self._ignored:
+            return Reading(message, (), "sender")
+        numbers = self._extractor.numbers(message.text)
+        return Reading(message, numbers, None if numbers else _why_none(message))
+
+
+def _why_none(message: Message) -> str:
+    """Bridges never store a row with neither text nor media: something emptied that one."""
+    return "no-drop" if message.text or message.media_type else "blanked"
+
+
+def user_of(sender: str) -> str:
+    """The user of a sender in any of its forms: `+27 82…`, `2782…`, `2782…@s.whatsapp.net`, `2782…:12@…`."""
+    return sender.partition("@")[0].partition(":")[0].lstrip("+").replace(" ", "")

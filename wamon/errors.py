@@ -1,0 +1,91 @@
+"""What can go wrong, by what is to be done: try again (Retryable), park one message (Poison), stop (Fatal).
+
+Each error is one paragraph for people: what failed, on what, why, and what to do (`hint`). None carries a message's
+text, a phone number or a secret.
+"""
+
+from __future__ import annotations
+
+
+class WamonError(Exception):
+    """An error that we foresaw: shown as one paragraph, without a traceback."""
+
+    exit_code = 1
+    hint = ""
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what)
+        self.hint = hint or self.hint
+
+    def paragraph(self) -> str:
+        return f"{self} {self.hint}".strip()
+
+
+class Retryable(WamonError):
+    """Nothing is wrong with any message: the same again, later, can work."""
+
+    exit_code = 69
+
+
+class BridgeUnavailable(Retryable):
+    """The bridge's store can't be read now."""
+
+
+class DatabaseUnavailable(Retryable):
+    """PostgreSQL can't be reached, or refuses to work for reasons of its own."""
+
+
+class LostTurn(Retryable):
+    """Another wamon moved this source's cursor since we read it: read it again."""
+
+    exit_code = 75
+
+
+class Busy(Retryable):
+    """Another wamon holds what we need."""
+
+    exit_code = 75
+
+
+class Poison(WamonError):
+    """One message, or one of a batch, can't be recorded as it is."""
+
+
+class Fatal(WamonError):
+    """Nothing will change until somebody acts."""
+
+
+class UsageError(Fatal):
+    """The command's own words are off."""
+
+    exit_code = 2
+
+
+class ConfigError(Fatal):
+    """The config, or what it names, can't be used."""
+
+    exit_code = 78
+
+
+class BridgeUnknown(Fatal):
+    """The file is no bridge's store that we know."""
+
+    exit_code = 69
+
+
+class SchemaError(Fatal):
+    """The database's schema and this wamon don't fit."""
+
+    exit_code = 69
+
+
+class CouldNotCheck(WamonError):
+    """A verify that couldn't compare: neither clean nor unclean."""
+
+    exit_code = 2
+
+
+class PromiseBroken(Fatal):
+    """Something holds that can't: stop before it spreads."""
+
+    exit_code = 70

@@ -1,0 +1,120 @@
+"""Which groups a source serves: what the config says against what PostgreSQL knows, and where new groups start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from wamon.log import logger
+from wamon.model import BEGINNING, Anchor, Place
+from wamon.postgres.sources import Joining
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wamon.pipeline import Watch
+    from wamon.state import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A group as the config wants it served."""
+
+    jid: str
+    project: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StartRule:
+    """`scan.start`, resolved: which of the rows that stand in the store at joining are before the start."""
+
+    words: str = "beginning"
+    stands_before: bool = False  # False: none of them
+    before: datetime | None = None  # those sent before it; None: all of them
+
+
+def join(watch: Watch, wanted: Sequence[Wanted], start: StartRule) -> None:
+    """Make the source serve exactly these groups. Raises LostTurn, as every change of a source does."""
+    _leave(watch, wanted)
+    _come_back(watch, wanted)
+    _rename(watch, wanted)
+    new = [group for group in wanted if group.enabled and group.jid not in watch.source.groups]
+    found = watch.state.open()
+    if new:
+        watch.source.join([_joining(watch, group, start, found) for group in new])
+    if found.legacy is not None:
+        _tell_adopted(found.legacy, new)
+        watch.state.keep_legacy()
+
+
+def adopt(watch: Watch, legacy: Mapping[str, str], wanted: Sequence[Wanted]) -> list[str]:
+    """Take groups in that the ledger doesn't know yet, from an old file's {jid: message id}; their JIDs."""
+    new = [g for g in wanted if g.enabled and g.jid in legacy and g.jid not in watch.source.groups]
+    if new:
+        watch.source.join([_after_message(watch, group, legacy[group.jid]) for group in new])
+    return [group.jid for group in new]
+
+
+def _leave(watch: Watch, wanted: Sequence[Wanted]) -> None:
+    served = {group.jid for group in wanted if group.enabled}
+    left = [group.jid for group in watch.source.groups.values() if group.enabled and group.jid not in served]
+    if left:
+        watch.source.disable(left)
+
+
+def _come_back(watch: Watch, wanted: Sequence[Wanted]) -> None:
+    known = watch.source.groups
+    back = [g.jid for g in wanted if g.enabled and g.jid in known and not known[g.jid].enabled]
+    if back:
+        watch.source.enable(back)
+
+
+def _rename(watch: Watch, wanted: Sequence[Wanted]) -> None:
+    known = watch.source.groups
+    renamed = {g.jid: g.project for g in wanted if g.jid in known and known[g.jid].project != g.project}
+    if renamed:
+        watch.source.rename(renamed)
+
+
+def _joining(watch: Watch, group: Wanted, rule: StartRule, found: Found) -> Joining:
+    if found.legacy is not None and group.jid in found.legacy:
+        return _after_message(watch, group, found.legacy[group.jid])
+    if found.instance_id not in {None, watch.instance_id} and group.jid in found.groups:
+        return _as_it_started_before(watch, group, found.groups[group.jid])
+    if not rule.stands_before:
+        return Joining(group.jid, group.project)
+    return Joining(group.jid, group.project, rule.words, rule.before, watch.store.top())
+
+
+def _after_message(watch: Watch, group: Wanted, message_id: str) -> Joining:
+    """Adopted from an old file: what stands up to and including that message is before the start."""
+    place = watch.store.place_of(group.jid, message_id)
+    if place is None:
+        logger.warning("The old position of %s is no longer in the store: it begins at the beginning.", group.project)
+        return Joining(group.jid, group.project)
+    return Joining(group.jid, group.project, f"after {message_id}", None, place)
+
+
+def _as_it_started_before(watch: Watch, group: Wanted, was: Mapping[str, Any]) -> Joining:
+    """The database is new, but the state file remembers: what was excluded then is excluded now, nothing else."""
+    try:
+        place = Place(tuple(Anchor(int(rowid), str(key_hash)) for rowid, key_hash in was.get("start_anchors") or ()))
+        before = was.get("start_before")
+        moment = datetime.fromisoformat(before) if before else None
+    except (TypeError, ValueError):
+        return Joining(group.jid, group.project)
+    standing = watch.store.standing(place)
+    if standing == BEGINNING:
+        return Joining(group.jid, group.project)
+    return Joining(group.jid, group.project, str(was.get("start")), moment, standing)
+
+
+def _tell_adopted(legacy: Mapping[str, str], new: Sequence[Wanted]) -> None:
+    adopted = [group.project for group in new if group.jid in legacy]
+    logger.warning(
+        "The old state file was adopted for %s, and is kept as state.json.legacy.",
+        ", ".join(adopted) or "no group, since the ledger knows them all or the config none",
+        extra={"action": "state.adopted"},
+    )

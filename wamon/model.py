@@ -1,0 +1,109 @@
+"""The nouns that every room shares. Times are aware and UTC; rowids are the bridge's own row order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MAIN = "main"
+"""The tail that serves every group of a source which has no tail of its own."""
+
+
+class Message(NamedTuple):
+    """One row of the bridge's store. Its identity is (chat_jid, message_id); rowid is only where it stands today.
+
+    A named tuple and not a dataclass, since a million of them are made in a cold catch-up.
+    """
+
+    rowid: int
+    chat_jid: str
+    message_id: str
+    sender: str
+    sent_at: datetime | None  # None where the store's time can't be read
+    text: str
+    media_type: str
+    from_me: bool
+    content_hash: int  # of text and media type only: live and history paths disagree on everything else
+
+
+class Anchor(NamedTuple):
+    """A row that was seen: where it stood, and a hash of its chat and id (16 hex digits)."""
+
+    rowid: int
+    key_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in the bridge's row order: its anchors, newest first. Everything up to `rowid` is recorded."""
+
+    anchors: tuple[Anchor, ...] = ()
+
+    @property
+    def rowid(self) -> int:
+        return self.anchors[0].rowid if self.anchors else 0
+
+
+BEGINNING = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A set of rows, not a position: those that stood in the store when a group joined, and were sent before a time."""
+
+    rowid: int = 0  # nothing beyond this row stood there; 0 once the group's tail has passed it
+    before: datetime | None = None  # None: whenever they were sent
+
+    def excludes(self, message: Message) -> bool:
+        """Whether the message stood before the start. One without a readable time is excluded only by its row."""
+        if message.rowid > self.rowid:
+            return False
+        return self.before is None or (message.sent_at is not None and message.sent_at < self.before)
+
+
+FROM_THE_BEGINNING = Start()
+
+
+@dataclass(slots=True)
+class Group:
+    """A watched chat of one source, as PostgreSQL knows it."""
+
+    chat: int  # its number there, which stands for (source, jid) in every key
+    jid: str
+    project: str
+    tail: str  # the tail that serves it
+    enabled: bool
+    start: str  # in words: `beginning`, `now`, a time, or `after <message id>`
+    start_before: datetime | None
+    start_place: Place  # the end of the store when it joined
+    start_passed: bool
+    messages: int
+    last_message_id: str | None
+    last_sent_at: datetime | None
+
+
+class Reading(NamedTuple):
+    """What a message's text says under today's rules: its drop numbers, or why it has none."""
+
+    message: Message
+    numbers: tuple[str, ...]
+    reason: str | None  # None where there are numbers; else `no-drop`, `before-start`, `from-me`, `sender`, `blanked`
+
+    @property
+    def status(self) -> str:
+        return "ignored" if self.reason else "done"
+
+
+def content_hash(text: str, media_type: str) -> int:
+    """The signed 64-bit hash of a message's content, as the ledger keeps it."""
+    digest = blake2b(f"{media_type}\0{text}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def key_hash(chat_jid: bytes, message_id: bytes) -> str:
+    """The hash by which an anchor knows a message again, from the store's raw bytes."""
+    return blake2b(chat_jid + b"\0" + message_id, digest_size=8).hexdigest()

@@ -1,0 +1,147 @@
+"""The heart: one pass of one tail, from the bridge's rows to rows in PostgreSQL.
+
+It has no sleep, no retry and no print. Whoever runs it decides when, and after an error calls `Watch.reload` first:
+what a pass remembers is true only as long as its recordings succeed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from wamon.bridge.store import OVERLAP_ROWS, Overlap
+from wamon.errors import LostTurn, UsageError
+from wamon.failpoints import failpoint
+from wamon.model import FROM_THE_BEGINNING, MAIN, Start
+from wamon.postgres.recording import Advance, Batch, Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wamon.bridge.store import Page, Store
+    from wamon.clock import Clock
+    from wamon.drops.reading import Rules
+    from wamon.model import Place, Reading
+    from wamon.postgres.recording import Recorder
+    from wamon.postgres.review import Review
+    from wamon.postgres.sources import Source
+    from wamon.state import StateFile
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Watch:
+    """One bridge's store and everything that a pass over it needs."""
+
+    store: Store
+    rules: Rules
+    source: Source
+    recorder: Recorder
+    review: Review | None
+    state: StateFile
+    clock: Clock
+    instance_id: str
+    overlaps: dict[str, Overlap] = field(default_factory=dict)
+
+    def reload(self) -> None:
+        """Read the position from PostgreSQL again, and forget what was seen but perhaps not recorded."""
+        self.overlaps.clear()
+        self.source.load()
+
+    def named(self, names: Sequence[str]) -> list[str]:
+        """The JIDs of the groups with these names or JIDs, all enabled ones where none is given.
+
+        Raises UsageError for a name that no group has.
+        """
+        served = [group for group in self.source.groups.values() if group.enabled]
+        unknown = set(names) - {known for group in served for known in (group.jid, group.project)}
+        if unknown:
+            raise UsageError(
+                f"There is no group {', '.join(sorted(unknown))}.",
+                hint=f"The groups are {', '.join(sorted({group.project for group in served}))}.",
+            )
+        return [group.jid for group in served if not names or {group.jid, group.project} & set(names)]
+
+    def in_turn(self, act: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Do what takes the source's turn; where another wamon moved it meanwhile, read its position, do it again."""
+        while True:
+            try:
+                return act(*args, **named)
+            except LostTurn:
+                self.reload()
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass did."""
+
+    recorded: Recorded
+    read: Mapping[str, int]  # new messages, by chat JID
+    place: Place
+    complete: bool  # nothing stood beyond the place
+
+
+def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
+    """Take the next page of a tail's groups into PostgreSQL. Raises what reading and recording raise."""
+    failpoint("pass.begin")
+    page = _read(watch, tail)
+    readings = _understand(watch, tail, page)
+    recorded = _record(watch, tail, page, readings)
+    _mirror(watch)
+    failpoint("pass.end")
+    read = Counter(m.chat_jid for m in page.messages if m.rowid > page.start.rowid)
+    return Pass(recorded, read, page.place, page.complete)
+
+
+def _read(watch: Watch, tail: str) -> Page:
+    wanted = wanted_chats(watch, tail)
+    return watch.store.read_page(watch.source.tails[tail], wanted, watch.overlaps.setdefault(tail, Overlap()))
+
+
+def _understand(watch: Watch, tail: str, page: Page) -> list[Reading]:
+    starts = starts_of(watch, tail)
+    readings = [watch.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in page.messages]
+    failpoint("drops.read")
+    return readings
+
+
+def _record(watch: Watch, tail: str, page: Page, readings: list[Reading]) -> Recorded:
+    was = watch.source.tails[tail]
+    if not readings and page.place == was:
+        return Recorded()
+    return watch.recorder.record(Batch(readings, Advance(tail, page.start, page.place, _rewind(was, page.start))))
+
+
+def _mirror(watch: Watch) -> None:
+    source = watch.source
+    watch.state.follow(watch.instance_id, source.name, source.seq, source.tails[MAIN], source.groups)
+
+
+def wanted_chats(watch: Watch, tail: str | None = None) -> dict[bytes, str]:
+    """The JIDs of a tail's groups, or of all enabled groups, by the bytes that the store holds."""
+    return {g.jid.encode(): g.jid for g in watch.source.groups.values() if g.enabled and tail in {None, g.tail}}
+
+
+def starts_of(watch: Watch, tail: str) -> dict[str, Start]:
+    """The sets of rows before their start, of the groups whose start the tail hasn't passed.
+
+    A start's place is a position like any other: where the row order has changed, only what still stands counts, so
+    that a message is processed rather than passed over.
+    """
+    standing: dict[Place, Place] = {}
+    starts = {}
+    for group in watch.source.starting(tail):
+        if group.start_place not in standing:
+            standing[group.start_place] = watch.store.standing(group.start_place)
+        starts[group.jid] = Start(standing[group.start_place].rowid, group.start_before)
+    return starts
+
+
+def _rewind(was: Place, start: Place) -> str | None:
+    """Why a position went back further than the overlap, if it did: a nearer slip is everyday life."""
+    if was.rowid - start.rowid <= OVERLAP_ROWS:
+        return None
+    return "the store was replaced or renumbered" if start.rowid == 0 else "rows that were read aren't there any more"

@@ -1,0 +1,140 @@
+"""What a batch of readings changes, beside what the ledger holds already. Pure decisions; recording carries them out.
+
+The ledger absorbs what it knows: a message read again changes nothing, a blanked one keeps what it said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from wamon.model import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from wamon.model import Group, Message
+
+    Key = tuple[str, str]  # chat JID, message id
+
+
+class Known(NamedTuple):
+    """What the ledger holds of a message."""
+
+    content_hash: int
+    status: str
+    reason: str | None
+    gone: bool
+
+
+@dataclass(slots=True)
+class LedgerChanges:
+    """The readings of a batch by what the ledger makes of them."""
+
+    new: list[Reading] = field(default_factory=list)
+    changed: list[Reading] = field(default_factory=list)
+    came_back: list[Message] = field(default_factory=list)
+
+
+def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, again: bool) -> LedgerChanges:
+    """Sort readings, one for each message. `again` processes known messages once more, whatever the ledger holds."""
+    changes = LedgerChanges()
+    for reading in readings:
+        was = known.get((reading.message.chat_jid, reading.message.message_id))
+        if was is None:
+            changes.new.append(reading)
+        elif again:
+            changes.changed.append(reading)
+        elif _says_something_else(reading.message, was):
+            changes.changed.append(_held_to_its_start(reading, was))
+        elif was.gone:
+            changes.came_back.append(reading.message)
+    return changes
+
+
+def _says_something_else(message: Message, was: Known) -> bool:
+    """A blanked re-delivery never erases a known text."""
+    return message.content_hash != was.content_hash and bool(message.text.strip())
+
+
+def _held_to_its_start(reading: Reading, was: Known) -> Reading:
+    """A message that stood before its group's start stays there, also when it is edited and moves up."""
+    return Reading(reading.message, (), was.reason) if was.reason == "before-start" else reading
+
+
+def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
+    """One reading for each message, in order of key: the last that says something, else the last."""
+    chosen: dict[Key, Reading] = {}
+    for reading in sorted(readings, key=lambda r: r.message.rowid):
+        key = (reading.message.chat_jid, reading.message.message_id)
+        if reading.message.text.strip() or key not in chosen or not chosen[key].message.text.strip():
+            chosen[key] = reading
+    return [chosen[key] for key in sorted(chosen)]
+
+
+class Candidate(NamedTuple):
+    """A drop number in a message, as a submission to be."""
+
+    message: Message
+    project: str
+    drop_number: str
+    sent_at: datetime  # the message's own time; where that can't be read, when it is recorded
+
+
+class Standing(NamedTuple):
+    """What the submissions of a candidate's drop are before the batch."""
+
+    latest: datetime | None = None  # the latest so far was sent then
+    live: bool = False  # some live, unrejected one exists
+    twin: bool = False  # this very message was recorded through another source
+
+
+NOTHING_STANDS = Standing()
+
+
+@dataclass(slots=True)
+class SubmissionChanges:
+    """What becomes of a batch's drop numbers: inserted, live again, or no longer live."""
+
+    inserted: list[Candidate] = field(default_factory=list)
+    revived: list[Candidate] = field(default_factory=list)
+    retracted: list[tuple[Message, str]] = field(default_factory=list)
+
+
+def submission_changes(
+    readings: Iterable[Reading],
+    own: Mapping[Key, Mapping[str, bool]],
+    groups: Mapping[str, Group],
+    now: datetime,
+) -> SubmissionChanges:
+    """Compare each message's numbers with the submissions that it has: `own` says which are live, by drop number."""
+    changes = SubmissionChanges()
+    for message, numbers, _ in readings:
+        had = own.get((message.chat_jid, message.message_id), {})
+        for number in numbers:
+            candidate = Candidate(message, groups[message.chat_jid].project, number, message.sent_at or now)
+            if number not in had:
+                changes.inserted.append(candidate)
+            elif not had[number]:
+                changes.revived.append(candidate)
+        changes.retracted += [(message, number) for number, live in had.items() if live and number not in numbers]
+    return changes
+
+
+def count_kinds(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> Counter[tuple[str, str]]:
+    """How many inserted submissions of each chat were the first of their drop, and how many came again.
+
+    A message that another source has recorded already counts as neither.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    begun: set[tuple[str, str]] = set()
+    for candidate, before in zip(inserted, standing, strict=True):
+        if before.twin:
+            continue
+        drop = (candidate.project, candidate.drop_number)
+        kind = "resubmission" if before.live or drop in begun else "new"
+        begun.add(drop)
+        counts[candidate.message.chat_jid, kind] += 1
+    return counts

@@ -1,0 +1,119 @@
+"""What PostgreSQL holds, in the order and portions in which verify compares it with the bridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wamon.model import Message
+from wamon.postgres.changes import Candidate
+from wamon.postgres.connection import transaction
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from psycopg import Cursor
+
+    from wamon.model import Group
+    from wamon.postgres.review import Review
+    from wamon.postgres.sources import Source
+
+    Drop = tuple[str, str]  # project, drop number
+
+SQL = queries("comparison")
+
+
+class Held(NamedTuple):
+    """What the ledger holds of a message, with the drop numbers of its live submissions."""
+
+    content_hash: int
+    status: str
+    reason: str | None
+    rules: int
+    gone: bool
+    numbers: list[str]
+    other_project: bool  # some submission was recorded for a project that the group no longer has
+
+
+class Comparison:
+    """Reads for verify and sweep; what it mends itself is only what no message says (cursors, gone rows, reviews)."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def held(self, messages: Sequence[Message]) -> dict[tuple[str, str], Held]:
+        """What is held of these messages, by (chat JID, message id)."""
+        jids = {self._source.groups[m.chat_jid].chat: m.chat_jid for m in messages}
+        keys = [(self._source.groups[m.chat_jid].chat, m.message_id) for m in messages]
+        with transaction(self._source.db):
+            rows = self._run(
+                "held", chats=[chat for chat, _ in keys], message_ids=[message_id for _, message_id in keys]
+            )
+            return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
+
+    def submissions_without_ledger(self, groups: Sequence[Group]) -> list[tuple[str, str, str]]:
+        """Live submissions (chat JID, message id, drop number) of messages that the ledger doesn't hold as done."""
+        jids = {group.chat: group.jid for group in groups}
+        with transaction(self._source.db):
+            rows = self._run("without_ledger", chats=list(jids)).fetchall()
+        return [(jids[chat], message_id, number) for chat, message_id, number in rows]
+
+    def pages_still_there(self, group: Group) -> Iterator[list[str]]:
+        """The message ids of a group that the ledger holds to be in the store, a page at a time."""
+        after = ""
+        while True:
+            with transaction(self._source.db):
+                rows = self._run("still_there", chat=group.chat, after=after).fetchall()
+            if not rows:
+                return
+            yield [message_id for (message_id,) in rows]
+            after = rows[-1][0]
+
+    def mark_gone(self, group: Group, message_ids: list[str]) -> None:
+        """Remember that these messages have vanished from the store; they keep their rows and submissions."""
+        with self._source.turn():
+            self._run("mark_gone", chat=group.chat, message_ids=message_ids)
+
+    def cursors_ahead(self) -> list[tuple[str, int, int]]:
+        """Cursors (tail, rowid, newest anchor's rowid) that don't stand at their newest anchor."""
+        with transaction(self._source.db):
+            rows = self._run("cursors", source=self._source.name).fetchall()
+        return [(tail, rowid, anchor) for tail, rowid, anchor in rows if rowid != anchor]
+
+    def mend_cursor(self, tail: str, rowid: int) -> None:
+        """Set a cursor back to where its newest anchor stands."""
+        with self._source.turn():
+            self._run("mend_cursor", source=self._source.name, tail=tail, rowid=rowid)
+
+    def drops_without_review(self, review: Review, projects: Sequence[str]) -> Iterator[Drop]:
+        """Live drops (project, drop number) of the projects that have no row in the review table."""
+        for project in projects:
+            after = ""
+            while True:
+                with transaction(self._source.db) as db:
+                    drops = self._run("drops_after", project=project, after=after).fetchall()
+                    yield from review.missing(db, drops) if drops else []
+                if not drops:
+                    break
+                after = drops[-1][1]
+
+    def restore_reviews(self, review: Review, drops: Sequence[Drop]) -> None:
+        """Insert the review rows that are missing, each from its drop's first submission."""
+        values = {"projects": [project for project, _ in drops], "drops": [number for _, number in drops]}
+        with self._source.turn() as db:
+            rows = self._run("first_submission", **values).fetchall()
+            review.insert(db, [_candidate(*row) for row in rows])
+
+    def dead(self, groups: Sequence[Group]) -> int:
+        """How many messages of these groups are dead letters."""
+        with transaction(self._source.db):
+            return int(self._run("dead", chats=[group.chat for group in groups]).fetchall()[0][0])
+
+    def _run(self, name: str, **values: object) -> Cursor[Any]:
+        return self._source.db.execute(SQL[name], values)
+
+
+def _candidate(project: str, number: str, sent_at: datetime, sender: str, message_id: str, jid: str) -> Candidate:
+    message = Message(0, jid, message_id, sender, sent_at, "", "", from_me=False, content_hash=0)
+    return Candidate(message, project, number, sent_at)

@@ -1,0 +1,134 @@
+"""The connection to PostgreSQL, and its errors by what is to be done about them.
+
+Nothing here needs a session: a transaction pooler may hand each transaction to another server process. So there are no
+prepared statements, no SET and no session locks; what a transaction needs, it sets for itself.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from wamon.errors import ConfigError, DatabaseUnavailable, Poison, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wamon.errors import WamonError
+
+    Database = psycopg.Connection[Any]
+
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "application_name": "wamon",
+}
+
+_FOR_THIS_TRANSACTION = """
+    SELECT set_config('statement_timeout', '5min', true), set_config('lock_timeout', '30s', true),
+           set_config('idle_in_transaction_session_timeout', '60s', true), set_config('timezone', 'UTC', true)
+"""
+
+_OURS_TO_MEND = {
+    "28": ("it refuses this user or password", "Check the user, the password and pg_hba.conf."),
+    "3D": ("there is no database of that name", "Create it, or correct the name."),
+    "42501": ("this user lacks a privilege there", "Grant wamon's user all rights on the schema wamon."),
+    "25006": ("it is read-only now", "After a failover, point database.url at the primary."),
+    "53100": ("its disk is full", "Make room; wamon goes on where it was."),
+    "53300": ("it has no connection free", "Raise max_connections, or go through a pooler."),
+}
+_AGAIN = ("08", "40", "53", "55", "57", "58", "25", "XX", "3D", "28", "42501")
+_POISON = ("22", "23", "44", "54", "P0")
+
+
+@contextmanager
+def connected(dsn: str) -> Iterator[Database]:
+    """A connection for as long as the block runs. Raises ConfigError (no DSN), DatabaseUnavailable (no server)."""
+    db = connect(dsn)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def connect(dsn: str) -> Database:
+    """A connection that commits each statement by itself outside `transaction`."""
+    try:
+        return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
+    except psycopg.ProgrammingError:
+        raise ConfigError(
+            "database.url is no connection string that PostgreSQL's library understands.",
+            hint="It looks like postgresql://user:password@host:5432/database, special characters written as %XX.",
+        ) from None
+    except psycopg.OperationalError as error:
+        raise _unavailable(error) from None
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[Database]:
+    """One transaction with its own time limits and UTC.
+
+    Raises DatabaseUnavailable (again later), Poison (one of the values can't be stored), SchemaError.
+    """
+    with explained(), db.transaction():
+        db.execute(_FOR_THIS_TRANSACTION)
+        yield db
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the driver's errors into ours. The server's own words may quote a message, so they are left behind."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _ours(error) from None
+    except UnicodeEncodeError as error:
+        raise Poison(f"A text can't be stored as {error.encoding}.") from None
+
+
+def _ours(error: psycopg.Error) -> WamonError:
+    state = error.sqlstate
+    if state is None:
+        return Poison(f"A value can't be stored ({type(error).__name__}).") if _is_value(error) else _unavailable(error)
+    if state.startswith(_POISON):
+        return Poison(f"PostgreSQL refused a value: {_named(error)}{_where(error)}.")
+    if state.startswith(_AGAIN):
+        return _unavailable(error)
+    return SchemaError(
+        f"PostgreSQL doesn't know what wamon asked for: {_named(error)}{_where(error)}.",
+        hint="Was the schema wamon changed by hand, or the review table while wamon ran? `wamon verify` looks closer.",
+    )
+
+
+def _is_value(error: psycopg.Error) -> bool:
+    return isinstance(error, psycopg.DataError)
+
+
+def _unavailable(error: psycopg.Error) -> DatabaseUnavailable:
+    state = error.sqlstate or ""
+    why, hint = next(
+        (said for prefix, said in _OURS_TO_MEND.items() if state.startswith(prefix)),
+        (_named(error) if state else _first_line(error), "Is the server up, and database.url right? Nothing is lost."),
+    )
+    return DatabaseUnavailable(f"PostgreSQL can't be used now: {why}.", hint=hint)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    """What the client library said; unlike the server it never quotes a row."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _named(error: psycopg.Error) -> str:
+    return f"{type(error).__name__} ({error.sqlstate})"
+
+
+def _where(error: psycopg.Error) -> str:
+    place = [error.diag.schema_name, error.diag.table_name, error.diag.column_name or error.diag.constraint_name]
+    named = ".".join(part for part in place if part)
+    return f" at {named}" if named else ""

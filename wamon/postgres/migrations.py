@@ -1,0 +1,99 @@
+"""The schema wamon, upwards only: each file of migrations/ is one transaction, under an advisory transaction lock.
+
+A migration's first line names the oldest schema version whose code may still write beside it. Older code refuses.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
+
+from wamon.errors import SchemaError
+from wamon.failpoints import failpoint
+from wamon.postgres.connection import transaction
+
+if TYPE_CHECKING:
+    from wamon.postgres.connection import Database
+
+_HEADING = re.compile(r"-- oldest writer: (\d+)\n")
+
+_BOOTSTRAP = """
+    CREATE SCHEMA IF NOT EXISTS wamon;
+    CREATE TABLE IF NOT EXISTS wamon.migrations (
+        version integer PRIMARY KEY,
+        name text NOT NULL,
+        oldest_writer integer NOT NULL,
+        applied_at timestamptz NOT NULL DEFAULT now()
+    )
+"""
+
+
+class Migration(NamedTuple):
+    """One step of the schema."""
+
+    version: int
+    name: str
+    oldest_writer: int
+    sql: bytes
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """Every migration that this wamon knows, in order."""
+    folder = files("wamon.postgres") / "migrations"
+    return tuple(sorted(_parsed(file.name, file.read_text("utf-8")) for file in folder.iterdir()))
+
+
+def _parsed(file_name: str, text: str) -> Migration:
+    heading = _HEADING.match(text)
+    if heading is None:
+        raise SchemaError(f"The migration {file_name} doesn't say which its oldest writer is.")
+    version, _, name = file_name.removesuffix(".sql").partition("_")
+    return Migration(int(version), name, int(heading[1]), text.encode())
+
+
+def migrate(db: Database) -> list[str]:
+    """Bring the schema up to this wamon's; the names of the migrations that were applied.
+
+    Raises SchemaError where the schema is newer than this wamon may write to.
+    """
+    known = migrations()
+    applied = []
+    while (standing := _standing(db)) < known[-1].version:
+        applied += _apply_next(db, known, standing)
+    return applied
+
+
+def _standing(db: Database) -> int:
+    """The schema's version. Raises SchemaError where its oldest writer is newer than this wamon."""
+    with transaction(db):
+        found = db.execute("SELECT to_regclass('wamon.migrations') IS NOT NULL").fetchone()
+        if found is None or not found[0]:
+            return 0
+        row = db.execute("SELECT coalesce(max(version), 0), coalesce(max(oldest_writer), 0) FROM wamon.migrations")
+        version, oldest_writer = row.fetchall()[0]
+    ours = migrations()[-1].version
+    if oldest_writer > ours:
+        raise SchemaError(
+            f"The database's schema is version {version}, made by a newer wamon; this one knows version {ours}.",
+            hint="Run the newer wamon here, or restore a backup from before its upgrade (`wamon db restore`).",
+        )
+    return int(version)
+
+
+def _apply_next(db: Database, known: tuple[Migration, ...], standing: int) -> list[str]:
+    failpoint("migration.before")
+    with transaction(db):
+        db.execute("SELECT pg_advisory_xact_lock(hashtextextended('wamon migrations', 0))")
+        db.execute(_BOOTSTRAP)
+        now = db.execute("SELECT coalesce(max(version), 0) FROM wamon.migrations").fetchall()[0][0]
+        if now != standing:
+            return []
+        step = next(migration for migration in known if migration.version > standing)
+        db.execute(step.sql)
+        failpoint("migration.applied")
+        db.execute("INSERT INTO wamon.migrations (version, name, oldest_writer) VALUES (%s, %s, %s)", step[:3])
+    failpoint("migration.committed")
+    return [f"{step.version:04} {step.name}"]

@@ -1,0 +1,339 @@
+"""Recording a batch: ONE transaction with the source's turn, ledger, submissions, review rows and the cursor's place.
+
+Set-based throughout. A batch that PostgreSQL refuses is halved until the poison message stands alone; that one is
+parked with its retries, in a transaction of its own, and delays nobody else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wamon.errors import DatabaseUnavailable, Poison
+from wamon.failpoints import failpoint
+from wamon.postgres.changes import (
+    NOTHING_STANDS,
+    Candidate,
+    Known,
+    Standing,
+    count_kinds,
+    ledger_changes,
+    newest_of_each,
+    submission_changes,
+)
+from wamon.postgres.connection import transaction
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
+
+    from psycopg import Cursor
+
+    from wamon.clock import Clock
+    from wamon.model import Message, Place, Reading
+    from wamon.postgres.changes import LedgerChanges, SubmissionChanges
+    from wamon.postgres.review import Review
+    from wamon.postgres.sources import Source
+
+SQL = queries("recording")
+
+_MOST_POISON_IN_A_BATCH = 10
+"""Beyond this many, something is wrong with wamon or the database, and not with the messages: nothing is parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Where a tail stands once its batch is recorded, and why it stood further before, if it did."""
+
+    tail: str
+    start: Place
+    place: Place
+    rewind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The readings of one page, and the advance that their recording is."""
+
+    readings: Sequence[Reading]
+    advance: Advance | None = None
+    again: bool = False
+    """Process known messages once more, whatever the ledger holds: for retries, repair and replay."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What recording did, counted by (chat JID, kind): new, resubmission, rejected, retracted, dead."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    conflicts: list[tuple[str, str]] = field(default_factory=list)  # (project, drop) whose review row is another's
+
+    def add(self, other: Recorded) -> None:
+        self.counts += other.counts
+        self.conflicts += other.conflicts
+
+
+class Recorder:
+    """Records batches of one source under one set of rules."""
+
+    def __init__(
+        self, source: Source, *, rules: int, review: Review | None, keep_text: timedelta | None, clock: Clock
+    ) -> None:
+        self._source = source
+        self.rules = rules
+        self._review = review
+        self._keep_text = keep_text  # None: for ever
+        self._clock = clock
+
+    def record(self, batch: Batch) -> Recorded:
+        """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
+        recorded = Recorded()
+        poisoned: list[tuple[Reading, Poison]] = []
+        self._record_or_halve(batch, recorded, poisoned)
+        for reading, poison in poisoned:
+            recorded.counts[reading.message.chat_jid, "dead"] += self._park(reading, poison)
+        if poisoned and batch.advance:
+            recorded.add(self._record_at_once(Batch((), batch.advance)))
+        return recorded
+
+    def _record_or_halve(self, batch: Batch, recorded: Recorded, poisoned: list[tuple[Reading, Poison]]) -> None:
+        try:
+            # Behind a poison message the cursor stays, until that message is parked.
+            recorded.add(self._record_at_once(Batch(batch.readings, None, batch.again) if poisoned else batch))
+        except Poison as poison:
+            if len(batch.readings) <= 1:
+                poisoned.extend((reading, poison) for reading in batch.readings)
+                _refuse_an_epidemic(poisoned)
+                return
+            half = len(batch.readings) // 2
+            self._record_or_halve(Batch(batch.readings[:half], None, batch.again), recorded, poisoned)
+            self._record_or_halve(Batch(batch.readings[half:], batch.advance, batch.again), recorded, poisoned)
+
+    def _record_at_once(self, batch: Batch) -> Recorded:
+        with self._source.turn():
+            recorded = self._record_messages(batch)
+            if batch.advance:
+                self._advance(batch.advance)
+            failpoint("record.cursor")
+        failpoint("record.committed")
+        if batch.advance:
+            self._source.tails[batch.advance.tail] = batch.advance.place
+        return recorded
+
+    def _record_messages(self, batch: Batch) -> Recorded:
+        readings = newest_of_each(batch.readings)
+        changes = ledger_changes(readings, self._known(readings), again=batch.again)
+        failpoint("record.known")
+        self._write_ledger(changes)
+        recorded = self._write_submissions([*changes.new, *changes.changed])
+        self._count_groups(changes.new, batch)
+        return recorded
+
+    def _known(self, readings: Sequence[Reading]) -> dict[tuple[str, str], Known]:
+        jids = self._jids(readings)
+        rows = self._run("known", **self._keys(r.message for r in readings)).fetchall() if readings else []
+        return {(jids[chat], message_id): Known(*held) for chat, message_id, *held in rows}
+
+    def _write_ledger(self, changes: LedgerChanges) -> None:
+        if changes.new:
+            self._copy("copy_ledger", map(self._ledger_row, changes.new))
+        failpoint("record.ledger")
+        if changes.changed:
+            self._change_ledger(changes.changed)
+        if changes.came_back:
+            self._run("came_back", **self._keys(changes.came_back))
+        failpoint("record.edits")
+
+    def _ledger_row(self, reading: Reading) -> tuple[Any, ...]:
+        message = reading.message
+        return (
+            self._chat(message),
+            message.message_id,
+            reading.status,
+            reading.reason,
+            self.rules,
+            message.content_hash,
+            message.sent_at,
+            message.sender,
+            self._kept_text(reading),
+        )
+
+    def _change_ledger(self, changed: Sequence[Reading]) -> None:
+        keys = self._keys(reading.message for reading in changed)
+        hashes = [reading.message.content_hash for reading in changed]
+        self._run("keep_revisions", **keys, hashes=hashes)
+        self._run(
+            "change_ledger",
+            **keys,
+            hashes=hashes,
+            rules=self.rules,
+            statuses=[reading.status for reading in changed],
+            reasons=[reading.reason for reading in changed],
+            texts=[self._kept_text(reading) for reading in changed],
+        )
+        self._run("forget_letters", **keys)
+
+    def _kept_text(self, reading: Reading) -> str | None:
+        if not reading.numbers:
+            return None
+        sent_at = reading.message.sent_at
+        old = self._keep_text is not None and sent_at is not None and sent_at < self._clock.now() - self._keep_text
+        return None if old else reading.message.text
+
+    def _write_submissions(self, readings: Sequence[Reading]) -> Recorded:
+        changes = submission_changes(readings, self._own(readings), self._source.groups, self._clock.now())
+        if self._review and (changes.inserted or changes.revived or changes.retracted):
+            self._lock_projects(changes)
+        standing = self._standing(changes.inserted)
+        recorded = Recorded(count_kinds(changes.inserted, standing))
+        self._copy_submissions(changes.inserted)
+        revived = self._set_live(((c.message, c.drop_number) for c in changes.revived), live=True)
+        retracted = self._set_live(changes.retracted, live=False)
+        recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
+        failpoint("record.submissions")
+        if self._review:
+            fresh = [(c, before) for c, before in zip(changes.inserted, standing, strict=True) if not before.twin]
+            recorded.conflicts += self._review.follow(self._source.db, fresh, revived, self._without_live(retracted))
+        failpoint("record.review")
+        return recorded
+
+    def _own(self, readings: Sequence[Reading]) -> dict[tuple[str, str], dict[str, bool]]:
+        jids = self._jids(readings)
+        own: dict[tuple[str, str], dict[str, bool]] = {}
+        rows = self._run("own_submissions", **self._keys(r.message for r in readings)).fetchall() if readings else []
+        for chat, message_id, drop_number, live in rows:
+            own.setdefault((jids[chat], message_id), {})[drop_number] = live
+        return own
+
+    def _standing(self, candidates: Sequence[Candidate]) -> list[Standing]:
+        if not candidates:
+            return []
+        rows = self._run(
+            "standing",
+            projects=[c.project for c in candidates],
+            drops=[c.drop_number for c in candidates],
+            jids=[c.message.chat_jid for c in candidates],
+            message_ids=[c.message.message_id for c in candidates],
+        ).fetchall()
+        stands = {n: Standing(*held) for n, *held in rows}
+        return [stands.get(n, NOTHING_STANDS) for n in range(1, len(candidates) + 1)]
+
+    def _copy_submissions(self, inserted: Sequence[Candidate]) -> None:
+        if inserted:
+            self._copy(
+                "copy_submissions",
+                (
+                    (self._chat(c.message), c.message.message_id, c.drop_number, c.project, c.sent_at, c.message.sender)
+                    for c in inserted
+                ),
+            )
+
+    def _set_live(self, numbers: Iterable[tuple[Message, str]], *, live: bool) -> set[tuple[str, str]]:
+        """Mark submissions live or not; the (project, drop) of each."""
+        pairs = list(numbers)
+        if not pairs:
+            return set()
+        keys = self._keys(message for message, _ in pairs)
+        return set(self._run("set_live", **keys, drops=[number for _, number in pairs], live=live).fetchall())
+
+    def _without_live(self, drops: set[tuple[str, str]]) -> list[tuple[str, str]]:
+        if not drops:
+            return []
+        values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
+        return self._run("without_live", **values).fetchall()
+
+    def _lock_projects(self, changes: SubmissionChanges) -> None:
+        """Two sources may feed one project: what they do to its review rows comes one after the other."""
+        messages = [*(c.message for c in (*changes.inserted, *changes.revived)), *(m for m, _ in changes.retracted)]
+        self._run("lock_projects", projects=list({self._source.groups[m.chat_jid].project for m in messages}))
+
+    def _count_groups(self, new: Sequence[Reading], batch: Batch) -> None:
+        """Each group's number of messages, and the last one that its tail has passed."""
+        added = Counter(reading.message.chat_jid for reading in new)
+        beyond = batch.advance.start.rowid if batch.advance else None
+        last: dict[str, Message] = {}
+        for reading in batch.readings:
+            if beyond is not None and reading.message.rowid > beyond:
+                last[reading.message.chat_jid] = reading.message
+        jids = sorted(added.keys() | last.keys())
+        if not jids:
+            return
+        rows = self._run(
+            "count_groups",
+            chats=[self._source.groups[jid].chat for jid in jids],
+            messages=[added[jid] for jid in jids],
+            last_message_ids=[last[jid].message_id if jid in last else None for jid in jids],
+            last_sent_ats=[last[jid].sent_at if jid in last else None for jid in jids],
+        ).fetchall()
+        for jid, messages, message_id, sent_at in rows:
+            group = self._source.groups[jid]
+            group.messages, group.last_message_id, group.last_sent_at = messages, message_id, sent_at
+
+    def _advance(self, advance: Advance) -> None:
+        if advance.rewind:
+            self._source.note_rewind(advance.tail, self._source.tails[advance.tail], advance.start, advance.rewind)
+            self._source.queue_sweep(advance.rewind)
+        passed = [
+            group.jid for group in self._source.starting(advance.tail) if group.start_place.rowid <= advance.place.rowid
+        ]
+        self._source.advance(advance.tail, advance.place, passed)
+        for jid in passed:
+            self._source.groups[jid].start_passed = True
+
+    def _park(self, reading: Reading, poison: Poison) -> bool:
+        """Park one message: tried again after 1, 2 and 4 minutes, then dead. Whether it is dead now."""
+        key = {"chat": self._chat(reading.message), "message_id": reading.message.message_id}
+        with self._source.turn():
+            self._run(
+                "park",
+                **key,
+                reason="poison",
+                rules=self.rules,
+                content_hash=reading.message.content_hash,
+                sent_at=reading.message.sent_at,
+                sender=reading.message.sender,
+            )
+            dead = bool(self._run("park_letter", **key, reason=str(poison)).fetchall()[0][0])
+            if dead:
+                self._run("bury", **key)
+        return dead
+
+    def due_letters(self) -> list[tuple[str, str]]:
+        """The (chat JID, message id) of parked messages whose next try is due by the database's clock."""
+        with transaction(self._source.db):
+            return self._run("due_letters", source=self._source.name).fetchall()
+
+    def give_up(self, chat_jid: str, message_id: str) -> None:
+        """Bury a parked message whose row has vanished from the store: there is nothing left to try."""
+        key = {"chat": self._source.groups[chat_jid].chat, "message_id": message_id}
+        with self._source.turn():
+            self._run("give_up", **key)
+            self._run("bury", **key)
+
+    def _chat(self, message: Message) -> int:
+        return self._source.groups[message.chat_jid].chat
+
+    def _jids(self, readings: Sequence[Reading]) -> dict[int, str]:
+        return {self._chat(reading.message): reading.message.chat_jid for reading in readings}
+
+    def _keys(self, messages: Iterable[Message]) -> dict[str, list[Any]]:
+        keys = [(self._chat(message), message.message_id) for message in messages]
+        return {"chats": [chat for chat, _ in keys], "message_ids": [message_id for _, message_id in keys]}
+
+    def _copy(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        with self._source.db.cursor() as cursor, cursor.copy(SQL[name]) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def _run(self, name: str, **values: object) -> Cursor[Any]:
+        return self._source.db.execute(SQL[name], values)
+
+
+def _refuse_an_epidemic(poisoned: Sequence[tuple[Reading, Poison]]) -> None:
+    if len(poisoned) > _MOST_POISON_IN_A_BATCH:
+        raise DatabaseUnavailable(
+            f"PostgreSQL refuses message after message. {poisoned[-1][1]}",
+            hint="That is no message's fault: look at the review table's columns and triggers. The position stays.",
+        )

@@ -1,0 +1,206 @@
+"""A source's position in PostgreSQL: its tails, the groups that each serves, and the turn that fences every change."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wamon.errors import LostTurn
+from wamon.failpoints import failpoint
+from wamon.model import BEGINNING, MAIN, Anchor, Group, Place
+from wamon.postgres.connection import transaction
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from psycopg import Cursor
+
+    from wamon.postgres.connection import Database
+
+SQL = queries("sources")
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """A group that the ledger doesn't know yet, with the set of rows that stand before its start."""
+
+    jid: str
+    project: str
+    start: str = "beginning"
+    before: datetime | None = None
+    place: Place = BEGINNING
+
+
+class Source:
+    """One bridge's store as PostgreSQL knows it. What it holds in memory is true as long as it gets its turns."""
+
+    def __init__(self, db: Database, name: str) -> None:
+        self.db = db
+        self.name = name
+        self.seq = 0
+        self.tails: dict[str, Place] = {}
+        self.groups: dict[str, Group] = {}
+        self._starting: list[Group] = []
+
+    def load(self) -> None:
+        """Read the position again: at the start, after any error, and after a lost turn."""
+        with transaction(self.db):
+            self._run("add_source")
+            cursors = self._run("cursors").fetchall()
+            groups = self._run("groups").fetchall()
+        self.tails = {tail: place_from(anchors) for tail, _, anchors in cursors}
+        self.seq = next(seq for tail, seq, _ in cursors if tail == MAIN)
+        self.groups = {group.jid: group for group in map(_group, groups)}
+        self._starting = list(self.groups.values())
+
+    @contextmanager
+    def turn(self) -> Iterator[Database]:
+        """One transaction that holds the source's turn. Raises LostTurn where another wamon moved it since we read."""
+        with transaction(self.db):
+            failpoint("record.begin")
+            if self._run("take_turn", seq=self.seq).fetchone() is None:
+                raise LostTurn(f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again.")
+            failpoint("record.turn")
+            yield self.db
+        self.seq += 1
+
+    def serves(self, tail: str) -> dict[str, Group]:
+        """The enabled groups of a tail, by JID."""
+        return {jid: group for jid, group in self.groups.items() if group.tail == tail and group.enabled}
+
+    def starting(self, tail: str) -> list[Group]:
+        """Those of a tail's groups whose start it hasn't passed yet."""
+        self._starting = [group for group in self._starting if not group.start_passed]
+        return [group for group in self._starting if group.tail == tail and group.enabled]
+
+    def join(self, joining: Sequence[Joining]) -> None:
+        """Take groups in: on the main tail where that still stands at the beginning, else on a tail of their own."""
+        own = joining[0].jid if len(joining) == 1 else f"joined at {self.seq}"
+        tail = MAIN if self.tails[MAIN] == BEGINNING else own
+        with self.turn():
+            if tail != MAIN:
+                self._put_tail(tail, BEGINNING)
+            self._run(
+                "join_groups",
+                tail=tail,
+                jids=[group.jid for group in joining],
+                projects=[group.project for group in joining],
+                starts=[group.start for group in joining],
+                befores=[group.before for group in joining],
+                anchors=[anchors_json(group.place) for group in joining],
+            )
+            failpoint("groups.joined")
+        self.load()
+
+    def disable(self, jids: Sequence[str]) -> None:
+        """Stop serving groups; each keeps its place on a tail of its own."""
+        with self.turn():
+            for jid in jids:
+                self._put_tail(jid, self.tails[self.groups[jid].tail])
+                self._run("move_groups", jids=[jid], tail=jid, enabled=False)
+            self._run("drop_tails_that_serve_nobody")
+        self.load()
+
+    def enable(self, jids: Sequence[str]) -> None:
+        """Serve groups again, from the places that they kept."""
+        with self.turn():
+            self._run("enable_groups", jids=list(jids))
+        self.load()
+
+    def rename(self, projects: dict[str, str]) -> None:
+        """Give groups other projects, by JID, from now on: what is recorded keeps the project it was recorded for."""
+        with self.turn():
+            for jid, project in projects.items():
+                self._run("rename_project", jid=jid, project=project)
+        self.load()
+
+    def part(self, jid: str) -> str:
+        """Give a group a tail of its own at its present place; the tail's name."""
+        group = self.groups[jid]
+        if len(self.serves(group.tail)) > 1 or group.tail == MAIN:
+            with self.turn():
+                self._put_tail(jid, self.tails[group.tail])
+                self._run("move_groups", jids=[jid], tail=jid, enabled=group.enabled)
+            self.load()
+        return self.groups[jid].tail
+
+    def merge(self, tail: str) -> None:
+        """Let the main tail serve a tail's groups: it has come at least as far, and what it read twice is absorbed."""
+        with self.turn():
+            self._run("move_groups", jids=list(self.serves(tail)), tail=MAIN, enabled=True)
+            self._run("drop_tails_that_serve_nobody")
+            failpoint("tail.merged")
+        self.load()
+
+    def rewind(self, jid: str, place: Place, reason: str) -> None:
+        """Set one group's position back, on a tail of its own."""
+        tail = self.part(jid)
+        with self.turn():
+            self.note_rewind(tail, self.tails[tail], place, reason)
+            self._put_tail(tail, place)
+        self.load()
+
+    def note_rewind(self, tail: str, was: Place, now: Place, reason: str) -> None:
+        """Within a turn: remember that a position went back, and why."""
+        self._run("note_rewind", tail=tail, reason=reason, from_rowid=was.rowid, to_rowid=now.rowid)
+
+    def queue_sweep(self, reason: str) -> None:
+        """Within a turn: have the next pass sweep."""
+        self._run("queue_sweep", reason=reason)
+
+    def advance(self, tail: str, place: Place, started: Iterable[str]) -> None:
+        """Within a turn: the tail's new place, and the groups whose start lies behind it now."""
+        self._put_tail(tail, place)
+        if jids := list(started):
+            self._run("pass_starts", jids=jids)
+
+    def sweep_due(self) -> bool:
+        """Whether a sweep was queued, or the last one is older than six hours."""
+        with transaction(self.db):
+            return bool(self._run("sweep_due").fetchall()[0][0])
+
+    def note_sweep(self) -> None:
+        """Remember that a sweep is done."""
+        with transaction(self.db):
+            self._run("note_sweep")
+
+    def note_verify(self, *, clean: bool) -> None:
+        """Remember how a verify ended."""
+        with transaction(self.db):
+            self._run("note_verify", clean=clean)
+
+    def rules_number(self, fingerprint: str) -> int:
+        """The number that stands for these rules in the ledger."""
+        with transaction(self.db):
+            self._run("rules", fingerprint=fingerprint)
+            return int(self._run("rules_number", fingerprint=fingerprint).fetchall()[0][0])
+
+    def instance_id(self) -> str:
+        """The identity of this database: a rebuilt or other one has another."""
+        with transaction(self.db):
+            return str(self._run("instance").fetchall()[0][0])
+
+    def _put_tail(self, tail: str, place: Place) -> None:
+        self._run("put_tail", tail=tail, rowid=place.rowid, anchors=anchors_json(place))
+
+    def _run(self, name: str, **values: object) -> Cursor[Any]:
+        return self.db.execute(SQL[name], {"source": self.name, **values})
+
+
+def anchors_json(place: Place) -> str:
+    return json.dumps([list(anchor) for anchor in place.anchors])
+
+
+def place_from(anchors: list[tuple[int, str]]) -> Place:
+    return Place(tuple(Anchor(rowid, key_hash) for rowid, key_hash in anchors))
+
+
+def _group(row: tuple[Any, ...]) -> Group:
+    chat, jid, project, tail, enabled, start, before, anchors, passed, messages, last_id, last_at = row
+    return Group(
+        chat, jid, project, tail, enabled, start, before, place_from(anchors), passed, messages, last_id, last_at
+    )

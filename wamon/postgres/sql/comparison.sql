@@ -1,0 +1,56 @@
+-- name: held
+SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.rules, l.gone_at IS NOT NULL,
+       ARRAY(
+           SELECT s.drop_number FROM wamon.submission_rows AS s
+           WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live
+       ),
+       EXISTS (
+           SELECT FROM wamon.submission_rows AS s
+           WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live AND s.project <> g.project
+       )
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+JOIN wamon.groups AS g USING (chat)
+
+-- name: without_ledger
+SELECT s.chat, s.message_id, s.drop_number
+FROM wamon.submission_rows AS s
+LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)
+WHERE s.chat = ANY(%(chats)s) AND s.live AND (l.status IS NULL OR l.status = 'ignored')
+ORDER BY s.chat, s.message_id, s.drop_number
+LIMIT 10000
+
+-- name: still_there
+SELECT message_id
+FROM wamon.ledger_rows
+WHERE chat = %(chat)s AND message_id > %(after)s AND gone_at IS NULL
+ORDER BY message_id
+LIMIT 2000
+
+-- name: mark_gone
+UPDATE wamon.ledger_rows SET gone_at = now() WHERE chat = %(chat)s AND message_id = ANY(%(message_ids)s)
+
+-- name: cursors
+SELECT tail, rowid, coalesce((anchors -> 0 ->> 0)::bigint, 0) FROM wamon.cursors WHERE source = %(source)s ORDER BY tail
+
+-- name: mend_cursor
+UPDATE wamon.cursors SET rowid = %(rowid)s WHERE source = %(source)s AND tail = %(tail)s
+
+-- name: drops_after
+SELECT DISTINCT s.project, s.drop_number
+FROM wamon.submission_rows AS s
+WHERE s.live AND NOT s.rejected AND s.project = %(project)s AND s.drop_number > %(after)s
+ORDER BY s.drop_number
+LIMIT 2000
+
+-- name: first_submission
+SELECT DISTINCT ON (s.project, s.drop_number)
+       s.project, s.drop_number, s.sent_at, s.sender, s.message_id, g.jid
+FROM unnest(%(projects)s::text[], %(drops)s::text[]) AS k(project, drop_number)
+JOIN wamon.submission_rows AS s USING (project, drop_number)
+JOIN wamon.groups AS g USING (chat)
+WHERE s.live AND NOT s.rejected
+ORDER BY s.project, s.drop_number, s.sent_at, g.jid, s.message_id
+
+-- name: dead
+SELECT count(*) FROM wamon.ledger_rows WHERE chat = ANY(%(chats)s) AND status = 'dead'

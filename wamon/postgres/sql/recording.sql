@@ -1,0 +1,104 @@
+-- name: known
+SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.gone_at IS NOT NULL
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+
+-- name: own_submissions
+SELECT s.chat, s.message_id, s.drop_number, s.live
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+JOIN wamon.submission_rows AS s USING (chat, message_id)
+
+-- name: standing
+SELECT k.n, max(s.sent_at), bool_or(s.live AND NOT s.rejected), bool_or(g.jid = k.jid AND s.message_id = k.message_id)
+FROM unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
+     WITH ORDINALITY AS k(project, drop_number, jid, message_id, n)
+JOIN wamon.submission_rows AS s USING (project, drop_number)
+JOIN wamon.groups AS g USING (chat)
+GROUP BY k.n
+
+-- name: copy_ledger
+COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text) FROM STDIN
+
+-- name: copy_submissions
+COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender) FROM STDIN
+
+-- name: keep_revisions
+INSERT INTO wamon.revisions (chat, message_id, revision, content_hash, text)
+SELECT l.chat, l.message_id, l.revision, l.content_hash, l.text
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(hashes)s::bigint[]) AS k(chat, message_id, content_hash)
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+WHERE l.content_hash <> k.content_hash
+
+-- name: change_ledger
+UPDATE wamon.ledger_rows AS l
+SET status = k.status, reason = k.reason, rules = %(rules)s, text = k.text, gone_at = NULL,
+    content_hash = k.content_hash, revision = l.revision + (l.content_hash <> k.content_hash)::int
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(hashes)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
+            %(texts)s::text[]) AS k(chat, message_id, content_hash, status, reason, text)
+WHERE l.chat = k.chat AND l.message_id = k.message_id
+
+-- name: came_back
+UPDATE wamon.ledger_rows AS l SET gone_at = NULL
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+WHERE l.chat = k.chat AND l.message_id = k.message_id AND l.gone_at IS NOT NULL
+
+-- name: set_live
+UPDATE wamon.submission_rows AS s SET live = %(live)s
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(drops)s::text[]) AS k(chat, message_id, drop_number)
+WHERE s.chat = k.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number
+RETURNING s.project, s.drop_number
+
+-- name: without_live
+SELECT k.project, k.drop_number
+FROM unnest(%(projects)s::text[], %(drops)s::text[]) AS k(project, drop_number)
+WHERE NOT EXISTS (
+    SELECT FROM wamon.submission_rows AS s
+    WHERE s.project = k.project AND s.drop_number = k.drop_number AND s.live AND NOT s.rejected
+)
+
+-- name: count_groups
+UPDATE wamon.groups AS g
+SET messages = g.messages + k.messages,
+    last_message_id = coalesce(k.last_message_id, g.last_message_id),
+    last_sent_at = CASE WHEN k.last_message_id IS NULL THEN g.last_sent_at ELSE k.last_sent_at END
+FROM unnest(%(chats)s::int[], %(messages)s::int[], %(last_message_ids)s::text[], %(last_sent_ats)s::timestamptz[])
+     AS k(chat, messages, last_message_id, last_sent_at)
+WHERE g.chat = k.chat
+RETURNING g.jid, g.messages, g.last_message_id, g.last_sent_at
+
+-- name: lock_projects
+SELECT pg_advisory_xact_lock(hashtextextended('wamon project ' || project, 0))
+FROM (SELECT DISTINCT unnest(%(projects)s::text[]) AS project ORDER BY 1) AS projects
+
+-- name: park
+INSERT INTO wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender)
+VALUES (%(chat)s, %(message_id)s, 'retry', %(reason)s, %(rules)s, %(content_hash)s, %(sent_at)s, %(sender)s)
+ON CONFLICT (chat, message_id) DO UPDATE SET status = 'retry', reason = EXCLUDED.reason
+
+-- name: park_letter
+INSERT INTO wamon.dead_letters AS d (chat, message_id, reason, next_try_at)
+VALUES (%(chat)s, %(message_id)s, %(reason)s, now() + interval '1 minute')
+ON CONFLICT (chat, message_id) DO UPDATE
+SET attempts = d.attempts + 1, reason = EXCLUDED.reason, failed_at = now(),
+    next_try_at = CASE WHEN d.attempts < 3 THEN now() + interval '1 minute' * 2 ^ d.attempts END
+RETURNING next_try_at IS NULL
+
+-- name: bury
+UPDATE wamon.ledger_rows SET status = 'dead' WHERE chat = %(chat)s AND message_id = %(message_id)s
+
+-- name: give_up
+UPDATE wamon.dead_letters SET next_try_at = NULL, reason = 'its row has vanished from the store'
+WHERE chat = %(chat)s AND message_id = %(message_id)s
+
+-- name: forget_letters
+DELETE FROM wamon.dead_letters AS d
+USING unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+WHERE d.chat = k.chat AND d.message_id = k.message_id
+
+-- name: due_letters
+SELECT g.jid, d.message_id
+FROM wamon.dead_letters AS d
+JOIN wamon.groups AS g USING (chat)
+WHERE g.source = %(source)s AND g.enabled AND d.next_try_at <= now()
+ORDER BY d.next_try_at
+LIMIT 500

@@ -1,0 +1,20 @@
+-- name: columns
+SELECT a.attname, format_type(a.atttypid, NULL),
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = ''
+FROM pg_attribute AS a
+WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+
+-- name: first_contact
+SELECT review_from FROM wamon.reviews WHERE review_table = %(table)s
+
+-- name: note_contact
+INSERT INTO wamon.reviews (review_table, review_from) VALUES (%(table)s, CASE WHEN %(has_rows)s THEN now() END)
+RETURNING review_from
+
+-- name: keyed_by_number_alone
+SELECT EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = to_regclass(%(table)s) AND i.indisunique AND i.indnkeyatts = 1 AND a.attname = 'drop_number'
+)

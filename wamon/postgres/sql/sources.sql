@@ -1,0 +1,70 @@
+-- name: take_turn
+UPDATE wamon.cursors SET seq = seq + 1 WHERE source = %(source)s AND tail = 'main' AND seq = %(seq)s RETURNING seq
+
+-- name: add_source
+WITH added AS (
+    INSERT INTO wamon.sources (source) VALUES (%(source)s) ON CONFLICT DO NOTHING RETURNING source
+)
+INSERT INTO wamon.cursors (source, tail) SELECT source, 'main' FROM added
+
+-- name: cursors
+SELECT tail, seq, anchors FROM wamon.cursors WHERE source = %(source)s
+
+-- name: groups
+SELECT chat, jid, project, tail, enabled, start, start_before, start_anchors, start_passed, messages,
+       last_message_id, last_sent_at
+FROM wamon.groups WHERE source = %(source)s
+
+-- name: join_groups
+INSERT INTO wamon.groups (source, jid, project, tail, start, start_before, start_anchors, start_passed)
+SELECT %(source)s, k.jid, k.project, %(tail)s, k.start, k.start_before, k.start_anchors::jsonb,
+       k.start_anchors::jsonb = '[]'
+FROM unnest(%(jids)s::text[], %(projects)s::text[], %(starts)s::text[], %(befores)s::timestamptz[], %(anchors)s::text[])
+     AS k(jid, project, start, start_before, start_anchors)
+
+-- name: put_tail
+INSERT INTO wamon.cursors (source, tail, rowid, anchors) VALUES (%(source)s, %(tail)s, %(rowid)s, %(anchors)s::jsonb)
+ON CONFLICT (source, tail) DO UPDATE SET rowid = EXCLUDED.rowid, anchors = EXCLUDED.anchors, advanced_at = now()
+
+-- name: move_groups
+UPDATE wamon.groups SET tail = %(tail)s, enabled = %(enabled)s WHERE source = %(source)s AND jid = ANY(%(jids)s)
+
+-- name: drop_tails_that_serve_nobody
+DELETE FROM wamon.cursors AS c
+WHERE source = %(source)s AND tail <> 'main'
+  AND NOT EXISTS (SELECT FROM wamon.groups AS g WHERE g.source = c.source AND g.tail = c.tail)
+
+-- name: enable_groups
+UPDATE wamon.groups SET enabled = true WHERE source = %(source)s AND jid = ANY(%(jids)s)
+
+-- name: rename_project
+UPDATE wamon.groups SET project = %(project)s WHERE source = %(source)s AND jid = %(jid)s
+
+-- name: pass_starts
+UPDATE wamon.groups SET start_passed = true WHERE source = %(source)s AND jid = ANY(%(jids)s)
+
+-- name: note_rewind
+INSERT INTO wamon.rewinds (source, tail, reason, from_rowid, to_rowid)
+VALUES (%(source)s, %(tail)s, %(reason)s, %(from_rowid)s, %(to_rowid)s)
+
+-- name: queue_sweep
+UPDATE wamon.sources SET sweep_due = %(reason)s WHERE source = %(source)s
+
+-- name: sweep_due
+SELECT sweep_due IS NOT NULL OR last_sweep_at IS NULL OR last_sweep_at < now() - interval '6 hours'
+FROM wamon.sources WHERE source = %(source)s
+
+-- name: note_sweep
+UPDATE wamon.sources SET sweep_due = NULL, last_sweep_at = now() WHERE source = %(source)s
+
+-- name: note_verify
+UPDATE wamon.sources SET last_verify_at = now(), last_verify_clean = %(clean)s WHERE source = %(source)s
+
+-- name: rules
+INSERT INTO wamon.rules (fingerprint) VALUES (%(fingerprint)s) ON CONFLICT DO NOTHING
+
+-- name: rules_number
+SELECT rules FROM wamon.rules WHERE fingerprint = %(fingerprint)s
+
+-- name: instance
+SELECT instance_id::text FROM wamon.instance

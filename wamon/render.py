@@ -1,0 +1,100 @@
+"""How results look: tables and JSON on stdout, progress on stderr. The only module that knows rich."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from zoneinfo import ZoneInfo
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def as_json(document: object) -> None:
+    """Print one JSON document. Times become RFC 3339 in UTC."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=_jsonable) + "\n")
+
+
+def _jsonable(value: object) -> str:
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)
+
+
+def say(text: str) -> None:
+    """Print a result's sentence."""
+    sys.stdout.write(text + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Print a table as wide as the terminal; columns named in `right` hold numbers. Without rows, nothing."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        return
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        # Text, so that no name or number out of a chat is taken for markup.
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+def local(moment: datetime | None, zone: ZoneInfo) -> str:
+    """A time as people of this zone read it."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment else "—"
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far long work has come: a bar with rate and time left on a terminal, else a line now and then.
+
+    Yields a function to call with how much is done so far, of `total`.
+    """
+    if sys.stderr.isatty():
+        with _bar(what, total) as advance:
+            yield advance
+    else:
+        yield _lines(what, total)
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} rows/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total, rate="?")
+
+        def advance(done: int) -> None:
+            bar.update(task, completed=done, rate=f"{bar.tasks[0].speed or 0:,.0f}")
+
+        yield advance
+
+
+def _lines(what: str, total: int) -> Callable[[int], None]:
+    began = told = time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _SECONDS_BETWEEN_LINES:
+            told = now
+            sys.stderr.write(f"{what}: {done:,} of {total:,} rows, {done / (now - began):,.0f} rows/s\n")
+
+    return tell

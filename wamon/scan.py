@@ -1,0 +1,87 @@
+"""A scan: passes over a source's tails until nothing is left, then what is due (retries, a sweep)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wamon.failpoints import failpoint
+from wamon.model import BEGINNING, MAIN
+from wamon.pipeline import run_pass
+from wamon.postgres.recording import Batch, Recorded
+from wamon.verify import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wamon.pipeline import Pass, Watch
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What a scan did, by chat JID."""
+
+    read: Counter[str] = field(default_factory=Counter)
+    recorded: Recorded = field(default_factory=Recorded)
+
+
+def scan(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scanned:
+    """Scan all groups of the source. `progress` is told each rowid that a tail has come to."""
+    scanned = Scanned()
+    cold = watch.source.tails[MAIN] == BEGINNING
+    for tail in [name for name in watch.source.tails if name != MAIN and watch.source.serves(name)]:
+        _catch_up(watch, tail, scanned, progress)
+        watch.in_turn(_merge, watch, tail)
+    _catch_up(watch, MAIN, scanned, progress)
+    _retry(watch, scanned)
+    if cold:
+        watch.source.note_sweep()
+    elif watch.source.sweep_due():
+        scanned.recorded.add(sweep(watch))
+    watch.state.flush()
+    return scanned
+
+
+def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[int], None] = lambda _: None) -> Scanned:
+    """Scan only these groups: each moves on a tail of its own, and the others stay where they are."""
+    scanned = Scanned()
+    for jid in jids:
+        _catch_up(watch, watch.in_turn(watch.source.part, jid), scanned, progress)
+    watch.state.flush()
+    return scanned
+
+
+def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[int], None]) -> None:
+    complete = False
+    while not complete:
+        one = watch.in_turn(_pass_unless_merged, watch, tail)
+        if one is None:
+            return
+        scanned.read.update(one.read)
+        scanned.recorded.add(one.recorded)
+        progress(one.place.rowid)
+        complete = one.complete
+
+
+def _pass_unless_merged(watch: Watch, tail: str) -> Pass | None:
+    """One pass; None where another wamon has brought this tail to its end meanwhile."""
+    return run_pass(watch, tail) if tail in watch.source.tails else None
+
+
+def _merge(watch: Watch, tail: str) -> None:
+    """A tail that has come as far as the main one is done: the main tail serves its groups from here."""
+    if tail in watch.source.tails and watch.source.tails[tail].rowid >= watch.source.tails[MAIN].rowid:
+        watch.source.merge(tail)
+
+
+def _retry(watch: Watch, scanned: Scanned) -> None:
+    """Try parked messages again that are due."""
+    due = watch.recorder.due_letters()
+    found = watch.store.find(due, {jid.encode(): jid for jid, _ in due})
+    for message in found:
+        batch = Batch([watch.rules.read(message)], again=True)
+        scanned.recorded.add(watch.in_turn(watch.recorder.record, batch))
+        failpoint("retry.recorded")
+    for key in set(due) - {(message.chat_jid, message.message_id) for message in found}:
+        watch.in_turn(watch.recorder.give_up, *key)

@@ -1,0 +1,214 @@
+"""The proof that nothing was missed: the bridge's store against the ledger, message by message.
+
+A sweep is the same comparison with repair. Differences are looked at again before they count, since the bridge and
+other wamons work meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wamon.bridge.store import PAGE_ROWS
+from wamon.failpoints import failpoint
+from wamon.pipeline import wanted_chats
+from wamon.postgres.changes import newest_of_each
+from wamon.postgres.comparison import Comparison
+from wamon.postgres.recording import Batch, Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from wamon.model import Group, Message, Reading
+    from wamon.pipeline import Watch
+    from wamon.postgres.comparison import Held
+
+EVERY_ROW_IN_THE_LEDGER = 1
+CURSOR_PASSES_NOTHING = 2
+REVIEWS_ARE_KEPT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that a promise (its number in ARCHITECTURE.md) rules out."""
+
+    promise: int
+    jid: str
+    message_id: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Verified:
+    """What a verify found."""
+
+    checked: int = 0
+    dead: int = 0
+    older_rules: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not self.problems
+
+
+def verify(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None] = lambda _: None) -> Verified:
+    """Compare these groups; changes nothing. `progress` is told how many rows each page had."""
+    comparison = Comparison(watch.source)
+    verified = Verified()
+    suspects: list[Message] = []
+    for readings in _pages(watch, groups, progress):
+        problems, older = _differences(watch, comparison, readings)
+        verified.checked += len(readings)
+        verified.older_rules += older
+        suspects += [reading.message for reading, _ in problems]
+    verified.problems = _still_differing(watch, comparison, suspects)
+    known = {(problem.jid, problem.message_id) for problem in verified.problems}
+    verified.problems += [p for p in _unfounded(comparison, groups) if (p.jid, p.message_id) not in known]
+    verified.problems += _cursors_ahead(comparison)
+    verified.problems += _reviews_missing(watch, comparison, groups)
+    verified.dead = comparison.dead(groups)
+    return verified
+
+
+def sweep(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Recorded:
+    """Compare all groups and mend what differs, page by page, in turn with other wamons."""
+    recorded = repair(watch, list(watch.source.groups.values()), progress)
+    watch.source.note_sweep()
+    return recorded
+
+
+def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None] = lambda _: None) -> Recorded:
+    """Mend what differs: record missing and changed messages, mark vanished ones, set cursors and reviews right."""
+    comparison = Comparison(watch.source)
+    recorded = Recorded()
+    for readings in _pages(watch, groups, progress):
+        differing = [reading for reading, _ in _differences(watch, comparison, readings)[0]]
+        if differing:
+            recorded.add(watch.in_turn(watch.recorder.record, Batch(differing, again=True)))
+        failpoint("sweep.page")
+    for group in groups:
+        _mark_vanished(watch, comparison, group)
+    for tail, _, anchor in comparison.cursors_ahead():
+        watch.in_turn(comparison.mend_cursor, tail, anchor)
+    if watch.review:
+        lacking = list(comparison.drops_without_review(watch.review, _projects(groups)))
+        for n in range(0, len(lacking), PAGE_ROWS):
+            watch.in_turn(comparison.restore_reviews, watch.review, lacking[n : n + PAGE_ROWS])
+    failpoint("sweep.recorded")
+    return recorded
+
+
+def _pages(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None]) -> Iterator[list[Reading]]:
+    wanted = {jid: name for jid, name in wanted_chats(watch).items() if name in {group.jid for group in groups}}
+    for messages, rows in watch.store.pages(wanted):
+        yield newest_of_each([watch.rules.read(message) for message in messages])
+        progress(rows)
+
+
+def _differences(
+    watch: Watch, comparison: Comparison, readings: Sequence[Reading]
+) -> tuple[list[tuple[Reading, Problem]], int]:
+    """The readings that differ from what is held, why, and how many were held under older rules."""
+    held = comparison.held([reading.message for reading in readings]) if readings else {}
+    differing = []
+    older = 0
+    for reading in readings:
+        message = reading.message
+        holds = held.get((message.chat_jid, message.message_id))
+        if holds and _is_older(watch, holds):
+            older += 1
+        if detail := _detail(watch, reading, holds):
+            differing.append((reading, _problem(watch, message, holds, detail)))
+    return differing, older
+
+
+def _detail(watch: Watch, reading: Reading, holds: Held | None) -> str | None:
+    if holds is None:
+        return "stands in the bridge's store and not in the ledger"
+    if holds.status in {"retry", "dead"}:
+        return None
+    if holds.gone:
+        return "is marked as gone, and stands in the store"
+    if reading.message.content_hash != holds.content_hash:
+        return "says something else now than the ledger knows" if reading.message.text.strip() else None
+    if _is_older(watch, holds):
+        return None
+    expected = set() if holds.reason == "before-start" else set(reading.numbers)
+    return _odd_numbers(expected, set(holds.numbers))
+
+
+def _odd_numbers(expected: set[str], live: set[str]) -> str | None:
+    lacking, beyond = sorted(expected - live), sorted(live - expected)
+    parts = [f"lacks the submission of {' '.join(lacking)}"] if lacking else []
+    parts += [f"has a submission of {' '.join(beyond)}, which it doesn't say"] if beyond else []
+    return " and ".join(parts) or None
+
+
+def _is_older(watch: Watch, holds: Held) -> bool:
+    return holds.rules != watch.recorder.rules or holds.other_project
+
+
+def _problem(watch: Watch, message: Message, holds: Held | None, detail: str) -> Problem:
+    tail = watch.source.tails[watch.source.groups[message.chat_jid].tail]
+    if holds is None and message.rowid > tail.rowid:
+        detail += ": no pass has come to it yet"
+    promise = CURSOR_PASSES_NOTHING if holds is None and message.rowid <= tail.rowid else EVERY_ROW_IN_THE_LEDGER
+    return Problem(promise, message.chat_jid, message.message_id, detail)
+
+
+def _still_differing(watch: Watch, comparison: Comparison, suspects: Sequence[Message]) -> list[Problem]:
+    """Look at what differed once more, in the store and in the ledger, as both stand now."""
+    problems = []
+    if suspects:
+        watch.source.load()
+    for n in range(0, len(suspects), PAGE_ROWS):
+        keys = [(message.chat_jid, message.message_id) for message in suspects[n : n + PAGE_ROWS]]
+        messages = watch.store.find(keys, wanted_chats(watch))
+        readings = newest_of_each([watch.rules.read(message) for message in messages])
+        problems += [problem for _, problem in _differences(watch, comparison, readings)[0]]
+    return problems
+
+
+def _unfounded(comparison: Comparison, groups: Sequence[Group]) -> list[Problem]:
+    return [
+        Problem(EVERY_ROW_IN_THE_LEDGER, jid, message_id, f"has a submission of {number}, and no ledger row says so")
+        for jid, message_id, number in comparison.submissions_without_ledger(groups)
+    ]
+
+
+def _cursors_ahead(comparison: Comparison) -> list[Problem]:
+    return [
+        Problem(
+            CURSOR_PASSES_NOTHING, "", "", f"cursor {tail} stands at row {rowid}, its newest anchor at row {anchor}"
+        )
+        for tail, rowid, anchor in comparison.cursors_ahead()
+    ]
+
+
+def _reviews_missing(watch: Watch, comparison: Comparison, groups: Sequence[Group]) -> list[Problem]:
+    if not watch.review:
+        return []
+    return [
+        Problem(REVIEWS_ARE_KEPT, "", "", f"drop {number} of {project} has no row in {watch.review.name}")
+        for project, number in comparison.drops_without_review(watch.review, _projects(groups))
+    ]
+
+
+def _projects(groups: Sequence[Group]) -> list[str]:
+    return sorted({group.project for group in groups})
+
+
+def _mark_vanished(watch: Watch, comparison: Comparison, group: Group) -> None:
+    wanted = {group.jid.encode(): group.jid}
+    for message_ids in comparison.pages_still_there(group):
+        askable = [message_id for message_id in message_ids if _can_be_asked_for(message_id)]
+        there = {m.message_id for m in watch.store.find([(group.jid, m) for m in askable], wanted)}
+        if gone := [message_id for message_id in askable if message_id not in there]:
+            watch.in_turn(comparison.mark_gone, group, gone)
+        failpoint("sweep.gone")
+
+
+def _can_be_asked_for(message_id: str) -> bool:
+    """Made-up ids, and ids that held broken bytes, aren't the store's own words."""
+    return not message_id.startswith("sha256:") and "\ufffd" not in message_id
