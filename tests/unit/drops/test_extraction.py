@@ -284,6 +284,12 @@ def test_a_pile_of_marks_of_any_height_parts_what_it_stands_between(marks: int, 
     )
 
 
+@pytest.mark.parametrize("unit", ["\U0001f44d", "\U0001f44d\ufe0f", "\u2764\ufe0f\u20e3"], ids=ascii)
+def test_cutting_piles_of_marks_takes_nothing_else_from_a_long_text(extractor: Extractor, unit: str) -> None:
+    circled = "\u24b9\u24c7"  # symbols, as emoji are, until NFKC makes them letters
+    assert extractor.numbers(f"{unit * 600}{circled}1752028") == ("DR1752028",)
+
+
 def filled(unit: str, size: int) -> str:
     return unit * (size // len(unit))
 

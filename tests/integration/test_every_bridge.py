@@ -1,0 +1,36 @@
+"""Whatever a bridge does to its store, what stands in PostgreSQL is the truth, to the row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import BRIDGES, Bridge
+from tests.support.office import Office
+from tests.support.traffic import write_traffic
+from tests.support.truth import Field
+
+
+@pytest.mark.parametrize("bridge", BRIDGES, ids=lambda bridge: bridge.__name__)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_each_scan_the_drops_equal_the_truth_and_a_second_scan_changes_nothing(
+    tmp_path: Path, open_office: Callable[..., Office], bridge: type[Bridge], seed: int
+) -> None:
+    with Field(bridge(tmp_path / "messages.db", seed=seed, durable=False), watched=False) as field:
+        office = open_office(field.path)
+        for wave in range(4):
+            write_traffic(field, 700, seed=seed * 10 + wave)
+            office.scan()
+            field.truth.scanned()
+            office.sweep()  # edits in place older than the overlap are the sweep's
+            office.scan()
+            assert office.drops() == field.truth.drops()
+            assert office.submissions() == field.truth.submissions()
+            assert office.kinds() == field.truth.kinds()
+            before = office.everything()
+            office.scan()
+            assert office.everything() == before
+            verified = office.verify()
+            assert verified.clean, verified.problems

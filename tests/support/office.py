@@ -1,0 +1,110 @@
+"""An office: what an operator has. A config, a state directory and a database over a bridge's store, and the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+import yaml
+
+from tests.support.bridges import PROJECTS
+from wamon.app import bridge_of, configured, watching
+from wamon.pipeline import Watch
+from wamon.scan import Scanned, scan, scan_groups
+from wamon.verify import Verified, verify
+
+
+class Office:
+    """`settings` are sections of the config that differ from the usual, such as scan={"start": "now"}."""
+
+    def __init__(self, folder: Path, dsn: str, store: Path, **settings: object) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.dsn = dsn
+        self.store = store
+        self.config_path = folder / "wamon.yaml"
+        self.state_path = folder / "state" / "state.json"
+        self.settings: dict[str, Any] = {
+            "bridge": {"path": str(store)},
+            "database": {"url": dsn},
+            "state": {"dir": "state"},
+            "timezone": "Africa/Johannesburg",
+            "groups": [{"name": name, "jid": jid} for jid, name in PROJECTS.items()],
+        }
+        self.set(**settings)
+
+    def set(self, **settings: object) -> None:
+        """Change sections of the config; a mapping is merged into its section."""
+        for section, value in settings.items():
+            both = isinstance(value, dict) and isinstance(self.settings.get(section), dict)
+            self.settings[section] = {**self.settings[section], **cast("dict[str, Any]", value)} if both else value
+        self.config_path.write_text(yaml.safe_dump(self.settings), "utf-8")
+
+    def watching(self) -> AbstractContextManager[Watch]:
+        config = configured(self.config_path, {})
+        return watching(config, bridge_of(config))
+
+    def scan(self, *names: str) -> Scanned:
+        with self.watching() as watch:
+            return scan_groups(watch, watch.named(names)) if names else scan(watch)
+
+    def sweep(self) -> None:
+        """Have the next scan sweep, as after six hours."""
+        self.query("UPDATE wamon.sources SET sweep_due = 'test'")
+
+    def verify(self) -> Verified:
+        with self.watching() as watch:
+            return verify(watch, [watch.source.groups[jid] for jid in watch.named([])])
+
+    def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """A real `wamon` process with this office's config."""
+        return subprocess.run(
+            [sys.executable, "-m", "wamon", "--config", str(self.config_path), *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            env={**os.environ, **environ},
+        )
+
+    def answer(self, *words: str, **environ: str) -> Any:
+        """The JSON answer of a command that must end well."""
+        done = self.run(*words, "--json", **environ)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def query(self, sql: str, *values: object) -> list[Any]:
+        """Rows of the database; of one column, its values."""
+        with psycopg.connect(self.dsn, autocommit=True) as db:
+            cursor = db.execute(cast("Any", sql), values)
+            rows = cursor.fetchall() if cursor.description else []
+        return [row[0] if len(row) == 1 else tuple(row) for row in rows]
+
+    def drops(self) -> set[tuple[str, str]]:
+        return set(self.query("SELECT project, drop_number FROM wamon.drops"))
+
+    def submissions(self) -> set[tuple[str, str, str]]:
+        return set(self.query("SELECT chat_jid, message_id, drop_number FROM wamon.submissions WHERE live"))
+
+    def kinds(self) -> dict[tuple[str, str, str], str]:
+        rows = self.query("SELECT chat_jid, message_id, drop_number, kind FROM wamon.submissions WHERE live")
+        return {(jid, message_id, number): kind for jid, message_id, number, kind in rows}
+
+    def ledger(self) -> set[tuple[str, str]]:
+        return set(self.query("SELECT chat_jid, message_id FROM wamon.ledger"))
+
+    def everything(self) -> dict[str, list[Any]]:
+        """All that a replay must not change: the ledger, submissions and drops, without the times of recording."""
+        ledger = "chat_jid, message_id, status, reason, revision, content_hash, sender, sent_at"
+        submissions = "chat_jid, message_id, drop_number, project, kind, live, sent_at, sender"
+        return {
+            "ledger": self.query(f"SELECT {ledger} FROM wamon.ledger ORDER BY 1, 2"),
+            "submissions": self.query(f"SELECT {submissions} FROM wamon.submissions ORDER BY 1, 2, 3"),
+            "drops": self.query("SELECT * FROM wamon.drops ORDER BY 1, 2"),
+        }
