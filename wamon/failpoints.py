@@ -78,9 +78,14 @@ def _parse(wanted: str) -> tuple[str, int, str]:
     return name, int(nth), action
 
 
+def hang() -> None:
+    """Wait until somebody ends the process."""
+    threading.Event().wait()
+
+
 def _act(name: str, action: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if action == "hang":
-        threading.Event().wait()
+        hang()
     raise FailpointRaised(f"Failpoint {name} raised, as WAMON_FAILPOINT asked.", hint="Unset it outside tests.")

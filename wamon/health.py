@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wamon.pipeline import wanted_chats
+from wamon.postgres.comparison import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +24,15 @@ class Lag:
 
 
 def lag(watch: Watch, jids: Sequence[str]) -> dict[str, Lag]:
-    """The lag of these groups."""
+    """The lag of these groups. What a tail will read again isn't behind: the ledger holds it."""
     behind = {jid: Lag() for jid in jids}
+    comparison = Comparison(watch.source)
     now = watch.clock.now()
     for tail in {watch.source.groups[jid].tail for jid in jids}:
         for messages, _ in watch.store.pages(wanted_chats(watch, tail), watch.source.tails[tail]):
+            held = comparison.held(messages) if messages else {}
             for message in messages:
-                if message.chat_jid in behind:
+                if message.chat_jid in behind and (message.chat_jid, message.message_id) not in held:
                     _count(behind[message.chat_jid], message.sent_at, now)
     return behind
 

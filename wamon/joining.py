@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wamon.log import logger
@@ -43,7 +43,8 @@ def join(watch: Watch, wanted: Sequence[Wanted], start: StartRule) -> None:
     new = [group for group in wanted if group.enabled and group.jid not in watch.source.groups]
     found = watch.state.open()
     if new:
-        watch.source.join([_joining(watch, group, start, found) for group in new])
+        here = watch.store.top() if start.stands_before else BEGINNING
+        watch.source.join([_joining(watch, group, start, here, found) for group in new])
     if found.legacy is not None:
         _tell_adopted(found.legacy, new)
         watch.state.keep_legacy()
@@ -78,14 +79,12 @@ def _rename(watch: Watch, wanted: Sequence[Wanted]) -> None:
         watch.source.rename(renamed)
 
 
-def _joining(watch: Watch, group: Wanted, rule: StartRule, found: Found) -> Joining:
+def _joining(watch: Watch, group: Wanted, rule: StartRule, here: Place, found: Found) -> Joining:
     if found.legacy is not None and group.jid in found.legacy:
         return _after_message(watch, group, found.legacy[group.jid])
     if found.instance_id not in {None, watch.instance_id} and group.jid in found.groups:
         return _as_it_started_before(watch, group, found.groups[group.jid])
-    if not rule.stands_before:
-        return Joining(group.jid, group.project)
-    return Joining(group.jid, group.project, rule.words, rule.before, watch.store.top())
+    return Joining(group.jid, group.project, rule.words, rule.before, here)
 
 
 def _after_message(watch: Watch, group: Wanted, message_id: str) -> Joining:
@@ -100,12 +99,12 @@ def _after_message(watch: Watch, group: Wanted, message_id: str) -> Joining:
 def _as_it_started_before(watch: Watch, group: Wanted, was: Mapping[str, Any]) -> Joining:
     """The database is new, but the state file remembers: what was excluded then is excluded now, nothing else."""
     try:
-        place = Place(tuple(Anchor(int(rowid), str(key_hash)) for rowid, key_hash in was.get("start_anchors") or ()))
+        place = Place(tuple(Anchor(rowid, key_hash) for rowid, key_hash in was.get("start_anchors") or ()))
         before = was.get("start_before")
-        moment = datetime.fromisoformat(before) if before else None
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(before).astimezone(UTC) if before else None
+        standing = watch.store.standing(place)
+    except (TypeError, ValueError, OverflowError):  # somebody else's values, too large for a row number or a year
         return Joining(group.jid, group.project)
-    standing = watch.store.standing(place)
     if standing == BEGINNING:
         return Joining(group.jid, group.project)
     return Joining(group.jid, group.project, str(was.get("start")), moment, standing)

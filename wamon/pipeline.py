@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from wamon.bridge.store import OVERLAP_ROWS, Overlap
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+_EDITABLE = timedelta(minutes=30)
 
 
 @dataclass(slots=True)
@@ -118,6 +122,13 @@ def _record(watch: Watch, tail: str, page: Page, readings: list[Reading]) -> Rec
 def _mirror(watch: Watch) -> None:
     source = watch.source
     watch.state.follow(watch.instance_id, source.name, source.seq, source.tails[MAIN], source.groups)
+
+
+def reread_recent(watch: Watch, tail: str = MAIN) -> Recorded:
+    """Read what was sent in the last half hour once more, beyond the overlap: that long people edit their messages."""
+    since = watch.clock.now() - _EDITABLE
+    recent = watch.store.read_recent(watch.source.tails[tail], wanted_chats(watch, tail), since)
+    return watch.recorder.record(Batch([watch.rules.read(message) for message in recent])) if recent else Recorded()
 
 
 def wanted_chats(watch: Watch, tail: str | None = None) -> dict[bytes, str]:

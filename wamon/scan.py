@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wamon.failpoints import failpoint
 from wamon.model import BEGINNING, MAIN
-from wamon.pipeline import run_pass
+from wamon.pipeline import reread_recent, run_pass
 from wamon.postgres.recording import Batch, Recorded
 from wamon.verify import sweep
 
@@ -30,10 +30,11 @@ def scan(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scan
     """Scan all groups of the source. `progress` is told each rowid that a tail has come to."""
     scanned = Scanned()
     cold = watch.source.tails[MAIN] == BEGINNING
-    for tail in [name for name in watch.source.tails if name != MAIN and watch.source.serves(name)]:
+    for tail in sorted({group.tail for group in watch.source.groups.values() if group.enabled} - {MAIN}):
         _catch_up(watch, tail, scanned, progress)
         watch.in_turn(_merge, watch, tail)
     _catch_up(watch, MAIN, scanned, progress)
+    scanned.recorded.add(watch.in_turn(reread_recent, watch))
     _retry(watch, scanned)
     if cold:
         watch.source.note_sweep()

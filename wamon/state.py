@@ -9,11 +9,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from wamon.errors import ConfigError
 from wamon.failpoints import failpoint
@@ -48,21 +49,20 @@ class StateFile:
         self.path = folder / "state.json"
         self._clock = clock
         self._written_at_seconds: float | None = None
+        self._written_seq: int | None = None
         self._pending: dict[str, Any] | None = None
 
     def prepare(self) -> None:
         """Make the directory and see that it can be written. Raises ConfigError where it can't."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path.parent):
-                pass
+            with self._lock(), tempfile.TemporaryFile(dir=self.path.parent):
+                for leftover in self.path.parent.glob("state.json.*.tmp"):
+                    leftover.unlink(missing_ok=True)
         except OSError as error:
             raise ConfigError(
                 f"The state directory {self.path.parent} can't be written: {error.strerror}.",
                 hint="Let wamon's user own it, make room on its disk, or name another in state.dir.",
             ) from None
-        for leftover in self.path.parent.glob("state.json.*.tmp"):
-            leftover.unlink(missing_ok=True)
 
     def open(self) -> Found:
         """Read the file. One that can't be read is set aside as state.json.bad-<time>, and nothing is lost."""
@@ -88,7 +88,9 @@ class StateFile:
         failpoint("state.adopted")
 
     def follow(self, instance_id: str, source: str, seq: int, place: Place, groups: Mapping[str, Group]) -> None:
-        """Have the file say this, now or within a second: at most one write a second."""
+        """Have the file say this, now or within a second: at most one write a second, and none where it says so."""
+        if seq == self._written_seq and self._pending is None and self.path.exists():
+            return
         self._pending = {
             "instance_id": instance_id,
             "source": source,
@@ -115,6 +117,7 @@ class StateFile:
                 extra={"action": "state.failed"},
             )
         else:
+            self._written_seq = self._pending["position"]["seq"]
             self._pending = None
 
     def _merged(self, pending: dict[str, Any]) -> dict[str, Any]:
@@ -135,9 +138,10 @@ class StateFile:
         handle, name = tempfile.mkstemp(prefix="state.json.", suffix=".tmp", dir=self.path.parent)
         temporary = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            # A lone surrogate, in a name that was kept, stays the escape that it was.
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
                 failpoint("state.temporary")
-                json.dump(document, file, ensure_ascii=False, indent=1)
+                file.write(_written(document))
                 file.flush()
                 os.fsync(file.fileno())
             failpoint("state.written")
@@ -151,7 +155,7 @@ class StateFile:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Commands beside the daemon write the same file: one reads and replaces it at a time."""
+        """Commands beside the daemon write the same file: one reads, replaces and tidies at a time."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.path.parent / "lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -164,6 +168,10 @@ class ReadOnlyStateFile(StateFile):
     def _set_aside(self) -> Path:
         return self.path
 
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        yield  # making the lock would write
+
     def keep_legacy(self) -> None:
         pass
 
@@ -172,30 +180,63 @@ class ReadOnlyStateFile(StateFile):
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ValueError("too large for a state file")
-    document = json.loads(path.read_text("utf-8"))
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
+        raise ValueError("no file, or too large for a state file")
+    document = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
     if not isinstance(document, dict) or not (_is_legacy(document) or _is_ours(document)):
         raise ValueError("no state file")
     return document
 
 
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _is_ours(document: Mapping[str, Any]) -> bool:
-    return document.get("version") == VERSION and all(
-        isinstance(document.get(part), kind)
-        for part, kind in (("instance_id", str), ("sources", dict), ("groups", dict))
+    return (
+        document.get("version") == VERSION
+        and isinstance(document.get("instance_id"), str)
+        and all(_are_entries(document.get(part)) for part in ("sources", "groups"))
     )
+
+
+def _are_entries(part: object) -> bool:
+    """Whether a part holds by name what we write, so that it can be kept and written again."""
+    return isinstance(part, dict) and all(
+        isinstance(entry, dict) and all(map(_is_value, entry.values())) for entry in part.values()
+    )
+
+
+def _is_value(value: object) -> bool:
+    return value is None or isinstance(value, str | int) or (isinstance(value, list) and all(map(_is_anchor, value)))
+
+
+def _is_anchor(value: object) -> bool:
+    return isinstance(value, list) and [type(part) for part in value] == [int, str]
 
 
 def _is_legacy(document: Mapping[str, Any]) -> bool:
     return bool(document) and all("@" in jid and isinstance(message_id, str) for jid, message_id in document.items())
 
 
+def _written(document: Mapping[str, Any]) -> str:
+    """The document as JSON, with a line for each source and each group."""
+    parts = []
+    for name, part in document.items():
+        lines = [f"  {_json(key)}: {_json(entry)}" for key, entry in part.items()] if isinstance(part, dict) else []
+        parts.append(f" {_json(name)}: " + ("{\n" + ",\n".join(lines) + "\n }" if lines else _json(part)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _found(document: dict[str, Any]) -> Found:
     if not _is_ours(document):
         return Found(legacy=document)
-    groups = {jid: group for jid, group in document["groups"].items() if isinstance(group, dict)}
-    return Found(document["instance_id"], groups)
+    return Found(document["instance_id"], document["groups"])
 
 
 def _described(groups: Mapping[str, Group]) -> dict[str, Any]:

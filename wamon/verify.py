@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from wamon.bridge.store import PAGE_ROWS
 from wamon.failpoints import failpoint
-from wamon.pipeline import wanted_chats
-from wamon.postgres.changes import newest_of_each
+from wamon.model import FROM_THE_BEGINNING
+from wamon.pipeline import starts_of, wanted_chats
+from wamon.postgres.changes import held_to_its_start, newest_of_each
 from wamon.postgres.comparison import Comparison
 from wamon.postgres.recording import Batch, Recorded
 
@@ -53,7 +54,7 @@ class Verified:
 
 
 def verify(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None] = lambda _: None) -> Verified:
-    """Compare these groups; changes nothing. `progress` is told how many rows each page had."""
+    """Compare these groups; changes nothing. `progress` is told how many rows are done."""
     comparison = Comparison(watch.source)
     verified = Verified()
     suspects: list[Message] = []
@@ -101,9 +102,17 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
 
 def _pages(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None]) -> Iterator[list[Reading]]:
     wanted = {jid: name for jid, name in wanted_chats(watch).items() if name in {group.jid for group in groups}}
+    done = 0
     for messages, rows in watch.store.pages(wanted):
-        yield newest_of_each([watch.rules.read(message) for message in messages])
-        progress(rows)
+        yield _understood(watch, messages)
+        done += rows
+        progress(done)
+
+
+def _understood(watch: Watch, messages: Sequence[Message]) -> list[Reading]:
+    """The reading of each message, also of one that the walk from its group's start hasn't come to yet."""
+    starts = {jid: start for tail in watch.source.tails for jid, start in starts_of(watch, tail).items()}
+    return newest_of_each([watch.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages])
 
 
 def _differences(
@@ -119,7 +128,8 @@ def _differences(
         if holds and _is_older(watch, holds):
             older += 1
         if detail := _detail(watch, reading, holds):
-            differing.append((reading, _problem(watch, message, holds, detail)))
+            understood = held_to_its_start(reading, holds.reason) if holds else reading
+            differing.append((understood, _problem(watch, message, holds, detail)))
     return differing, older
 
 
@@ -163,16 +173,27 @@ def _still_differing(watch: Watch, comparison: Comparison, suspects: Sequence[Me
     if suspects:
         watch.source.load()
     for n in range(0, len(suspects), PAGE_ROWS):
-        keys = [(message.chat_jid, message.message_id) for message in suspects[n : n + PAGE_ROWS]]
-        messages = watch.store.find(keys, wanted_chats(watch))
-        readings = newest_of_each([watch.rules.read(message) for message in messages])
+        readings = _understood(watch, _read_again(watch, suspects[n : n + PAGE_ROWS]))
         problems += [problem for _, problem in _differences(watch, comparison, readings)[0]]
     return problems
 
 
+def _read_again(watch: Watch, messages: Sequence[Message]) -> list[Message]:
+    """These messages as they stand in the store now; those that can't be asked for, as they stood."""
+    askable = [(m.chat_jid, m.message_id) for m in messages if _can_be_asked_for(m.message_id)]
+    found = watch.store.find(askable, wanted_chats(watch))
+    return [*found, *(message for message in messages if not _can_be_asked_for(message.message_id))]
+
+
 def _unfounded(comparison: Comparison, groups: Sequence[Group]) -> list[Problem]:
     return [
-        Problem(EVERY_ROW_IN_THE_LEDGER, jid, message_id, f"has a submission of {number}, and no ledger row says so")
+        Problem(
+            EVERY_ROW_IN_THE_LEDGER,
+            jid,
+            message_id,
+            f"has a submission of {number}, and neither ledger nor store has such a message: if it was never posted, "
+            "delete that row of wamon.submissions; no repair can know",
+        )
         for jid, message_id, number in comparison.submissions_without_ledger(groups)
     ]
 

@@ -20,6 +20,7 @@ from tests.support.bridges import PROJECTS, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
+from wamon import failpoints
 from wamon.errors import WamonError
 from wamon.failpoints import NAMES
 
@@ -184,15 +185,14 @@ def _disturbed(scan: Callable[[], object], failpoint: str) -> bool:
     return os.WEXITSTATUS(status) == DIED_OF_A_FORESEEN_ERROR
 
 
+def _tell_and_wait(told: int) -> None:
+    os.write(told, b"h")
+    threading.Event().wait()
+
+
 def _scan_and_exit(scan: Callable[[], object], failpoint: str, told: int) -> None:
     os.environ["WAMON_FAILPOINT"] = failpoint
-    wait = threading.Event.wait
-
-    def tell_and_wait(event: threading.Event, timeout: float | None = None) -> bool:
-        os.write(told, b"h")
-        return wait(event, timeout)
-
-    threading.Event.wait = tell_and_wait  # type: ignore[method-assign]
+    setattr(failpoints, "hang", lambda: _tell_and_wait(told))  # noqa: B010
     code = 1
     try:
         scan()

@@ -1,4 +1,4 @@
-"""An office: what an operator has. A config, a state directory and a database over a bridge's store, and the commands."""
+"""An office: what an operator has. A config, a state directory, a database over a bridge's store, the commands."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -86,17 +87,17 @@ class Office:
             rows = cursor.fetchall() if cursor.description else []
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
-    def drops(self) -> set[tuple[str, str]]:
+    def drops(self) -> AbstractSet[tuple[str, str]]:
         return set(self.query("SELECT project, drop_number FROM wamon.drops"))
 
-    def submissions(self) -> set[tuple[str, str, str]]:
+    def submissions(self) -> AbstractSet[tuple[str, str, str]]:
         return set(self.query("SELECT chat_jid, message_id, drop_number FROM wamon.submissions WHERE live"))
 
     def kinds(self) -> dict[tuple[str, str, str], str]:
         rows = self.query("SELECT chat_jid, message_id, drop_number, kind FROM wamon.submissions WHERE live")
         return {(jid, message_id, number): kind for jid, message_id, number, kind in rows}
 
-    def ledger(self) -> set[tuple[str, str]]:
+    def ledger(self) -> AbstractSet[tuple[str, str]]:
         return set(self.query("SELECT chat_jid, message_id FROM wamon.ledger"))
 
     def everything(self) -> dict[str, list[Any]]:

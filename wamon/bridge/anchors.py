@@ -7,6 +7,7 @@ following a message that moved up would skip what lies between.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from wamon.model import Anchor, Place, key_hash
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SPACING_BITS = 2
-"""Each anchor stands about four times as far back as the one before it: a dozen reach back four million rows."""
+"""Each anchor of a page stands four times as far back as the one before it."""
+
+_FURTHEST_APART = 8
+"""How many times as far back as an anchor the next one may stand at most: a dozen reach back millions of rows."""
 
 
 def still_standing(place: Place, keys: Mapping[int, str]) -> Place:
@@ -48,8 +52,11 @@ def raw(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _thinned(anchors: list[Anchor]) -> tuple[Anchor, ...]:
-    """The newest, and of each further span the oldest: it will be the one to stand for the next span."""
+def _thinned(anchors: Sequence[Anchor]) -> tuple[Anchor, ...]:
+    """Without those whose neighbours stand near enough to each other; as the history grows, they only come nearer."""
     newest = anchors[0]
-    by_span = {(newest.rowid - anchor.rowid).bit_length() // _SPACING_BITS: anchor for anchor in anchors[1:]}
-    return (newest, *by_span.values())
+    kept = [newest]
+    for anchor, further in pairwise(anchors[1:]):
+        if newest.rowid - further.rowid >= _FURTHEST_APART * (newest.rowid - kept[-1].rowid + 1):
+            kept.append(anchor)
+    return (*kept, *anchors[1:][-1:])

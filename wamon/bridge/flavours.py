@@ -44,6 +44,9 @@ WACLI = Flavour(
     text="coalesce(nullif(m.text, ''), m.media_caption)",
 )
 
+_WRITTEN = "(coalesce(julianday({0}.updated_at), 0), coalesce({0}.updated_at, ''), {0}.device_id)"
+"""When GOWA wrote a row: by the clock, and as text where SQLite can't read Go's form or the clock is too coarse."""
+
 GOWA = Flavour(
     name="gowa",
     needs=frozenset({"id", "chat_jid", "device_id", "sender", "content", "timestamp", "is_from_me", "updated_at"}),
@@ -53,8 +56,8 @@ GOWA = Flavour(
     from_me="m.is_from_me",
     text="m.content",
     only=(
-        "NOT EXISTS (SELECT 1 FROM messages AS n WHERE n.id = m.id AND n.chat_jid = m.chat_jid "
-        "AND (n.updated_at, n.device_id) > (m.updated_at, m.device_id))"
+        "NOT EXISTS (SELECT 1 FROM messages AS n WHERE n.id = m.id AND n.chat_jid = m.chat_jid "  # noqa: S608
+        f"AND {_WRITTEN.format('n')} > {_WRITTEN.format('m')})"
     ),
 )
 

@@ -6,11 +6,10 @@ statement of ours that stays open makes a bridge in rollback-journal mode drop m
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing, contextmanager
+from stat import S_ISREG
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from wamon.errors import BridgeUnavailable, BridgeUnknown, WamonError
 from wamon.failpoints import failpoint
@@ -61,21 +60,28 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path))}?mode=ro"
+    uri = f"{path.absolute().as_uri()}?mode=ro"
     db = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
     db.text_factory = bytes
     return db
 
 
 def _refuse_what_no_bridge_writes(path: Path) -> None:
-    if not path.exists():
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         raise BridgeUnavailable(
             f"The bridge's store {path} isn't there.",
             hint="Is bridge.path right, and has the bridge run? wamon never creates it.",
-        )
-    if not path.is_file():
+        ) from None
+    except OSError as error:
+        raise BridgeUnavailable(
+            f"The bridge's store {path} can't be read now: {error.strerror}.",
+            hint="Run wamon as the bridge's user, or let it into the folder.",
+        ) from None
+    if not S_ISREG(found.st_mode):
         raise BridgeUnavailable(f"The bridge's store {path} is no file.", hint="bridge.path names the .db file itself.")
-    if path.stat().st_size == 0 and not os.path.lexists(f"{path}-wal"):
+    if found.st_size == 0:  # also beside a -wal file: SQLite would delete that, even as a reader
         raise BridgeUnavailable(
             f"The bridge's store {path} is empty: the bridge has written nothing yet.",
             hint="If it has messages on the phone, is bridge.path the file that the bridge writes?",

@@ -55,18 +55,22 @@ class Overlap:
 
     def __init__(self) -> None:
         self.due = True
-        self._held: dict[int, tuple[str, int]] = {}  # message id and content hash, by rowid
+        self._held: dict[int, tuple[str, str, int]] = {}  # what stood at a rowid, in row order
 
     def differing(self, messages: Sequence[Message]) -> list[Message]:
         """Those of the messages that weren't seen at their rowid, or hold something else now. Remembers them all."""
-        differing = [m for m in messages if self._held.get(m.rowid) != (m.message_id, m.content_hash)]
-        self._held = {m.rowid: (m.message_id, m.content_hash) for m in messages}
+        differing = [m for m in messages if self._held.get(m.rowid) != _seen(m)]
+        self._held = {m.rowid: _seen(m) for m in messages}
         return differing
 
     def follow(self, messages: Sequence[Message]) -> None:
         """Remember new messages: the last ones are the next overlap."""
-        self._held.update({m.rowid: (m.message_id, m.content_hash) for m in messages})
+        self._held.update({m.rowid: _seen(m) for m in messages})
         self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
+
+
+def _seen(message: Message) -> tuple[str, str, int]:
+    return message.chat_jid, message.message_id, message.content_hash
 
 
 class Store:
@@ -83,7 +87,7 @@ class Store:
         """
         with self._open() as (db, flavour):
             start = still_standing(place, _keys_at(db, flavour, [anchor.rowid for anchor in place.anchors]))
-            before = _rows_before(db, flavour, start, OVERLAP_ROWS) if overlap.due else []
+            before = _rows_until(db, flavour, start.rowid, OVERLAP_ROWS)[::-1] if overlap.due else []
             rows, complete = _rows_beyond(db, flavour, start)
         failpoint("bridge.closed")
         changed = overlap.differing(_messages(before, wanted)) if overlap.due else []
@@ -96,9 +100,9 @@ class Store:
         """The rows before the overlap, newest first, as long as pages hold some sent at or after `since`."""
         recent: list[Message] = []
         before = place.rowid - OVERLAP_ROWS
-        for _ in range(OVERLAP_ROWS, RECENT_ROWS, PAGE_ROWS):
+        for passed in range(OVERLAP_ROWS, RECENT_ROWS, PAGE_ROWS):
             with self._open() as (db, flavour):
-                rows = _rows_until(db, flavour, before, PAGE_ROWS)
+                rows = _rows_until(db, flavour, before, min(PAGE_ROWS, RECENT_ROWS - passed))
             young = [m for m in _messages(rows, wanted) if m.sent_at is not None and m.sent_at >= since]
             if not young:
                 break
@@ -114,7 +118,7 @@ class Store:
     def place_of(self, chat_jid: str, message_id: str) -> Place | None:
         """The place of one message, or None where it isn't in the store."""
         with self._open() as (db, flavour):
-            found = _rows_by_key(db, flavour, [(chat_jid, message_id)])
+            found, _ = _rows_by_key(db, flavour, [(chat_jid, message_id)])
             return _place_at(db, flavour, found[0][0]) if found else None
 
     def standing(self, place: Place) -> Place:
@@ -143,8 +147,11 @@ class Store:
     def find(self, keys: Sequence[tuple[str, str]], wanted: Mapping[bytes, str]) -> list[Message]:
         """The messages with these (chat JID, message id), of those that are there; at most a page's number of keys."""
         with self._open() as (db, flavour):
-            rows = _rows_by_key(db, flavour, keys)
-        return _messages(rows, wanted)
+            rows, complete = _rows_by_key(db, flavour, keys)
+        if complete or len(keys) == 1:
+            return _messages(rows, wanted)
+        half = len(keys) // 2
+        return [*self.find(keys[:half], wanted), *self.find(keys[half:], wanted)]
 
     def rows(self) -> int:
         """About how many rows there are: the newest row's number."""
@@ -156,7 +163,7 @@ class Store:
         with self._open() as (db, _):
             if not {"jid", "name"} <= _columns(db, "chats"):
                 return []
-            rows = db.execute("SELECT jid, name FROM chats ORDER BY jid").fetchall()
+            rows = db.execute("SELECT jid, max(name) FROM chats GROUP BY jid ORDER BY jid").fetchall()
         return [Chat(_text(jid), _text(name)) for jid, name in rows]
 
     def traffic(self) -> dict[str, tuple[int, datetime | None]]:
@@ -190,6 +197,12 @@ class Store:
                 f"The SQLite file {self.path} has no table `messages`: it is no bridge's message store.",
                 hint="Beside whatsapp.db, the bridge's session, lies messages.db, its store: bridge.path names that.",
             )
+        if not _has_row_order(db):
+            raise BridgeUnknown(
+                f"In the bridge's store {self.path}, `messages` is a view or a table without row numbers: "
+                "nothing there tells which rows are new.",
+                hint="No bridge that wamon knows writes that: bridge.path names the file that the bridge writes.",
+            )
         try:
             return recognise(columns, self._wanted_flavour)
         except BridgeUnknown as error:
@@ -209,6 +222,12 @@ def _columns(db: sqlite3.Connection, table: str) -> set[str]:
     return {_text(row[1]) for row in db.execute(f"PRAGMA table_info({table})").fetchall()}
 
 
+def _has_row_order(db: sqlite3.Connection) -> bool:
+    """Whether `messages` is an ordinary table with rowids. An SQLite before 3.37 can't tell: then it is believed."""
+    listed = db.execute("PRAGMA table_list(messages)").fetchall()
+    return all(kind == b"table" and not without_rowid for _, _, kind, _, without_rowid, _ in listed)
+
+
 def _keys_at(db: sqlite3.Connection, flavour: Flavour, rowids: Sequence[int]) -> dict[int, str]:
     marks = ",".join("?" * len(rowids))
     query = f"SELECT m.rowid, m.chat_jid, {flavour.message_id} FROM messages AS m WHERE m.rowid IN ({marks})"  # noqa: S608
@@ -224,10 +243,6 @@ def _rows_beyond(db: sqlite3.Connection, flavour: Flavour, place: Place) -> tupl
     return rows, fits and len(rows) < PAGE_ROWS
 
 
-def _rows_before(db: sqlite3.Connection, flavour: Flavour, place: Place, limit: int) -> list[Row]:
-    return _rows_until(db, flavour, place.rowid, limit)
-
-
 def _rows_until(db: sqlite3.Connection, flavour: Flavour, rowid: int, limit: int) -> list[Row]:
     """The rows up to this one, newest first."""
     query = (
@@ -237,14 +252,14 @@ def _rows_until(db: sqlite3.Connection, flavour: Flavour, rowid: int, limit: int
     return _fetch(db.execute(query, (rowid, limit)))[0]
 
 
-def _rows_by_key(db: sqlite3.Connection, flavour: Flavour, keys: Sequence[tuple[str, str]]) -> list[Row]:
+def _rows_by_key(db: sqlite3.Connection, flavour: Flavour, keys: Sequence[tuple[str, str]]) -> tuple[list[Row], bool]:
     values = ",".join(["(?,?)"] * len(keys))
     # CROSS JOIN holds SQLite to this order: a look-up by the key's index for each, never a walk of the table.
     query = (
         f"WITH k(chat_jid, id) AS (VALUES {values}) SELECT {flavour.columns} FROM k CROSS JOIN messages AS m "  # noqa: S608
         f"ON m.chat_jid = k.chat_jid AND {flavour.message_id} = k.id WHERE {flavour.only}"
     )
-    return _fetch(db.execute(query, [part for key in keys for part in key]))[0] if keys else []
+    return _fetch(db.execute(query, [part for key in keys for part in key])) if keys else ([], True)
 
 
 def _place_at(db: sqlite3.Connection, flavour: Flavour, rowid: int | None) -> Place:
@@ -274,12 +289,12 @@ def _messages(rows: Sequence[Row], wanted: Mapping[bytes, str]) -> list[Message]
 
 
 def _message(jid: str, row: Row) -> Message:
-    rowid, _, message_id, sender, sent_at, from_me, text, media_type = row
+    rowid, _, _, sender, sent_at, from_me, text, media_type = row
     text, media_type = _text(text), _text(media_type)
     return Message(
         rowid,
         jid,
-        _text(message_id) or _made_up_id(row),
+        _message_id(row),
         _text(sender),
         utc(sent_at),
         text,
@@ -291,6 +306,8 @@ def _message(jid: str, row: Row) -> Message:
 
 _FALSE = frozenset({None, 0, b"0", b"false", b""})
 _LAST_ROWID = 2**63 - 1
+_LONGEST_ID = 200
+"""WhatsApp's have at most 32 characters; PostgreSQL's indexes take no key of more than about 2,700 bytes."""
 
 
 def _text(value: object) -> str:
@@ -300,7 +317,19 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _made_up_id(row: Row) -> str:
-    """A key for a message that history sync left without an id: as stable as what it says."""
-    parts = b"\0".join(raw(part) for part in (row[1], row[4], row[6], row[7]))
-    return f"sha256:{sha256(parts).hexdigest()[:32]}"
+def _message_id(row: Row) -> str:
+    """The message's id. One that history sync left empty, or that can't be a key, is made up.
+
+    It is then as stable as what the message says, or as the id that it has.
+    """
+    message_id = _text(row[2])
+    if not message_id:
+        return _made_up_id(row[1], row[4], row[6], row[7])
+    if len(message_id) > _LONGEST_ID or "\ufffd" in message_id:
+        return _made_up_id(row[2])
+    return message_id
+
+
+def _made_up_id(*parts: object) -> str:
+    digest = sha256(b"\0".join(map(raw, parts))).hexdigest()
+    return f"sha256:{digest[:32]}"

@@ -29,13 +29,14 @@ def utc(value: bytes | float | None) -> datetime | None:
 
 
 def _from_text(text: str) -> datetime | None:
+    if text[4:5] != "-":  # no date; fromisoformat would take digits alone for one
+        return _from_number(int(text) if text.isdecimal() else float(text))
     try:
         return _aware(datetime.fromisoformat(text))
     except ValueError:
         pass
-    if go := _GO_STRING.match(text):
-        return _aware(datetime.fromisoformat(go[1] + go[2]))
-    return _from_number(float(text))
+    go = _GO_STRING.match(text)
+    return _aware(datetime.fromisoformat(go[1] + go[2])) if go else None
 
 
 def _aware(moment: datetime) -> datetime:

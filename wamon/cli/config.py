@@ -1,4 +1,103 @@
+"""`wamon config`: whether the config can be used, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
 import typer
 
+from wamon.cli.options import ConfigOption, JsonOption, Said, said
 
-def add_to(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wamon.config import Config
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(
+        commands,
+        name="config",
+        help="""Check the config, or show every value that holds.
+
+        \b
+        wamon config check
+        wamon config show --json
+        """,
+    )
+
+
+@commands.command()
+def check(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Say whether the config can be used, and everything that is wrong with it.
+
+    Nothing is opened or started. Ends with 0 where it is fine, with 78 where it isn't or there is none.
+
+    \b
+    wamon config check
+    wamon config check --config /etc/wamon/wamon.yaml
+    """
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    path = _found(options)
+    answer = _summary(path, options.config())
+    if options.json:
+        as_json(answer)
+    else:
+        say(_sentence(answer))
+
+
+@commands.command()
+def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show every value that holds, from the file, the environment and the defaults, with secrets masked.
+
+    \b
+    wamon config show
+    wamon config show --json
+    """
+    from wamon.config import as_yaml, describe
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    if options.json:
+        as_json(describe(settings))
+    else:
+        say(as_yaml(settings).rstrip())
+
+
+def _found(options: Said) -> Path:
+    from wamon.config import find
+    from wamon.errors import ConfigError
+
+    path = find(options.config_path, os.environ)
+    if path is None:
+        raise ConfigError(
+            "There is no config to check: neither config/wamon.yaml nor /etc/wamon/wamon.yaml is there.",
+            hint="`wamon init` writes one. Until then the defaults hold; `wamon config show` shows them.",
+        )
+    return path
+
+
+def _summary(path: Path, config: Config) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "groups": len(config.groups),
+        "enabled": sum(group.enabled for group in config.groups),
+        "bridge": None if config.bridge.path is None else str(config.bridge.path),
+        "embedded": config.database.url is None,
+    }
+
+
+def _sentence(answer: dict[str, Any]) -> str:
+    groups, disabled = answer["groups"], answer["groups"] - answer["enabled"]
+    said = [
+        f"{groups} group{'' if groups == 1 else 's'}" + (f" ({disabled} not enabled)" if disabled else ""),
+        f"the bridge's store {answer['bridge']}" if answer["bridge"] else "no bridge",
+        "the embedded PostgreSQL" if answer["embedded"] else "the PostgreSQL of database.url",
+    ]
+    return f"{answer['path']} is fine: {', '.join(said)}."

@@ -1,4 +1,217 @@
+"""`wamon db`: where the database is, and its backups."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
 import typer
 
+from wamon.cli.options import ConfigOption, JsonOption, said
 
-def add_to(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(
+        commands,
+        name="db",
+        help="""Find, back up and restore the database.
+
+        \b
+        psql "$(wamon db url)"
+        wamon db dump backup.dump
+        """,
+    )
+
+
+@commands.command()
+def url(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Print the address of the database, for psql and other clients.
+
+    The embedded PostgreSQL is started, and keeps running until `wamon db stop`. An address from the config is printed
+    as it stands there, password and all.
+
+    \b
+    wamon db url
+    psql "$(wamon db url)" -c 'SELECT * FROM wamon.drops'
+    """
+    from wamon.app import database
+    from wamon.postgres import embedded
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with database(settings) as dsn:
+        if settings.database.url is None:
+            embedded.keep(settings.state.dir)
+    if options.json:
+        as_json({"url": dsn, "embedded": settings.database.url is None})
+    else:
+        say(dsn)
+
+
+@commands.command()
+def migrate(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Bring the schema wamon up to this wamon's version. Every command that needs it does so by itself.
+
+    \b
+    wamon db migrate
+    """
+    from wamon.app import database
+    from wamon.postgres import migrations
+    from wamon.postgres.connection import connected
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    with database(options.config()) as dsn, connected(dsn) as db:
+        applied = migrations.migrate(db)
+    version = migrations.migrations()[-1].version
+    if options.json:
+        as_json({"version": version, "applied": applied})
+    else:
+        say(f"Applied {', '.join(applied)}." if applied else f"Nothing to do: the schema is version {version}.")
+
+
+@commands.command()
+def dump(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; - is standard output.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a backup of everything that wamon recorded, and of the review table.
+
+    The file is PostgreSQL's own custom format (`pg_dump -Fc`), for your eyes only, and appears whole or not at all.
+
+    \b
+    wamon db dump backup.dump
+    wamon db dump - | gpg --encrypt --recipient office > backup.dump.gpg
+    """
+    from wamon.app import database
+    from wamon.postgres.backup import Table
+    from wamon.postgres.backup import dump as write_dump
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with _output(file, json=options.json) as output, database(settings) as dsn:
+        write_dump(dsn, Table.named(settings.database.review_table), output)
+    if str(file) == "-":
+        return
+    answer = {"path": str(file.absolute()), "bytes": file.stat().st_size}
+    if options.json:
+        as_json(answer)
+    else:
+        say(f"Wrote {answer['path']}, {answer['bytes']:,} bytes.")
+
+
+@commands.command()
+def restore(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `wamon db dump` wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace what is recorded in the database now.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Restore a backup, in one transaction: whatever goes wrong, the database stays as it was.
+
+    A review table that has rows is left alone, since the QA team's work is in it. What came after the backup was made
+    is read from the bridge's store again by the next scan.
+
+    \b
+    wamon db restore backup.dump
+    wamon db restore backup.dump --force
+    """
+    from wamon.app import database
+    from wamon.postgres.backup import Table
+    from wamon.postgres.backup import restore as read_dump
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    _require_readable(file)
+    with database(settings) as dsn:
+        restored = read_dump(dsn, file, Table.named(settings.database.review_table), replace=force)
+    answer = {"path": str(file.absolute()), "replaced": restored.replaced, "review_table": restored.review}
+    if options.json:
+        as_json({**answer, "applied": restored.migrated})
+        return
+    say(f"Restored {answer['path']}" + (", in place of what was there." if restored.replaced else "."))
+    if restored.review == "kept":
+        say(f"{settings.database.review_table} has rows, so it was left as it is.")
+
+
+@commands.command()
+def stop(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Stop the embedded PostgreSQL that `wamon db url` keeps running.
+
+    \b
+    wamon db stop
+    """
+    from wamon.postgres import embedded
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    folder = options.config().state.dir
+    stopped = embedded.stop(folder)
+    if options.json:
+        as_json({"stopped": stopped})
+    else:
+        say("Stopped." if stopped else f"No embedded PostgreSQL runs for {folder}.")
+
+
+@contextmanager
+def _output(file: Path, *, json: bool) -> Iterator[IO[bytes]]:
+    from wamon.errors import UsageError
+
+    if str(file) != "-":
+        with _whole_or_nothing(file) as output:
+            yield output
+        return
+    if json or sys.stdout.isatty():
+        raise UsageError(
+            "A dump on standard output goes to a file or a program, not to a terminal, and not together with --json.",
+            hint="For example: wamon db dump - > backup.dump.",
+        )
+    yield sys.stdout.buffer
+
+
+@contextmanager
+def _whole_or_nothing(file: Path) -> Iterator[IO[bytes]]:
+    """A file that appears, or is replaced, only once everything is written and on the disk."""
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as output:
+            temporary = Path(output.name)
+            try:
+                yield output
+                output.flush()
+                os.fsync(output.fileno())
+                temporary.replace(file)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise _unusable(file, "written", error) from None
+
+
+def _require_readable(file: Path) -> None:
+    try:
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        raise _unusable(file, "read", error) from None
+
+
+def _unusable(file: Path, how: str, error: OSError) -> Exception:
+    from wamon.errors import UsageError
+
+    return UsageError(f"{file} can't be {how}: {error.strerror}.", hint="Correct the path, or see to its rights.")

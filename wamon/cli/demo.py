@@ -1,4 +1,123 @@
+"""`wamon demo`: what wamon does, with made-up messages and a real database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from shlex import quote
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from wamon.cli.options import ConfigOption, JsonOption, said
 
-def add_to(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from wamon.config import Config
+    from wamon.pipeline import Watch
+    from wamon.postgres.reports import Drop
+
+_EXAMPLES = 8
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Where it lives; else in wamon's own state directory.")
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Scan a small made-up bridge's store into a real, embedded PostgreSQL, and show the drops found.
+
+    It touches neither your config nor your database. Run again, it finds the same: a scan of what is recorded already
+    changes nothing. To begin anew, name another directory.
+
+    \b
+    wamon demo
+    wamon demo --dir /tmp/demo
+    """
+    from wamon.app import bridge_of, configured, watching
+    from wamon.clock import Clock
+    from wamon.demo import folder_of, prepare
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    place = (folder or folder_of(os.environ)).absolute()
+    path = prepare(place, Clock().now())
+    settings = configured(path, {})
+    with watching(settings, bridge_of(settings)) as watch:
+        answer = _answer(watch, path, settings)
+    if options.json:
+        as_json(answer)
+    else:
+        _show(answer, settings)
+    raise typer.Exit(0 if answer["clean"] else 1)
+
+
+def _answer(watch: Watch, path: Path, config: Config) -> dict[str, Any]:
+    from wamon.postgres import reports
+    from wamon.scan import scan
+    from wamon.verify import verify
+
+    scanned = scan(watch)
+    verified = verify(watch, list(watch.source.groups.values()))
+    drops, _ = reports.drops(watch.source.db, reports.Selection())
+    return {
+        "config": str(path),
+        "bridge": str(watch.store.path),
+        "state": str(config.state.dir),
+        "read": sum(scanned.read.values()),
+        "checked": verified.checked,
+        "clean": verified.clean,
+        "drops": [_drop(drop) for drop in drops],
+    }
+
+
+def _drop(drop: Drop) -> dict[str, Any]:
+    found = drop._asdict()
+    del found["submitted_by"]
+    return found
+
+
+def _show(answer: dict[str, Any], config: Config) -> None:
+    from wamon.render import local, say, table
+
+    say(f"{answer['read']:,} messages read and recorded, from the store {answer['bridge']}.")
+    verdict = "none is missing" if answer["clean"] else "NOT CLEAN: run verify to see why"
+    say(f"{answer['checked']:,} messages compared with the ledger: {verdict}.\n")
+    for project in sorted({drop["project"] for drop in answer["drops"]}):
+        say(_listed(project, [drop["drop_number"] for drop in answer["drops"] if drop["project"] == project]))
+    say(f"\n{len(answer['drops']):,} drops. The newest of them:")
+    rows = [
+        (
+            drop["drop_number"],
+            drop["project"],
+            local(drop["first_seen_at"], config.timezone),
+            local(drop["last_seen_at"], config.timezone),
+            drop["submissions"],
+        )
+        for drop in answer["drops"][:_EXAMPLES]
+    ]
+    table(("Drop", "Project", "First posted", "Last posted", "Posts"), rows, right=("Posts",))
+    say(_where(answer))
+
+
+def _listed(project: str, numbers: list[str]) -> str:
+    return fill(f"{project}, {len(numbers)} drops: {' '.join(sorted(numbers))}", width=80, subsequent_indent="  ")
+
+
+def _where(answer: dict[str, Any]) -> str:
+    wamon = f"wamon --config {quote(answer['config'])}"
+    looks = (
+        ("every drop", f"{wamon} drops list"),
+        ("one drop's story", f"{wamon} drops show DR1752028"),
+        ("the position", f"{wamon} state show"),
+        ("with SQL", f'psql "$({wamon} db url)" -c "SELECT * FROM wamon.drops"'),
+    )
+    lines = [f"  {what:<17} {words}" for what, words in looks]
+    return "\n".join([f"They are in the embedded PostgreSQL of {answer['state']}. Look at", *lines])

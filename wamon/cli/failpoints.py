@@ -1,4 +1,29 @@
-import typer
+"""`wamon failpoints`: for whoever writes a test."""
+
+from __future__ import annotations
+
+import typer  # noqa: TC002 - it reads the annotations when the command is made
+
+from wamon.cli.options import ConfigOption, JsonOption, said
 
 
-def add_to(app: typer.Typer) -> None: ...
+def add_to(app: typer.Typer) -> None:
+    app.command(hidden=True)(failpoints)
+
+
+def failpoints(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List the step boundaries at which WAMON_FAILPOINT can end, break or stop a process.
+
+    One a line, in the order in which a first pass meets them.
+
+    \b
+    wamon failpoints
+    WAMON_FAILPOINT=record.cursor:1:kill wamon scan
+    """
+    from wamon.failpoints import NAMES
+    from wamon.render import as_json, say
+
+    if said(ctx, config, json).json:
+        as_json({"failpoints": NAMES})
+    else:
+        say("\n".join(NAMES))

@@ -1,4 +1,217 @@
+"""`wamon init`: a config from what is there."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import re
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
 import typer
 
+from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 
-def add_to(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from wamon.bridge.store import Store
+
+USUAL_PLACES = (
+    "/opt/whatsapp-bridge/store/messages.db",
+    "store/messages.db",
+    "~/.wacli/wacli.db",
+    "storages/chatstorage.db",
+)
+"""Where the bridges that wamon knows keep their stores."""
+
+_CONTROL = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
+_LONGEST_NAME = 200
+
+
+class _Group(NamedTuple):
+    jid: str
+    name: str
+    messages: int
+    drops: int  # messages with a drop number
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+
+
+def init(
+    ctx: typer.Context,
+    bridge: BridgeOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where to write; else config/wamon.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a config that is there.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a config from what is there: the bridge's store, and its groups.
+
+    Without --bridge it looks in the usual places of the bridges that wamon knows. Groups in which a drop number was
+    posted are enabled. --config says where to write just as --output does.
+
+    \b
+    wamon init
+    wamon init --bridge /opt/whatsapp-bridge/store/messages.db --output /etc/wamon/wamon.yaml
+    """
+    from wamon.bridge.store import Store
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    target = output or options.config_path or Path("config/wamon.yaml")
+    _require_free(target, force=force)
+    store = Store((bridge or _usual_store()).absolute())
+    groups = _groups(store)
+    _write(target, _text(target, store, groups))
+    answer = {
+        "path": str(target),
+        "bridge": str(store.path),
+        "flavour": store.flavour().name,
+        "groups": [{**group._asdict(), "enabled": bool(group.drops)} for group in groups],
+    }
+    if options.json:
+        as_json(answer)
+    else:
+        _show(answer)
+
+
+def _require_free(target: Path, *, force: bool) -> None:
+    from wamon.errors import UsageError
+
+    if os.path.lexists(target) and not force:
+        raise UsageError(
+            f"{target} is there already.", hint="Pass --force to replace it, or --output to write another."
+        )
+
+
+def _usual_store() -> Path:
+    from wamon.errors import UsageError
+
+    places = [place for place in (os.environ.get("WAMON_BRIDGE_PATH"), *USUAL_PLACES) if place]
+    for place in places:
+        path = Path(os.path.expanduser(place))  # noqa: PTH111 - Path.expanduser raises where there is no home
+        if path.is_file():
+            return path
+    raise UsageError(
+        f"No bridge's store was found: neither {', nor '.join(places)} is there.", hint="Name it with --bridge FILE."
+    )
+
+
+def _groups(store: Store) -> list[_Group]:
+    """The store's group chats, those with the most drops first."""
+    named = {chat.jid: chat.name for chat in store.chats()}
+    traffic = {jid: count for jid, (count, _) in store.traffic().items()}
+    jids = [jid for jid in {*named, *traffic} if _is_group(jid)]
+    drops = _drops(store, jids)
+    groups = [_Group(jid, _name(named.get(jid, ""), jid), traffic.get(jid, 0), drops[jid]) for jid in jids]
+    return sorted(groups, key=lambda group: (-group.drops, -group.messages, group.name, group.jid))
+
+
+def _is_group(jid: str) -> bool:
+    return re.fullmatch(r"[0-9-]+@g\.us", jid) is not None
+
+
+def _name(name: str, jid: str) -> str:
+    """The store's name as a config takes it: one line of text, not too long."""
+    plain = "".join(" " if unicodedata.category(char) in _CONTROL else char for char in name)
+    return " ".join(plain.split())[:_LONGEST_NAME] or jid
+
+
+def _drops(store: Store, jids: list[str]) -> dict[str, int]:
+    """How many messages of each chat have a drop number."""
+    from wamon.config.schema import PATTERN
+    from wamon.drops.reading import Rules
+    from wamon.render import progress
+
+    rules, drops, read = Rules(PATTERN), dict.fromkeys(jids, 0), 0
+    with progress("Reading", store.rows()) as advance:
+        for messages, rows in store.pages({jid.encode(): jid for jid in jids}):
+            for message in messages:
+                drops[message.chat_jid] += bool(rules.read(message).numbers)
+            read += rows
+            advance(read)
+    return drops
+
+
+def _text(target: Path, store: Store, groups: list[_Group]) -> str:
+    from importlib.resources import files
+
+    from wamon.config.schema import PATTERN
+    from wamon.config.zone import host_zone
+
+    values = {
+        "PATH": _quoted(str(store.path)),
+        "FLAVOUR": store.flavour().name,
+        "STATE": _state(target),
+        "PATTERN": PATTERN,
+        "ZONE": str(host_zone(os.environ)) + "      # for days, reports and people's eyes",
+        "GROUPS": "".join(map(_lines, groups)) or " []",
+    }
+    template = (files("wamon.cli") / "init.yaml").read_text("utf-8")
+    return re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], template)
+
+
+def _state(target: Path) -> str:
+    """`../state` beside a folder `config`; elsewhere the default, which no project's folder has to hold."""
+    if target.absolute().parent.name == "config":
+        return "state:\n  dir: ../state             # state.json, lock, and (not as root) the embedded PostgreSQL"
+    return "# state: {dir: …}          # left out: $XDG_STATE_HOME/wamon, else ~/.local/state/wamon; as root /var/lib/wamon"
+
+
+def _lines(group: _Group) -> str:
+    return (
+        f"\n  - name: {_quoted(group.name)}   # {group.messages:,} messages, {group.drops:,} with a drop number"
+        f'\n    jid: "{group.jid}"'
+        f'\n    description: ""'
+        f"\n    enabled: {'true' if group.drops else 'false'}"
+        f"\n    validate: false"
+    )
+
+
+def _quoted(text: str) -> str:
+    """Text as YAML reads it back: no `${…}` of a group's name is filled from the environment."""
+    return jsonlib.dumps(re.sub(r"\$(?=[${])", "$$", text), ensure_ascii=False)
+
+
+def _write(target: Path, text: str) -> None:
+    """Write the config whole or not at all, and only one that loads again."""
+    from wamon import config as configs
+    from wamon.errors import UsageError
+
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        configs.load(temporary, {})
+        temporary.replace(target)
+    except OSError as error:
+        raise UsageError(f"{target} can't be written: {error.strerror}.", hint="Name another with --output.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    from wamon.render import say, table
+
+    rows = [
+        (group["name"], group["jid"], group["messages"], group["drops"], "yes" if group["enabled"] else "no")
+        for group in answer["groups"]
+    ]
+    columns = ("Group", "JID", "Messages", "With a drop", "Enabled")
+    table(columns, rows, right=columns[2:4])
+    say(f"Wrote {answer['path']} from the store {answer['bridge']} ({answer['flavour']}).")
+    say(_next(answer))
+
+
+def _next(answer: dict[str, Any]) -> str:
+    config = "" if answer["path"] == "config/wamon.yaml" else f"--config {answer['path']} "
+    if any(group["enabled"] for group in answer["groups"]):
+        return f"Look through it, then run: wamon {config}scan"
+    return f"No group has a drop number so far: enable those to watch, then run: wamon {config}scan"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -51,13 +53,23 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
-        app()
+        _run()
     except WamonError as error:
         logger.error("%s", error.paragraph())
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has gone: nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
         sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - what it says may quote a message: only where it happened is told
+        logger.error("%s%s", "".join(traceback.format_tb(error.__traceback__)), type(error).__name__)
+        sys.exit(1)
+
+
+def _run() -> NoReturn:
+    try:
+        app()
+    finally:
+        sys.stdout.flush()
     sys.exit(0)
 
 

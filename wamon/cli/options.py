@@ -39,7 +39,7 @@ class Said:
         return configured(self.config_path, os.environ)
 
 
-def said(ctx: typer.Context, config: Path | None, json: bool) -> Said:  # noqa: FBT001
+def said(ctx: typer.Context, config: Path | None, json: bool) -> Said:
     """The common options, wherever they stood."""
     before: Said = ctx.obj
     return Said(config or before.config_path, json or before.json)

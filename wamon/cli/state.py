@@ -115,7 +115,7 @@ def rewind(
         rewound = []
         for jid in watch.named(group):
             place = _place(watch, jid, to, settings)
-            watch.in_turn(watch.source.rewind, jid, place, f"state rewind --to {to}")
+            place = watch.in_turn(watch.source.rewind, jid, place, f"state rewind --to {to}")
             rewound.append({"name": watch.source.groups[jid].project, "jid": jid, "rowid": place.rowid})
     if options.json:
         as_json({"groups": rewound})

@@ -48,7 +48,7 @@ def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, a
         elif again:
             changes.changed.append(reading)
         elif _says_something_else(reading.message, was):
-            changes.changed.append(_held_to_its_start(reading, was))
+            changes.changed.append(held_to_its_start(reading, was.reason))
         elif was.gone:
             changes.came_back.append(reading.message)
     return changes
@@ -59,9 +59,9 @@ def _says_something_else(message: Message, was: Known) -> bool:
     return message.content_hash != was.content_hash and bool(message.text.strip())
 
 
-def _held_to_its_start(reading: Reading, was: Known) -> Reading:
+def held_to_its_start(reading: Reading, was_reason: str | None) -> Reading:
     """A message that stood before its group's start stays there, also when it is edited and moves up."""
-    return Reading(reading.message, (), was.reason) if was.reason == "before-start" else reading
+    return Reading(reading.message, (), was_reason) if was_reason == "before-start" else reading
 
 
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.model import Message
 from wamon.postgres.changes import Candidate
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Drop = tuple[str, str]  # project, drop number
 
 SQL = queries("comparison")
+RECORDING = queries("recording")
 
 
 class Held(NamedTuple):
@@ -99,9 +100,11 @@ class Comparison:
                 after = drops[-1][1]
 
     def restore_reviews(self, review: Review, drops: Sequence[Drop]) -> None:
-        """Insert the review rows that are missing, each from its drop's first submission."""
-        values = {"projects": [project for project, _ in drops], "drops": [number for _, number in drops]}
+        """Insert the review rows that are still missing, each from its drop's first submission."""
         with self._source.turn() as db:
+            db.execute(RECORDING["lock_projects"], {"projects": list({project for project, _ in drops})})
+            lacking = review.missing(db, drops)
+            values = {"projects": [project for project, _ in lacking], "drops": [number for _, number in lacking]}
             rows = self._run("first_submission", **values).fetchall()
             review.insert(db, [_candidate(*row) for row in rows])
 

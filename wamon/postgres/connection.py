@@ -6,10 +6,12 @@ prepared statements, no SET and no session locks; what a transaction needs, it s
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from wamon.errors import ConfigError, DatabaseUnavailable, Poison, SchemaError
 
@@ -29,9 +31,13 @@ _CONNECT: dict[str, Any] = {
     "application_name": "wamon",
 }
 
-_FOR_THIS_TRANSACTION = """
+_LIMITS: LiteralString = """
     SELECT set_config('statement_timeout', '5min', true), set_config('lock_timeout', '30s', true),
            set_config('idle_in_transaction_session_timeout', '60s', true), set_config('timezone', 'UTC', true)
+"""
+_BY_KEY: LiteralString = """,
+    set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true)
 """
 
 _OURS_TO_MEND = {
@@ -41,7 +47,19 @@ _OURS_TO_MEND = {
     "25006": ("it is read-only now", "After a failover, point database.url at the primary."),
     "53100": ("its disk is full", "Make room; wamon goes on where it was."),
     "53300": ("it has no connection free", "Raise max_connections, or go through a pooler."),
+    "57014": ("a statement took too long", "Is the server overloaded, or a table locked? wamon goes on where it was."),
+    "55P03": ("a table is locked", "Something else holds it, such as a long migration; wamon goes on where it was."),
 }
+_SAID_WHILE_CONNECTING = {
+    "28": re.compile(
+        r"authentication failed|password supplied|permitted to log in|pg_hba\.conf|role .* does not exist"
+    ),
+    "3D": re.compile(r"database .* does not exist"),
+    "42501": re.compile(r"permission denied"),
+    "53300": re.compile(r"too many (clients|connections)|remaining connection slots"),
+}
+"""While it connects, the client library tells the server's words, and not its SQLSTATE."""
+
 _AGAIN = ("08", "40", "53", "55", "57", "58", "25", "XX", "3D", "28", "42501")
 _POISON = ("22", "23", "44", "54", "P0")
 
@@ -58,15 +76,25 @@ def connected(dsn: str) -> Iterator[Database]:
 
 def connect(dsn: str) -> Database:
     """A connection that commits each statement by itself outside `transaction`."""
-    try:
-        return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
-    except psycopg.ProgrammingError:
+    if not _is_understood(dsn):
         raise ConfigError(
             "database.url is no connection string that PostgreSQL's library understands.",
             hint="It looks like postgresql://user:password@host:5432/database, special characters written as %XX.",
-        ) from None
+        )
+    try:
+        return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
     except psycopg.OperationalError as error:
         raise _unavailable(error) from None
+
+
+def _is_understood(dsn: str) -> bool:
+    """Not where a password's own `@` or `/` was taken for its end: its rest would be shown as the name of a host."""
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return False
+    pieces = f"{parts.get('host', '')} {parts.get('dbname', '')}"
+    return "@" not in pieces and re.fullmatch(r"[0-9,]*", str(parts.get("port", ""))) is not None
 
 
 @contextmanager
@@ -76,7 +104,18 @@ def transaction(db: Database) -> Iterator[Database]:
     Raises DatabaseUnavailable (again later), Poison (one of the values can't be stored), SchemaError.
     """
     with explained(), db.transaction():
-        db.execute(_FOR_THIS_TRANSACTION)
+        db.execute(_LIMITS)
+        yield db
+
+
+@contextmanager
+def keyed_transaction(db: Database) -> Iterator[Database]:
+    """As `transaction`, for statements that look rows up by key, a batch's worth at a time.
+
+    The planner knows little of a table that has just grown, and would rather read all of it: it is held to indexes.
+    """
+    with explained(), db.transaction():
+        db.execute(_LIMITS + _BY_KEY)
         yield db
 
 
@@ -110,12 +149,16 @@ def _is_value(error: psycopg.Error) -> bool:
 
 
 def _unavailable(error: psycopg.Error) -> DatabaseUnavailable:
-    state = error.sqlstate or ""
+    state = error.sqlstate or _said_while_connecting(error)
     why, hint = next(
         (said for prefix, said in _OURS_TO_MEND.items() if state.startswith(prefix)),
         (_named(error) if state else _first_line(error), "Is the server up, and database.url right? Nothing is lost."),
     )
     return DatabaseUnavailable(f"PostgreSQL can't be used now: {why}.", hint=hint)
+
+
+def _said_while_connecting(error: psycopg.Error) -> str:
+    return next((state for state, words in _SAID_WHILE_CONNECTING.items() if words.search(str(error))), "")
 
 
 def _first_line(error: psycopg.Error) -> str:

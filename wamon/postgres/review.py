@@ -90,6 +90,7 @@ class Review:
         self._clock = clock
         self._table = sql.Identifier(*self.name.split("."))
         self._columns: dict[str, str] = {}
+        self._never_null: set[str] = set()
         self._review_from: datetime | None = None
 
     def contact(self, db: Database) -> None:
@@ -107,12 +108,13 @@ class Review:
             self._learn(self._found(db))
             self._review_from = self._first_contact(db)
 
-    def _found(self, db: Database) -> list[tuple[str, str, bool]]:
+    def _found(self, db: Database) -> list[tuple[str, str, bool, bool]]:
         return db.execute(SQL["columns"], {"table": self._table.as_string(db)}).fetchall()
 
-    def _learn(self, found: Iterable[tuple[str, str, bool]]) -> None:
-        demanded = {column for column, _, must_be_given in found if must_be_given} - _WRITTEN.keys()
-        self._columns = {column: kind for column, kind, _ in found}
+    def _learn(self, found: Iterable[tuple[str, str, bool, bool]]) -> None:
+        self._columns = {column: kind for column, kind, _, _ in found}
+        self._never_null = {column for column, _, never_null, _ in found if never_null}
+        demanded = {column for column, _, _, must_be_given in found if must_be_given} - self._written()
         if "drop_number" not in self._columns:
             raise ConfigError(
                 f"The review table {self.name} has no column drop_number.",
@@ -143,54 +145,78 @@ class Review:
 
         Returns the conflicts: drops for which no row could be made, since another project's row holds the number.
         """
-        latest = {(c.project, c.drop_number): before.latest for c, before in reversed(inserted)}
-        posts = _by_drop(inserted)
-        conflicts: list[Drop] = []
-        if posts:
-            missing = posts.keys() - self._rows_of(db, posts)
-            made = self.insert(db, [posts[drop][0] for drop in missing])
-            conflicts = sorted(missing - made)
-            for drop in made:
-                latest[drop] = posts[drop][0].sent_at
-            later = {drop: self._later(posts[drop][drop in made :], latest[drop]) for drop in posts}
-            self._reopen(db, {drop: candidates for drop, candidates in later.items() if candidates})
+        arrived = sorted(inserted, key=lambda pair: pair[0].message.rowid)
+        firsts, conflicts = self._begin(db, arrived)
+        self._reopen(db, self._later(arrived, firsts))
         self._note(db, withdrawn, "retracted by an edit of its message")
         self._note(db, revived, "posted again by an edit of its message")
         return conflicts
 
+    def _begin(
+        self, db: Database, arrived: Sequence[tuple[Candidate, Standing]]
+    ) -> tuple[dict[Drop, Candidate], list[Drop]]:
+        """Make the rows that drops lack, each from the first post to arrive: those posts, and the conflicts."""
+        firsts = {_drop(candidate): candidate for candidate, _ in reversed(arrived)}
+        rowless = firsts.keys() - self._rows_of(db, firsts)
+        made = self.insert(db, [c for c, _ in arrived if _drop(c) in rowless and firsts[_drop(c)] is c])
+        left = rowless - made
+        return {drop: firsts[drop] for drop in made}, sorted(left - self._rows_of(db, left))
+
+    def _later(
+        self, arrived: Iterable[tuple[Candidate, Standing]], firsts: Mapping[Drop, Candidate]
+    ) -> dict[Drop, list[Candidate]]:
+        """The posts that reopen each drop's row, as if they had been recorded one by one.
+
+        Each is no older than the latest so far, nor older than wamon's first contact with people's work. A row that
+        people made in wamon's time, before the drop's first post, is theirs: that post reopens nothing.
+        """
+        later: defaultdict[Drop, list[Candidate]] = defaultdict(list)
+        latest: dict[Drop, datetime] = {}
+        for candidate, before in arrived:
+            drop = _drop(candidate)
+            so_far = latest.get(drop, before.latest)
+            bounds = [bound for bound in (so_far, self._review_from) if bound]
+            if candidate is not firsts.get(drop) and bounds and candidate.sent_at >= max(bounds):
+                later[drop].append(candidate)
+            latest[drop] = max(candidate.sent_at, so_far or candidate.sent_at)
+        return later
+
     def missing(self, db: Database, drops: Sequence[Drop]) -> list[Drop]:
         """Those of the drops that have no review row, though no other project's row holds their number."""
         held = self._rows_of(db, drops)
-        numbers = {number for _, number in held} if self._one_row_a_number(db) else set()
-        return [drop for drop in drops if drop not in held and drop[1] not in numbers]
-
-    def _later(self, candidates: Sequence[Candidate], latest: datetime | None) -> list[Candidate]:
-        """Those that are no older than the latest so far, nor older than wamon's first contact with people's work."""
-        bounds = [bound for bound in (latest, self._review_from) if bound]
-        return [candidate for candidate in candidates if all(candidate.sent_at >= bound for bound in bounds)]
+        lacking = [drop for drop in drops if drop not in held]
+        if not lacking or not self._one_row_a_number(db):
+            return lacking
+        taken = {number for _, number in self._rows(db, {number for _, number in lacking})}
+        return [drop for drop in lacking if drop[1] not in taken]
 
     def _rows_of(self, db: Database, drops: Iterable[Drop]) -> set[Drop]:
         """Those of the drops that have a row. Where the table knows no project, a row serves every project."""
         wanted = set(drops)
+        return self._served(wanted, self._rows(db, {number for _, number in wanted})) if wanted else wanted
+
+    def _rows(self, db: Database, numbers: set[str]) -> list[tuple[str | None, str]]:
+        """The rows of these numbers, as (project or None, number)."""
         query = sql.SQL("SELECT {}, drop_number::text FROM {} WHERE drop_number::text = ANY(%s)")
-        rows = db.execute(query.format(self._project(), self._table), [list({number for _, number in wanted})])
-        return self._meant(wanted, rows.fetchall())
+        return db.execute(query.format(self._project(), self._table), [list(numbers)]).fetchall()
 
-    def _project(self) -> sql.SQL:
-        return sql.SQL("project::text" if "project" in self._columns else "NULL")
-
-    def _meant(self, drops: set[Drop], rows: Sequence[tuple[str | None, str]]) -> set[Drop]:
-        """The drops that rows (project or none, number) stand for."""
+    def _served(self, drops: set[Drop], rows: Sequence[tuple[str | None, str]]) -> set[Drop]:
+        """Those of the drops that these rows stand for."""
         if "project" in self._columns:
             return drops & {(project or "", number) for project, number in rows}
         numbers = {number for _, number in rows}
         return {drop for drop in drops if drop[1] in numbers}
 
+    def _project(self) -> sql.SQL:
+        return sql.SQL("project::text" if "project" in self._columns else "NULL")
+
     def insert(self, db: Database, candidates: Sequence[Candidate]) -> set[Drop]:
         """Insert a row for each; the drops of those made. A unique key that stands in the way is no error."""
+        if "project" not in self._columns:
+            candidates = list({c.drop_number: c for c in reversed(candidates)}.values())
         if not candidates:
             return set()
-        written = [column for column in _WRITTEN if column in self._columns and not self._has_own_id(column)]
+        written = sorted(self._written())
         rows = [self._row(candidate) for candidate in candidates]
         names = sql.SQL(", ").join(map(sql.Identifier, written))
         values = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(_WRITTEN[column])) for column in written)
@@ -199,10 +225,12 @@ class Review:
             "RETURNING {}, drop_number::text"
         ).format(self._table, values, self._project(), names=names)
         made = db.execute(query, [[row[column] for row in rows] for column in written]).fetchall()
-        return self._meant({(c.project, c.drop_number) for c in candidates}, made)
+        return self._served({_drop(c) for c in candidates}, made)
 
-    def _has_own_id(self, column: str) -> bool:
-        return column == "id" and self._columns["id"] != "uuid"
+    def _written(self) -> set[str]:
+        """The columns of a new row that the table has. An id that is no uuid is the table's own to give."""
+        own_id = {"id"} if self._columns.get("id") != "uuid" else set()
+        return (_WRITTEN.keys() & self._columns.keys()) - own_id
 
     def _row(self, candidate: Candidate) -> dict[str, Any]:
         sender = user_of(candidate.message.sender)
@@ -225,7 +253,8 @@ class Review:
             drop: "\n".join(self._line(candidate.sent_at, "posted again") for candidate in candidates)
             for drop, candidates in later.items()
         }
-        self._update(db, lines, {"resubmitted": "true", "incomplete": "false", "feedback_sent": "NULL"})
+        unsent = "DEFAULT" if "feedback_sent" in self._never_null else "NULL"
+        self._update(db, lines, {"resubmitted": "true", "incomplete": "false", "feedback_sent": unsent})
 
     def _note(self, db: Database, drops: Iterable[Drop], what: str) -> None:
         self._update(db, dict.fromkeys(drops, self._line(self._clock.now(), what)), {})
@@ -235,7 +264,7 @@ class Review:
 
     def _update(self, db: Database, lines: Mapping[Drop, str], values: Mapping[str, str]) -> None:
         """Append a line to the comment of each drop's row, and set these columns, as far as the table has them."""
-        every = {**values, "comment": "concat_ws(E'\\n', t.comment, k.line)", "updated_at": "now()"}
+        every = {**values, "comment": "concat_ws(E'\\n', nullif(t.comment, ''), k.lines)", "updated_at": "now()"}
         settings = [
             sql.SQL("{} = {}").format(sql.Identifier(column), sql.SQL(value))
             for column, value in every.items()
@@ -243,11 +272,14 @@ class Review:
         ]
         if not lines or not settings:
             return
-        same_project = sql.SQL("AND t.project::text = k.project" if "project" in self._columns else "")
+        project = sql.SQL("k.project" if "project" in self._columns else "NULL")
+        same_project = sql.SQL("t.project::text = k.project" if "project" in self._columns else "true")
         query = sql.SQL(
-            "UPDATE {} AS t SET {} FROM unnest(%s::text[], %s::text[], %s::text[]) AS k(project, drop_number, line) "
-            "WHERE t.drop_number::text = k.drop_number {}"
-        ).format(self._table, sql.SQL(", ").join(settings), same_project)
+            "UPDATE {} AS t SET {} FROM ("
+            "SELECT {} AS project, k.drop_number, string_agg(k.line, E'\\n') AS lines "
+            "FROM unnest(%s::text[], %s::text[], %s::text[]) AS k(project, drop_number, line) GROUP BY 1, 2"
+            ") AS k WHERE t.drop_number::text = k.drop_number AND {}"
+        ).format(self._table, sql.SQL(", ").join(settings), project, same_project)
         db.execute(query, [[p for p, _ in lines], [number for _, number in lines], list(lines.values())])
 
     def _one_row_a_number(self, db: Database) -> bool:
@@ -255,13 +287,5 @@ class Review:
         return bool(db.execute(SQL["keyed_by_number_alone"], {"table": self._table.as_string(db)}).fetchall()[0][0])
 
 
-def _by_drop(inserted: Iterable[tuple[Candidate, Standing]]) -> dict[Drop, list[Candidate]]:
-    """Each drop's candidates in the order in which they were sent."""
-    posts: defaultdict[Drop, list[Candidate]] = defaultdict(list)
-    for candidate, _ in sorted(inserted, key=lambda pair: _order(pair[0])):
-        posts[candidate.project, candidate.drop_number].append(candidate)
-    return dict(posts)
-
-
-def _order(candidate: Candidate) -> tuple[datetime, str, str]:
-    return candidate.sent_at, candidate.message.chat_jid, candidate.message.message_id
+def _drop(candidate: Candidate) -> Drop:
+    return candidate.project, candidate.drop_number

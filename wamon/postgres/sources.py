@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wamon.errors import LostTurn
 from wamon.failpoints import failpoint
 from wamon.model import BEGINNING, MAIN, Anchor, Group, Place
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Source:
         """Read the position again: at the start, after any error, and after a lost turn."""
         with transaction(self.db):
             self._run("add_source")
+            self._run("add_missing_cursors")  # one deleted by hand costs a re-read
             cursors = self._run("cursors").fetchall()
             groups = self._run("groups").fetchall()
         self.tails = {tail: place_from(anchors) for tail, _, anchors in cursors}
@@ -60,7 +61,7 @@ class Source:
     @contextmanager
     def turn(self) -> Iterator[Database]:
         """One transaction that holds the source's turn. Raises LostTurn where another wamon moved it since we read."""
-        with transaction(self.db):
+        with keyed_transaction(self.db):
             failpoint("record.begin")
             if self._run("take_turn", seq=self.seq).fetchone() is None:
                 raise LostTurn(f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again.")
@@ -97,19 +98,12 @@ class Source:
         self.load()
 
     def disable(self, jids: Sequence[str]) -> None:
-        """Stop serving groups; each keeps its place on a tail of its own."""
-        with self.turn():
-            for jid in jids:
-                self._put_tail(jid, self.tails[self.groups[jid].tail])
-                self._run("move_groups", jids=[jid], tail=jid, enabled=False)
-            self._run("drop_tails_that_serve_nobody")
-        self.load()
+        """Stop serving groups; they keep their places, on tails that only disabled groups share."""
+        self._set_apart(jids, enabled=False)
 
     def enable(self, jids: Sequence[str]) -> None:
         """Serve groups again, from the places that they kept."""
-        with self.turn():
-            self._run("enable_groups", jids=list(jids))
-        self.load()
+        self._set_apart(jids, enabled=True)
 
     def rename(self, projects: dict[str, str]) -> None:
         """Give groups other projects, by JID, from now on: what is recorded keeps the project it was recorded for."""
@@ -128,6 +122,19 @@ class Source:
             self.load()
         return self.groups[jid].tail
 
+    def _set_apart(self, jids: Sequence[str], *, enabled: bool) -> None:
+        """Take groups off their tails together: those of one tail share the new one, and its place."""
+        by_tail: dict[str, list[str]] = {}
+        for jid in jids:
+            by_tail.setdefault(self.groups[jid].tail, []).append(jid)
+        with self.turn():
+            for n, (tail, together) in enumerate(by_tail.items()):
+                apart = together[0] if len(together) == 1 else f"set apart at {self.seq}, {n}"
+                self._put_tail(apart, self.tails[tail])
+                self._run("move_groups", jids=together, tail=apart, enabled=enabled)
+            self._run("drop_tails_that_serve_nobody")
+        self.load()
+
     def merge(self, tail: str) -> None:
         """Let the main tail serve a tail's groups: it has come at least as far, and what it read twice is absorbed."""
         with self.turn():
@@ -136,13 +143,17 @@ class Source:
             failpoint("tail.merged")
         self.load()
 
-    def rewind(self, jid: str, place: Place, reason: str) -> None:
-        """Set one group's position back, on a tail of its own."""
+    def rewind(self, jid: str, place: Place, reason: str) -> Place:
+        """Set one group's position back, on a tail of its own, and never forward; the place where it stands now."""
         tail = self.part(jid)
+        was = self.tails[tail]
+        if place.rowid >= was.rowid:
+            return was
         with self.turn():
-            self.note_rewind(tail, self.tails[tail], place, reason)
+            self.note_rewind(tail, was, place, reason)
             self._put_tail(tail, place)
         self.load()
+        return place
 
     def note_rewind(self, tail: str, was: Place, now: Place, reason: str) -> None:
         """Within a turn: remember that a position went back, and why."""

@@ -39,7 +39,8 @@ UPDATE wamon.cursors SET rowid = %(rowid)s WHERE source = %(source)s AND tail = 
 -- name: drops_after
 SELECT DISTINCT s.project, s.drop_number
 FROM wamon.submission_rows AS s
-WHERE s.live AND NOT s.rejected AND s.project = %(project)s AND s.drop_number > %(after)s
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+WHERE l.status <> 'ignored' AND s.live AND NOT s.rejected AND s.project = %(project)s AND s.drop_number > %(after)s
 ORDER BY s.drop_number
 LIMIT 2000
 

@@ -43,10 +43,23 @@ FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 WHERE l.chat = k.chat AND l.message_id = k.message_id AND l.gone_at IS NOT NULL
 
 -- name: set_live
-UPDATE wamon.submission_rows AS s SET live = %(live)s
-FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(drops)s::text[]) AS k(chat, message_id, drop_number)
-WHERE s.chat = k.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number
-RETURNING s.project, s.drop_number
+-- Returns the drops for which that is news: while the same message lives in another source, it isn't.
+WITH changed AS (
+    UPDATE wamon.submission_rows AS s SET live = %(live)s
+    FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(drops)s::text[]) AS k(chat, message_id, drop_number)
+    WHERE s.chat = k.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number
+    RETURNING s.chat, s.message_id, s.project, s.drop_number
+)
+SELECT c.project, c.drop_number
+FROM changed AS c
+JOIN wamon.groups AS g USING (chat)
+WHERE NOT EXISTS (
+    SELECT
+    FROM wamon.submission_rows AS t
+    JOIN wamon.groups AS tg USING (chat)
+    WHERE t.project = c.project AND t.drop_number = c.drop_number AND t.message_id = c.message_id AND t.live
+      AND t.chat <> c.chat AND tg.jid = g.jid
+)
 
 -- name: without_live
 SELECT k.project, k.drop_number

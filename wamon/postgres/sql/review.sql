@@ -1,8 +1,7 @@
 -- name: columns
-SELECT a.attname, format_type(a.atttypid, NULL),
-       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = ''
+SELECT a.attname, format_type(a.atttypid, NULL), a.attnotnull, a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
 FROM pg_attribute AS a
-WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 
 -- name: first_contact
 SELECT review_from FROM wamon.reviews WHERE review_table = %(table)s

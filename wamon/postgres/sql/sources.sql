@@ -2,10 +2,15 @@
 UPDATE wamon.cursors SET seq = seq + 1 WHERE source = %(source)s AND tail = 'main' AND seq = %(seq)s RETURNING seq
 
 -- name: add_source
-WITH added AS (
-    INSERT INTO wamon.sources (source) VALUES (%(source)s) ON CONFLICT DO NOTHING RETURNING source
-)
-INSERT INTO wamon.cursors (source, tail) SELECT source, 'main' FROM added
+INSERT INTO wamon.sources (source) VALUES (%(source)s) ON CONFLICT DO NOTHING
+
+-- name: add_missing_cursors
+INSERT INTO wamon.cursors (source, tail)
+SELECT source, tail
+FROM (SELECT %(source)s AS source, 'main' AS tail UNION SELECT source, tail FROM wamon.groups WHERE source = %(source)s)
+     AS served
+WHERE NOT EXISTS (SELECT FROM wamon.cursors AS c WHERE c.source = served.source AND c.tail = served.tail)
+ON CONFLICT DO NOTHING
 
 -- name: cursors
 SELECT tail, seq, anchors FROM wamon.cursors WHERE source = %(source)s
@@ -33,9 +38,6 @@ UPDATE wamon.groups SET tail = %(tail)s, enabled = %(enabled)s WHERE source = %(
 DELETE FROM wamon.cursors AS c
 WHERE source = %(source)s AND tail <> 'main'
   AND NOT EXISTS (SELECT FROM wamon.groups AS g WHERE g.source = c.source AND g.tail = c.tail)
-
--- name: enable_groups
-UPDATE wamon.groups SET enabled = true WHERE source = %(source)s AND jid = ANY(%(jids)s)
 
 -- name: rename_project
 UPDATE wamon.groups SET project = %(project)s WHERE source = %(source)s AND jid = %(jid)s

@@ -1,0 +1,76 @@
+# What people run: `make demo` and `make test`. The virtual environment makes itself, and again where what it was made
+# from has changed.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lock always
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
+
+# Tried in this order. A name says little (pyenv's python3.12 may only complain), so each is run before it is believed.
+PYTHONS := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
+
+help:
+	@echo "make demo   a small bridge store, scanned into a PostgreSQL of its own in .demo/"
+	@echo "make test   every test"
+	@echo "make check  format, lint, types, imports, then every test"
+	@echo "make lock   requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
+
+demo: $(STAMP)
+	@$(VENV)/bin/wamon demo --dir .demo
+
+test: $(STAMP)
+	@$(VENV)/bin/python -m pytest
+
+check: $(STAMP)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	@$(MAKE) --no-print-directory test
+
+# The stamp says where the environment was made. Where the checkout has moved or its Python has gone, it doesn't stand.
+ifneq ($(shell $(VENV)/bin/python -c 'print(open("$(STAMP)").read())' 2>/dev/null),$(CURDIR))
+$(STAMP): always
+endif
+
+$(STAMP): pyproject.toml requirements.txt
+	@if test -e $@ && test "$$(cat $@)" != "$(CURDIR)" || ! $(call is_fit,$(VENV)/bin/python,pip); then $(make_venv); fi
+	@echo "Installing wamon and what it needs into $(VENV) …"
+	@$(PIP) --require-hashes --only-binary :all: -r requirements.txt
+	@$(PIP) --no-index --no-deps --no-build-isolation -e .
+	@printf '%s\n' "$(CURDIR)" > $@
+
+is_fit = $1 -c 'import sys, $2; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+
+define make_venv
+for python in $(PYTHONS); do \
+	$(call is_fit,$$python,time) || continue; \
+	found=$$python; \
+	$(call is_fit,$$python,ensurepip$(comma) venv) || continue; \
+	echo "Making $(VENV) with $$($$python --version) …"; \
+	exec $$python -m venv --clear $(VENV); \
+done; \
+if test "$$found"; then \
+	echo "$$found can't make a virtual environment: it lacks venv or ensurepip." >&2; \
+	echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+else \
+	echo "wamon needs Python 3.11 or newer; none of these is one: $(strip $(PYTHONS))" >&2; \
+	echo "Install one, or name one: make demo PYTHON=/path/to/python3" >&2; \
+fi; \
+exit 1
+endef
+comma := ,
+
+# editables: hatchling asks for it when it installs the checkout itself.
+lock:
+	@set -e; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	for python in $(PYTHONS); do $(call is_fit,$$python,ensurepip$(comma) venv) && break; done; \
+	$$python -m venv "$$scratch/venv"; \
+	"$$scratch/venv/bin/python" -m pip --disable-pip-version-check install --quiet uv; \
+	cp requirements.txt "$$scratch/lock"; \
+	echo 'editables>=0.5' | "$$scratch/venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --group dev \
+		--generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) -o "$$scratch/lock" - pyproject.toml; \
+	{ echo '# Made by `make lock`: every package that wamon and its tests need, by its hashes.'; \
+		grep -v '^#' "$$scratch/lock"; } > requirements.txt

@@ -1,0 +1,126 @@
+"""What was found, for people: drops by project and time, and one drop's whole story. Reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg import sql
+
+from wamon.postgres.connection import transaction
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from psycopg import Cursor
+
+    from wamon.postgres.connection import Database
+
+SQL = queries("reports")
+
+
+class Selection(NamedTuple):
+    """Which drops are meant. A time is a message's own; `until` itself is not within."""
+
+    project: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    kind: str | None = None  # None: new and resubmission
+    limit: int | None = None
+
+
+class Drop(NamedTuple):
+    """A drop, by those of its submissions that were selected; `kind` is the last one's."""
+
+    project: str
+    drop_number: str
+    kind: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    submissions: int
+    submitted_by: str
+
+
+class Submission(NamedTuple):
+    """One message's post of a drop number."""
+
+    project: str
+    source: str
+    group: str
+    jid: str
+    chat: int
+    message_id: str
+    sent_at: datetime
+    sender: str
+    kind: str
+    live: bool
+    gone_at: datetime | None  # since when its message isn't in the bridge's store any more
+
+
+class Text(NamedTuple):
+    """What a message said; an edit replaced all but the last. The text is None where it isn't kept any more."""
+
+    revision: int
+    text: str | None
+    replaced_at: datetime | None
+
+
+def drops(db: Database, selection: Selection) -> tuple[list[Drop], int]:
+    """The selected drops, those with the newest posts first, and how many there are without the limit."""
+    with transaction(db):
+        rows = _run(db, "drops", **selection._asdict()).fetchall()
+    return [Drop(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+def projects(db: Database) -> list[str]:
+    """Every project that the database knows."""
+    with transaction(db):
+        return [project for (project,) in _run(db, "projects")]
+
+
+def submissions(db: Database, number: str) -> list[Submission]:
+    """Every submission of a drop number, in every project, in the order in which they were sent."""
+    with transaction(db):
+        return [Submission(*row) for row in _run(db, "submissions", number=number)]
+
+
+def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], list[Text]]:
+    """What the messages of these submissions said, by (chat's number, message id), oldest first."""
+    said: dict[tuple[int, str], list[Text]] = {}
+    keys = {"chats": [post.chat for post in posts], "message_ids": [post.message_id for post in posts]}
+    with transaction(db):
+        for chat, message_id, *text in _run(db, "texts", **keys):
+            said.setdefault((chat, message_id), []).append(Text(*text))
+    return said
+
+
+def near(db: Database, number: str) -> list[str]:
+    """Recorded drop numbers that one slip of the finger makes of this one."""
+    with transaction(db):
+        return [found for (found,) in _run(db, "near", number=number, patterns=_slips(number))]
+
+
+def reviews(db: Database, table: str | None, number: str) -> list[dict[str, Any]]:
+    """The rows that the review table, if it is there, holds of a drop number, with whatever columns it has."""
+    schema, _, name = (table or "").rpartition(".")
+    identifier = sql.Identifier(schema or "public", name)
+    with transaction(db):
+        if table is None or not _run(db, "review_table", table=identifier.as_string(db)).fetchall()[0][0]:
+            return []
+        query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = %s").format(identifier)
+        return [row for (row,) in db.execute(query, [number])]
+
+
+def _slips(number: str) -> list[str]:
+    """LIKE patterns: one character wrong, one missing, one too many, or two neighbours exchanged."""
+    places = range(len(number))
+    wrong = [f"{number[:n]}_{number[n + 1 :]}" for n in places]
+    missing = [f"{number[:n]}_{number[n:]}" for n in range(len(number) + 1)]
+    too_many = [number[:n] + number[n + 1 :] for n in places]
+    exchanged = [number[:n] + number[n + 1] + number[n] + number[n + 2 :] for n in places[:-1]]
+    return [*wrong, *missing, *too_many, *exchanged]
+
+
+def _run(db: Database, name: str, **values: object) -> Cursor[Any]:
+    return db.execute(SQL[name], values)
