@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING
 from wamon import config as configs
 from wamon.bridge.store import Store
 from wamon.clock import Clock
+from wamon.daemon import Plan, Session
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
 from wamon.joining import StartRule, Wanted, adopt, join
 from wamon.pipeline import Watch
 from wamon.postgres import embedded
+from wamon.postgres.backup import Table
 from wamon.postgres.connection import connected
+from wamon.postgres.dumps import dump_today
+from wamon.postgres.leases import leased
 from wamon.postgres.migrations import migrate
 from wamon.postgres.recording import Recorder
+from wamon.postgres.retention import prune_texts
 from wamon.postgres.review import Review
 from wamon.postgres.sources import Source
 from wamon.state import ReadOnlyStateFile, StateFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -58,7 +63,7 @@ def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str
         if ours is None:
             raise ConfigError(
                 "No bridge's store is named.",
-                hint="Set bridge.path in config/wamon.yaml (`wamon init --bridge FILE` writes one), or pass --bridge FILE.",
+                hint="Set bridge.path in the config (`wamon init --bridge FILE` writes one), or pass --bridge FILE.",
             )
         return Bridge(ours, config.bridge.name)
     known = {name for group in config.groups for name in (group.jid, group.name)}
@@ -115,6 +120,38 @@ def rehearsing(config: Config, bridge: Bridge, clock: Clock | None = None) -> It
     wanted = _wanted(config, bridge)
     with ledger(config) as db, db.transaction(force_rollback=True):
         yield _joined(config, bridge, wanted, db, ReadOnlyStateFile(config.state.dir, clock), clock)
+
+
+def plan(load: Callable[[], Config]) -> Plan:
+    """How the daemon comes by what it works with."""
+    return Plan(load, session, lambda config: watching(config, bridge_of(config)), daily)
+
+
+@contextmanager
+def session(config: Config) -> Iterator[Session]:
+    """A watch that holds its source's lease. Raises Busy where another wamon holds it."""
+    clock = Clock()
+    bridge = bridge_of(config)
+    state = StateFile(config.state.dir, clock)
+    wanted = _wanted(config, bridge)
+    state.prepare()
+    with ledger(config) as db, leased(db, bridge.name) as lease:
+        watch = _joined(config, bridge, wanted, db, state, clock)
+        watch.still_ours = lease.renew
+        try:
+            yield Session(watch, lease)
+        finally:
+            state.flush()
+
+
+def daily(config: Config) -> None:
+    """Prune texts, and dump the embedded database, which nobody else backs up."""
+    with ledger(config) as db:
+        if config.privacy.keep_text is not None:
+            prune_texts(db, Clock().now() - config.privacy.keep_text)
+    if config.database.url is None:
+        with database(config) as dsn:
+            dump_today(dsn, Table.named(config.database.review_table), config.state.dir / "dumps", Clock().now())
 
 
 def adopting(config: Config, bridge: Bridge, legacy: Mapping[str, str]) -> list[str]:

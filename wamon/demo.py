@@ -111,10 +111,7 @@ def prepare(folder: Path, now: datetime) -> Path:
 
 def _require_ours(config: Path, store: Path) -> None:
     """What stands in the folder is the demonstration's own, or nothing of its names is there."""
-    if config.exists():
-        ours = config.read_bytes().startswith(_MARK.encode())
-    else:
-        ours = not store.exists()
+    ours = config.read_bytes().startswith(_MARK.encode()) if config.exists() else not store.exists()
     if not ours:
         raise UsageError(
             f"{config.parent} is no demonstration's folder: its wamon.yaml or messages.db is somebody's own.",
@@ -173,7 +170,7 @@ def _moments(rng: Random, now: datetime, count: int) -> list[datetime]:
 
 
 def _working(moment: datetime) -> datetime:
-    """This moment, or the end of the last working hours before it."""
+    """The moment itself, or the end of the last working hours before it."""
     local = moment.astimezone(_ZONE)
     if local.hour >= 17:
         return local.replace(hour=16, minute=59, second=59)

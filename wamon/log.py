@@ -5,6 +5,34 @@ Each record is a sentence in the past tense with a constant `action` and ids as 
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import sys
+from datetime import UTC, datetime
 
 logger = logging.getLogger("wamon")
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+def configure(level: int = logging.WARNING, *, as_json: bool = False) -> None:
+    """Have wamon's talk go to stderr: sentences for people, or one JSON object a line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if as_json else logging.Formatter("%(message)s"))
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def under_systemd() -> bool:
+    """Whether stderr goes to the journal."""
+    return "JOURNAL_STREAM" in os.environ
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {name: value for name, value in vars(record).items() if name not in _OWN}
+        moment = datetime.fromtimestamp(record.created, UTC)
+        spoken = {"at": f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z", "level": record.levelname.lower(), **fields}
+        return json.dumps({**spoken, "message": record.getMessage()}, ensure_ascii=False, default=str)

@@ -49,6 +49,8 @@ class Watch:
     clock: Clock
     instance_id: str
     overlaps: dict[str, Overlap] = field(default_factory=dict)
+    still_ours: Callable[[], None] = lambda: None
+    """Called before going on after a lost turn; raises Busy where the source is another's to work on now."""
 
     def reload(self) -> None:
         """Read the position from PostgreSQL again, and forget what was seen but perhaps not recorded."""
@@ -75,6 +77,7 @@ class Watch:
             try:
                 return act(*args, **named)
             except LostTurn:
+                self.still_ours()
                 self.reload()
 
 

@@ -28,19 +28,25 @@ class Scanned:
 
 def scan(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scanned:
     """Scan all groups of the source. `progress` is told each rowid that a tail has come to."""
-    scanned = Scanned()
     cold = watch.source.tails[MAIN] == BEGINNING
-    for tail in sorted({group.tail for group in watch.source.groups.values() if group.enabled} - {MAIN}):
-        _catch_up(watch, tail, scanned, progress)
-        watch.in_turn(_merge, watch, tail)
-    _catch_up(watch, MAIN, scanned, progress)
+    scanned = catch_up(watch, progress)
     scanned.recorded.add(watch.in_turn(reread_recent, watch))
-    _retry(watch, scanned)
+    scanned.recorded.add(retry(watch))
     if cold:
         watch.source.note_sweep()
     elif watch.source.sweep_due():
         scanned.recorded.add(sweep(watch))
     watch.state.flush()
+    return scanned
+
+
+def catch_up(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scanned:
+    """Pass over all tails until nothing is left; a tail that has come as far as the main one is merged."""
+    scanned = Scanned()
+    for tail in sorted({group.tail for group in watch.source.groups.values() if group.enabled} - {MAIN}):
+        _catch_up(watch, tail, scanned, progress)
+        watch.in_turn(_merge, watch, tail)
+    _catch_up(watch, MAIN, scanned, progress)
     return scanned
 
 
@@ -76,13 +82,14 @@ def _merge(watch: Watch, tail: str) -> None:
         watch.source.merge(tail)
 
 
-def _retry(watch: Watch, scanned: Scanned) -> None:
+def retry(watch: Watch) -> Recorded:
     """Try parked messages again that are due."""
+    recorded = Recorded()
     due = watch.recorder.due_letters()
     found = watch.store.find(due, {jid.encode(): jid for jid, _ in due})
     for message in found:
-        batch = Batch([watch.rules.read(message)], again=True)
-        scanned.recorded.add(watch.in_turn(watch.recorder.record, batch))
+        recorded.add(watch.in_turn(watch.recorder.record, Batch([watch.rules.read(message)], again=True)))
         failpoint("retry.recorded")
     for key in set(due) - {(message.chat_jid, message.message_id) for message in found}:
         watch.in_turn(watch.recorder.give_up, *key)
+    return recorded

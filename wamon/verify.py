@@ -144,8 +144,10 @@ def _detail(watch: Watch, reading: Reading, holds: Held | None) -> str | None:
         return "says something else now than the ledger knows" if reading.message.text.strip() else None
     if _is_older(watch, holds):
         return None
-    expected = set() if holds.reason == "before-start" else set(reading.numbers)
-    return _odd_numbers(expected, set(holds.numbers))
+    understood = held_to_its_start(reading, holds.reason)
+    if odd := _odd_numbers(set(understood.numbers), set(holds.numbers)):
+        return odd
+    return None if holds.status == understood.status else f"is held as {holds.status}, and is {understood.status}"
 
 
 def _odd_numbers(expected: set[str], live: set[str]) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
-from shlex import quote
+from shlex import join
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,12 +114,23 @@ def _listed(project: str, numbers: list[str]) -> str:
 
 
 def _where(answer: dict[str, Any]) -> str:
-    wamon = f"wamon --config {quote(answer['config'])}"
+    wamon = join([*_ourselves(), "--config", answer["config"]])
     looks = (
         ("every drop", f"{wamon} drops list"),
         ("one drop's story", f"{wamon} drops show DR1752028"),
         ("the position", f"{wamon} state show"),
-        ("with SQL", f'psql "$({wamon} db url)" -c "SELECT * FROM wamon.drops"'),
+        ("for psql", f"{wamon} db url"),
     )
     lines = [f"  {what:<17} {words}" for what, words in looks]
     return "\n".join([f"They are in the embedded PostgreSQL of {answer['state']}. Look at", *lines])
+
+
+def _ourselves() -> list[str]:
+    """How to run this wamon: by its path where no `wamon` is found, and without what overrides the demonstration's."""
+    from wamon.config import OVERRIDES
+
+    overrides = [word for name in OVERRIDES if os.environ.get(name) for word in ("-u", name)]
+    program = ["wamon"] if shutil.which("wamon") else [sys.argv[0]]
+    if sys.argv[0].endswith("__main__.py"):
+        program = [sys.executable, "-m", "wamon"]
+    return ["env", *overrides, *program] if overrides else program

@@ -58,7 +58,7 @@ def groups(
     if options.json:
         as_json(answer)
     else:
-        _show(answer, settings)
+        _show(answer)
 
 
 def _chats(store: Store, config: Config) -> list[_Chat]:
@@ -94,21 +94,20 @@ def _answer(store: Store, chats: list[_Chat], *, every: bool) -> dict[str, Any]:
     }
 
 
-def _show(answer: dict[str, Any], config: Config) -> None:
-    from wamon.render import local, say, table
+def _show(answer: dict[str, Any]) -> None:
+    from wamon.render import say, table
 
     rows = [
         (
             chat["name"],
             chat["jid"],
             chat["messages"],
-            local(chat["last_message_at"], config.timezone),
             _age(chat["age_seconds"]),
             _watched(chat),
         )
         for chat in answer["groups"]
     ]
-    table(("Name", "JID", "Messages", "Newest", "Age", "Watched"), rows, right=("Messages", "Age"))
+    table(("Name", "JID", "Messages", "Newest", "Watched"), rows, right=("Messages", "Newest"))
     if not rows:
         say(f"The store {answer['bridge']} has no groups.")
     if answer["hidden"]:
@@ -127,4 +126,4 @@ def _age(seconds: float | None) -> str:
     """The age in its largest unit; a clock that is ahead makes no negative one."""
     if seconds is None:
         return ""
-    return next((f"{int(seconds // size)} {unit}" for unit, size in _UNITS if seconds >= size), "now")
+    return next((f"{int(seconds // size)} {unit} ago" for unit, size in _UNITS if seconds >= size), "now")

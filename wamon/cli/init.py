@@ -159,7 +159,9 @@ def _state(target: Path) -> str:
     """`../state` beside a folder `config`; elsewhere the default, which no project's folder has to hold."""
     if target.absolute().parent.name == "config":
         return "state:\n  dir: ../state             # state.json, lock, and (not as root) the embedded PostgreSQL"
-    return "# state: {dir: …}          # left out: $XDG_STATE_HOME/wamon, else ~/.local/state/wamon; as root /var/lib/wamon"
+    return (
+        "# state: {dir: …}          # left out: $XDG_STATE_HOME/wamon or ~/.local/state/wamon; as root /var/lib/wamon"
+    )
 
 
 def _lines(group: _Group) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from wamon.cli import config as config_commands
-from wamon.cli import db, demo, drops, failpoints, groups, init, scan, state, verify
+from wamon.cli import db, demo, drops, failpoints, groups, init, run, scan, state, verify
 from wamon.cli.options import ConfigOption, JsonOption, Said
 from wamon.errors import WamonError
-from wamon.log import logger
+from wamon.log import configure, logger
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -37,6 +36,7 @@ def common(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = F
 
 
 scan.add_to(app)
+run.add_to(app)
 state.add_to(app)
 verify.add_to(app)
 groups.add_to(app)
@@ -51,7 +51,7 @@ failpoints.add_to(app)
 def main() -> NoReturn:
     """Run one command; end with its exit code. What we foresaw is one paragraph on stderr, without a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    configure()
     try:
         _run()
     except WamonError as error:

@@ -15,11 +15,20 @@ if TYPE_CHECKING:
     from wamon.model import Place
     from wamon.pipeline import Watch
 
-commands = typer.Typer(no_args_is_help=True, help="Inspect and correct the position.", rich_markup_mode=None)
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:
-    app.add_typer(commands, name="state")
+    app.add_typer(
+        commands,
+        name="state",
+        help="""Inspect and correct the position.
+
+        \b
+        wamon state show
+        wamon state rewind --group Lawley --to beginning
+        """,
+    )
 
 
 @commands.command()

@@ -10,6 +10,7 @@ import importlib.metadata
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -81,8 +82,10 @@ def dump(dsn: str, review: Table | None, output: IO[bytes]) -> None:
     conninfo, environ = _without_password(dsn)
     words += ["--format=custom", "--no-owner", "--no-privileges", "--no-password", f"--dbname={conninfo}"]
     done = subprocess.run(words, check=False, stdout=output, stderr=subprocess.PIPE, env=environ)  # noqa: S603
+    if done.returncode == -signal.SIGPIPE:
+        raise BrokenPipeError
     if done.returncode:
-        raise DatabaseUnavailable(f"pg_dump failed: {_last_word(done.stderr)}.", hint="Nothing was written.")
+        raise DatabaseUnavailable(f"pg_dump failed: {_last_word(done.stderr)}.", hint="No file was written.")
 
 
 def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> Restored:

@@ -45,7 +45,7 @@ def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, a
         was = known.get((reading.message.chat_jid, reading.message.message_id))
         if was is None:
             changes.new.append(reading)
-        elif again:
+        elif again and not _would_erase(reading.message, was):
             changes.changed.append(reading)
         elif _says_something_else(reading.message, was):
             changes.changed.append(held_to_its_start(reading, was.reason))
@@ -57,6 +57,10 @@ def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, a
 def _says_something_else(message: Message, was: Known) -> bool:
     """A blanked re-delivery never erases a known text."""
     return message.content_hash != was.content_hash and bool(message.text.strip())
+
+
+def _would_erase(message: Message, was: Known) -> bool:
+    return was.status == "done" and message.content_hash != was.content_hash and not message.text.strip()
 
 
 def held_to_its_start(reading: Reading, was_reason: str | None) -> Reading:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.model import Message
 from wamon.postgres.changes import Candidate
-from wamon.postgres.connection import keyed_transaction, transaction
+from wamon.postgres.connection import transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:

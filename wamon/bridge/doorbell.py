@@ -1,0 +1,75 @@
+"""The doorbell: rings when the bridge writes. It only wakes; polling stays the truth.
+
+Network file systems give no notice, and a notice can be lost: whoever listens looks at intervals too.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from watchdog.events import FileSystemEvent
+
+
+@contextmanager
+def doorbell(store: Path, ring: Callable[[], None]) -> Iterator[None]:
+    """Call `ring`, from a thread of its own, whenever the store's file or its -wal is modified or replaced.
+
+    Watched is the folder, and only these events: our own reads open and close files, and must not wake us.
+    """
+    observer = Observer()
+    events = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent]
+    with suppress(OSError):  # a folder that isn't there yet, or no inotify left: intervals do
+        observer.schedule(_Ringer(store, ring), str(store.parent), recursive=False, event_filter=events)
+    observer.start()
+    try:
+        yield
+    finally:
+        observer.stop()
+        observer.join()
+
+
+class _Ringer(FileSystemEventHandler):
+    def __init__(self, store: Path, ring: Callable[[], None]) -> None:
+        self._names = {str(store), f"{store}-wal"}
+        self._ring = ring
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if {event.src_path, event.dest_path} & self._names:
+            self._ring()
+
+
+class Stamp(NamedTuple):
+    """What the file system says of a store: equal stamps, once settled, mean that nothing was written."""
+
+    file: tuple[int, ...] | None
+    wal: tuple[int, ...] | None
+
+    def settled(self, now_ns: int) -> bool:
+        """Whether its times are old enough that a further write would have moved them."""
+        times = [stat[-1] for stat in self if stat is not None]
+        return bool(times) and max(times) < now_ns - _COARSENESS_NS
+
+
+_COARSENESS_NS = 50_000_000
+
+
+def stamp(store: Path) -> Stamp:
+    """The store's stamp now. It opens nothing: closing a file that SQLite reads would drop SQLite's locks."""
+    return Stamp(_stat(str(store)), _stat(f"{store}-wal"))
+
+
+def _stat(path: str) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - several times a second, for years
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

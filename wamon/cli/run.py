@@ -1,0 +1,40 @@
+"""`wamon run`: the daemon."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(run)
+
+
+def run(
+    ctx: typer.Context,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait where another wamon works on this source, and take over from it.")
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Watch the bridge's store and record each drop within a second of its message, for years.
+
+    SIGTERM ends it after the batch in hand, SIGHUP reads the config again. A second one on the same source ends with
+    75, or waits with --standby. --json has its log in JSON, as it is under systemd in any case.
+
+    \b
+    wamon run
+    wamon run --standby
+    """
+    from wamon.app import plan
+    from wamon.daemon import Daemon
+    from wamon.log import configure, under_systemd
+
+    options = said(ctx, config, json)
+    configure(logging.INFO, as_json=options.json or under_systemd())
+    Daemon(plan(options.config), standby=standby).run()

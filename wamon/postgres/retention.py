@@ -1,0 +1,28 @@
+"""Pruning: the texts of messages are kept as long as `privacy.keep_text` says, and no longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.postgres.connection import transaction
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from wamon.postgres.connection import Database
+
+SQL = queries("retention")
+
+
+def prune_texts(db: Database, sent_before: datetime) -> int:
+    """Forget the texts of messages that were sent before this, a portion a transaction; how many."""
+    pruned = 0
+    for table in ("ledger", "revisions"):
+        while True:
+            with transaction(db):
+                portion = db.execute(SQL[f"prune_{table}"], {"sent_before": sent_before}).rowcount
+            pruned += portion
+            if not portion:
+                break
+    return pruned

@@ -1,0 +1,12 @@
+-- name: prune_ledger
+UPDATE wamon.ledger_rows SET text = NULL
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM wamon.ledger_rows WHERE text IS NOT NULL AND coalesce(sent_at, seen_at) < %(sent_before)s LIMIT 5000
+))
+
+-- name: prune_revisions
+UPDATE wamon.revisions SET text = NULL
+WHERE ctid = ANY(ARRAY(
+    SELECT r.ctid FROM wamon.revisions AS r LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)
+    WHERE r.text IS NOT NULL AND coalesce(l.sent_at, r.replaced_at) < %(sent_before)s LIMIT 5000
+))
