@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +12,8 @@ from wamon.bridge.store import Store
 from wamon.clock import Clock
 from wamon.daemon import Plan, Session
 from wamon.drops.reading import Rules
-from wamon.errors import ConfigError, UsageError
+from wamon.errors import ConfigError, UsageError, WamonError
+from wamon.health import NOT_MADE, Absent, Facts, Subject, look
 from wamon.joining import StartRule, Wanted, adopt, join
 from wamon.pipeline import Watch
 from wamon.postgres import embedded
@@ -120,6 +121,23 @@ def rehearsing(config: Config, bridge: Bridge, clock: Clock | None = None) -> It
     wanted = _wanted(config, bridge)
     with ledger(config) as db, db.transaction(force_rollback=True):
         yield _joined(config, bridge, wanted, db, ReadOnlyStateFile(config.state.dir, clock), clock)
+
+
+def looked_at(config: Config, bridge: Bridge | None, clock: Clock | None = None) -> Facts:
+    """What health judges, of a bridge or of none. Nothing is written; what can't be opened is told as absent."""
+    store = None if bridge is None else store_of(config, bridge)
+    subject = Subject(config, store, config.bridge.name if bridge is None else bridge.name, clock or Clock())
+    with ExitStack() as stack:
+        return look(subject, _opened(config, stack))
+
+
+def _opened(config: Config, stack: ExitStack) -> Database | Absent:
+    try:
+        if config.database.url is None and not embedded.exists(config.state.dir):
+            return NOT_MADE
+        return stack.enter_context(connected(stack.enter_context(database(config))))
+    except WamonError as error:
+        return Absent.because(error)
 
 
 def plan(load: Callable[[], Config]) -> Plan:

@@ -28,11 +28,11 @@ class Scanned:
 
 def scan(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scanned:
     """Scan all groups of the source. `progress` is told each rowid that a tail has come to."""
-    cold = watch.source.tails[MAIN] == BEGINNING
+    cold = watch.source.tails[MAIN] == BEGINNING and not any(g.messages for g in watch.source.groups.values())
     scanned = catch_up(watch, progress)
     scanned.recorded.add(watch.in_turn(reread_recent, watch))
     scanned.recorded.add(retry(watch))
-    if cold:
+    if cold:  # everything was read just now
         watch.source.note_sweep()
     elif watch.source.sweep_due():
         scanned.recorded.add(sweep(watch))

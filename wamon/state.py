@@ -40,6 +40,7 @@ class Found:
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     legacy: Mapping[str, str] | None = None  # the old form {jid: message id}
     set_aside: Path | None = None  # where a file that can't be read lies now
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class StateFile:
@@ -236,7 +237,7 @@ def _json(value: object) -> str:
 def _found(document: dict[str, Any]) -> Found:
     if not _is_ours(document):
         return Found(legacy=document)
-    return Found(document["instance_id"], document["groups"])
+    return Found(document["instance_id"], document["groups"], sources=document["sources"])
 
 
 def _described(groups: Mapping[str, Group]) -> dict[str, Any]:

@@ -142,12 +142,14 @@ def _detail(watch: Watch, reading: Reading, holds: Held | None) -> str | None:
         return "is marked as gone, and stands in the store"
     if reading.message.content_hash != holds.content_hash:
         return "says something else now than the ledger knows" if reading.message.text.strip() else None
-    if _is_older(watch, holds):
-        return None
-    understood = held_to_its_start(reading, holds.reason)
-    if odd := _odd_numbers(set(understood.numbers), set(holds.numbers)):
+    return None if _is_older(watch, holds) else _misread(held_to_its_start(reading, holds.reason), holds)
+
+
+def _misread(reading: Reading, holds: Held) -> str | None:
+    odd = _odd_numbers(set(reading.numbers), set(holds.numbers))
+    if odd or holds.status == reading.status:
         return odd
-    return None if holds.status == understood.status else f"is held as {holds.status}, and is {understood.status}"
+    return f"is held as {holds.status}, and is {reading.status}"
 
 
 def _odd_numbers(expected: set[str], live: set[str]) -> str | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 import psycopg
 import yaml
@@ -19,6 +23,30 @@ from wamon.app import bridge_of, configured, watching
 from wamon.pipeline import Watch
 from wamon.scan import Scanned, scan, scan_groups
 from wamon.verify import Verified, verify
+
+
+class Daemon:
+    """A running `wamon run` and what it has said."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def said(self) -> str:
+        return self.log.read_text("utf-8", "replace")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+
+def eventually(what: str, holds: Callable[[], object], *, said: Callable[[], str] = str, seconds: float = 30) -> None:
+    """Wait until it holds, and fail where it doesn't within the time, with what was `said` by then."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}. It said: {said()}"
+        time.sleep(0.01)
 
 
 class Office:
@@ -73,6 +101,24 @@ class Office:
             timeout=100,
             env={**os.environ, **environ},
         )
+
+    @contextmanager
+    def running(self, *words: str, **environ: str) -> Iterator[Daemon]:
+        """A real `wamon run` for as long as the block runs; killed at its end, if it still lives."""
+        log = self.folder / f"run-{uuid4().hex}.log"
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "wamon", "--config", str(self.config_path), "run", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                env={**os.environ, **environ},
+            )
+        try:
+            yield Daemon(process, log)
+        finally:
+            process.kill()
+            process.wait()
 
     def answer(self, *words: str, **environ: str) -> Any:
         """The JSON answer of a command that must end well."""

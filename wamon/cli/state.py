@@ -188,7 +188,7 @@ def _legacy(file: Path) -> dict[str, str]:
 
     try:
         document = jsonlib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} can't be read as JSON: {error}.", hint="Name the old monitor's state file.") from None
     if not isinstance(document, dict) or not all("@" in k and isinstance(v, str) for k, v in document.items()):
         raise UsageError(f"{file} has not the form {{jid: message id}}.", hint="Name the old monitor's state file.")

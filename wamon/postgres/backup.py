@@ -10,7 +10,6 @@ import importlib.metadata
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from wamon.postgres.migrations import migrate, migrations
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from wamon.postgres.connection import Database
 
@@ -81,11 +80,8 @@ def dump(dsn: str, review: Table | None, output: IO[bytes]) -> None:
         words = [str(_program("pg_dump", db.info.server_version // 10_000)), *_what(db, review)]
     conninfo, environ = _without_password(dsn)
     words += ["--format=custom", "--no-owner", "--no-privileges", "--no-password", f"--dbname={conninfo}"]
-    done = subprocess.run(words, check=False, stdout=output, stderr=subprocess.PIPE, env=environ)  # noqa: S603
-    if done.returncode == -signal.SIGPIPE:
-        raise BrokenPipeError
-    if done.returncode:
-        raise DatabaseUnavailable(f"pg_dump failed: {_last_word(done.stderr)}.", hint="No file was written.")
+    with _output_of(words, environ, _dump_failed) as archive:  # given a file itself, pg_dump writes its contents twice
+        shutil.copyfileobj(archive, output)
 
 
 def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> Restored:
@@ -94,6 +90,7 @@ def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> 
     Raises UsageError where the schema has rows already and `replace` isn't said, or where the file is no such archive.
     """
     contents = _Archive(archive, _program("pg_restore"))
+    contents.require_whole()
     entries = contents.entries("--schema=wamon")
     if not entries:
         raise UsageError(f"{archive} holds no schema wamon.", hint="`wamon db dump FILE` makes a file that does.")
@@ -231,6 +228,11 @@ class _Archive:
         self._path = path
         self._program = program
 
+    def require_whole(self) -> None:
+        """Read the file to its end once, before anything is locked. Raises WamonError where it is damaged."""
+        with _output_of(self._words(f"--file={os.devnull}"), _plain(), self._unreadable):
+            pass
+
     def entries(self, *words: str) -> list[str]:
         """The numbers of the entries that these words of pg_restore's choose, in the order of the archive."""
         return re.findall(r"^(\d+);", self._listed(*words), re.MULTILINE)
@@ -250,19 +252,12 @@ class _Archive:
     @contextmanager
     def sql(self, section: str, entries: Iterable[str]) -> Iterator[IO[bytes]]:
         """The SQL of a section of these entries, as it comes. Raises WamonError where the archive is damaged."""
-        with tempfile.NamedTemporaryFile("w", suffix=".list") as chosen, tempfile.TemporaryFile() as talk:
+        with tempfile.NamedTemporaryFile("w", suffix=".list") as chosen:
             chosen.write("".join(f"{entry};\n" for entry in entries))
             chosen.flush()
             words = self._words(f"--section={section}", f"--use-list={chosen.name}", "--no-owner", "--no-privileges")
-            with subprocess.Popen([*words, "--file=-"], stdout=subprocess.PIPE, stderr=talk, env=_plain()) as process:  # noqa: S603
-                assert process.stdout is not None  # noqa: S101
-                try:
-                    yield process.stdout
-                except BaseException:
-                    process.kill()
-                    raise
-            talk.seek(0)
-            self._require_end(process.returncode, talk.read())
+            with _output_of([*words, "--file=-"], _plain(), self._unreadable) as script:
+                yield script
 
     def _needs(self) -> dict[str, set[str]]:
         """Which entries each entry depends on."""
@@ -270,19 +265,39 @@ class _Archive:
         return {entry: set(needed.split()) for entry, needed in found}
 
     def _listed(self, *words: str) -> str:
-        done = subprocess.run(self._words("--list", *words), check=False, capture_output=True, env=_plain())  # noqa: S603
-        self._require_end(done.returncode, done.stderr)
-        return done.stdout.decode(errors="replace")
+        with _output_of(self._words("--list", *words), _plain(), self._unreadable) as listed:
+            return listed.read().decode(errors="replace")
 
     def _words(self, *words: str) -> list[str]:
         return [str(self._program), *words, str(self._path.absolute())]
 
-    def _require_end(self, returncode: int, talk: bytes) -> None:
-        if returncode:
-            raise WamonError(
-                f"{self._path} can't be read as a dump: {_last_word(talk)}.",
-                hint="Nothing was changed. `wamon db dump FILE` makes a file that can.",
-            )
+    def _unreadable(self, talk: bytes) -> WamonError:
+        return WamonError(
+            f"{self._path} can't be read as a dump: {_last_word(talk)}.",
+            hint="Nothing was changed. `wamon db dump FILE` makes a file that can.",
+        )
+
+
+@contextmanager
+def _output_of(
+    words: Sequence[str], environ: Mapping[str, str], failed: Callable[[bytes], WamonError]
+) -> Iterator[IO[bytes]]:
+    """A program's output as it comes. Where the program fails, raises what `failed` makes of its talk."""
+    with tempfile.TemporaryFile() as talk:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=talk, env=environ) as process:  # noqa: S603
+            assert process.stdout is not None  # noqa: S101
+            try:
+                yield process.stdout
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            talk.seek(0)
+            raise failed(talk.read())
+
+
+def _dump_failed(talk: bytes) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"pg_dump failed: {_last_word(talk)}.", hint="No file was written.")
 
 
 def _program(name: str, server_major: int = 0) -> Path:

@@ -43,7 +43,7 @@ _BY_KEY: LiteralString = """,
 _OURS_TO_MEND = {
     "28": ("it refuses this user or password", "Check the user, the password and pg_hba.conf."),
     "3D": ("there is no database of that name", "Create it, or correct the name."),
-    "42501": ("this user lacks a privilege there", "Grant wamon's user all rights on the schema wamon."),
+    "42501": ("this user lacks a privilege there", "Grant it CREATE on the database, or all on schema wamon."),
     "25006": ("it is read-only now", "After a failover, point database.url at the primary."),
     "53100": ("its disk is full", "Make room; wamon goes on where it was."),
     "53300": ("it has no connection free", "Raise max_connections, or go through a pooler."),

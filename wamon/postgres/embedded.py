@@ -42,7 +42,7 @@ from wamon.postgres.embedded_programs import programs, run, spawn, version
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ROOT_HOME", "Account", "Home", "binary", "home", "keep", "running", "stop"]
+__all__ = ["ROOT_HOME", "Account", "Home", "binary", "exists", "home", "keep", "running", "stop"]
 
 ROOT_HOME = Path("/var/lib/wamon")
 """Where root's servers live, whatever their state directories: an unprivileged account must get there."""
@@ -85,6 +85,13 @@ class _Server:
 def home(state_dir: Path) -> Home:
     """Where the embedded server of this state directory lives; makes nothing. ConfigError if nobody could run it."""
     return locate(state_dir, ROOT_HOME)
+
+
+def exists(state_dir: Path) -> bool:
+    """Whether this state directory's server was ever made. Raises as `home` does, and where it can't be seen."""
+    place = home(state_dir)
+    with explained(place.data):
+        return (place.data / "PG_VERSION").exists()
 
 
 @contextlib.contextmanager

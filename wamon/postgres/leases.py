@@ -67,9 +67,9 @@ class Lease:
             self._run("lock")
             found = self._run("holder").fetchone()
             if found is not None:
-                holder, host, boot, pid, started, expired = found
+                host, boot, pid, started, expired = found
                 standing = Process(host, boot, pid, started)
-                if holder != self._holder and not expired and not standing.is_gone():
+                if not (expired or standing == me or standing.is_gone()):
                     raise Busy(
                         f"Another wamon works on source {self._source}: process {pid} on {host}.",
                         hint="Stop that one first, or start this one with --standby to wait for it.",

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _HEADING = re.compile(r"-- oldest writer: (\d+)\n")
 
+# CREATE SCHEMA IF NOT EXISTS demands the right to create schemas also where the administrator has made this one.
 _BOOTSTRAP = """
-    CREATE SCHEMA IF NOT EXISTS wamon;
+    DO $$ BEGIN IF to_regnamespace('wamon') IS NULL THEN CREATE SCHEMA wamon; END IF; END $$;
     CREATE TABLE IF NOT EXISTS wamon.migrations (
         version integer PRIMARY KEY,
         name text NOT NULL,

@@ -95,7 +95,7 @@ class Recorder:
         for reading, poison in poisoned:
             recorded.counts[reading.message.chat_jid, "dead"] += self._park(reading, poison)
         if poisoned and batch.advance:
-            recorded.add(self._record_at_once(Batch((), batch.advance)))
+            recorded.add(self._record_at_once(Batch(batch.readings, batch.advance)))
         return recorded
 
     def _record_or_halve(self, batch: Batch, recorded: Recorded, poisoned: list[tuple[Reading, Poison]]) -> None:
@@ -178,8 +178,9 @@ class Recorder:
     def _kept_text(self, reading: Reading) -> str | None:
         if not reading.numbers:
             return None
-        sent_at = reading.message.sent_at
-        old = self._keep_text is not None and sent_at is not None and sent_at < self._clock.now() - self._keep_text
+        now = self._clock.now()
+        sent_at = min(reading.message.sent_at or now, now)
+        old = self._keep_text is not None and sent_at <= now - self._keep_text
         return None if old else reading.message.text
 
     def _write_submissions(self, readings: Sequence[Reading]) -> Recorded:

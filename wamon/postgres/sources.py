@@ -51,10 +51,18 @@ class Source:
         with transaction(self.db):
             self._run("add_source")
             self._run("add_missing_cursors")  # one deleted by hand costs a re-read
-            cursors = self._run("cursors").fetchall()
-            groups = self._run("groups").fetchall()
+            self._read()
+
+    def look(self) -> None:
+        """Read the position without taking part: nothing is written, and a source that isn't there stays so."""
+        with transaction(self.db):
+            self._read()
+
+    def _read(self) -> None:
+        cursors = self._run("cursors").fetchall()
+        groups = self._run("groups").fetchall()
         self.tails = {tail: place_from(anchors) for tail, _, anchors in cursors}
-        self.seq = next(seq for tail, seq, _ in cursors if tail == MAIN)
+        self.seq = next((seq for tail, seq, _ in cursors if tail == MAIN), 0)
         self.groups = {group.jid: group for group in map(_group, groups)}
         self._starting = list(self.groups.values())
 

@@ -2,7 +2,7 @@
 SELECT pg_advisory_xact_lock(hashtextextended('wamon lease ' || %(source)s, 0))
 
 -- name: holder
-SELECT holder::text, host, boot, pid, process_started, expires_at <= now() FROM wamon.leases WHERE source = %(source)s
+SELECT host, boot, pid, process_started, expires_at <= now() FROM wamon.leases WHERE source = %(source)s
 
 -- name: take
 INSERT INTO wamon.leases (source, holder, host, boot, pid, process_started, expires_at)

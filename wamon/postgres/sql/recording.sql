@@ -84,9 +84,20 @@ SELECT pg_advisory_xact_lock(hashtextextended('wamon project ' || project, 0))
 FROM (SELECT DISTINCT unnest(%(projects)s::text[]) AS project ORDER BY 1) AS projects
 
 -- name: park
-INSERT INTO wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender)
+WITH was AS (
+    SELECT * FROM wamon.ledger_rows WHERE chat = %(chat)s AND message_id = %(message_id)s
+), counted AS (
+    UPDATE wamon.groups SET messages = messages + 1 WHERE chat = %(chat)s AND NOT EXISTS (SELECT FROM was)
+), kept AS (
+    INSERT INTO wamon.revisions (chat, message_id, revision, content_hash, text)
+    SELECT chat, message_id, revision, content_hash, text FROM was WHERE content_hash <> %(content_hash)s
+)
+INSERT INTO wamon.ledger_rows AS l (chat, message_id, status, reason, rules, content_hash, sent_at, sender)
 VALUES (%(chat)s, %(message_id)s, 'retry', %(reason)s, %(rules)s, %(content_hash)s, %(sent_at)s, %(sender)s)
-ON CONFLICT (chat, message_id) DO UPDATE SET status = 'retry', reason = EXCLUDED.reason
+ON CONFLICT (chat, message_id) DO UPDATE
+SET status = 'retry', reason = EXCLUDED.reason, content_hash = EXCLUDED.content_hash,
+    revision = l.revision + (l.content_hash <> EXCLUDED.content_hash)::int,
+    text = CASE WHEN l.content_hash = EXCLUDED.content_hash THEN l.text END
 
 -- name: park_letter
 INSERT INTO wamon.dead_letters AS d (chat, message_id, reason, next_try_at)

@@ -18,7 +18,7 @@ SELECT tail, seq, anchors FROM wamon.cursors WHERE source = %(source)s
 -- name: groups
 SELECT chat, jid, project, tail, enabled, start, start_before, start_anchors, start_passed, messages,
        last_message_id, last_sent_at
-FROM wamon.groups WHERE source = %(source)s
+FROM wamon.groups WHERE source = %(source)s ORDER BY chat
 
 -- name: join_groups
 INSERT INTO wamon.groups (source, jid, project, tail, start, start_before, start_anchors, start_passed)

@@ -1,0 +1,163 @@
+"""Is the bridge's store there, does the bridge still bring messages, and does it keep what photos say?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.health.check import Absent, Check, State, unknown
+from wamon.health.rhythm import patience
+from wamon.health.words import age, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wamon.health.facts import Facts, GroupFacts
+
+_FEWEST_PHOTOS = 20
+_NEARLY_ALL = 0.98
+_FUTURE_SECONDS = 120.0
+_RECONNECT = "Is the bridge running, and its phone still linked (WhatsApp, Linked devices)? Its log says more."
+
+
+def checks(facts: Facts) -> Iterator[Check]:
+    """All of them."""
+    yield rights(facts)
+    yield store(facts)
+    yield writing(facts)
+    for group in facts.groups:
+        yield freshness(facts, group)
+    yield captions(facts)
+    yield messages_clock(facts)
+
+
+def store(facts: Facts) -> Check:
+    """Whether the store can be read, and is of a flavour that wamon knows."""
+    found = facts.store
+    if isinstance(found, Absent):
+        return Check("bridge.store", found.state, f"The bridge's store isn't read: {_begun(found.why)}", found.hint)
+    path = facts.subject.store.path if facts.subject.store else None
+    numbers = {"flavour": found.flavour, "rows": found.rows, "path": str(path)}
+    return Check(
+        "bridge.store", State.OK, f"The bridge's store {path} is read, as {found.flavour}'s.", numbers=numbers
+    )
+
+
+def rights(facts: Facts) -> Check:
+    """Whether our reading can lock the bridge out of its own store, or the bridge's stopping can lock us out."""
+    found = facts.access
+    if isinstance(found, Absent):
+        return unknown("bridge.rights", found)
+    numbers = {"owner": found.is_owner, "may_write_folder": found.may_write_folder, "wal": found.is_wal}
+    if found.has_ours:
+        return Check(
+            "bridge.rights",
+            State.BAD,
+            "A -wal or -shm file beside the bridge's store belongs to wamon's user: the bridge can't write its store.",
+            "Stop the bridge and wamon, give those files to the bridge's user, then run wamon as that user, or take "
+            "its right to write the folder.",
+            numbers=numbers,
+        )
+    if found.endangers_the_bridge:
+        return Check(
+            "bridge.rights",
+            State.BAD,
+            "The store is in WAL mode, and wamon's user is another than the bridge's and may write its folder: a read "
+            "while the bridge is stopped leaves files that the bridge can't write.",
+            "Run wamon as the bridge's user, or take wamon's user the right to write the folder.",
+            numbers=numbers,
+        )
+    if not found.is_owner and found.has_log and not found.may_write_folder:
+        sentence = "Nothing that wamon does can hinder the bridge; a store in WAL mode is readable while its bridge runs."
+        return Check("bridge.rights", State.OK, sentence, numbers=numbers)
+    return Check("bridge.rights", State.OK, "Nothing that wamon does can hinder the bridge.", numbers=numbers)
+
+
+def writing(facts: Facts) -> Check:
+    """Whether the bridge still brings anything: bad where every group is unusually silent and no file was written."""
+    found = facts.store
+    if isinstance(found, Absent) or found.written_at is None:
+        return unknown("bridge.writing", found if isinstance(found, Absent) else Absent("the store's time is unknown."))
+    since_seconds = age(found.written_at, facts.now)
+    numbers = {"written_at": found.written_at, "age_seconds": since_seconds}
+    judged = [check for check in (freshness(facts, group) for group in facts.groups) if check.state is not State.UNKNOWN]
+    silent = bool(judged) and all(check.state is State.WARN for check in judged)
+    shortest = min((patience(group.usual_seconds) for group in facts.groups), default=0.0)
+    sentence = f"The bridge last wrote its store {span(since_seconds)} ago"
+    if silent and since_seconds > shortest:
+        return Check(
+            "bridge.writing", State.BAD, f"{sentence}, and every group is silent unusually long.", _RECONNECT, numbers=numbers
+        )
+    return Check("bridge.writing", State.OK, f"{sentence}.", numbers=numbers)
+
+
+def freshness(facts: Facts, group: GroupFacts) -> Check:
+    """Whether a group is silent for longer than it usually is at this hour of the week."""
+    name = "bridge.freshness"
+    if group.newest_at is None:
+        return _never(facts, group)
+    silent_seconds = age(group.newest_at, facts.now)
+    usual = group.usual_seconds
+    numbers = {"age_seconds": silent_seconds, "usual_seconds": usual, "newest_at": group.newest_at}
+    told = f"The newest message of {group.name} is {span(silent_seconds)} old"
+    usually = "too little history tells what is usual" if usual is None else f"usual at this hour is up to {span(usual)}"
+    late = silent_seconds > patience(usual)
+    hint = f"{_RECONNECT} Has the phone left the group?" if late else ""
+    state = State.WARN if late else State.OK
+    return Check(name, state, f"{told}; {usually}.", hint, group.name, group.jid, numbers)
+
+
+def _never(facts: Facts, group: GroupFacts) -> Check:
+    store = facts.store
+    named = not isinstance(store, Absent) and store.chats
+    if isinstance(store, Absent) or (group.joined is None and not named):
+        sentence = f"When {group.name} had its newest message isn't known."
+        return Check("bridge.freshness", State.UNKNOWN, sentence, group=group.name, jid=group.jid)
+    lacks = bool(store.chats) and group.jid not in store.chats
+    where = "The bridge's store has no chat" if lacks else "No message was found yet of"
+    hint = "Is its JID right (`wamon groups` lists them), and is the bridge's phone in the group?"
+    return Check("bridge.freshness", State.WARN, f"{where} {group.name}.", hint, group.name, group.jid)
+
+
+def captions(facts: Facts) -> Check:
+    """Whether the bridge keeps what people write under their photos: where it doesn't, those drops can't be found."""
+    found = facts.store
+    if isinstance(found, Absent):
+        return unknown("bridge.captions", found)
+    numbers = {"photos": found.photos, "without_text": found.photos_without_text}
+    if found.photos < _FEWEST_PHOTOS:
+        sentence = f"Too few photos ({found.photos}) came in the last week to tell whether the bridge keeps captions."
+        return Check("bridge.captions", State.UNKNOWN if found.photos == 0 else State.OK, sentence, numbers=numbers)
+    share = found.photos_without_text / found.photos
+    counted = f"{found.photos_without_text:,} of {found.photos:,} photos and videos of the last week have no text"
+    if share >= _NEARLY_ALL:
+        return Check(
+            "bridge.captions",
+            State.WARN,
+            f"{counted}: the bridge seems to drop captions, and the drop numbers in them.",
+            "Update the bridge to one that keeps captions (lharries' whatsapp-mcp doesn't), or have people post the "
+            "number as a text of its own.",
+            numbers=numbers,
+        )
+    return Check("bridge.captions", State.OK, f"{counted}: the bridge keeps captions.", numbers=numbers)
+
+
+def messages_clock(facts: Facts) -> Check:
+    """Whether a message comes from the future: then this host's clock is behind, or a phone's is ahead."""
+    found = facts.store
+    if isinstance(found, Absent):
+        return unknown("clock.messages", found)
+    numbers = {"ahead_seconds": max(found.ahead_seconds, 0.0)}
+    if found.ahead_seconds > _FUTURE_SECONDS:
+        return Check(
+            "clock.messages",
+            State.WARN,
+            f"A message was sent {span(found.ahead_seconds)} in the future.",
+            "Is this host's clock right (`timedatectl`)? If it is, the bridge's host or a phone is ahead.",
+            numbers=numbers,
+        )
+    return Check("clock.messages", State.OK, "No message comes from the future.", numbers=numbers)
+
+
+def _begun(why: str) -> str:
+    return why[:1].lower() + why[1:] if why.startswith(("The ", "No ")) else why
+

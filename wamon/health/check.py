@@ -1,0 +1,74 @@
+"""A check's result. Who asked prints it, alerts on it or sends it to systemd: a check itself says nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from wamon.errors import WamonError
+
+    Number = float | int | str | bool | datetime | None
+
+
+class State(StrEnum):
+    """How something is, the best first. `unknown`: it couldn't be looked at, or there is nothing yet to look at."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. It names paths, groups and hosts; never a sender, never what a message says."""
+
+    name: str  # constant, such as `bridge.freshness`: section and subject
+    state: State
+    sentence: str
+    hint: str = ""
+    group: str | None = None  # the project's name, where it is about one group
+    jid: str | None = None
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+
+    @property
+    def section(self) -> str:
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """What can't be looked at, and why."""
+
+    why: str
+    hint: str = ""
+    state: State = State.UNKNOWN
+
+    @classmethod
+    def because(cls, error: WamonError) -> Absent:
+        return cls(str(error), error.hint, State.BAD)
+
+
+def unknown(name: str, absent: Absent, *, numbers: Mapping[str, Number] | None = None) -> Check:
+    """The result of a check that can't run."""
+    return Check(name, State.UNKNOWN, f"Not looked at: {absent.why}", numbers=numbers or {})
+
+
+def worst(checks: Iterable[Check]) -> State:
+    """The state of them all."""
+    order = list(State)
+    return max((check.state for check in checks), key=order.index, default=State.OK)
+
+
+def summary(checks: Iterable[Check]) -> str:
+    """All in one line, as for systemd's STATUS: what is bad, else what to look at, else that all is well."""
+    for state in (State.BAD, State.WARN):
+        told = [check.sentence for check in checks if check.state is state]
+        if told:
+            return f"{told[0]} And {len(told) - 1} more." if len(told) > 1 else told[0]
+    return "All is well."

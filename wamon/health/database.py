@@ -1,0 +1,102 @@
+"""Is PostgreSQL there, of a version and encoding that hold what wamon writes, with wamon's schema, on the same time?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.health.check import Absent, Check, State, unknown
+from wamon.health.words import span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wamon.health.facts import Facts
+
+VERSIONS = range(15, 19)
+_APART_SECONDS = 5.0
+_FAR_APART_SECONDS = 300.0
+
+
+def checks(facts: Facts) -> Iterator[Check]:
+    """All of them."""
+    yield reachable(facts)
+    yield version(facts)
+    yield encoding(facts)
+    yield schema(facts)
+    yield clock(facts)
+
+
+def reachable(facts: Facts) -> Check:
+    """Whether the server answers, and lets us write."""
+    server = facts.server
+    if isinstance(server, Absent):
+        return Check("database.server", server.state, server.why, server.hint)
+    if server.read_only:
+        hint = "After a failover, point database.url at the primary."
+        return Check("database.server", State.BAD, "PostgreSQL answers, and is read-only.", hint)
+    return Check("database.server", State.OK, "PostgreSQL answers, and can be written.")
+
+
+def version(facts: Facts) -> Check:
+    """Whether wamon is tested with the server's version."""
+    server = facts.server
+    if isinstance(server, Absent):
+        return unknown("database.version", Absent("PostgreSQL can't be asked."))
+    major, minor = divmod(server.version, 10_000)
+    told = f"The server is PostgreSQL {major}.{minor}."
+    if major < VERSIONS.start:
+        return Check("database.version", State.BAD, told, f"wamon needs {VERSIONS.start} or newer.", numbers={"major": major})
+    state = State.OK if major in VERSIONS else State.WARN
+    hint = "" if major in VERSIONS else f"wamon is tested with {VERSIONS.start} to {VERSIONS[-1]}."
+    return Check("database.version", state, told, hint, numbers={"major": major})
+
+
+def encoding(facts: Facts) -> Check:
+    """Whether the database holds every text that people write."""
+    server = facts.server
+    if isinstance(server, Absent):
+        return unknown("database.encoding", Absent("PostgreSQL can't be asked."))
+    told = f"The database's encoding is {server.encoding}."
+    if server.encoding == "UTF8":
+        return Check("database.encoding", State.OK, told, numbers={"encoding": server.encoding})
+    hint = "Make a database with ENCODING 'UTF8' for wamon: in this one, messages with emoji park as dead letters."
+    return Check("database.encoding", State.BAD, told, hint, numbers={"encoding": server.encoding})
+
+
+def schema(facts: Facts) -> Check:
+    """Whether the schema is this wamon's."""
+    server = facts.server
+    if isinstance(server, Absent):
+        return unknown("database.schema", Absent("PostgreSQL can't be asked."))
+    numbers = {"version": server.schema, "known": server.known_schema}
+    if server.schema == 0:
+        sentence = "There is no schema wamon yet: the first scan makes it."
+        return Check("database.schema", State.UNKNOWN, sentence, "`wamon scan`, or `wamon db migrate`.", numbers=numbers)
+    if not server.readable:
+        return Check(
+            "database.schema",
+            State.BAD,
+            f"The schema is version {server.schema}, made by a newer wamon; this one knows version {server.known_schema}.",
+            "Run the newer wamon here, or restore a backup from before its upgrade (`wamon db restore`).",
+            numbers=numbers,
+        )
+    if server.schema < server.known_schema:
+        sentence = f"The schema is version {server.schema}; this wamon brings version {server.known_schema}."
+        return Check("database.schema", State.WARN, sentence, "`wamon db migrate` brings it up, and so does the next scan.", numbers=numbers)
+    told = f"The schema is version {server.schema}"
+    newer = ", which this wamon may write to" if server.schema > server.known_schema else ", this wamon's own"
+    return Check("database.schema", State.OK, f"{told}{newer}.", numbers=numbers)
+
+
+def clock(facts: Facts) -> Check:
+    """Whether this host and the database agree on the time."""
+    ahead = facts.host_ahead_seconds
+    if ahead is None:
+        return unknown("clock.database", Absent("PostgreSQL can't be asked."))
+    numbers = {"ahead_seconds": ahead}
+    if abs(ahead) <= _APART_SECONDS:
+        return Check("clock.database", State.OK, "This host and the database agree on the time.", numbers=numbers)
+    state = State.BAD if abs(ahead) > _FAR_APART_SECONDS else State.WARN
+    sentence = f"This host's clock is {span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the database's."
+    hint = "Set both by NTP (`timedatectl` tells). Nothing is lost by it; times and ages told here are off."
+    return Check("clock.database", state, sentence, hint, numbers=numbers)

@@ -1,0 +1,263 @@
+"""What the checks judge: looked at once, so that all of them speak of the same moment. Nothing is written anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from wamon.bridge.access import access, written_at
+from wamon.bridge.store import Overlap
+from wamon.errors import WamonError
+from wamon.health.check import Absent, State
+from wamon.health.lag import Lag, lag_of
+from wamon.health.rhythm import PATIENCE_SECONDS, moments, usual
+from wamon.postgres import vitals as asked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wamon.bridge.access import Access
+    from wamon.bridge.store import Store
+    from wamon.clock import Clock
+    from wamon.config import Config
+    from wamon.model import Message
+    from wamon.postgres.connection import Database
+    from wamon.postgres.vitals import Server, Vitals
+
+_DAYS_OF_PHOTOS = timedelta(days=7)
+_MOST_PAGES_BEHIND = 10
+_MOST_RHYTHMS = 500
+"""With more groups than that, only those that are silent now are asked for theirs."""
+
+NEVER_RECORDED = Absent("nothing of this bridge is recorded yet.", "`wamon scan` reads it, `wamon run` goes on reading.")
+
+NOT_MADE = Absent("The embedded PostgreSQL isn't made yet: the first scan makes it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose health it is: what the config says, the store that it names, and the source's name in the database."""
+
+    config: Config
+    store: Store | None
+    source: str
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What the bridge's store shows: of its rows, only the newest few thousand are looked at."""
+
+    flavour: str
+    rows: int
+    written_at: datetime | None
+    chats: frozenset[str]  # JIDs that the store names; empty where it has no table of them
+    newest: Mapping[str, datetime] = field(default_factory=dict)  # by JID, without those from the future
+    ahead_seconds: float = 0.0  # how far the message with the latest time lies in the future
+    photos: int = 0
+    photos_without_text: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """What is known of one watched group. None: it can't be known now."""
+
+    jid: str
+    name: str
+    joined: bool | None = None  # the ledger knows it
+    messages: int | None = None
+    newest_at: datetime | None = None
+    usual_seconds: float | None = None
+    lag: Lag | None = None
+    moved_seconds: float | None = None  # how long ago its cursor moved
+    new: int | None = None  # posted today
+    resubmissions: int | None = None
+    dead: int | None = None
+    retry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was looked at."""
+
+    subject: Subject
+    now: datetime
+    access: Access | Absent
+    store: StoreFacts | Absent
+    server: Server | Absent
+    host_ahead_seconds: float | None  # of the database's clock
+    vitals: Vitals | Absent
+    groups: Sequence[GroupFacts]
+
+
+def look(subject: Subject, db: Database | Absent) -> Facts:
+    """Look at everything. What can't be looked at is Absent, and the rest is looked at all the same."""
+    now = subject.clock.now()
+    named = _named(subject, {})
+    rights = _access(subject)
+    server, ahead_seconds = _server(subject, db)
+    vitals = NEVER_RECORDED if db is NOT_MADE else _vitals(subject, db, server)
+    if not isinstance(vitals, Absent):
+        named = _named(subject, {g.jid: g.project for g in vitals.position.groups.values() if g.enabled})
+    store = _store(subject, rights, list(named), now)
+    groups = [GroupFacts(jid, name) for jid, name in named.items()]
+    if not isinstance(store, Absent):
+        groups = [replace(group, newest_at=store.newest.get(group.jid)) for group in groups]
+    if not isinstance(vitals, Absent):
+        try:
+            groups = _with_ledger(subject, vitals, groups, now)
+        except WamonError as error:
+            vitals = Absent.because(error)
+        else:
+            groups = _with_lag(subject, vitals, store, groups, now)
+    elif vitals is NEVER_RECORDED:
+        groups = [replace(group, joined=False, messages=0, new=0, resubmissions=0) for group in groups]
+    return Facts(subject, now, rights, store, server, ahead_seconds, vitals, groups)
+
+
+def _named(subject: Subject, recorded: Mapping[str, str]) -> dict[str, str]:
+    """The watched groups' names by JID: the config's, then those that only the database knows."""
+    configured = {group.jid: group.name for group in subject.config.groups if group.enabled}
+    return {**configured, **{jid: project for jid, project in recorded.items() if jid not in configured}}
+
+
+def _access(subject: Subject) -> Access | Absent:
+    if subject.store is None:
+        return _nowhere()
+    try:
+        return access(subject.store.path)
+    except OSError as error:
+        return Absent(f"{subject.store.path} can't be seen: {error.strerror}.", "Is bridge.path right?")
+
+
+def _nowhere() -> Absent:
+    return Absent(
+        "no bridge's store is named.",
+        "Set bridge.path in the config (`wamon init --bridge FILE` writes one), or pass --bridge FILE.",
+        State.BAD,
+    )
+
+
+def _store(subject: Subject, rights: Access | Absent, jids: Sequence[str], now: datetime) -> StoreFacts | Absent:
+    if subject.store is None:
+        return _nowhere()
+    if not isinstance(rights, Absent) and rights.endangers_the_bridge and not rights.has_log:
+        return Absent("to open it now would leave files that lock the bridge out.", "See the file rights above.")
+    try:
+        return _store_facts(subject.store, jids, now)
+    except WamonError as error:
+        return Absent.because(error)
+
+
+def _store_facts(store: Store, jids: Sequence[str], now: datetime) -> StoreFacts:
+    written = written_at(store.path)
+    facts = StoreFacts(
+        store.flavour().name,
+        store.rows(),
+        None if written is None else datetime.fromtimestamp(written, UTC),
+        frozenset(chat.jid for chat in store.chats()),
+    )
+    since = now - _DAYS_OF_PHOTOS
+    recent = _newest_messages(store, jids, since)
+    newest: dict[str, datetime] = {}
+    ahead_seconds = 0.0
+    for message in recent:
+        if message.sent_at is None:
+            continue
+        ahead_seconds = max(ahead_seconds, (message.sent_at - now).total_seconds())
+        if message.sent_at <= now:
+            newest[message.chat_jid] = max(message.sent_at, newest.get(message.chat_jid, message.sent_at))
+    photos = [m for m in recent if m.media_type.startswith(("image", "video")) and m.sent_at and m.sent_at >= since]
+    without_text = sum(not message.text.strip() for message in photos)
+    return replace(
+        facts,
+        newest=newest,
+        ahead_seconds=round(ahead_seconds, 1),
+        photos=len(photos),
+        photos_without_text=without_text,
+    )
+
+
+def _newest_messages(store: Store, jids: Sequence[str], since: datetime) -> list[Message]:
+    wanted = {jid.encode(): jid for jid in jids}
+    top = store.top()
+    return [*store.read_page(top, wanted, Overlap()).messages, *store.read_recent(top, wanted, since)]
+
+
+def _server(subject: Subject, db: Database | Absent) -> tuple[Server | Absent, float | None]:
+    if isinstance(db, Absent):
+        return db, None
+    try:
+        before = subject.clock.now()
+        server = asked.server(db)
+        after = subject.clock.now()
+    except WamonError as error:
+        return Absent.because(error), None
+    middle = before + (after - before) / 2
+    return server, round((middle - server.now).total_seconds(), 1)
+
+
+def _vitals(subject: Subject, db: Database | Absent, server: Server | Absent) -> Vitals | Absent:
+    if isinstance(server, Absent) or isinstance(db, Absent):
+        return Absent("PostgreSQL can't be asked.")
+    if server.schema == 0:
+        return NEVER_RECORDED
+    if not server.readable:
+        return Absent("the schema is a newer wamon's.")
+    try:
+        vitals = asked.vitals(db, subject.source)
+    except WamonError as error:
+        return Absent.because(error)
+    return NEVER_RECORDED if vitals.past is None else vitals
+
+
+def _with_ledger(subject: Subject, vitals: Vitals, groups: Sequence[GroupFacts], now: datetime) -> list[GroupFacts]:
+    known = vitals.position.groups
+    chats = [known[group.jid].chat for group in groups if group.jid in known]
+    db = vitals.position.db
+    newest = asked.newest(db, chats, now)
+    silent = [chat for chat in chats if chat not in newest or (now - newest[chat]).total_seconds() > PATIENCE_SECONDS]
+    asking = chats if len(chats) <= _MOST_RHYTHMS else silent
+    silences = asked.silences(db, asking, moments(now, subject.config.timezone), now)
+    posted = asked.posted(db, subject.source, *today(subject, now))
+    with_ledger = []
+    for group in groups:
+        own = known.get(group.jid)
+        if own is None:
+            with_ledger.append(replace(group, joined=False, messages=0, new=0, resubmissions=0, dead=0, retry=0))
+            continue
+        with_ledger.append(
+            replace(
+                group,
+                joined=True,
+                messages=own.messages,
+                newest_at=max(filter(None, (group.newest_at, newest.get(own.chat))), default=None),
+                usual_seconds=usual(silences.get(own.chat, [])),
+                moved_seconds=vitals.advanced_seconds.get(own.tail),
+                new=posted.get((own.chat, "new"), 0),
+                resubmissions=posted.get((own.chat, "resubmission"), 0),
+                dead=vitals.dead.get(own.chat, 0),
+                retry=vitals.retry.get(own.chat, 0),
+            )
+        )
+    return with_ledger
+
+
+def _with_lag(
+    subject: Subject, vitals: Vitals, store: StoreFacts | Absent, groups: list[GroupFacts], now: datetime
+) -> list[GroupFacts]:
+    if subject.store is None or isinstance(store, Absent):
+        return groups
+    try:
+        known = [group.jid for group in groups if group.joined]
+        behind = lag_of(subject.store, vitals.position, known, now, _MOST_PAGES_BEHIND)
+    except WamonError:  # it was there a moment ago: the next look tells
+        return groups
+    return [replace(group, lag=behind.get(group.jid)) for group in groups]
+
+
+def today(subject: Subject, now: datetime) -> tuple[datetime, datetime]:
+    """The day that it is in the configured zone, from midnight to midnight of its wall clock."""
+    midnight = now.astimezone(subject.config.timezone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight, midnight + timedelta(days=1)

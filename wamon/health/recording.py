@@ -1,0 +1,132 @@
+"""Does wamon keep up: lag, the daemon, the last sweep and verify, messages that couldn't be recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.health.check import Absent, Check, State, unknown
+from wamon.health.words import age, amount, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wamon.health.facts import Facts, GroupFacts
+
+_BEHIND_SECONDS = 60.0
+_FAR_BEHIND_SECONDS = 15 * 60.0
+_SWEEP_SECONDS = 12 * 3_600.0
+_VERIFY_SECONDS = 31 * 86_400.0
+
+
+def checks(facts: Facts) -> Iterator[Check]:
+    """All of them."""
+    yield daemon(facts)
+    for group in facts.groups:
+        yield lag(facts, group)
+    yield dead_letters(facts)
+    yield sweep(facts)
+    yield verify(facts)
+
+
+def lag(facts: Facts, group: GroupFacts) -> Check:
+    """Whether messages wait in the store and the group's cursor doesn't move."""
+    name, about = "recording.lag", {"group": group.name, "jid": group.jid}
+    if group.joined is False:
+        sentence = f"{group.name} is not read yet."
+        return Check(name, State.WARN, sentence, "`wamon scan` reads it, and so does `wamon run`.", **about)
+    found = group.lag
+    if found is None:
+        return Check(name, State.UNKNOWN, f"How far {group.name} is behind can't be told now.", **about)
+    numbers = {"messages": found.messages, "seconds": found.seconds, "more": found.more}
+    if not found.messages and not found.more:
+        return Check(name, State.OK, f"{group.name} is up to date.", numbers=numbers, **about)
+    still_seconds = float("inf") if group.moved_seconds is None else group.moved_seconds
+    stuck_seconds = min(still_seconds, found.seconds)
+    state = next(
+        (state for state, limit in ((State.BAD, _FAR_BEHIND_SECONDS), (State.WARN, _BEHIND_SECONDS)) if stuck_seconds > limit),
+        State.OK,
+    )
+    waiting = f"{'at least ' if found.more else ''}{amount(found.messages, 'message')}"
+    sentence = f"{group.name} is behind by {waiting}, the oldest sent {span(found.seconds)} ago"
+    if state is State.OK:
+        return Check(name, state, f"{sentence}; it is being read.", numbers=numbers, **about)
+    hint = "Is a daemon running (see below)? `wamon scan` reads what is there."
+    return Check(name, state, f"{sentence}, and nothing was read for {_span(still_seconds)}.", hint, numbers=numbers, **about)
+
+
+def daemon(facts: Facts) -> Check:
+    """Whether a daemon holds the source. One that died and left its lease is bad; none at all may be meant so."""
+    vitals = facts.vitals
+    if isinstance(vitals, Absent):
+        return unknown("recording.daemon", vitals)
+    holder = vitals.holder
+    if holder is None:
+        hint = "`wamon run` watches; without it, only `wamon scan` reads."
+        return Check("recording.daemon", State.WARN, "No daemon runs.", hint, numbers={"running": False})
+    process = holder.process
+    numbers = {
+        "running": holder.works,
+        "host": process.host,
+        "pid": process.pid,
+        "since": holder.taken_at,
+        "renewed_at": holder.renewed_at,
+    }
+    who = f"The daemon on {process.host} (process {process.pid})"
+    if holder.works:
+        return Check("recording.daemon", State.OK, f"{who} runs since {span(age(holder.taken_at, facts.now))}.", numbers=numbers)
+    sentence = f"{who} is gone without a goodbye: it last gave a sign {span(age(holder.renewed_at, facts.now))} ago."
+    return Check("recording.daemon", State.BAD, sentence, "Start it again: `wamon run`, or its unit.", numbers=numbers)
+
+
+def dead_letters(facts: Facts) -> Check:
+    """Whether messages couldn't be recorded."""
+    vitals = facts.vitals
+    if isinstance(vitals, Absent):
+        return unknown("recording.dead", vitals)
+    dead, retry = sum(vitals.dead.values()), sum(vitals.retry.values())
+    numbers = {"dead": dead, "retry": retry}
+    told = f"{amount(dead, 'dead letter')}, {amount(retry, 'message')} waiting for another try."
+    if dead:
+        hint = "Table wamon.dead_letters holds the reason of each; they delay nobody else."
+        return Check("recording.dead", State.WARN, told, hint, numbers=numbers)
+    return Check("recording.dead", State.OK, told, numbers=numbers)
+
+
+def sweep(facts: Facts) -> Check:
+    """Whether the whole store was compared with the ledger lately."""
+    vitals = facts.vitals
+    if isinstance(vitals, Absent) or vitals.past is None:
+        return unknown("recording.sweep", vitals if isinstance(vitals, Absent) else Absent("nothing is recorded."))
+    past = vitals.past
+    if past.last_sweep_at is None:
+        return Check("recording.sweep", State.UNKNOWN, "No sweep is done yet.", "`wamon scan` and `wamon run` sweep by themselves.")
+    since_seconds = age(past.last_sweep_at, facts.now)
+    numbers = {"last_at": past.last_sweep_at, "age_seconds": since_seconds, "due": past.sweep_due is not None}
+    sentence = f"The last sweep was {span(since_seconds)} ago{', and another is due' if past.sweep_due else ''}."
+    if since_seconds > _SWEEP_SECONDS:
+        hint = "One is due every six hours: `wamon scan` does it now; a daemon that can't says why in its log."
+        return Check("recording.sweep", State.WARN, sentence, hint, numbers=numbers)
+    return Check("recording.sweep", State.OK, sentence, numbers=numbers)
+
+
+def verify(facts: Facts) -> Check:
+    """How the last verify ended, and whether it is long ago."""
+    vitals = facts.vitals
+    if isinstance(vitals, Absent) or vitals.past is None:
+        return unknown("recording.verify", vitals if isinstance(vitals, Absent) else Absent("nothing is recorded."))
+    past = vitals.past
+    if past.last_verify_at is None:
+        return Check("recording.verify", State.UNKNOWN, "No verify was run yet.", "`wamon verify` proves that nothing is missing.")
+    since_seconds = age(past.last_verify_at, facts.now)
+    numbers = {"last_at": past.last_verify_at, "age_seconds": since_seconds, "clean": past.last_verify_clean}
+    told = f"The last verify was {span(since_seconds)} ago"
+    if not past.last_verify_clean:
+        hint = "`wamon verify` says what, `wamon verify --repair` mends it."
+        return Check("recording.verify", State.BAD, f"{told}, and found something wrong.", hint, numbers=numbers)
+    state = State.WARN if since_seconds > _VERIFY_SECONDS else State.OK
+    hint = "`wamon verify` proves that nothing is missing." if state is State.WARN else ""
+    return Check("recording.verify", state, f"{told}, and found all in order.", hint, numbers=numbers)
+
+
+def _span(seconds: float) -> str:
+    return "an unknown time" if seconds == float("inf") else span(seconds)

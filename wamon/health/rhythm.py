@@ -1,0 +1,50 @@
+"""A group's weekly rhythm: how long it is usually silent at this hour of the week. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+WEEKS = 6
+_SHIFTS = (timedelta(hours=-1), timedelta(), timedelta(hours=1))
+"""People begin and end their day an hour sooner or later."""
+_FEWEST_WEEKS = 3
+_WEEKS_THAT_ALLOW_FOR_ONE_OUTAGE = 5
+
+PATIENCE_SECONDS = 3_600.0
+"""A silence this short is never unusual."""
+_LONGER_THAN_USUAL = 1.5
+PATIENCE_WITHOUT_RHYTHM_SECONDS = 3 * 86_400.0
+
+
+def moments(now: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
+    """This hour of the last weeks by the zone's wall clock, as (weeks ago, moment)."""
+    wall = now.astimezone(zone)
+    return [
+        (week, (wall - timedelta(weeks=week) + shift).astimezone(UTC))
+        for week in range(1, WEEKS + 1)
+        for shift in _SHIFTS
+    ]
+
+
+def usual(silences: Sequence[float]) -> float | None:
+    """How long a silence at this hour usually gets, from each week's; None where too few weeks tell.
+
+    With enough weeks the longest is left out: it may have been an outage, which must not hide the next one.
+    """
+    if len(silences) < _FEWEST_WEEKS:
+        return None
+    longest_first = sorted(silences, reverse=True)
+    return longest_first[len(silences) >= _WEEKS_THAT_ALLOW_FOR_ONE_OUTAGE]
+
+
+def patience(usual_seconds: float | None) -> float:
+    """How long a silence may get before it is unusual."""
+    if usual_seconds is None:
+        return PATIENCE_WITHOUT_RHYTHM_SECONDS
+    return max(PATIENCE_SECONDS, _LONGER_THAN_USUAL * usual_seconds)

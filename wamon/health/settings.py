@@ -1,0 +1,39 @@
+"""Can the config be read, and does it watch anything?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.health.check import Absent, Check, State, unknown
+from wamon.health.words import amount
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wamon.config import Config
+    from wamon.errors import ConfigError
+
+_NEED_A_CONFIG = ("bridge.store", "recording.daemon", "database.server", "files.folder")
+
+
+def readable(config: Config, path: Path | None) -> Check:
+    """The result for a config that was read, or for the defaults where there is none."""
+    watched = sum(group.enabled for group in config.groups)
+    numbers = {"path": None if path is None else str(path), "groups": len(config.groups), "watched": watched}
+    if path is None:
+        hint = "`wamon init --bridge FILE` writes a config from what is in the bridge's store."
+        return Check("config.file", State.WARN, "There is no config; the defaults hold.", hint, numbers=numbers)
+    if not watched:
+        hint = "`wamon groups` lists the chats in the bridge's store: name them under `groups:`, enabled."
+        return Check("config.file", State.WARN, f"The config {path} watches no group.", hint, numbers=numbers)
+    told = f"The config {path} is in order, and watches {amount(watched, 'group')}."
+    return Check("config.file", State.OK, told, numbers=numbers)
+
+
+def broken(error: ConfigError) -> list[Check]:
+    """The results where the config can't be read: then nothing else is known."""
+    absent = Absent("the config can't be read.")
+    return [
+        Check("config.file", State.BAD, str(error), error.hint),
+        *(unknown(name, absent) for name in _NEED_A_CONFIG),
+    ]

@@ -1,0 +1,61 @@
+-- name: server
+SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+       current_setting('transaction_read_only') = 'on', clock_timestamp(), to_regclass('wamon.migrations') IS NOT NULL
+
+-- name: schema
+SELECT coalesce(max(version), 0), coalesce(max(oldest_writer), 0) FROM wamon.migrations
+
+-- name: source
+SELECT i.instance_id::text, s.sweep_due, s.last_sweep_at, s.last_verify_at, s.last_verify_clean
+FROM wamon.sources AS s, wamon.instance AS i
+WHERE s.source = %(source)s
+
+-- name: lease
+SELECT host, boot, pid, process_started, taken_at, renewed_at, expires_at <= now()
+FROM wamon.leases WHERE source = %(source)s
+
+-- name: advanced
+SELECT tail, extract(epoch FROM now() - advanced_at)::float FROM wamon.cursors WHERE source = %(source)s
+
+-- name: unfinished
+SELECT l.chat, l.status, count(*)
+FROM wamon.ledger_rows AS l
+WHERE l.status IN ('retry', 'dead') AND l.chat = ANY(%(chats)s)
+GROUP BY l.chat, l.status
+
+-- name: newest
+SELECT k.chat, l.sent_at
+FROM unnest(%(chats)s::int[]) AS k(chat)
+CROSS JOIN LATERAL (
+    SELECT l.sent_at FROM wamon.ledger_rows AS l
+    WHERE l.chat = k.chat AND l.sent_at <= %(now)s
+    ORDER BY l.sent_at DESC LIMIT 1
+) AS l
+
+-- name: silences
+-- The whole silence in which each moment lay. One that hasn't ended is the present one, and tells nothing about usual.
+SELECT k.chat, m.week, max(extract(epoch FROM a.sent_at - b.sent_at))::float
+FROM unnest(%(chats)s::int[]) AS k(chat)
+CROSS JOIN unnest(%(weeks)s::int[], %(moments)s::timestamptz[]) AS m(week, moment)
+CROSS JOIN LATERAL (
+    SELECT l.sent_at FROM wamon.ledger_rows AS l
+    WHERE l.chat = k.chat AND l.sent_at <= m.moment
+    ORDER BY l.sent_at DESC LIMIT 1
+) AS b
+CROSS JOIN LATERAL (
+    SELECT l.sent_at FROM wamon.ledger_rows AS l
+    WHERE l.chat = k.chat AND l.sent_at > m.moment AND l.sent_at <= %(now)s
+    ORDER BY l.sent_at LIMIT 1
+) AS a
+GROUP BY k.chat, m.week
+
+-- name: posted
+SELECT s.chat, s.kind, count(*)
+FROM wamon.submissions AS s
+WHERE s.source = %(source)s AND s.sent_at >= %(since)s AND s.sent_at < %(until)s AND s.live
+GROUP BY s.chat, s.kind
+
+-- name: recorded
+SELECT k.n
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) WITH ORDINALITY AS k(chat, message_id, n)
+WHERE EXISTS (SELECT FROM wamon.ledger_rows AS l WHERE l.chat = k.chat AND l.message_id = k.message_id)

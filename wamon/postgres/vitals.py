@@ -1,0 +1,138 @@
+"""What health asks PostgreSQL: the server, the schema, one source's position and past. Reads only, and by index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wamon.postgres.connection import keyed_transaction, transaction
+from wamon.postgres.leases import Process
+from wamon.postgres.migrations import migrations
+from wamon.postgres.queries import queries
+from wamon.postgres.sources import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from psycopg import Cursor
+
+    from wamon.model import Message
+    from wamon.postgres.connection import Database
+
+SQL = queries("health")
+
+
+class Server(NamedTuple):
+    """The server, and the schema in this database."""
+
+    version: int  # 180001 is 18.1
+    encoding: str
+    read_only: bool
+    now: datetime  # by its own clock
+    schema: int  # 0: there is none yet
+    oldest_writer: int  # the oldest wamon that may write to it, by the version of the schema that it knows
+    known_schema: int  # this wamon's
+
+    @property
+    def readable(self) -> bool:
+        """Whether what this wamon asks for is there."""
+        return self.schema > 0 and self.oldest_writer <= self.known_schema
+
+
+class Holder(NamedTuple):
+    """Who holds, or held, a source's lease."""
+
+    process: Process
+    taken_at: datetime
+    renewed_at: datetime
+    expired: bool
+
+    @property
+    def works(self) -> bool:
+        return not self.expired and not self.process.is_gone()
+
+
+class Past(NamedTuple):
+    """What a source remembers of itself."""
+
+    instance_id: str
+    sweep_due: str | None
+    last_sweep_at: datetime | None
+    last_verify_at: datetime | None
+    last_verify_clean: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What the database holds of one source. Numbers of a group stand by its chat's number."""
+
+    position: Source
+    past: Past | None  # None: nothing of this source was ever recorded
+    holder: Holder | None
+    advanced_seconds: Mapping[str, float]  # how long ago each tail moved
+    dead: Mapping[int, int]
+    retry: Mapping[int, int]
+
+
+def server(db: Database) -> Server:
+    """The server and the schema, whatever state they are in. Raises as `transaction` does."""
+    with transaction(db):
+        *known, has_schema = _run(db, "server").fetchall()[0]
+        version, oldest_writer = _run(db, "schema").fetchall()[0] if has_schema else (0, 0)
+    return Server(*known, version, oldest_writer, migrations()[-1].version)
+
+
+def vitals(db: Database, source: str) -> Vitals:
+    """What is known of a source, without joining it."""
+    position = Source(db, source)
+    position.look()
+    chats = [group.chat for group in position.groups.values()]
+    with transaction(db):
+        past = _run(db, "source", source=source).fetchone()
+        lease = _run(db, "lease", source=source).fetchone()
+        advanced = dict(_run(db, "advanced", source=source).fetchall())
+        unfinished = _run(db, "unfinished", chats=chats).fetchall()
+    by_status = {status: {chat: n for chat, has, n in unfinished if has == status} for status in ("dead", "retry")}
+    return Vitals(position, past and Past(*past), lease and _holder(lease), advanced, **by_status)
+
+
+def newest(db: Database, chats: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """When the newest recorded message of each chat was sent, leaving out those from the future."""
+    with keyed_transaction(db):
+        return dict(_run(db, "newest", chats=list(chats), now=now).fetchall())
+
+
+def silences(
+    db: Database, chats: Sequence[int], moments: Sequence[tuple[int, datetime]], now: datetime
+) -> dict[int, list[float]]:
+    """For each chat the longest silence, in seconds, of each week's (week, moment), as far as messages go back."""
+    found: dict[int, list[float]] = {}
+    weeks, at = [week for week, _ in moments], [moment for _, moment in moments]
+    with keyed_transaction(db):
+        for chat, _, seconds in _run(db, "silences", chats=list(chats), weeks=weeks, moments=at, now=now):
+            found.setdefault(chat, []).append(seconds)
+    return found
+
+
+def posted(db: Database, source: str, since: datetime, until: datetime) -> dict[tuple[int, str], int]:
+    """How many live submissions of each (chat, kind) were sent within a time."""
+    with transaction(db):
+        return {(chat, kind): n for chat, kind, n in _run(db, "posted", source=source, since=since, until=until)}
+
+
+def unrecorded(db: Database, keyed: Sequence[tuple[int, Message]]) -> list[Message]:
+    """Those of the (chat, message) that the ledger doesn't hold."""
+    keys = {"chats": [chat for chat, _ in keyed], "message_ids": [message.message_id for _, message in keyed]}
+    with keyed_transaction(db):
+        held = {n - 1 for (n,) in _run(db, "recorded", **keys)}
+    return [message for n, (_, message) in enumerate(keyed) if n not in held]
+
+
+def _holder(row: tuple[Any, ...]) -> Holder:
+    host, boot, pid, started, *rest = row
+    return Holder(Process(host, boot, pid, started), *rest)
+
+
+def _run(db: Database, name: str, **values: object) -> Cursor[Any]:
+    return db.execute(SQL[name], values)
