@@ -14,7 +14,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from wamon.errors import ConfigError
 from wamon.failpoints import failpoint
@@ -184,14 +184,10 @@ def _parsed(path: Path) -> dict[str, Any]:
     about = path.stat()
     if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
         raise ValueError("no file, or too large for a state file")
-    document = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
+    document = json.loads(path.read_text("utf-8"))
     if not isinstance(document, dict) or not (_is_legacy(document) or _is_ours(document)):
         raise ValueError("no state file")
     return document
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _is_ours(document: Mapping[str, Any]) -> bool:

@@ -144,7 +144,7 @@ def test_it_outlives_connections_that_end_and_a_server_that_refuses(
         eventually("it says that PostgreSQL is read-only", lambda: "read-only" in daemon.said())
         with psycopg.connect(office.dsn, autocommit=True) as db:
             db.execute("SET default_transaction_read_only = off")
-            db.execute(f"ALTER DATABASE {_database(office)} RESET default_transaction_read_only")  # type: ignore[arg-type]
+            db.execute(f"ALTER DATABASE {_database(office)} RESET default_transaction_read_only")
         recorded(office, "DR1000003", daemon)
         assert daemon.end() == 0
     assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]

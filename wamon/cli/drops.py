@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
     from wamon.postgres.reports import Selection, Submission, Text
 
-_SHOWN_ON_A_TERMINAL = 50
+_SHOWN_IN_A_TABLE = 50
 _PEOPLE = ("user_name", "submitted_by")
 """The review table's columns that hold who posted a drop."""
 
@@ -60,7 +59,7 @@ def list_(
     """List the drops that were posted, the newest posts first.
 
     A time is the message's own: a date, a time in the configured zone, today, yesterday, or an age such as 24h.
-    Without --kind, rejected posts are left out. A terminal shows 50 drops unless --limit says otherwise.
+    Without --kind, rejected posts are left out. A table shows 50 drops unless --limit says otherwise; --json has all.
 
     \b
     wamon drops list --since today
@@ -75,8 +74,8 @@ def list_(
 
     options = said(ctx, config, json)
     settings = options.config()
-    if limit is None and not options.json and sys.stdout.isatty():
-        limit = _SHOWN_ON_A_TERMINAL
+    if limit is None and not options.json:
+        limit = _SHOWN_IN_A_TABLE
     zone, now = settings.timezone, Clock().now()
     wanted = Selection(project, times.since(since, zone, now), times.until(until, zone, now), kind, limit)
     with ledger(settings) as db:

@@ -11,7 +11,23 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from wamon.cli import config as config_commands
-from wamon.cli import db, demo, drops, failpoints, groups, init, run, scan, state, verify
+from wamon.cli import (
+    db,
+    demo,
+    doctor,
+    drops,
+    failpoints,
+    groups,
+    hygiene,
+    init,
+    restart,
+    run,
+    scan,
+    service,
+    state,
+    status,
+    verify,
+)
 from wamon.cli.options import ConfigOption, JsonOption, Said
 from wamon.errors import WamonError
 from wamon.log import configure, logger
@@ -39,12 +55,17 @@ scan.add_to(app)
 run.add_to(app)
 state.add_to(app)
 verify.add_to(app)
+status.add_to(app)
+doctor.add_to(app)
 groups.add_to(app)
 init.add_to(app)
 drops.add_to(app)
 config_commands.add_to(app)
 db.add_to(app)
 demo.add_to(app)
+service.add_to(app)
+restart.add_to(app)
+hygiene.add_to(app)
 failpoints.add_to(app)
 
 

@@ -108,7 +108,7 @@ def rewind(
 ) -> None:
     """Set groups back, so that the next scan reads their messages from there again.
 
-    What is recorded stays: the ledger absorbs what is read twice. `wamon replay` applies today's rules to old messages.
+    What is recorded stays: the ledger absorbs what is read twice.
 
     \b
     wamon state rewind --group Lawley --to beginning

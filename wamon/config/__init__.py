@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from wamon.config import document, fields, problems
+from wamon.config.credentials import with_credentials
 from wamon.config.document import Document, Place, Problem, Steps
 from wamon.config.fields import Start
 from wamon.config.schema import (
@@ -74,6 +75,7 @@ def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
     """Return the config in a file; raise ConfigError with all its problems."""
+    environ = with_credentials(environ)
     try:
         found = document.read(_content(path), environ, renamed)
     except document.BrokenError as error:
@@ -85,7 +87,7 @@ def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str
 
 def defaults(environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
     """Return the config of somebody who has none."""
-    return _checked(Document(), None, environ, check_pattern)
+    return _checked(Document(), None, with_credentials(environ), check_pattern)
 
 
 def _named(given: str, by: str, environ: Mapping[str, str]) -> Path:

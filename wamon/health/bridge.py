@@ -34,12 +34,10 @@ def store(facts: Facts) -> Check:
     """Whether the store can be read, and is of a flavour that wamon knows."""
     found = facts.store
     if isinstance(found, Absent):
-        return Check("bridge.store", found.state, f"The bridge's store isn't read: {_begun(found.why)}", found.hint)
+        return Check("bridge.store", found.state, found.why, found.hint)
     path = facts.subject.store.path if facts.subject.store else None
     numbers = {"flavour": found.flavour, "rows": found.rows, "path": str(path)}
-    return Check(
-        "bridge.store", State.OK, f"The bridge's store {path} is read, as {found.flavour}'s.", numbers=numbers
-    )
+    return Check("bridge.store", State.OK, f"The bridge's store {path} is read, as {found.flavour}'s.", numbers=numbers)
 
 
 def rights(facts: Facts) -> Check:
@@ -67,7 +65,9 @@ def rights(facts: Facts) -> Check:
             numbers=numbers,
         )
     if not found.is_owner and found.has_log and not found.may_write_folder:
-        sentence = "Nothing that wamon does can hinder the bridge; a store in WAL mode is readable while its bridge runs."
+        sentence = (
+            "Nothing that wamon does can hinder the bridge; a store in WAL mode is readable while its bridge runs."
+        )
         return Check("bridge.rights", State.OK, sentence, numbers=numbers)
     return Check("bridge.rights", State.OK, "Nothing that wamon does can hinder the bridge.", numbers=numbers)
 
@@ -76,16 +76,22 @@ def writing(facts: Facts) -> Check:
     """Whether the bridge still brings anything: bad where every group is unusually silent and no file was written."""
     found = facts.store
     if isinstance(found, Absent) or found.written_at is None:
-        return unknown("bridge.writing", found if isinstance(found, Absent) else Absent("the store's time is unknown."))
+        return unknown("bridge.writing", found if isinstance(found, Absent) else Absent("It has no time of writing."))
     since_seconds = age(found.written_at, facts.now)
     numbers = {"written_at": found.written_at, "age_seconds": since_seconds}
-    judged = [check for check in (freshness(facts, group) for group in facts.groups) if check.state is not State.UNKNOWN]
+    judged = [
+        check for check in (freshness(facts, group) for group in facts.groups) if check.state is not State.UNKNOWN
+    ]
     silent = bool(judged) and all(check.state is State.WARN for check in judged)
     shortest = min((patience(group.usual_seconds) for group in facts.groups), default=0.0)
     sentence = f"The bridge last wrote its store {span(since_seconds)} ago"
     if silent and since_seconds > shortest:
         return Check(
-            "bridge.writing", State.BAD, f"{sentence}, and every group is silent unusually long.", _RECONNECT, numbers=numbers
+            "bridge.writing",
+            State.BAD,
+            f"{sentence}, and every group is silent unusually long.",
+            _RECONNECT,
+            numbers=numbers,
         )
     return Check("bridge.writing", State.OK, f"{sentence}.", numbers=numbers)
 
@@ -99,7 +105,7 @@ def freshness(facts: Facts, group: GroupFacts) -> Check:
     usual = group.usual_seconds
     numbers = {"age_seconds": silent_seconds, "usual_seconds": usual, "newest_at": group.newest_at}
     told = f"The newest message of {group.name} is {span(silent_seconds)} old"
-    usually = "too little history tells what is usual" if usual is None else f"usual at this hour is up to {span(usual)}"
+    usually = "what is usual isn't known yet" if usual is None else f"usual at this hour is up to {span(usual)}"
     late = silent_seconds > patience(usual)
     hint = f"{_RECONNECT} Has the phone left the group?" if late else ""
     state = State.WARN if late else State.OK
@@ -156,8 +162,3 @@ def messages_clock(facts: Facts) -> Check:
             numbers=numbers,
         )
     return Check("clock.messages", State.OK, "No message comes from the future.", numbers=numbers)
-
-
-def _begun(why: str) -> str:
-    return why[:1].lower() + why[1:] if why.startswith(("The ", "No ")) else why
-

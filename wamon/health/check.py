@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from wamon.errors import WamonError
-
-    Number = float | int | str | bool | datetime | None
 
 
 class State(StrEnum):
@@ -34,7 +31,7 @@ class Check:
     hint: str = ""
     group: str | None = None  # the project's name, where it is about one group
     jid: str | None = None
-    numbers: Mapping[str, Number] = field(default_factory=dict)
+    numbers: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def section(self) -> str:
@@ -43,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """What can't be looked at, and why."""
+    """What can't be looked at, and why, in a sentence."""
 
     why: str
     hint: str = ""
@@ -54,9 +51,35 @@ class Absent:
         return cls(str(error), error.hint, State.BAD)
 
 
-def unknown(name: str, absent: Absent, *, numbers: Mapping[str, Number] | None = None) -> Check:
+TITLES = {
+    "config.file": "The config",
+    "bridge.rights": "Rights on the bridge's files",
+    "bridge.store": "The bridge's store",
+    "bridge.writing": "Whether the bridge still brings messages",
+    "bridge.freshness": "How fresh a group is",
+    "bridge.captions": "Whether the bridge keeps captions",
+    "recording.daemon": "The daemon",
+    "recording.lag": "How far a group is behind",
+    "recording.dead": "Dead letters",
+    "recording.sweep": "The last sweep",
+    "recording.verify": "The last verify",
+    "database.server": "PostgreSQL",
+    "database.version": "The server's version",
+    "database.encoding": "The database's encoding",
+    "database.schema": "The schema",
+    "files.folder": "The state directory",
+    "files.state": "The state file",
+    "files.set_aside": "State files set aside",
+    "files.room": "Room on the disk",
+    "clock.messages": "The messages' times",
+    "clock.database": "The clocks of host and database",
+}
+"""Every check by its name, and what it looks at."""
+
+
+def unknown(name: str, absent: Absent) -> Check:
     """The result of a check that can't run."""
-    return Check(name, State.UNKNOWN, f"Not looked at: {absent.why}", numbers=numbers or {})
+    return Check(name, State.UNKNOWN, f"{TITLES[name]}: not looked at. {absent.why}", absent.hint)
 
 
 def worst(checks: Iterable[Check]) -> State:

@@ -45,7 +45,9 @@ def version(facts: Facts) -> Check:
     major, minor = divmod(server.version, 10_000)
     told = f"The server is PostgreSQL {major}.{minor}."
     if major < VERSIONS.start:
-        return Check("database.version", State.BAD, told, f"wamon needs {VERSIONS.start} or newer.", numbers={"major": major})
+        return Check(
+            "database.version", State.BAD, told, f"wamon needs {VERSIONS.start} or newer.", numbers={"major": major}
+        )
     state = State.OK if major in VERSIONS else State.WARN
     hint = "" if major in VERSIONS else f"wamon is tested with {VERSIONS.start} to {VERSIONS[-1]}."
     return Check("database.version", state, told, hint, numbers={"major": major})
@@ -71,18 +73,26 @@ def schema(facts: Facts) -> Check:
     numbers = {"version": server.schema, "known": server.known_schema}
     if server.schema == 0:
         sentence = "There is no schema wamon yet: the first scan makes it."
-        return Check("database.schema", State.UNKNOWN, sentence, "`wamon scan`, or `wamon db migrate`.", numbers=numbers)
+        return Check(
+            "database.schema", State.UNKNOWN, sentence, "`wamon scan`, or `wamon db migrate`.", numbers=numbers
+        )
     if not server.readable:
         return Check(
             "database.schema",
             State.BAD,
-            f"The schema is version {server.schema}, made by a newer wamon; this one knows version {server.known_schema}.",
+            f"The schema is version {server.schema}, a newer wamon's; this one knows version {server.known_schema}.",
             "Run the newer wamon here, or restore a backup from before its upgrade (`wamon db restore`).",
             numbers=numbers,
         )
-    if server.schema < server.known_schema:
+    if server.outdated:
         sentence = f"The schema is version {server.schema}; this wamon brings version {server.known_schema}."
-        return Check("database.schema", State.WARN, sentence, "`wamon db migrate` brings it up, and so does the next scan.", numbers=numbers)
+        return Check(
+            "database.schema",
+            State.WARN,
+            sentence,
+            "`wamon db migrate` brings it up, and so does the next scan.",
+            numbers=numbers,
+        )
     told = f"The schema is version {server.schema}"
     newer = ", which this wamon may write to" if server.schema > server.known_schema else ", this wamon's own"
     return Check("database.schema", State.OK, f"{told}{newer}.", numbers=numbers)

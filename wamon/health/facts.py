@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wamon.bridge.access import access, written_at
 from wamon.bridge.store import Overlap
-from wamon.errors import WamonError
+from wamon.errors import SchemaError, WamonError
 from wamon.health.check import Absent, State
 from wamon.health.lag import Lag, lag_of
 from wamon.health.rhythm import PATIENCE_SECONDS, moments, usual
@@ -30,7 +30,9 @@ _MOST_PAGES_BEHIND = 10
 _MOST_RHYTHMS = 500
 """With more groups than that, only those that are silent now are asked for theirs."""
 
-NEVER_RECORDED = Absent("nothing of this bridge is recorded yet.", "`wamon scan` reads it, `wamon run` goes on reading.")
+NEVER_RECORDED = Absent(
+    "Nothing of this bridge is recorded yet.", "`wamon scan` reads it, `wamon run` goes on reading."
+)
 
 NOT_MADE = Absent("The embedded PostgreSQL isn't made yet: the first scan makes it.")
 
@@ -133,7 +135,7 @@ def _access(subject: Subject) -> Access | Absent:
 
 def _nowhere() -> Absent:
     return Absent(
-        "no bridge's store is named.",
+        "No bridge's store is named.",
         "Set bridge.path in the config (`wamon init --bridge FILE` writes one), or pass --bridge FILE.",
         State.BAD,
     )
@@ -143,7 +145,7 @@ def _store(subject: Subject, rights: Access | Absent, jids: Sequence[str], now: 
     if subject.store is None:
         return _nowhere()
     if not isinstance(rights, Absent) and rights.endangers_the_bridge and not rights.has_log:
-        return Absent("to open it now would leave files that lock the bridge out.", "See the file rights above.")
+        return Absent("To open the store now would leave files that lock the bridge out.")
     try:
         return _store_facts(subject.store, jids, now)
     except WamonError as error:
@@ -204,9 +206,11 @@ def _vitals(subject: Subject, db: Database | Absent, server: Server | Absent) ->
     if server.schema == 0:
         return NEVER_RECORDED
     if not server.readable:
-        return Absent("the schema is a newer wamon's.")
+        return Absent("The schema is a newer wamon's.")
     try:
         vitals = asked.vitals(db, subject.source)
+    except SchemaError as error:
+        return Absent("The schema is older than this wamon.") if server.outdated else Absent.because(error)
     except WamonError as error:
         return Absent.because(error)
     return NEVER_RECORDED if vitals.past is None else vitals

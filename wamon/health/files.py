@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wamon.errors import WamonError
@@ -39,7 +40,9 @@ def folder(facts: Facts) -> Check:
     try:
         found = path.stat()
     except FileNotFoundError:
-        return Check("files.folder", State.UNKNOWN, f"The state directory {path} isn't there yet: the first scan makes it.")
+        return Check(
+            "files.folder", State.UNKNOWN, f"The state directory {path} isn't there yet: the first scan makes it."
+        )
     except OSError as error:
         return Check("files.folder", State.BAD, f"The state directory {path} can't be seen: {error.strerror}.", _OWN)
     mode = stat.S_IMODE(found.st_mode)
@@ -86,7 +89,12 @@ def _missing(facts: Facts, path: Path) -> Check:
     vitals = facts.vitals
     if isinstance(vitals, Absent) or not vitals.position.seq:
         return Check("files.state", State.UNKNOWN, f"There is no state file {path} yet: the first scan writes it.")
-    return Check("files.state", State.WARN, f"The state file {path} isn't there.", "The next scan writes it anew. Nothing is lost.")
+    return Check(
+        "files.state",
+        State.WARN,
+        f"The state file {path} isn't there.",
+        "The next scan writes it anew. Nothing is lost.",
+    )
 
 
 def _difference(facts: Facts, found: Found) -> str | None:
@@ -130,7 +138,7 @@ def room(facts: Facts) -> Iterator[Check]:
             there = _standing(path)
             device, disk = there.stat().st_dev, os.statvfs(there)
         except OSError as error:
-            yield unknown("files.room", Absent(f"the disk of {what} can't be seen: {error.strerror}."))
+            yield unknown("files.room", Absent(f"The disk of {what} can't be seen: {error.strerror}."))
             continue
         if device not in seen:
             seen.add(device)
@@ -139,7 +147,7 @@ def room(facts: Facts) -> Iterator[Check]:
 
 def _room(what: str, path: Path, disk: os.statvfs_result) -> Check:
     free_bytes = disk.f_bavail * disk.f_frsize
-    few_files = 0 < disk.f_files and disk.f_favail < _TOO_FEW_FILES
+    few_files = disk.f_files > 0 and disk.f_favail < _TOO_FEW_FILES
     numbers = {"path": str(path), "free_bytes": free_bytes, "free_files": disk.f_favail}
     told = f"The disk of {what} has {size(free_bytes)} free"
     hint = f"Make room below {path}: where a disk is full, neither bridge nor wamon can record."
@@ -155,10 +163,8 @@ def _places(facts: Facts) -> Iterator[tuple[str, Path]]:
     config, store = facts.subject.config, facts.subject.store
     yield "the state directory", config.state.dir
     if config.database.url is None:
-        try:
+        with suppress(WamonError):
             yield "the embedded database", embedded.home(config.state.dir).data
-        except WamonError:
-            pass
     if store is not None:
         yield "the bridge's store", store.path.parent
 

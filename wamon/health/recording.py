@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wamon.health.check import Absent, Check, State, unknown
@@ -22,36 +23,36 @@ def checks(facts: Facts) -> Iterator[Check]:
     """All of them."""
     yield daemon(facts)
     for group in facts.groups:
-        yield lag(facts, group)
+        yield lag(group)
     yield dead_letters(facts)
     yield sweep(facts)
     yield verify(facts)
 
 
-def lag(facts: Facts, group: GroupFacts) -> Check:
+def lag(group: GroupFacts) -> Check:
     """Whether messages wait in the store and the group's cursor doesn't move."""
-    name, about = "recording.lag", {"group": group.name, "jid": group.jid}
+    result = partial(Check, "recording.lag", group=group.name, jid=group.jid)
     if group.joined is False:
         sentence = f"{group.name} is not read yet."
-        return Check(name, State.WARN, sentence, "`wamon scan` reads it, and so does `wamon run`.", **about)
+        return result(State.WARN, sentence, "`wamon scan` reads it, and so does `wamon run`.")
     found = group.lag
     if found is None:
-        return Check(name, State.UNKNOWN, f"How far {group.name} is behind can't be told now.", **about)
+        return result(State.UNKNOWN, f"How far {group.name} is behind can't be told now.")
     numbers = {"messages": found.messages, "seconds": found.seconds, "more": found.more}
     if not found.messages and not found.more:
-        return Check(name, State.OK, f"{group.name} is up to date.", numbers=numbers, **about)
+        return result(State.OK, f"{group.name} is up to date.", numbers=numbers)
+    if not found.messages:
+        return result(State.OK, f"{group.name} is being read again; nothing new was found so far.", numbers=numbers)
     still_seconds = float("inf") if group.moved_seconds is None else group.moved_seconds
     stuck_seconds = min(still_seconds, found.seconds)
-    state = next(
-        (state for state, limit in ((State.BAD, _FAR_BEHIND_SECONDS), (State.WARN, _BEHIND_SECONDS)) if stuck_seconds > limit),
-        State.OK,
-    )
+    late = State.BAD if stuck_seconds > _FAR_BEHIND_SECONDS else State.WARN
+    state = late if stuck_seconds > _BEHIND_SECONDS else State.OK
     waiting = f"{'at least ' if found.more else ''}{amount(found.messages, 'message')}"
     sentence = f"{group.name} is behind by {waiting}, the oldest sent {span(found.seconds)} ago"
     if state is State.OK:
-        return Check(name, state, f"{sentence}; it is being read.", numbers=numbers, **about)
+        return result(state, f"{sentence}; it is being read.", numbers=numbers)
     hint = "Is a daemon running (see below)? `wamon scan` reads what is there."
-    return Check(name, state, f"{sentence}, and nothing was read for {_span(still_seconds)}.", hint, numbers=numbers, **about)
+    return result(state, f"{sentence}, and nothing was read for {_span(still_seconds)}.", hint, numbers=numbers)
 
 
 def daemon(facts: Facts) -> Check:
@@ -73,7 +74,9 @@ def daemon(facts: Facts) -> Check:
     }
     who = f"The daemon on {process.host} (process {process.pid})"
     if holder.works:
-        return Check("recording.daemon", State.OK, f"{who} runs since {span(age(holder.taken_at, facts.now))}.", numbers=numbers)
+        return Check(
+            "recording.daemon", State.OK, f"{who} runs since {span(age(holder.taken_at, facts.now))}.", numbers=numbers
+        )
     sentence = f"{who} is gone without a goodbye: it last gave a sign {span(age(holder.renewed_at, facts.now))} ago."
     return Check("recording.daemon", State.BAD, sentence, "Start it again: `wamon run`, or its unit.", numbers=numbers)
 
@@ -96,10 +99,15 @@ def sweep(facts: Facts) -> Check:
     """Whether the whole store was compared with the ledger lately."""
     vitals = facts.vitals
     if isinstance(vitals, Absent) or vitals.past is None:
-        return unknown("recording.sweep", vitals if isinstance(vitals, Absent) else Absent("nothing is recorded."))
+        return unknown("recording.sweep", vitals if isinstance(vitals, Absent) else Absent("Nothing is recorded."))
     past = vitals.past
     if past.last_sweep_at is None:
-        return Check("recording.sweep", State.UNKNOWN, "No sweep is done yet.", "`wamon scan` and `wamon run` sweep by themselves.")
+        return Check(
+            "recording.sweep",
+            State.UNKNOWN,
+            "No sweep is done yet.",
+            "`wamon scan` and `wamon run` sweep by themselves.",
+        )
     since_seconds = age(past.last_sweep_at, facts.now)
     numbers = {"last_at": past.last_sweep_at, "age_seconds": since_seconds, "due": past.sweep_due is not None}
     sentence = f"The last sweep was {span(since_seconds)} ago{', and another is due' if past.sweep_due else ''}."
@@ -113,10 +121,15 @@ def verify(facts: Facts) -> Check:
     """How the last verify ended, and whether it is long ago."""
     vitals = facts.vitals
     if isinstance(vitals, Absent) or vitals.past is None:
-        return unknown("recording.verify", vitals if isinstance(vitals, Absent) else Absent("nothing is recorded."))
+        return unknown("recording.verify", vitals if isinstance(vitals, Absent) else Absent("Nothing is recorded."))
     past = vitals.past
     if past.last_verify_at is None:
-        return Check("recording.verify", State.UNKNOWN, "No verify was run yet.", "`wamon verify` proves that nothing is missing.")
+        return Check(
+            "recording.verify",
+            State.UNKNOWN,
+            "No verify was run yet.",
+            "`wamon verify` proves that nothing is missing.",
+        )
     since_seconds = age(past.last_verify_at, facts.now)
     numbers = {"last_at": past.last_verify_at, "age_seconds": since_seconds, "clean": past.last_verify_clean}
     told = f"The last verify was {span(since_seconds)} ago"

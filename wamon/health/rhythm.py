@@ -23,7 +23,7 @@ PATIENCE_WITHOUT_RHYTHM_SECONDS = 3 * 86_400.0
 
 
 def moments(now: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
-    """This hour of the last weeks by the zone's wall clock, as (weeks ago, moment)."""
+    """The same hour in each of the last weeks by the zone's wall clock, as (weeks ago, moment)."""
     wall = now.astimezone(zone)
     return [
         (week, (wall - timedelta(weeks=week) + shift).astimezone(UTC))

@@ -32,7 +32,7 @@ def readable(config: Config, path: Path | None) -> Check:
 
 def broken(error: ConfigError) -> list[Check]:
     """The results where the config can't be read: then nothing else is known."""
-    absent = Absent("the config can't be read.")
+    absent = Absent("The config can't be read.")
     return [
         Check("config.file", State.BAD, str(error), error.hint),
         *(unknown(name, absent) for name in _NEED_A_CONFIG),

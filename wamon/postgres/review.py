@@ -165,7 +165,7 @@ class Review:
     def _later(
         self, arrived: Iterable[tuple[Candidate, Standing]], firsts: Mapping[Drop, Candidate]
     ) -> dict[Drop, list[Candidate]]:
-        """The posts that reopen each drop's row, as if they had been recorded one by one.
+        """The posts that reopen each row, as if they had been recorded one by one.
 
         Each is no older than the latest so far, nor older than wamon's first contact with people's work. A row that
         people made in wamon's time, before the drop's first post, is theirs: that post reopens nothing.
@@ -177,7 +177,7 @@ class Review:
             so_far = latest.get(drop, before.latest)
             bounds = [bound for bound in (so_far, self._review_from) if bound]
             if candidate is not firsts.get(drop) and bounds and candidate.sent_at >= max(bounds):
-                later[drop].append(candidate)
+                later[self._row_of(drop)].append(candidate)
             latest[drop] = max(candidate.sent_at, so_far or candidate.sent_at)
         return later
 
@@ -206,6 +206,9 @@ class Review:
             return drops & {(project or "", number) for project, number in rows}
         numbers = {number for _, number in rows}
         return {drop for drop in drops if drop[1] in numbers}
+
+    def _row_of(self, drop: Drop) -> Drop:
+        return drop if "project" in self._columns else ("", drop[1])
 
     def _project(self) -> sql.SQL:
         return sql.SQL("project::text" if "project" in self._columns else "NULL")
@@ -257,7 +260,7 @@ class Review:
         self._update(db, lines, {"resubmitted": "true", "incomplete": "false", "feedback_sent": unsent})
 
     def _note(self, db: Database, drops: Iterable[Drop], what: str) -> None:
-        self._update(db, dict.fromkeys(drops, self._line(self._clock.now(), what)), {})
+        self._update(db, dict.fromkeys(map(self._row_of, drops), self._line(self._clock.now(), what)), {})
 
     def _line(self, moment: datetime, what: str) -> str:
         return f"{moment.astimezone(self._zone):%Y-%m-%d %H:%M %Z}: {what}"
@@ -272,14 +275,11 @@ class Review:
         ]
         if not lines or not settings:
             return
-        project = sql.SQL("k.project" if "project" in self._columns else "NULL")
-        same_project = sql.SQL("t.project::text = k.project" if "project" in self._columns else "true")
+        same_project = sql.SQL("AND t.project::text = k.project" if "project" in self._columns else "")
         query = sql.SQL(
-            "UPDATE {} AS t SET {} FROM ("
-            "SELECT {} AS project, k.drop_number, string_agg(k.line, E'\\n') AS lines "
-            "FROM unnest(%s::text[], %s::text[], %s::text[]) AS k(project, drop_number, line) GROUP BY 1, 2"
-            ") AS k WHERE t.drop_number::text = k.drop_number AND {}"
-        ).format(self._table, sql.SQL(", ").join(settings), project, same_project)
+            "UPDATE {} AS t SET {} FROM unnest(%s::text[], %s::text[], %s::text[]) AS k(project, drop_number, lines) "
+            "WHERE t.drop_number::text = k.drop_number {}"
+        ).format(self._table, sql.SQL(", ").join(settings), same_project)
         db.execute(query, [[p for p, _ in lines], [number for _, number in lines], list(lines.values())])
 
     def _one_row_a_number(self, db: Database) -> bool:

@@ -39,6 +39,10 @@ class Server(NamedTuple):
         """Whether what this wamon asks for is there."""
         return self.schema > 0 and self.oldest_writer <= self.known_schema
 
+    @property
+    def outdated(self) -> bool:
+        return self.schema < self.known_schema
+
 
 class Holder(NamedTuple):
     """Who holds, or held, a source's lease."""
@@ -78,9 +82,9 @@ class Vitals:
 def server(db: Database) -> Server:
     """The server and the schema, whatever state they are in. Raises as `transaction` does."""
     with transaction(db):
-        *known, has_schema = _run(db, "server").fetchall()[0]
+        number, encoding, read_only, now, has_schema = _run(db, "server").fetchall()[0]
         version, oldest_writer = _run(db, "schema").fetchall()[0] if has_schema else (0, 0)
-    return Server(*known, version, oldest_writer, migrations()[-1].version)
+    return Server(number, encoding, read_only, now, version, oldest_writer, migrations()[-1].version)
 
 
 def vitals(db: Database, source: str) -> Vitals:

@@ -1,32 +1,32 @@
 -- name: drops
--- A kind is looked up where it is asked for or shown only: a whole ledger's would take seconds.
-WITH found AS (
-    SELECT s.project, s.drop_number,
-           min(s.sent_at) AS first_seen_at,
-           max(s.sent_at) AS last_seen_at,
-           count(DISTINCT (g.jid, s.message_id)) AS submissions,
-           (array_agg(s.sender ORDER BY s.sent_at, g.jid, s.message_id))[1] AS submitted_by,
-           (array_agg(s.chat ORDER BY s.sent_at DESC, g.jid DESC, s.message_id DESC))[1] AS chat,
-           (array_agg(s.message_id ORDER BY s.sent_at DESC, g.jid DESC, s.message_id DESC))[1] AS message_id,
-           count(*) OVER () AS total
+-- A kind is a place in the order of all of a drop's posts, as in the view submissions; one sort finds them all.
+WITH posts AS (
+    SELECT s.project, s.drop_number, s.sent_at, g.jid, s.message_id, s.sender,
+           CASE
+               WHEN s.rejected THEN 'rejected'
+               WHEN rank() OVER (
+                   PARTITION BY s.project, s.drop_number, s.rejected ORDER BY s.sent_at, g.jid, s.message_id
+               ) = 1 THEN 'new'
+               ELSE 'resubmission'
+           END AS kind
     FROM wamon.submission_rows AS s
     JOIN wamon.groups AS g USING (chat)
-    WHERE s.live AND s.rejected = coalesce(%(kind)s::text = 'rejected', false)
-      AND (%(project)s::text IS NULL OR s.project = %(project)s)
-      AND (%(since)s::timestamptz IS NULL OR s.sent_at >= %(since)s)
-      AND (%(until)s::timestamptz IS NULL OR s.sent_at < %(until)s)
-      AND (coalesce(%(kind)s, 'rejected') = 'rejected' OR EXISTS (
-          SELECT FROM wamon.submissions AS k
-          WHERE k.chat = s.chat AND k.message_id = s.message_id AND k.drop_number = s.drop_number AND k.kind = %(kind)s
-      ))
-    GROUP BY s.project, s.drop_number
-    ORDER BY last_seen_at DESC, s.project, s.drop_number
-    LIMIT %(limit)s::bigint
+    WHERE s.live AND (%(project)s::text IS NULL OR s.project = %(project)s)
 )
-SELECT f.project, f.drop_number, k.kind, f.first_seen_at, f.last_seen_at, f.submissions, f.submitted_by, f.total
-FROM found AS f
-JOIN wamon.submissions AS k USING (chat, message_id, drop_number)
-ORDER BY f.last_seen_at DESC, f.project, f.drop_number
+SELECT project, drop_number,
+       (array_agg(kind ORDER BY sent_at DESC, jid DESC, message_id DESC))[1] AS kind,
+       min(sent_at) AS first_seen_at,
+       max(sent_at) AS last_seen_at,
+       count(DISTINCT (jid, message_id)) AS submissions,
+       (array_agg(sender ORDER BY sent_at, jid, message_id))[1] AS submitted_by,
+       count(*) OVER () AS total
+FROM posts
+WHERE (%(since)s::timestamptz IS NULL OR sent_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR sent_at < %(until)s)
+  AND CASE WHEN %(kind)s::text IS NULL THEN kind <> 'rejected' ELSE kind = %(kind)s END
+GROUP BY project, drop_number
+ORDER BY last_seen_at DESC, project, drop_number
+LIMIT %(limit)s::bigint
 
 -- name: projects
 SELECT project FROM wamon.groups UNION SELECT DISTINCT project FROM wamon.submission_rows ORDER BY project

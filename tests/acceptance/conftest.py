@@ -1,0 +1,122 @@
+"""The real command, run as users run it: a process of its own, in a folder of its own, in a clean environment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
+from tests.support.office import Office
+from wamon.postgres.embedded_home import locate
+
+PRIVATE_CHAT = "27820000077@s.whatsapp.net"
+FAMILY = "120363000000000009@g.us"
+
+ROOT_HOME = Path("/var/lib/wamon")
+"""Where a wamon run by root keeps its servers; that of the tests' own process is elsewhere."""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without what would lead a wamon or PostgreSQL elsewhere."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(("WAMON_", "PG", "XDG_"))} | more
+
+
+@pytest.fixture
+def wamon(tmp_path: Path) -> Run:
+    """Run `wamon` with these words."""
+
+    def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "wamon", *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            cwd=tmp_path,
+            env=environment(**environ),
+        )
+
+    return run
+
+
+@pytest.fixture
+def embedded_in() -> Iterator[Callable[[Path], Path]]:
+    """Say which state directory's embedded server a test will use; afterwards it is stopped and gone."""
+    folders: list[Path] = []
+
+    def noted(state_dir: Path) -> Path:
+        folders.append(state_dir)
+        return state_dir
+
+    yield noted
+    for folder in folders:
+        data = locate(folder, ROOT_HOME).data
+        if (data / "postmaster.pid").exists():
+            words = [sys.executable, "-m", "wamon", "db", "stop"]
+            subprocess.run(words, check=True, capture_output=True, env=environment(WAMON_STATE_DIR=str(folder)))
+        for left in data.parent.glob(f"{data.name}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        with contextlib.suppress(OSError):
+            data.parent.rmdir()
+
+
+def write_store(path: Path) -> Path:
+    """Four groups: drops, one posted again, two to be corrected; and beside them a family's and a private chat."""
+    with VeryGoodPlugins(path, seed=1, durable=False) as bridge:
+        for jid, name in {**PROJECTS, FAMILY: "Family", PRIVATE_CHAT: "Thandi"}.items():
+            bridge.chat(jid, name)
+        bridge.post(LAWLEY, "DR1752028 done", message_id="FIRST")
+        bridge.post(LAWLEY, "DR1752034, DR1752040", message_id="TWO")
+        bridge.post(LAWLEY, "Good morning team")
+        bridge.post(LAWLEY, "dr 1752028 again", message_id="AGAIN", sender="27820000002")
+        bridge.post(MOHADIN, "DR1760001", message_id="TYPO")
+        bridge.post(MOHADIN, "DR1760009 sorry", message_id="TAKEN BACK")
+        bridge.post(VELO_TEST, "", media="image")
+        bridge.post(FAMILY, "See you on Sunday")
+        bridge.post(PRIVATE_CHAT, "Hello")
+    return path
+
+
+def edit_store(path: Path) -> None:
+    """What people correct later, once the first scan has seen what they said."""
+    with VeryGoodPlugins(path, seed=2, durable=False) as bridge:
+        for message_id, text in {"TYPO": "DR1760002", "TAKEN BACK": "sorry, wrong group"}.items():
+            bridge.db.execute("UPDATE messages SET content = ? WHERE id = ?", (text, message_id))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A small bridge's store."""
+    return write_store(tmp_path / "messages.db")
+
+
+@pytest.fixture
+def office(open_office: Callable[..., Office], store: Path) -> Office:
+    """An office over that store, nothing scanned."""
+    return open_office(store)
+
+
+@pytest.fixture(scope="session")
+def scanned(_embedded_18: str, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """An office that has scanned the store and its edits, for tests that only look."""
+    folder = tmp_path_factory.mktemp("scanned")
+    name = f"t{uuid4().hex}"
+    with psycopg.connect(_embedded_18, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name} TEMPLATE migrated".encode())
+    office = Office(folder / "office", make_conninfo(_embedded_18, dbname=name), write_store(folder / "messages.db"))
+    office.scan()
+    edit_store(office.store)
+    office.scan()
+    return office

@@ -1,0 +1,43 @@
+"""`wamon config`: whether it can be used, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml
+
+from tests.acceptance.conftest import Run
+
+EXAMPLE = Path(__file__).parents[2] / "config/wamon.yaml"
+
+
+def test_a_config_that_is_fine_is_summed_up(wamon: Run) -> None:
+    done = wamon("config", "check", "--config", str(EXAMPLE))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{EXAMPLE} is fine: 4 groups, ")
+
+
+def test_everything_wrong_is_named_with_its_line(wamon: Run, tmp_path: Path) -> None:
+    config = tmp_path / "wamon.yaml"
+    config.write_text("timezone: Moon\ngroups:\n  - name: Lawley\n    jid: 12\n")
+    done = wamon("--config", str(config), "config", "check")
+    assert done.returncode == 78
+    assert done.stdout == ""
+    assert f"{config}:1:" in done.stderr
+    assert f"{config}:4:" in done.stderr
+
+
+def test_where_there_is_no_config_nothing_is_called_fine(wamon: Run) -> None:
+    done = wamon("config", "check")
+    assert done.returncode == 78
+    assert "wamon init" in done.stderr
+
+
+def test_shown_values_hold_and_secrets_are_masked(wamon: Run) -> None:
+    secret = {"WAMON_DATABASE_URL": "postgresql://ann:hunter2@db/wamon"}
+    text = wamon("config", "show", "--config", str(EXAMPLE), **secret).stdout
+    answer = json.loads(wamon("config", "show", "--json", "--config", str(EXAMPLE), **secret).stdout)
+    assert yaml.safe_load(text) == answer
+    assert answer["database"]["url"] == "postgresql://ann:***@db/wamon"
+    assert answer["groups"][0]["name"] == "Lawley"

@@ -1,0 +1,53 @@
+"""`wamon demo`: the whole way, from a store to PostgreSQL, on a machine that has nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from tests.acceptance.conftest import Run
+from tests.support.truth import drops_in
+
+
+def test_it_finds_the_truth_and_run_again_the_same(
+    wamon: Run, tmp_path: Path, embedded_in: Callable[[Path], Path]
+) -> None:
+    folder = tmp_path / "demo"
+    embedded_in(folder / "state")
+    first = wamon("demo", "--dir", str(folder))
+    assert first.returncode == 0, first.stderr
+    again = wamon("demo", "--dir", str(folder), "--json", WAMON_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert again.returncode == 0, again.stderr
+    answer = json.loads(again.stdout)
+    drops = {(drop["project"], drop["drop_number"]) for drop in answer["drops"]}
+    assert drops == drops_in(folder / "messages.db")
+    assert (answer["read"], answer["clean"]) == (0, True)
+    assert set(re.findall(r"DR\d{7}", first.stdout)) == {number for _, number in drops}
+    assert {"DR1752028", "DR1752034", "DR1752040", "DR1752011", "DR1752039"} <= {number for _, number in drops}
+    assert str(folder / "wamon.yaml") in first.stdout
+    listed = wamon("--config", str(folder / "wamon.yaml"), "drops", "list", "--json")
+    assert len(json.loads(listed.stdout)["drops"]) == len(drops)
+
+
+def test_its_people_are_made_up(wamon: Run, tmp_path: Path, embedded_in: Callable[[Path], Path]) -> None:
+    embedded_in(tmp_path / "demo/state")
+    killed = wamon("demo", "--dir", "demo", WAMON_FAILPOINT="pass.begin:1:kill")
+    assert killed.returncode == -9
+    with closing(sqlite3.connect(tmp_path / "demo/messages.db")) as db:
+        senders = {sender for (sender,) in db.execute("SELECT DISTINCT sender FROM messages")}
+    assert all(re.fullmatch(r"2782000\d{4}", sender) for sender in senders)
+    assert wamon("demo", "--dir", "demo").returncode == 0
+
+
+def test_somebodys_own_config_is_left_alone(wamon: Run, tmp_path: Path) -> None:
+    config = tmp_path / "wamon.yaml"
+    config.write_text("timezone: Africa/Harare\n")
+    done = wamon("demo", "--dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "--dir DIR" in done.stderr
+    assert config.read_text() == "timezone: Africa/Harare\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["wamon.yaml"]

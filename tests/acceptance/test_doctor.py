@@ -1,0 +1,109 @@
+"""`wamon doctor`: it works on any host in any state, says what to do, and ends with 1 where something is bad."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.conftest import Run
+from tests.support.bridges import LAWLEY, PROJECTS, TECHNICIAN, VeryGoodPlugins
+from tests.support.office import Office
+
+TITLES = ("Config", "Bridge", "Recording", "Database", "Files", "Clock")
+
+
+def told(office: Office, status: int) -> dict[str, Any]:
+    """The checks by name; of those about groups, the last one."""
+    done = office.run("doctor", "--json")
+    assert done.returncode == status, done.stdout
+    return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def test_a_host_with_nothing_on_it_learns_where_to_begin(wamon: Run, tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "WAMON_STATE_DIR": str(tmp_path / "state")}
+    done = wamon("doctor", **environ)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert [line for line in done.stdout.splitlines() if line in TITLES] == list(TITLES)
+    assert "No bridge's store is named" in done.stdout
+    assert "wamon init --bridge FILE" in done.stdout
+    assert not (tmp_path / "state").exists()
+
+
+def test_where_nothing_is_bad_it_ends_with_0_and_fits_a_terminal(scanned: Office) -> None:
+    done = scanned.run("doctor", COLUMNS="80")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Lawley is up to date." in done.stdout
+    assert "\x1b" not in done.stdout
+    too_long = [line for line in done.stdout.splitlines() if len(line) > 80 and "/" not in line]
+    assert too_long == []
+    answer = json.loads(scanned.run("doctor", "--json").stdout)
+    assert answer["state"] == "warn"
+    assert {check["group"] for check in answer["checks"]} == {None, *PROJECTS.values()}
+
+
+def test_a_wrong_config_is_the_first_thing_told(office: Office) -> None:
+    office.set(groups=[{"name": "Lawley", "jid": "nothing"}])
+    done = office.run("doctor")
+    assert done.returncode == 1
+    assert "wamon.yaml" in done.stdout
+    assert told(office, 1)["config.file"]["state"] == "bad"
+
+
+def test_a_config_that_isnt_there_is_told(wamon: Run) -> None:
+    done = wamon("--config", "none.yaml", "doctor")
+    assert (done.returncode, "There is no config none.yaml" in done.stdout) == (1, True)
+
+
+def test_without_a_database_the_rest_is_checked(office: Office) -> None:
+    office.set(database={"url": "postgresql://nobody:secret@127.0.0.1:1/none"})
+    found = told(office, 1)
+    assert (found["database.server"]["state"], found["bridge.store"]["state"]) == ("bad", "ok")
+    assert "secret" not in json.dumps(found)
+
+
+def test_a_store_that_isnt_there_is_bad(office: Office) -> None:
+    office.store.unlink()
+    assert told(office, 1)["bridge.store"]["state"] == "bad"
+
+
+def test_another_store_can_be_looked_at_without_any_config(wamon: Run, store: Path, tmp_path: Path) -> None:
+    done = wamon("doctor", "--bridge", str(store), "--json", WAMON_STATE_DIR=str(tmp_path / "state"))
+    found = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
+    assert (done.returncode, found["config.file"], found["bridge.store"]) == (0, "warn", "ok")
+
+
+def test_a_verify_that_found_something_stays_bad_until_it_is_mended(office: Office) -> None:
+    office.scan()
+    office.query("DELETE FROM wamon.ledger WHERE message_id = 'FIRST'")
+    assert office.run("verify").returncode == 1
+    assert told(office, 1)["recording.verify"]["state"] == "bad"
+    assert office.run("verify", "--repair").returncode == 0
+    assert told(office, 0)["recording.verify"]["state"] == "ok"
+
+
+def test_of_very_many_groups_only_those_that_arent_well_are_listed(
+    tmp_path: Path, open_office: Callable[..., Office]
+) -> None:
+    groups = [{"name": f"Group {n}", "jid": f"1203630000000{n:05}@g.us"} for n in range(20)]
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge, bridge.batch():
+        for n, group in enumerate(groups):
+            bridge.post(group["jid"], "Good morning", at=datetime.now(UTC) - timedelta(days=30 if n == 7 else 0))
+    office = open_office(bridge.path, groups=groups)
+    office.scan()
+    said = office.run("doctor").stdout
+    assert "message of Group 7 is 30 d old" in said
+    assert "Group 8" not in said
+    assert len(office.answer("doctor")["checks"]) > 40
+
+
+def test_no_persons_number_is_told(scanned: Office) -> None:
+    for words in (("doctor",), ("status",)):
+        for form in ((), ("--json",)):
+            said = scanned.run(*words, *form).stdout
+            assert LAWLEY in said or "Lawley" in said
+            assert TECHNICIAN not in said
+            assert "Good morning" not in said

@@ -1,0 +1,64 @@
+"""Every command explains itself: a sentence, and an example to copy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+from tests.acceptance.conftest import Run
+from wamon.cli.main import app
+
+ROOT = typer.main.get_command(app)
+
+
+def inner(command: object) -> dict[str, TyperCommand]:
+    commands = command.commands if isinstance(command, TyperGroup) else {}
+    return {name: cast("TyperCommand", one) for name, one in commands.items()}
+
+
+def paths(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, one in inner(command).items():
+        yield (*words, name)
+        yield from paths(one, (*words, name))
+
+
+ALL = sorted(paths(ROOT))
+
+
+def test_the_commands_are_those_of_the_contract() -> None:
+    assert {
+        ("scan",),
+        ("verify",),
+        ("groups",),
+        ("init",),
+        ("demo",),
+        *(("state", name) for name in ("show", "rewind", "adopt")),
+        *(("drops", name) for name in ("list", "show")),
+        *(("config", name) for name in ("check", "show")),
+        *(("db", name) for name in ("url", "migrate", "dump", "restore", "stop")),
+    } <= set(ALL)
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_a_commands_help_has_a_sentence_and_an_example(words: tuple[str, ...]) -> None:
+    command = inner(ROOT)[words[0]]
+    for word in words[1:]:
+        command = inner(command)[word]
+    text = command.get_help(typer.Context(command, info_name=words[-1]))
+    _, _, body = text.partition("\n\n")
+    assert re.match(r"  [A-Z][^.]*(?:\.[^. ][^.]*)*\.(?:\s|$)", body), body
+    assert re.search(rf"^ +wamon {' '.join(words)}\b", body, re.MULTILINE), body
+
+
+def test_help_comes_from_the_real_command(wamon: Run) -> None:
+    for words in (["--help"], ["drops", "-h"], ["db", "dump", "--help"]):
+        done = wamon(*words)
+        assert done.returncode == 0
+        assert done.stdout.startswith("Usage: ")
+        assert done.stderr == ""

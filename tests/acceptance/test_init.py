@@ -1,0 +1,75 @@
+"""`wamon init`: a config from what is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.acceptance.conftest import FAMILY, Run
+from tests.support.bridges import LAWLEY, MOHADIN, Lharries
+from wamon import config as configs
+
+
+def test_the_config_loads_and_enables_the_groups_in_which_drops_were_posted(
+    wamon: Run, store: Path, tmp_path: Path
+) -> None:
+    done = wamon("init", "--bridge", str(store))
+    assert done.returncode == 0, done.stderr
+    assert str(store) in done.stdout
+    config = configs.load(tmp_path / "config/wamon.yaml", {})
+    assert config.bridge.path == store
+    assert {group.jid for group in config.groups if group.enabled} == {LAWLEY, MOHADIN}
+    assert FAMILY in {group.jid for group in config.groups}
+    assert all(group.jid.endswith("@g.us") for group in config.groups)
+    assert wamon("config", "check").returncode == 0
+
+
+def test_a_config_is_replaced_only_when_asked(wamon: Run, store: Path, tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("timezone: Africa/Harare\n")
+    refused = wamon("init", "--bridge", str(store), "--output", str(config))
+    assert refused.returncode == 2
+    assert "--force" in refused.stderr
+    assert config.read_text() == "timezone: Africa/Harare\n"
+    assert wamon("init", "--bridge", str(store), "--output", str(config), "--force").returncode == 0
+    assert "Lawley" in config.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["messages.db", "mine.yaml"]
+
+
+def test_the_store_is_found_in_a_usual_place(wamon: Run, store: Path, tmp_path: Path) -> None:
+    nowhere = wamon("init", HOME=str(tmp_path))
+    assert nowhere.returncode == 2
+    assert "storages/chatstorage.db" in nowhere.stderr
+    (tmp_path / ".wacli").mkdir()
+    store.rename(tmp_path / ".wacli/wacli.db")
+    found = wamon("--json", "init", "--output", "x.yaml", HOME=str(tmp_path))
+    assert json.loads(found.stdout)["bridge"] == str(tmp_path / ".wacli/wacli.db")
+
+
+def test_whatever_a_group_is_called_its_name_is_read_back(wamon: Run, tmp_path: Path) -> None:
+    names = {
+        "120363000000000001@g.us": 'Say "hi": ${HOME} # $$ \\',
+        "120363000000000002@g.us": "two\nlines\tand \x07bell",
+        "120363000000000003@g.us": "Môre 👷🏾 \u2028 x",
+        "120363000000000004@g.us": "",
+        "120363000000000005@g.us": "long" * 100,
+    }
+    with Lharries(tmp_path / "messages.db", durable=False) as bridge:
+        for jid, name in names.items():
+            bridge.chat(jid, name)
+    done = wamon("init", "--bridge", "messages.db", "--output", "wamon.yaml")
+    assert done.returncode == 0, done.stderr
+    read = {group.jid: group.name for group in configs.load(tmp_path / "wamon.yaml", {"HOME": "/x"}).groups}
+    assert read == {
+        "120363000000000001@g.us": 'Say "hi": ${HOME} # $$ \\',
+        "120363000000000002@g.us": "two lines and bell",
+        "120363000000000003@g.us": "Môre 👷🏾 x",
+        "120363000000000004@g.us": "120363000000000004@g.us",
+        "120363000000000005@g.us": "long" * 50,
+    }
+
+
+def test_a_file_that_is_no_store_leaves_no_config(wamon: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no SQLite")
+    assert wamon("init", "--bridge", "notes.txt").returncode == 69
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -1,0 +1,140 @@
+"""`wamon status`: one screen, told by real processes while others come and go."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import Run
+from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
+from tests.support.office import Office, eventually
+from tests.support.truth import Field
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    """A minute ago: two drops, one of them posted again."""
+    now = datetime.now(UTC)
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1000001", at=now - timedelta(seconds=90))
+        field.post(LAWLEY, "DR1000001 and DR1000002", at=now - timedelta(seconds=60))
+        yield field
+
+
+def test_it_tells_what_is_recorded_and_what_is_not(field: Field, open_office: Callable[..., Office]) -> None:
+    office = open_office(field.path)
+    before = office.answer("status")
+    assert [group["messages"] for group in before["groups"]] == [0] * 4
+    office.scan()
+    field.post(LAWLEY, "DR1000003", at=datetime.now(UTC) - timedelta(seconds=30))
+    answer = office.answer("status")
+    lawley = next(group for group in answer["groups"] if group["jid"] == LAWLEY)
+    assert (lawley["messages"], lawley["lag"]["messages"], lawley["freshness"]["state"]) == (2, 1, "ok")
+    assert 30 <= lawley["lag"]["seconds"] < 100
+    assert (answer["source"], answer["bridge"]) == ("main", str(field.path))
+    assert answer["last_sweep_at"] is not None
+    assert (answer["last_verify_at"], answer["dead"]) == (None, 0)
+
+
+def test_todays_drops_are_new_or_again(field: Field, open_office: Callable[..., Office]) -> None:
+    """In a zone where it is about noon now, so that a minute ago is today."""
+    now = datetime.now(UTC)
+    offset = 12 - now.hour  # POSIX has the signs of these zones turned round
+    office = open_office(field.path, timezone=f"Etc/GMT{-offset:+d}" if offset else "UTC")
+    office.scan()
+    answer = office.answer("status")
+    assert answer["today"] == {"new": 2, "resubmission": 1}
+    assert "Today: 2 new drops, 1 posted again." in office.run("status").stdout
+
+
+def test_a_daemon_is_seen_to_run_and_to_die(field: Field, open_office: Callable[..., Office]) -> None:
+    office = open_office(field.path)
+    assert office.answer("status")["daemon"]["running"] is None
+    with office.running() as daemon:
+        eventually("recorded", lambda: len(office.ledger()) == 2, said=daemon.said)
+        answer = office.answer("status")["daemon"]
+        assert (answer["running"], answer["pid"], answer["state"]) == (True, daemon.process.pid, "ok")
+        assert f"(process {daemon.process.pid})" in office.run("status").stdout
+        daemon.end(signal.SIGKILL)
+        assert office.answer("status")["daemon"]["state"] == "bad"
+        assert office.run("doctor").returncode == 1
+    with office.running() as daemon:
+        eventually("taken over", lambda: office.answer("status")["daemon"]["state"] == "ok", said=daemon.said)
+        assert daemon.end() == 0
+    assert office.answer("status")["daemon"] == {
+        "state": "warn",
+        "running": False,
+        "host": None,
+        "pid": None,
+        "since": None,
+        "renewed_at": None,
+    }
+
+
+def test_it_fits_a_terminal_of_80_columns_without_colour(field: Field, open_office: Callable[..., Office]) -> None:
+    field.bridge.chat(MOHADIN, "Mohadin")
+    office = open_office(field.path)
+    office.scan()
+    said = on_a_terminal(office, NO_COLOR="1", COLUMNS="80", TERM="xterm")
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 24
+    assert all(any(name in line for line in lines) for name in PROJECTS.values())
+    assert "\x1b[3" not in said
+
+
+def on_a_terminal(office: Office, **environ: str) -> str:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "status"]
+    process = subprocess.Popen(command, stdout=theirs, env={**os.environ, **environ})
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # the terminal's other end is closed
+        while piece := os.read(ours, 65_536):
+            said += piece
+    os.close(ours)
+    assert process.wait(timeout=20) == 0
+    return said.decode()
+
+
+def test_without_a_database_it_shows_what_the_store_knows(field: Field, open_office: Callable[..., Office]) -> None:
+    office = open_office(field.path, database={"url": "postgresql://nobody@127.0.0.1:1/none"})
+    answer = office.answer("status")
+    lawley = next(group for group in answer["groups"] if group["jid"] == LAWLEY)
+    assert (lawley["messages"], lawley["lag"]["messages"], answer["today"]["new"]) == (None, None, None)
+    assert lawley["last_message_at"] is not None
+    assert answer["state"] == "bad"
+    said = office.run("status")
+    assert said.returncode == 0
+    assert "Today: unknown." in said.stdout
+    assert "PostgreSQL can't be used now" in said.stdout
+
+
+def test_without_a_bridge_it_says_what_to_do(wamon: Run) -> None:
+    done = wamon("status")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "--bridge FILE" in done.stderr
+
+
+def test_of_very_many_groups_it_shows_a_screenful(tmp_path: Path, open_office: Callable[..., Office]) -> None:
+    groups = [{"name": f"Group {n}", "jid": f"1203630000000{n:05}@g.us"} for n in range(50)]
+    now = datetime.now(UTC)
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge, bridge.batch():
+        for n, group in enumerate(groups):
+            bridge.post(group["jid"], "Good morning", at=now - timedelta(days=30 if n == 49 else 0, seconds=n))
+    office = open_office(bridge.path, groups=groups)
+    office.scan()
+    said = office.run("status").stdout
+    assert "and 20 more groups" in said
+    assert said.index("Group 49 ") < said.index("Group 0 ") < said.index("Group 1 ")
+    assert len(json.loads(office.run("status", "--json").stdout)["groups"]) == 50

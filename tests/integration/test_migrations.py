@@ -1,0 +1,174 @@
+"""The schema goes up in whole steps, whoever starts, stops or is killed; newer ones are respected."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests.support.bridges import LAWLEY, Lharries
+from tests.support.office import Office
+from tests.support.truth import Field
+from wamon.errors import DatabaseUnavailable, SchemaError
+from wamon.postgres.connection import connected
+from wamon.postgres.migrations import migrate, migrations
+
+NAMES = [f"{migration.version:04} {migration.name}" for migration in migrations()]
+OURS = migrations()[-1].version
+
+
+@pytest.fixture
+def office(tmp_path: Path, empty_dsn: str) -> Iterator[Office]:
+    with Field(Lharries(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1750001")
+        yield Office(tmp_path / "office", empty_dsn, field.path)
+
+
+@pytest.fixture
+def role(empty_dsn: str) -> Iterator[str]:
+    """A user of its own who may do nothing yet."""
+    name = f"r{uuid4().hex}"
+    with psycopg.connect(empty_dsn, autocommit=True) as db:
+        db.execute(f"CREATE ROLE {name}")
+        yield name
+        db.execute(f"DROP OWNED BY {name}")
+        db.execute(f"DROP ROLE {name}")
+
+
+def migrated(dsn: str) -> list[str]:
+    with connected(dsn) as db:
+        return migrate(db)
+
+
+def query(dsn: str, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(dsn, autocommit=True) as db:
+        cursor = db.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+def schema(dsn: str) -> list[tuple[object, ...]]:
+    return query(
+        dsn,
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'wamon' "
+        "ORDER BY 1, ordinal_position",
+    )
+
+
+def test_from_nothing_every_step_is_applied_and_noted(empty_dsn: str) -> None:
+    assert migrated(empty_dsn) == NAMES
+    noted = query(empty_dsn, "SELECT version, name, oldest_writer FROM wamon.migrations ORDER BY version")
+    assert noted == [tuple(migration[:3]) for migration in migrations()]
+
+
+def test_a_second_time_changes_nothing(empty_dsn: str) -> None:
+    migrated(empty_dsn)
+    before = schema(empty_dsn), query(empty_dsn, "SELECT * FROM wamon.migrations")
+    assert migrated(empty_dsn) == []
+    assert (schema(empty_dsn), query(empty_dsn, "SELECT * FROM wamon.migrations")) == before
+
+
+def test_of_several_at_once_one_applies_each_step_and_all_go_on(empty_dsn: str) -> None:
+    together = Barrier(4)
+
+    def starts(dsn: str) -> list[str]:
+        with connected(dsn) as db:
+            together.wait()
+            return migrate(db)
+
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(starts, [empty_dsn] * 4))
+    assert sorted(name for names in applied for name in names) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "standing"), [("migration.before", 0), ("migration.applied", 0), ("migration.committed", 1)]
+)
+def test_killed_at_a_step_s_boundary_it_stands_before_or_after_the_step(
+    empty_dsn: str, failpoint: str, standing: int
+) -> None:
+    code = (
+        "import sys; from wamon.postgres.connection import connected; from wamon.postgres.migrations import migrate\n"
+        "with connected(sys.argv[1]) as db: migrate(db)"
+    )
+    environ = {"WAMON_FAILPOINT": f"{failpoint}:1:kill"}
+    killed = subprocess.run([sys.executable, "-c", code, empty_dsn], check=False, env=environ, timeout=100)
+    assert killed.returncode == -9
+    if standing:
+        assert query(empty_dsn, "SELECT version FROM wamon.migrations") == [(standing,)]
+    else:
+        assert query(empty_dsn, "SELECT to_regnamespace('wamon')") == [(None,)]
+    assert migrated(empty_dsn) == NAMES[standing:]
+
+
+def test_a_step_that_fails_leaves_nothing_of_itself(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(name: str) -> None:
+        if name == "migration.applied":
+            raise RuntimeError
+
+    with pytest.MonkeyPatch.context() as failing:
+        failing.setattr("wamon.postgres.migrations.failpoint", fails)
+        with pytest.raises(RuntimeError):
+            migrated(empty_dsn)
+    assert query(empty_dsn, "SELECT to_regnamespace('wamon')") == [(None,)]
+
+
+def test_beside_a_newer_schema_that_allows_it_an_older_wamon_works(office: Office) -> None:
+    office.scan()
+    office.query("INSERT INTO wamon.migrations VALUES (%s, 'the_future', %s)", OURS + 5, OURS)
+    office.query("ALTER TABLE wamon.ledger_rows ADD COLUMN of_the_future text")
+    office.query("DELETE FROM wamon.ledger")
+    office.sweep()
+    office.scan()
+    assert office.drops() == {("Lawley", "DR1750001")}
+    assert office.verify().clean
+
+
+def test_beyond_that_an_older_wamon_refuses_and_writes_nothing(office: Office) -> None:
+    office.scan()
+    office.query("INSERT INTO wamon.migrations VALUES (%s, 'the_future', %s)", OURS + 5, OURS + 1)
+    before = [office.query(f"SELECT * FROM wamon.{table}") for table in ("cursors", "sources", "groups", "ledger")]
+    done = office.run("scan")
+    assert done.returncode == 69
+    (paragraph,) = done.stderr.strip().splitlines()
+    assert paragraph.startswith(f"The database's schema is version {OURS + 5}, made by a newer wamon; this one knows")
+    assert "Run the newer wamon here" in paragraph
+    after = [office.query(f"SELECT * FROM wamon.{table}") for table in ("cursors", "sources", "groups", "ledger")]
+    assert after == before
+    with pytest.raises(SchemaError):
+        migrated(office.dsn)
+
+
+def as_role(dsn: str, role: str) -> str:
+    return make_conninfo(dsn, options=f"-c role={role}")
+
+
+def test_without_the_right_to_make_the_schema_it_says_which_right_is_missing(empty_dsn: str, role: str) -> None:
+    with pytest.raises(DatabaseUnavailable) as refused:
+        migrated(as_role(empty_dsn, role))
+    assert str(refused.value) == "PostgreSQL can't be used now: this user lacks a privilege there."
+    assert "CREATE on the database" in refused.value.hint
+    assert query(empty_dsn, "SELECT to_regnamespace('wamon')") == [(None,)]
+
+
+def test_in_a_schema_that_somebody_made_for_it_no_further_right_is_needed(empty_dsn: str, role: str) -> None:
+    query(empty_dsn, f"CREATE SCHEMA wamon AUTHORIZATION {role}")
+    assert migrated(as_role(empty_dsn, role)) == NAMES
+
+
+def test_on_a_read_only_server_it_says_so(empty_dsn: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="it is read-only now"):
+        migrated(make_conninfo(empty_dsn, options="-c default_transaction_read_only=on"))
+    assert query(empty_dsn, "SELECT to_regnamespace('wamon')") == [(None,)]
+
+
+def test_every_step_says_who_may_still_write_beside_it() -> None:
+    assert [migration.version for migration in migrations()] == list(range(1, OURS + 1))
+    assert all(1 <= migration.oldest_writer <= migration.version for migration in migrations())

@@ -1,0 +1,155 @@
+"""People's words and phone numbers stay in their two tables: a canary is looked for wherever else they could end up."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.office import Office
+from tests.support.truth import Field
+from wamon.errors import WamonError
+from wamon.postgres import embedded
+
+PHONE = "27820009999"
+WORDS = "okapi-quagga-zebra"
+QUOTING = "CREATE FUNCTION public.quoting() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$"
+ON_THE_LEDGER = (
+    "CREATE TRIGGER quoting BEFORE INSERT ON wamon.ledger_rows FOR EACH ROW EXECUTE FUNCTION public.quoting()"
+)
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        yield field
+
+
+@pytest.fixture
+def office(tmp_path: Path, reused_dsn: str, field: Field) -> Office:
+    """Its bridge holds the canary in a drop's post, in chatter, in a near miss and in a caption."""
+    for text in (f"DR1752028 {WORDS}", WORDS, f"DR17 {WORDS}", f"DR1752034 DR1752040 {WORDS}"):
+        field.post(LAWLEY, text, sender=PHONE)
+    field.post(LAWLEY, f"DR1752028 {WORDS}", sender=PHONE, media="image")
+    return Office(tmp_path / "office", reused_dsn, field.path)
+
+
+@pytest.fixture
+def server_log(reachable: Path, reused_dsn: str) -> Path:
+    data = embedded.home(reachable / "state").data
+    return data.with_name(f"{data.name}.log")
+
+
+def assert_silent(*said: str) -> None:
+    for one in said:
+        assert PHONE not in one
+        assert WORDS not in one
+
+
+def test_no_command_tells_a_text_or_a_phone_number(office: Office, server_log: Path) -> None:
+    for words in (("scan",), ("verify",), ("state", "show")):
+        done = office.run(*words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Lawley" in done.stdout or "compared" in done.stdout
+        assert_silent(done.stdout)
+    office.query("DELETE FROM wamon.submissions")
+    done = office.run("verify", "--json")
+    assert done.returncode == 1
+    assert_silent(done.stdout, done.stderr)
+    assert office.query("SELECT count(*) FROM wamon.texts WHERE text LIKE %s", f"%{WORDS}%") == [3]
+    assert office.query("SELECT DISTINCT submitted_by FROM qa_photo_reviews") == [PHONE]
+    for file in (office.state_path, server_log):
+        assert file.read_text("utf-8")
+        assert_silent(file.read_text("utf-8"))
+
+
+FAILURES = {
+    "a trigger that quotes the text": [
+        QUOTING.format(
+            "IF NEW.text IS NOT NULL THEN RAISE EXCEPTION '%% %%', NEW.text, NEW.sender"
+            " USING DETAIL = NEW.text, HINT = NEW.text; END IF; RETURN NEW;"
+        ),
+        ON_THE_LEDGER,
+    ],
+    "a column that is too short": ["CREATE TABLE public.qa_photo_reviews (drop_number text, submitted_by varchar(5))"],
+    "a check that quotes the row": [
+        "CREATE TABLE public.qa_photo_reviews (drop_number text, submitted_by text CHECK (submitted_by < '2'))"
+    ],
+    "a trigger that quotes the text as if the schema were wrong": [
+        QUOTING.format("RAISE EXCEPTION '%% %%', NEW.text, NEW.sender USING ERRCODE = 'undefined_column';"),
+        ON_THE_LEDGER,
+    ],
+    "a column of another type": ["CREATE TABLE public.qa_photo_reviews (drop_number text, submitted_by integer)"],
+    "a database that goes away": [
+        QUOTING.format("RAISE NOTICE '%%', NEW; PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW;"),
+        ON_THE_LEDGER,
+    ],
+}
+ENDS_WITH = {
+    "a trigger that quotes the text as if the schema were wrong": 69,
+    "a column of another type": 69,
+    "a database that goes away": 69,
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_nothing_that_fails_tells_them_either(office: Office, server_log: Path, name: str) -> None:
+    for sql in FAILURES[name]:
+        office.query(sql)
+    done = office.run("scan")
+    assert done.returncode == ENDS_WITH.get(name, 0)
+    assert_silent(done.stdout, done.stderr, server_log.read_text("utf-8"))
+    assert_silent(*office.query("SELECT l::text FROM wamon.dead_letters AS l"))
+    assert (office.query("SELECT count(*) > 0 FROM wamon.dead_letters") == [True]) == (name not in ENDS_WITH)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_no_error_carries_them(office: Office, field: Field, name: str) -> None:
+    for n in range(11):
+        field.post(LAWLEY, f"DR17530{n:02} {WORDS}", sender=PHONE)
+    for sql in FAILURES[name]:
+        office.query(sql)
+    with pytest.raises(WamonError) as raised:
+        office.scan()
+    error = raised.value
+    assert_silent(str(error), repr(error), error.paragraph(), *traceback.format_exception(error))
+    assert "psycopg" not in "".join(traceback.format_exception(error)[-1:])
+
+
+# How long texts are kept
+
+
+def texts(office: Office) -> set[str]:
+    return set(office.query("SELECT text FROM wamon.texts"))
+
+
+def test_only_texts_of_messages_with_a_submission_are_kept(office: Office) -> None:
+    office.scan()
+    assert texts(office) == {f"DR1752028 {WORDS}", f"DR1752034 DR1752040 {WORDS}"}
+
+
+def test_texts_of_messages_that_are_old_already_are_not_kept(office: Office, field: Field) -> None:
+    office.set(privacy={"keep_text": "90d"})
+    now = datetime.now(UTC)
+    field.post(LAWLEY, "DR1752011 old", at=now - timedelta(days=91))
+    field.post(LAWLEY, "DR1752012 young", at=now - timedelta(days=89))
+    office.scan()
+    assert "DR1752011 old" not in texts(office)
+    assert "DR1752012 young" in texts(office)
+
+
+def test_where_no_text_is_to_be_kept_none_is(office: Office, field: Field) -> None:
+    office.set(privacy={"keep_text": "0d"})
+    field.post(LAWLEY, "DR1752011 from the future", at=datetime.now(UTC) + timedelta(days=1))
+    timeless = field.post(LAWLEY, "DR1752012 at no time")
+    field.set_time(timeless, "no time")
+    edited = field.post(LAWLEY, "DR1752013 first")
+    office.scan()
+    field.edit(edited, "DR1752013 then")
+    office.scan()
+    assert office.drops() == field.truth.drops()
+    assert texts(office) == set()

@@ -1,0 +1,274 @@
+"""Several wamons on one source take turns: whoever read an older position writes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
+from tests.support.office import Office
+from tests.support.truth import Field
+from wamon.bridge.store import Page
+from wamon.errors import DatabaseUnavailable, LostTurn
+from wamon.model import BEGINNING, MAIN
+from wamon.pipeline import Watch, run_pass
+from wamon.postgres import recording
+from wamon.postgres.sources import Joining
+from wamon.scan import scan, scan_groups
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        yield field
+
+
+@pytest.fixture
+def offices(tmp_path: Path, dsn: str, field: Field) -> tuple[Office, Office]:
+    """Two hosts with one database and one source."""
+    return Office(tmp_path / "one", dsn, field.path), Office(tmp_path / "two", dsn, field.path)
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
+
+
+def post_round(field: Field, numbers: range) -> None:
+    with field.batch():
+        for number in numbers:
+            for jid in PROJECTS:
+                field.post(jid, f"DR{number}")
+
+
+def assert_whole(office: Office, field: Field) -> None:
+    assert office.submissions() == field.truth.submissions()
+    assert office.kinds() == field.truth.kinds()
+    counted = dict(office.query("SELECT jid, messages FROM wamon.groups WHERE messages > 0"))
+    assert counted == dict(office.query("SELECT chat_jid, count(*) FROM wamon.ledger GROUP BY 1"))
+    verified = office.verify()
+    assert verified.clean, verified.problems
+
+
+def stalling(watch: Watch, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Have the watch's next pass stall once between its reading and its recording."""
+    read_page = watch.store.read_page
+
+    def stalled(*args: Any) -> Page:
+        page = read_page(*args)
+        monkeypatch.setattr(watch.store, "read_page", read_page)
+        meanwhile()
+        return page
+
+    monkeypatch.setattr(watch.store, "read_page", stalled)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_two_that_scan_at_once_record_everything_once(field: Field, offices: tuple[Office, Office]) -> None:
+    post_round(field, range(1750000, 1750030))
+    together = Barrier(2)
+
+    def scans(office: Office) -> None:
+        together.wait()
+        office.scan()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(scans, offices))
+    assert_whole(offices[0], field)
+    assert offices[0].query("SELECT tail FROM wamon.cursors") == [MAIN]
+
+
+def test_two_processes_that_scan_at_once_record_everything_once(field: Field, offices: tuple[Office, Office]) -> None:
+    post_round(field, range(1750000, 1751200))
+    wamon = [sys.executable, "-m", "wamon", "scan", "--config"]
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(subprocess.Popen([*wamon, str(office.config_path)], stderr=subprocess.PIPE, text=True))
+            for office in offices
+        ]
+        endings = [(*process.communicate(timeout=100), process.returncode) for process in both]
+    assert [code for *_, code in endings] == [0, 0], endings
+    assert_whole(offices[0], field)
+
+
+def test_two_that_start_at_once_take_each_group_in_once(field: Field, offices: tuple[Office, Office]) -> None:
+    post_round(field, range(1750000, 1750001))
+    together = Barrier(2)
+
+    def starts(office: Office) -> set[str]:
+        together.wait()
+        with office.watching() as watch:
+            return set(watch.source.groups)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(starts, offices)) == [set(PROJECTS)] * 2
+    assert offices[0].query("SELECT count(*) FROM wamon.groups") == [4]
+
+
+def test_a_stalled_pass_that_goes_on_after_another_wamon_writes_nothing(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = field.post(LAWLEY, "DR1750001")
+    stalled, other = offices
+
+    def meanwhile() -> None:
+        field.edit(first, "DR1750002")
+        field.post(MOHADIN, "DR1750003")
+        other.scan()
+
+    with stalled.watching() as watch:
+        stalling(watch, monkeypatch, meanwhile)
+        with pytest.raises(LostTurn):
+            run_pass(watch)
+    assert stalled.query("SELECT drop_number, live FROM wamon.submissions ORDER BY 1") == [
+        ("DR1750002", True),
+        ("DR1750003", True),
+    ]
+    assert_whole(stalled, field)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_stalled_scan_reads_the_position_again_and_changes_nothing_that_another_did(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post_round(field, range(1750000, 1750010))
+    stalled, other = offices
+    before: list[dict[str, list[Any]]] = []
+
+    def meanwhile() -> None:
+        other.scan()
+        before.append(other.everything())
+
+    with stalled.watching() as watch:
+        stalling(watch, monkeypatch, meanwhile)
+        assert scan(watch).recorded.counts.total() == 0
+    assert stalled.everything() == before[0]
+    assert_whole(stalled, field)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_tail_that_another_wamon_brought_to_its_end_is_left_alone(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post_round(field, range(1750000, 1750010))
+    stalled, other = offices
+    stalled.scan()
+    before = stalled.everything()
+    with stalled.watching() as watch:
+        watch.in_turn(watch.source.rewind, LAWLEY, BEGINNING, "test")
+        stalling(watch, monkeypatch, other.scan)
+        scan_groups(watch, [LAWLEY])
+        assert set(watch.source.tails) == {MAIN}
+    assert stalled.everything() == before
+    assert_whole(stalled, field)
+
+
+@pytest.mark.parametrize("change", ["part", "rewind", "join", "disable", "enable", "rename"])
+def test_a_change_of_the_source_waits_for_its_turn_too(
+    field: Field, offices: tuple[Office, Office], change: str
+) -> None:
+    post_round(field, range(1750000, 1750002))
+    one, two = offices
+    two.set(groups=[{"name": "Lawley", "jid": LAWLEY}])
+    one.set(groups=[{"name": "Lawley", "jid": LAWLEY}])
+    two.scan()
+    with one.watching() as watch:
+        field.post(LAWLEY, "DR1750009")
+        two.scan()
+        changes: dict[str, Callable[[], object]] = {
+            "part": lambda: watch.source.part(LAWLEY),
+            "rewind": lambda: watch.source.rewind(LAWLEY, BEGINNING, "test"),
+            "join": lambda: watch.source.join([Joining(MOHADIN, "Mohadin")]),
+            "disable": lambda: watch.source.disable([LAWLEY]),
+            "enable": lambda: watch.source.enable([LAWLEY]),
+            "rename": lambda: watch.source.rename({LAWLEY: "X"}),
+        }
+        before = one.query("SELECT * FROM wamon.groups"), one.query("SELECT * FROM wamon.cursors")
+        with pytest.raises(LostTurn):
+            changes[change]()
+        assert (one.query("SELECT * FROM wamon.groups"), one.query("SELECT * FROM wamon.cursors")) == before
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["record.known", "record.ledger", "record.edits", "record.submissions", "record.review", "record.cursor"],
+)
+def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    post_round(field, range(1750000, 1750003))
+    office, _ = offices
+    with office.watching() as watch:
+        pid = watch.source.db.info.backend_pid
+
+        def breaks(name: str) -> None:
+            if name == step:
+                office.query("SELECT pg_terminate_backend(%s, 10000)", pid)
+
+        with pytest.MonkeyPatch.context() as breaking:
+            breaking.setattr(recording, "failpoint", breaks)
+            with pytest.raises(DatabaseUnavailable):
+                scan(watch)
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [0]
+    office.scan()
+    assert_whole(office, field)
+
+
+def test_a_commit_whose_answer_is_lost_is_absorbed(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outcome isn't known: the same again is the answer."""
+    post_round(field, range(1750000, 1750003))
+    office, _ = offices
+
+    def lost(name: str) -> None:
+        if name == "record.committed":
+            raise DatabaseUnavailable("The answer was lost.")
+
+    with office.watching() as watch:
+        with pytest.MonkeyPatch.context() as losing:
+            losing.setattr(recording, "failpoint", lost)
+            with pytest.raises(DatabaseUnavailable):
+                scan(watch)
+        watch.reload()
+        scanned = scan(watch)
+    assert scanned.read.total() == 0
+    assert_whole(office, field)
+
+
+def test_a_process_whose_connection_is_ended_says_so_in_one_paragraph_and_the_next_one_completes(
+    field: Field, offices: tuple[Office, Office]
+) -> None:
+    post_round(field, range(1750000, 1750003))
+    office, _ = offices
+    wamon = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "scan"]
+    with psycopg.connect(office.dsn) as holding:
+        holding.execute("LOCK TABLE wamon.ledger_rows IN SHARE MODE")
+        with subprocess.Popen(wamon, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            pid = None
+            while pid is None:  # until it waits for the lock
+                pid = next(iter(_waiting_for(office, holding.info.backend_pid)), None)
+                assert process.poll() is None, process.communicate()
+            office.query("SELECT pg_terminate_backend(%s, 10000)", pid)
+            _, said = process.communicate(timeout=100)
+    assert process.returncode == 69
+    (paragraph,) = said.strip().splitlines()
+    assert paragraph.startswith("PostgreSQL can't be used now: ")
+    office.scan()
+    assert_whole(office, field)
+
+
+def _waiting_for(office: Office, holder: int) -> list[int]:
+    return office.query(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND %s = ANY(pg_blocking_pids(pid))",
+        holder,
+    )

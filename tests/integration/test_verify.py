@@ -1,0 +1,384 @@
+"""Verify finds every damage, says where, and mends it; and it is quiet about what is no damage."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.office import Office
+from tests.support.truth import Field
+from wamon.cli.main import main
+
+Verify = Callable[..., tuple[int, Any]]
+Told = tuple[int, str | None, str | None, str]
+"""A problem: promise, group, message id, and words of its detail."""
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1752028", message_id="A")
+        field.post(LAWLEY, "DR1752034 & DR1752040", message_id="B")
+        field.post(LAWLEY, "Good morning team", message_id="C")
+        field.post(MOHADIN, "DR1752028", message_id="D")
+        field.post(MOHADIN, "", media="image", message_id="E")
+        field.post(MOHADIN, "DR1752011", message_id="")
+        yield field
+
+
+@pytest.fixture
+def office(tmp_path: Path, any_reused_dsn: str, field: Field) -> Office:
+    """Everything is recorded."""
+    office = Office(tmp_path / "office", any_reused_dsn, field.path)
+    office.scan()
+    return office
+
+
+@pytest.fixture
+def verify(office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Verify]:
+    """The command: its exit code and its answer."""
+
+    def verify(*words: str) -> tuple[int, Any]:
+        monkeypatch.setattr(sys, "argv", ["wamon", "--config", str(office.config_path), "verify", *words, "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        said = capsys.readouterr().out
+        return ended.value.code, json.loads(said) if said else None
+
+    terminated = signal.getsignal(signal.SIGTERM)
+    yield verify
+    signal.signal(signal.SIGTERM, terminated)
+
+
+def live(everything: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Without what was retracted."""
+    return everything | {"submissions": [row for row in everything["submissions"] if row[5]]}
+
+
+def the_id_that_was_made_up(office: Office) -> str:
+    (message_id,) = office.query("SELECT message_id FROM wamon.ledger WHERE message_id LIKE 'sha256:%%'")
+    return str(message_id)
+
+
+def insert(message_id: str, number: str) -> str:
+    return (
+        "INSERT INTO wamon.submissions (source, chat_jid, message_id, drop_number)"
+        f" VALUES ('main', '{LAWLEY}', '{message_id}', '{number}')"
+    )
+
+
+MISSING = "stands in the bridge's store and not in the ledger"
+NO_REVIEW = "drop {} of {} has no row in public.qa_photo_reviews"
+
+
+@dataclass(frozen=True)
+class Damage:
+    sql: str
+    told: tuple[Told, ...]
+    traces: bool = False  # what should never have been there stays, retracted
+
+
+DAMAGES = {
+    "a ledger row deleted": Damage("DELETE FROM wamon.ledger WHERE message_id = 'A'", ((2, "Lawley", "A", MISSING),)),
+    "a ledger row of a photo deleted": Damage(
+        "DELETE FROM wamon.ledger WHERE message_id = 'E'", ((2, "Mohadin", "E", MISSING),)
+    ),
+    "a ledger row without an id of its own deleted": Damage(
+        "DELETE FROM wamon.ledger WHERE message_id LIKE 'sha256:%%'", ((2, "Mohadin", "sha256:", MISSING),)
+    ),
+    "every ledger row deleted": Damage(
+        "DELETE FROM wamon.ledger",
+        (
+            *((2, "Lawley", message_id, MISSING) for message_id in "ABC"),
+            *((2, "Mohadin", message_id, MISSING) for message_id in ("D", "E", "sha256:")),
+        ),
+    ),
+    "a submission deleted": Damage(
+        "DELETE FROM wamon.submissions WHERE drop_number = 'DR1752034'",
+        ((1, "Lawley", "B", "lacks the submission of DR1752034"),),
+    ),
+    "every submission deleted": Damage(
+        "DELETE FROM wamon.submissions",
+        (
+            (1, "Lawley", "A", "lacks the submission of DR1752028"),
+            (1, "Lawley", "B", "lacks the submission of DR1752034 DR1752040"),
+            (1, "Mohadin", "D", "lacks the submission of DR1752028"),
+            (1, "Mohadin", "sha256:", "lacks the submission of DR1752011"),
+        ),
+    ),
+    "a ledger row deleted with its submissions": Damage(
+        "DELETE FROM wamon.ledger WHERE message_id = 'B'; DELETE FROM wamon.submissions WHERE message_id = 'B'",
+        ((2, "Lawley", "B", MISSING),),
+    ),
+    "a submission added to a message": Damage(
+        insert("C", "DR9999999"),
+        ((1, "Lawley", "C", "has a submission of DR9999999, which it doesn't say"),),
+        traces=True,
+    ),
+    "a submission taken for retracted": Damage(
+        "UPDATE wamon.submissions SET live = false WHERE message_id = 'A'",
+        ((1, "Lawley", "A", "lacks the submission of DR1752028"),),
+    ),
+    "a drop number changed": Damage(
+        "UPDATE wamon.submissions SET drop_number = 'DR7777777' WHERE message_id = 'D'",
+        (
+            (1, "Mohadin", "D", "lacks the submission of DR1752028 and has a submission of DR7777777"),
+            (10, None, None, NO_REVIEW.format("DR7777777", "Mohadin")),
+        ),
+        traces=True,
+    ),
+    "a submission moved to another message": Damage(
+        "UPDATE wamon.submissions SET message_id = 'E' WHERE message_id = 'D'",
+        (
+            (1, "Mohadin", "D", "lacks the submission of DR1752028"),
+            (1, "Mohadin", "E", "has a submission of DR1752028, which it doesn't say"),
+        ),
+        traces=True,
+    ),
+    "a cursor moved forward": Damage(
+        "UPDATE wamon.cursors SET rowid = rowid + 1000",
+        ((2, None, None, "cursor main stands at row 1006, its newest anchor at row 6"),),
+    ),
+    "a review row deleted": Damage(
+        "DELETE FROM qa_photo_reviews WHERE project = 'Mohadin' AND drop_number = 'DR1752028'",
+        ((10, None, None, NO_REVIEW.format("DR1752028", "Mohadin")),),
+    ),
+    "the review table emptied": Damage(
+        "DELETE FROM qa_photo_reviews",
+        tuple(
+            (10, None, None, NO_REVIEW.format(number, project))
+            for project, number in (
+                ("Lawley", "DR1752028"),
+                ("Lawley", "DR1752034"),
+                ("Lawley", "DR1752040"),
+                ("Mohadin", "DR1752011"),
+                ("Mohadin", "DR1752028"),
+            )
+        ),
+    ),
+    "a message taken for gone": Damage(
+        "UPDATE wamon.ledger_rows SET gone_at = now() WHERE message_id = 'B'",
+        ((1, "Lawley", "B", "is marked as gone, and stands in the store"),),
+    ),
+    "a message taken for one without numbers": Damage(
+        "UPDATE wamon.ledger_rows SET status = 'ignored', reason = 'no-drop' WHERE message_id = 'A'",
+        ((1, "Lawley", "A", "is held as ignored, and is done"),),
+    ),
+    "a content hash changed": Damage(
+        "UPDATE wamon.ledger_rows SET content_hash = 1 WHERE message_id = 'A'",
+        ((1, "Lawley", "A", "says something else now than the ledger knows"),),
+        traces=True,
+    ),
+}
+
+
+def assert_told(answer: Any, told: tuple[Told, ...]) -> None:
+    problems = [tuple(problem.values()) for problem in answer["problems"]]
+    assert len(problems) == len(told), problems
+    for (promise, group, message_id, detail), found in zip(
+        sorted(told, key=repr), sorted(problems, key=repr), strict=True
+    ):
+        assert found[:2] == (promise, group)
+        assert (found[2] or "").startswith(message_id or "")
+        assert bool(found[2]) == bool(message_id)
+        assert detail in found[3]
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_it_finds_and_mends(office: Office, verify: Verify, name: str) -> None:
+    damage = DAMAGES[name]
+    before = office.everything()
+    reviews = set(office.query("SELECT project, drop_number FROM qa_photo_reviews"))
+    office.query(damage.sql)
+    damaged = office.everything()
+    code, answer = verify()
+    assert_told(answer, damage.told)
+    assert (code, answer["clean"], answer["checked"]) == (1, False, 6)
+    assert office.everything() == damaged  # it only looked
+    code, answer = verify("--repair")
+    assert (code, answer["clean"], answer["problems"]) == (0, True, [])
+    assert verify()[0] == 0
+    after = office.everything()
+    if name == "a content hash changed":
+        after["ledger"] = before["ledger"]  # it counts as an edit: another revision
+    assert (live(after) if damage.traces else after) == before
+    assert set(office.query("SELECT project, drop_number FROM qa_photo_reviews")) == reviews
+
+
+@pytest.mark.parametrize("name", [name for name, damage in DAMAGES.items() if "deleted" in name or "changed" in name])
+def test_the_sweep_of_a_scan_mends_as_a_repair_does(office: Office, name: str) -> None:
+    before = office.drops(), office.submissions(), office.ledger()
+    office.query(DAMAGES[name].sql)
+    office.sweep()
+    office.scan()
+    assert (office.drops(), office.submissions(), office.ledger()) == before
+    assert office.verify().clean
+
+
+def test_all_is_clean_after_a_scan_and_verify_changes_nothing(office: Office, verify: Verify) -> None:
+    state = "SELECT * FROM wamon.cursors"
+    before = office.everything(), office.query(state)
+    assert verify() == (0, {"clean": True, "checked": 6, "dead": 0, "older_rules": 0, "problems": []})
+    assert (office.everything(), office.query(state)) == before
+
+
+def test_a_submission_of_a_message_that_never_was_is_told_and_left_to_people(
+    office: Office, field: Field, verify: Verify
+) -> None:
+    before = office.everything()
+    office.query(insert("INVENTED", "DR9999999"))
+    for words in ((), ("--repair",), ()):
+        code, answer = verify(*words)
+        assert code == 1
+        assert_told(answer, ((1, "Lawley", "INVENTED", "no repair can know"),))
+    assert office.query("SELECT count(*) FROM qa_photo_reviews WHERE drop_number = 'DR9999999'") == [0]
+    office.query("DELETE FROM wamon.submissions WHERE message_id = 'INVENTED'")
+    assert verify()[0] == 0
+    assert office.everything() == before
+
+
+def test_a_cursor_that_was_moved_forward_loses_nothing(office: Office, field: Field) -> None:
+    office.query("UPDATE wamon.cursors SET rowid = rowid + 1000")
+    field.post(LAWLEY, "DR1752039")
+    office.scan()
+    assert office.drops() == field.truth.drops() | {("Mohadin", "DR1752011")}
+    assert office.verify().clean
+
+
+def test_a_cursor_whose_anchors_were_moved_forward_loses_nothing(office: Office, field: Field) -> None:
+    office.query("UPDATE wamon.cursors SET rowid = 1006, anchors = '[[1006, \"0123456789abcdef\"]]'")
+    field.post(LAWLEY, "DR1752039")
+    office.scan()
+    assert ("Lawley", "DR1752039") in office.drops()
+    assert office.verify().clean
+
+
+def test_an_edit_further_back_than_any_pass_looks_is_found_and_mended(
+    office: Office, field: Field, verify: Verify
+) -> None:
+    with field.batch():
+        for _ in range(600):
+            field.post(LAWLEY, "ok")
+    office.scan()
+    field.edit("A", "DR1752029, not 28")
+    office.scan()
+    assert ("Lawley", "DR1752029") not in office.drops()
+    code, answer = verify()
+    assert code == 1
+    assert_told(answer, ((1, "Lawley", "A", "says something else now than the ledger knows"),))
+    assert verify("--repair")[0] == 0
+    assert office.query("SELECT drop_number FROM wamon.submissions WHERE message_id = 'A' AND live") == ["DR1752029"]
+
+
+def test_rows_that_no_pass_has_come_to_are_told_as_such_and_break_no_cursor(
+    office: Office, field: Field, verify: Verify
+) -> None:
+    field.post(LAWLEY, "DR1752039", message_id="F")
+    code, answer = verify()
+    assert code == 1
+    assert_told(answer, ((1, "Lawley", "F", f"{MISSING}: no pass has come to it yet"),))
+    assert verify("--repair")[0] == 0
+    assert ("Lawley", "DR1752039") in office.drops()
+
+
+def test_a_group_is_compared_alone(office: Office, verify: Verify) -> None:
+    office.query("DELETE FROM wamon.ledger WHERE message_id = 'A'")
+    code, answer = verify("--group", "Mohadin")
+    assert (code, answer["checked"]) == (0, 3)
+    assert verify("--group", "Lawley")[0] == 1
+    assert verify("--group", "Mohadin", "--repair")[0] == 0
+    assert (LAWLEY, "A") not in office.ledger()
+
+
+@pytest.mark.parametrize(("status", "dead"), [("dead", 1), ("retry", 0)])
+def test_parked_messages_are_counted_and_are_not_unclean(
+    office: Office, verify: Verify, status: str, dead: int
+) -> None:
+    office.query("UPDATE wamon.ledger_rows SET status = %s WHERE message_id = 'A'", status)
+    office.query("DELETE FROM wamon.submissions WHERE message_id = 'A'")
+    code, answer = verify()
+    assert (code, answer["dead"], answer["problems"]) == (0, dead, [])
+
+
+def test_rows_read_under_older_rules_are_counted_apart(office: Office, field: Field, verify: Verify) -> None:
+    office.set(drops={"pattern": "DR[0-9]{8}"})
+    field.post(LAWLEY, "DR17520281", message_id="F")
+    office.scan()
+    code, answer = verify()
+    assert (code, answer["checked"], answer["older_rules"], answer["problems"]) == (0, 7, 6, [])
+    office.query("DELETE FROM wamon.submissions WHERE message_id = 'F'")
+    assert verify()[0] == 1
+
+
+def test_a_vanished_row_is_clean_and_keeps_all_and_a_repair_remembers_that_it_is_gone(
+    office: Office, field: Field, verify: Verify
+) -> None:
+    before = office.everything()
+    gone = "SELECT message_id FROM wamon.ledger WHERE gone_at IS NOT NULL"
+    field.delete("A")
+    assert verify()[0] == 0
+    assert office.query(gone) == []
+    assert verify("--repair")[0] == 0
+    assert office.query(gone) == ["A"]
+    assert verify()[0] == 0
+    assert office.everything() == before
+
+
+@pytest.mark.parametrize("by", ["scan", "repair"])
+def test_a_row_that_comes_back_is_gone_no_longer(office: Office, field: Field, verify: Verify, by: str) -> None:
+    before = office.everything()
+    field.delete("A")
+    verify("--repair")
+    field.redeliver("A")
+    assert_told(verify()[1], ((1, "Lawley", "A", "is marked as gone, and stands in the store"),))
+    if by == "scan":
+        office.scan()
+    else:
+        verify("--repair")
+    assert office.query("SELECT count(*) FROM wamon.ledger WHERE gone_at IS NOT NULL") == [0]
+    assert office.everything() == before
+    assert verify()[0] == 0
+
+
+def test_a_blanked_row_is_clean(office: Office, field: Field, verify: Verify) -> None:
+    before = office.everything()
+    field.blank("A")
+    office.scan()
+    assert verify("--repair")[0] == 0
+    assert office.everything() == before
+
+
+@pytest.mark.parametrize("words", [(), ("--repair",)])
+def test_it_ends_with_2_where_the_store_is_away(office: Office, verify: Verify, words: tuple[str, ...]) -> None:
+    office.store.rename(office.store.with_suffix(".away"))
+    assert verify(*words) == (2, None)
+
+
+def test_it_ends_with_2_where_the_database_is_away(office: Office, verify: Verify) -> None:
+    office.set(database={"url": "postgresql://wamon@127.0.0.1:1/wamon"})
+    assert verify() == (2, None)
+
+
+def test_the_process_says_in_words_what_is_wrong_and_ends_as_the_contract_says(
+    tmp_path: Path, reused_dsn: str, field: Field
+) -> None:
+    office = Office(tmp_path / "words", reused_dsn, field.path)
+    office.scan()
+    office.query("DELETE FROM wamon.ledger WHERE message_id = 'A'")
+    done = office.run("verify")
+    assert done.returncode == 1
+    assert re.search(rf"2 +Lawley +A +{MISSING}", done.stdout)
+    assert "6 messages compared: not clean: 1 problems" in done.stdout
+    done = office.run("verify", "--repair")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "6 messages compared: clean.\n"

@@ -1,0 +1,145 @@
+"""Talk: one JSON object a line, a constant action, never what people wrote."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wamon import log
+from wamon.log import configure, logger, under_systemd
+
+ROOT = Path(log.__file__).parent
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
+@pytest.fixture(autouse=True)
+def stderr(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What wamon says; the logger is left as it was."""
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    said = io.StringIO()
+    monkeypatch.setattr("sys.stderr", said)
+    yield said
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
+
+
+def spoken(said: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said.getvalue().splitlines()]
+
+
+def test_in_json_each_record_is_one_line_with_its_fields(stderr: io.StringIO) -> None:
+    configure(logging.INFO, as_json=True)
+    before = datetime.now(UTC)
+    logger.info("Recorded %d messages of %s.", 3, "Lawley", extra={"action": "pass", "messages": 3})
+    logger.warning("Two\nlines, and “quotes”.", extra={"action": "degraded"})
+    first, second = spoken(stderr)
+    assert list(first) == ["at", "level", "action", "messages", "message"]
+    assert first | {"at": ""} == {
+        "at": "",
+        "level": "info",
+        "action": "pass",
+        "messages": 3,
+        "message": "Recorded 3 messages of Lawley.",
+    }
+    at = datetime.fromisoformat(first["at"])
+    assert before.replace(microsecond=0) <= at <= datetime.now(UTC)
+    assert (second["level"], second["message"]) == ("warning", "Two\nlines, and “quotes”.")
+
+
+def test_in_json_a_field_of_any_kind_is_told(stderr: io.StringIO) -> None:
+    configure(logging.INFO, as_json=True)
+    logger.info("Wrote.", extra={"action": "dump", "path": Path("/a/b"), "when": datetime(2026, 11, 20, tzinfo=UTC)})
+    assert spoken(stderr)[0]["path"] == "/a/b"
+
+
+def test_for_people_it_is_the_sentence_alone(stderr: io.StringIO) -> None:
+    configure(logging.INFO)
+    logger.info("Recorded %d messages.", 3, extra={"action": "pass"})
+    assert stderr.getvalue() == "Recorded 3 messages.\n"
+
+
+def test_only_what_was_asked_for_is_told(stderr: io.StringIO) -> None:
+    configure()
+    logger.info("Recorded.")
+    logger.warning("The state file is torn.")
+    assert stderr.getvalue() == "The state file is torn.\n"
+
+
+def test_to_configure_again_doesnt_say_everything_twice(stderr: io.StringIO) -> None:
+    configure()
+    configure(logging.INFO, as_json=True)
+    logger.info("Once.", extra={"action": "pass"})
+    assert len(spoken(stderr)) == 1
+
+
+def test_a_traceback_which_may_quote_a_message_isnt_told_in_json(stderr: io.StringIO) -> None:
+    configure(as_json=True)
+    try:
+        raise ValueError("okapi-quagga-zebra")
+    except ValueError:
+        logger.exception("It failed.", extra={"action": "failed"})
+    assert "okapi" not in stderr.getvalue()
+
+
+@pytest.mark.parametrize(("environ", "expected"), [({"JOURNAL_STREAM": "8:42"}, True), ({}, False)])
+def test_the_journal_is_known_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: bool
+) -> None:
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    for name, text in environ.items():
+        monkeypatch.setenv(name, text)
+    assert under_systemd() is expected
+
+
+# Every place where wamon talks
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Each call of the logger, with where it stands."""
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS:
+                called = node.func.value
+                if isinstance(called, ast.Name) and called.id == "logger":
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+CALLS = dict(calls())
+
+
+def action_of(call: ast.Call) -> ast.expr | None:
+    extra = next((keyword.value for keyword in call.keywords if keyword.arg == "extra"), None)
+    if not isinstance(extra, ast.Dict):
+        return None
+    named = dict(zip([getattr(key, "value", None) for key in extra.keys], extra.values, strict=True))
+    return named.get("action")
+
+
+@pytest.mark.parametrize("where", CALLS)
+def test_each_record_is_a_constant_sentence_with_a_constant_action(where: str) -> None:
+    """So that records can be counted and looked for. A command's last words go to people alone."""
+    call = CALLS[where]
+    assert isinstance(call.args[0], ast.Constant), "values belong into the arguments"
+    if where.startswith("cli/main.py"):
+        return
+    action = action_of(call)
+    constant = isinstance(action, ast.Constant)
+    of_a_chore = isinstance(action, ast.JoinedStr) and isinstance(action.values[-1], ast.Constant)
+    assert constant or of_a_chore, "no action"
+
+
+@pytest.mark.parametrize("where", CALLS)
+def test_no_record_is_handed_a_text_or_a_sender(where: str) -> None:
+    private = {"text", "sender", "message", "messages", "reading", "readings"}
+    handed = [*CALLS[where].args[1:], *(keyword.value for keyword in CALLS[where].keywords)]
+    named = {part.id for value in handed for part in ast.walk(value) if isinstance(part, ast.Name)}
+    named |= {part.attr for value in handed for part in ast.walk(value) if isinstance(part, ast.Attribute)}
+    assert not named & private

@@ -1,0 +1,490 @@
+"""What the service's files, times and history say, without any systemd."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from wamon import config
+from wamon.clock import Clock
+from wamon.config.credentials import with_credentials
+from wamon.errors import ConfigError, Fatal, UsageError
+from wamon.health import State
+from wamon.postgres.leases import Process
+from wamon.service import history, hygiene, restarts, schedule
+from wamon.service.installation import ChangedByHand, remove, write
+from wamon.service.restarts import Event
+from wamon.service.soundness import sound
+from wamon.service.systemd import Systemd
+from wamon.service.units import Host, Service, installed, rendered, state_of
+
+SHIPPED = Path(__file__).parents[2] / "systemd"
+UTC_ZONE = ZoneInfo("UTC")
+WINTER = datetime(2026, 1, 10, 12, tzinfo=UTC)
+SUMMER = datetime(2026, 7, 10, 12, tzinfo=UTC)
+JOHANNESBURG = schedule.parsed("03:00", "Africa/Johannesburg")
+BERLIN = schedule.parsed("03:00", "Europe/Berlin")
+
+
+class FixedClock(Clock):
+    """A clock that stands where a test puts it."""
+
+    def __init__(self, now: datetime = WINTER) -> None:
+        self.moment = now
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+def host(**other: Any) -> Host:
+    usual = {"command": ["/opt/wamon/bin/wamon"], "account": "bridge", "config": Path("/etc/wamon/wamon.yaml")}
+    return Host(**{**usual, "store": Path("/srv/bridge/store/messages.db"), **other})
+
+
+def rendered_unit(service: Service, **other: Any) -> str:
+    return rendered(service, host(**other), JOHANNESBURG, None)[service.unit_file(service.unit)]
+
+
+# When
+
+
+@pytest.mark.parametrize("now", [WINTER, SUMMER])
+def test_three_in_johannesburg_is_one_in_utc_all_year(now: datetime) -> None:
+    cron = schedule.for_cron(JOHANNESBURG, UTC_ZONE, now)
+    assert (cron.minute, cron.hour, cron.steady) == (0, 1, True)
+    assert cron.sentence == "03:00 in Africa/Johannesburg is 01:00 in UTC, all year."
+
+
+@pytest.mark.parametrize(("now", "hour", "other"), [(WINTER, 2, "01:00"), (SUMMER, 1, "02:00")])
+def test_a_zone_whose_clocks_change_is_converted_for_now_and_that_is_said(now: datetime, hour: int, other: str) -> None:
+    cron = schedule.for_cron(BERLIN, UTC_ZONE, now)
+    assert (cron.hour, cron.steady) == (hour, False)
+    assert f"now, but {other} when clocks have changed" in cron.sentence
+
+
+def test_two_zones_whose_clocks_change_on_other_days_are_not_steady() -> None:
+    cron = schedule.for_cron(schedule.parsed("03:00", "America/New_York"), ZoneInfo("Europe/Berlin"), WINTER)
+    assert (cron.hour, cron.steady) == (9, False)
+
+
+def test_a_host_in_the_operators_zone_needs_no_conversion_even_where_clocks_change() -> None:
+    cron = schedule.for_cron(BERLIN, ZoneInfo("Europe/Berlin"), WINTER)
+    assert (cron.hour, cron.steady) == (3, True)
+
+
+def test_an_hour_that_a_change_of_the_clocks_leaves_out_is_not_steady() -> None:
+    cron = schedule.for_cron(schedule.parsed("02:30", "Europe/Berlin"), ZoneInfo("Europe/Berlin"), WINTER)
+    assert not cron.steady
+
+
+def test_the_next_and_the_last_time_follow_the_zones_clock() -> None:
+    before_the_change = datetime(2026, 3, 28, 12, tzinfo=UTC)
+    assert BERLIN.before(before_the_change) == datetime(2026, 3, 28, 2, tzinfo=UTC)
+    assert BERLIN.after(before_the_change) == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    exactly = datetime(2026, 1, 10, 1, tzinfo=UTC)
+    assert JOHANNESBURG.before(exactly) == exactly
+    assert JOHANNESBURG.after(exactly) == exactly + timedelta(days=1)
+
+
+@pytest.mark.parametrize("text", ["25:00", "3", "03:60", "0300", "", "03:00:00", "\u0660\u0663:00"])
+def test_what_is_no_time_of_the_day_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--restart-at"):
+        schedule.parsed(text, "UTC")
+
+
+def test_what_is_no_zone_is_refused_with_a_near_one() -> None:
+    with pytest.raises(UsageError, match="Africa/Johannesburg"):
+        schedule.parsed("03:00", "Africa/Johanesburg")
+
+
+# Files
+
+
+def test_the_shipped_units_of_one_and_of_several_differ_only_in_names() -> None:
+    """So that what is mended in one is mended in the other."""
+    pairs = {"wamon.service": "wamon@.service", "wamon-restart.service": "wamon-restart@.service"}
+    for one, several in pairs.items():
+        settings = [re.sub(r"^#.*\n", "", (SHIPPED / name).read_text(), flags=re.MULTILINE) for name in (one, several)]
+        same = settings[1].replace("/etc/wamon/%i.yaml", "/etc/wamon/wamon.yaml").replace("wamon restart %i", "wamon")
+        same = same.replace("%i.database-url", "database-url").replace("wamon-%i", "wamon").replace("wamon %i", "wamon")
+        assert same.replace(" --instance %i", "") == settings[0]
+
+
+def test_a_hosts_own_names_stand_in_its_units() -> None:
+    service = Service(Path("/"))
+    contents = rendered(service, host(), BERLIN, None)
+    unit = contents[Path("/etc/systemd/system/wamon.service")]
+    lines = unit.splitlines()
+    assert "ExecStart=/opt/wamon/bin/wamon run --standby" in lines
+    assert "ExecStopPost=/opt/wamon/bin/wamon service stopped" in lines
+    assert "User=bridge" in lines
+    assert "ReadOnlyPaths=-/srv/bridge/store" in lines
+    assert "/usr/bin/env" not in unit
+    assert "OnCalendar=*-*-* 03:00:00 Europe/Berlin" in contents[service.unit_file(service.timer)].splitlines()
+
+
+def test_an_instance_has_its_own_config_state_and_credential() -> None:
+    service = Service(Path("/"), "prod")
+    unit = rendered_unit(service, config=service.config)
+    for line in (
+        "Environment=WAMON_CONFIG=/etc/wamon/prod.yaml",
+        "StateDirectory=wamon-%i",
+        "Environment=WAMON_STATE_DIR=/var/lib/wamon-%i",
+        "LoadCredential=database-url:/etc/wamon/%i.database-url",
+    ):
+        assert line in unit.splitlines()
+    contents = rendered(service, host(), JOHANNESBURG, None)
+    assert {path.name for path in contents} == {
+        "wamon@prod.service",
+        "wamon-restart@prod.service",
+        "wamon-restart@prod.timer",
+    }
+
+
+def test_paths_keep_their_meaning_in_a_unit() -> None:
+    unit = rendered_unit(
+        Service(Path("/")), command=["/opt/my $wamon/100%/wamon"], config=Path('/etc/a "config".yaml'), store=None
+    )
+    assert 'ExecStart="/opt/my $$wamon/100%%/wamon" run --standby' in unit.splitlines()
+    assert 'Environment="WAMON_CONFIG=/etc/a \\"config\\".yaml"' in unit.splitlines()
+
+
+def test_what_lies_in_a_home_stays_visible_to_the_service() -> None:
+    assert "ProtectHome=yes" in rendered_unit(Service(Path("/")))
+    assert "ProtectHome=read-only" in rendered_unit(Service(Path("/")), store=Path("/home/bridge/store/messages.db"))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "-x", "a.b", "x" * 65, "ä"])
+def test_what_is_no_name_of_an_instance_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="--instance"):
+        Service(Path("/"), name)
+
+
+def install(service: Service, planned: schedule.Schedule = JOHANNESBURG, *, cron: bool = False) -> dict[Path, str]:
+    by_cron = schedule.for_cron(planned, UTC_ZONE, WINTER) if cron else None
+    return write(rendered(service, host(), planned, by_cron), service)
+
+
+def test_an_install_done_again_changes_nothing_and_one_with_another_hour_updates(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    assert set(install(service).values()) == {"written"}
+    assert set(install(service).values()) == {"unchanged"}
+    told = install(service, schedule.parsed("04:00", "UTC"))
+    assert {path.name for path, state in told.items() if state == "updated"} == {"wamon-restart.timer"}
+    assert {oct(path.stat().st_mode & 0o777) for path in told} == {"0o644"}
+
+
+def test_cron_takes_the_timers_place_and_gives_it_back(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    install(service)
+    told = install(service, cron=True)
+    assert told[service.unit_file(service.timer)] == "removed"
+    assert service.cron_file.read_text().splitlines()[-1] == "0 1 * * * root /opt/wamon/bin/wamon restart >/dev/null"
+    install(service)
+    assert not service.cron_file.exists()
+    assert service.unit_file(service.timer).exists()
+
+
+def test_a_unit_that_somebody_changed_is_not_written_over_and_nothing_else_is_written(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    timer = service.unit_file(service.timer)
+    install(service)
+    timer.write_text(timer.read_text().replace("03:00", "05:00"))
+    before = {path: path.read_text() for path in service.all_files() if path.exists()}
+    with pytest.raises(ChangedByHand, match=re.escape(str(timer))):
+        install(service, cron=True)
+    with pytest.raises(ChangedByHand):
+        remove(service)
+    assert {path: path.read_text() for path in service.all_files() if path.exists()} == before
+
+
+def test_a_unit_that_wamon_did_not_write_counts_as_changed(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    service.unit_file("").mkdir(parents=True)
+    service.unit_file(service.unit).write_text((SHIPPED / "wamon.service").read_text())
+    assert state_of(service.unit_file(service.unit)) == "changed"
+
+
+def test_an_install_that_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(tmp_path)
+    calls = iter([None, None, OSError(28, "No space left on device", "x")])
+
+    def fsync(_: int) -> None:
+        if error := next(calls):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(Fatal, match="No space left"):
+        install(service)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_removing_takes_everything_that_was_written(tmp_path: Path) -> None:
+    service = Service(tmp_path, "dev")
+    install(service)
+    install(Service(tmp_path))
+    remove(service)
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(left) == ["wamon-restart.service", "wamon-restart.timer", "wamon.service"]
+
+
+def test_what_a_drop_in_says_holds(tmp_path: Path) -> None:
+    service = Service(tmp_path, "prod")
+    install(service)
+    folder = service.unit_file("wamon@prod.service.d")
+    folder.mkdir()
+    (folder / "my.conf").write_text('[Service]\nUser=dba\nEnvironment="WAMON_CONFIG=/srv/my config.yaml" OTHER=1\n')
+    found = installed(service)
+    assert found
+    assert found.account == "dba"
+    assert found.environ == {"WAMON_CONFIG": "/srv/my config.yaml", "WAMON_STATE_DIR": "/var/lib/wamon-prod"}
+    assert found.credential == Path("/etc/wamon/prod.database-url")
+
+
+@pytest.mark.parametrize("cron", [False, True])
+def test_the_installed_files_tell_the_schedule(tmp_path: Path, cron: bool) -> None:
+    service = Service(tmp_path)
+    assert hygiene.planned_by(service) is None
+    install(service, BERLIN, cron=cron)
+    assert hygiene.planned_by(service) == BERLIN
+
+
+# What is kept
+
+
+def test_a_start_is_kept_once_however_often_it_is_said(tmp_path: Path, clock: FixedClock) -> None:
+    for _ in range(3):
+        restarts.note_start(tmp_path, clock)
+    [event] = restarts.events(tmp_path)
+    assert (event.what, event.said["pid"], event.at) == ("started", os.getpid(), WINTER)
+    assert event.said["memory_bytes"] > 1_000_000
+    assert (tmp_path / restarts.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path, clock: FixedClock) -> None:
+    restarts.note_planned(tmp_path, clock)
+    with (tmp_path / restarts.FILE).open("a") as file:
+        file.write('nonsense\n[1]\n{"at": 3}\n{"at": "2026-01-10T12:0')
+    restarts.note_stop(tmp_path, clock, {"SERVICE_RESULT": "success", "EXIT_CODE": "exited", "EXIT_STATUS": "0"})
+    assert [event.what for event in restarts.events(tmp_path)] == ["planned", "stopped"]
+
+
+def test_a_crash_loop_of_weeks_neither_fills_the_disk_nor_buries_the_nights(
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restarts, "MOST_BYTES", 8 * 1024)
+    for number in range(600):
+        clock.moment += timedelta(seconds=5)
+        if number % 100 == 0:
+            restarts.note_planned(tmp_path, clock)
+        restarts.note_stop(tmp_path, clock, {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
+    assert (tmp_path / restarts.FILE).stat().st_size <= 8 * 1024
+    kept = restarts.events(tmp_path)
+    assert len([event for event in kept if event.what == "planned"]) == 6
+    assert kept[-1].at == clock.moment
+
+
+def test_a_link_in_the_files_place_is_not_followed(
+    tmp_path: Path, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Root may be the one who writes into a folder that belongs to another account."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / restarts.FILE).symlink_to(victim)
+    restarts.note_planned(tmp_path, clock)
+    assert victim.read_text() == "precious"
+
+
+def said(result: str, code: str = "exited", status: str = "0") -> dict[str, str]:
+    return {"result": result, "code": code, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        (said("success"), "stopped"),
+        (said("watchdog", "dumped", "ABRT"), "watchdog"),
+        (said("oom-kill", "killed", "KILL"), "memory"),
+        (said("signal", "killed", "KILL"), "killed"),
+        (said("core-dump", "dumped", "SEGV"), "crash"),
+        (said("timeout", "killed", "TERM"), "timeout"),
+        (said("exit-code", status="78"), "config"),
+        (said("exit-code", status="69"), "unavailable"),
+        (said("exit-code", status="70"), "promise"),
+        (said("exit-code", status="75"), "busy"),
+        (said("exit-code", status="1"), "crash"),
+        (said("exit-code", status="203"), "crash"),
+        (said("resources"), "crash"),
+        ({}, "unknown"),
+    ],
+)
+def test_systemds_words_become_a_reason(stop: dict[str, str], reason: str) -> None:
+    assert history.reason(stop) == reason
+
+
+def event(minute: float, what: str, **said: object) -> Event:
+    return Event(WINTER + timedelta(minutes=minute), what, said)
+
+
+def test_a_stop_that_was_announced_is_planned_and_the_next_one_is_not() -> None:
+    found = history.restarts(
+        [
+            event(0, "started"),
+            event(10, "planned"),
+            event(10.1, "stopped", **said("success")),
+            event(10.2, "started"),
+            event(11, "stopped", **said("success")),
+        ]
+    )
+    assert [(one.reason, one.back_at) for one in found] == [
+        ("planned", WINTER + timedelta(minutes=10.2)),
+        ("stopped", None),
+    ]
+
+
+def test_a_crash_right_after_an_announced_restart_is_a_crash() -> None:
+    found = history.restarts([event(0, "planned"), event(0.1, "stopped", **said("watchdog", "dumped", "ABRT"))])
+    assert [one.reason for one in found] == ["watchdog"]
+
+
+def test_an_announcement_that_led_to_nothing_excuses_no_later_stop() -> None:
+    found = history.restarts([event(0, "planned"), event(30, "stopped", **said("success"))])
+    assert [one.reason for one in found] == ["stopped"]
+
+
+def test_an_end_that_nobody_saw_is_told_as_unknown() -> None:
+    found = history.restarts([event(0, "started"), event(9, "started")])
+    assert [(one.reason, one.back_at) for one in found] == [("unknown", WINTER + timedelta(minutes=9))]
+
+
+def test_who_runs_is_known_by_more_than_a_process_number(tmp_path: Path, clock: FixedClock) -> None:
+    restarts.note_start(tmp_path, clock)
+    [started] = restarts.events(tmp_path)
+    found = history.running([started], clock)
+    assert found
+    assert found.pid == os.getpid()
+    assert found.uptime_seconds > 0
+    assert found.memory_bytes
+    for other in ({"process_started": 1}, {"boot": "another"}, {"host": "another"}, {"pid": "x"}):
+        changed = started._replace(said={**started.said, **other})
+        assert history.running([changed], clock) is None
+
+
+def test_last_night_happened_or_not_or_is_not_known() -> None:
+    due = datetime(2026, 1, 10, 1, tzinfo=UTC)
+    kept = [Event(due - timedelta(days=2), "started", {})]
+    assert history.last_night([], JOHANNESBURG, WINTER).happened is None
+    assert history.last_night(kept, JOHANNESBURG, WINTER).happened is False
+    planned = [*kept, Event(due, "planned", {}), Event(due, "stopped", said("success"))]
+    assert history.last_night(planned, JOHANNESBURG, WINTER).happened is False, "it never came back"
+    back = [*planned, Event(due + timedelta(seconds=9), "started", {})]
+    night = history.last_night(back, JOHANNESBURG, WINTER)
+    assert (night.due_at, night.happened, night.back_at) == (due, True, due + timedelta(seconds=9))
+
+
+def test_a_restart_that_is_due_this_minute_is_not_missed_yet() -> None:
+    night = history.last_night([], JOHANNESBURG, datetime(2026, 1, 10, 1, 1, tzinfo=UTC))
+    assert night.due_at == datetime(2026, 1, 9, 1, tzinfo=UTC)
+
+
+def test_all_of_it_together(tmp_path: Path, clock: FixedClock) -> None:
+    service, state = Service(tmp_path), tmp_path / "state"
+    install(service)
+    clock.moment = datetime(2026, 1, 9, 12, tzinfo=UTC)
+    restarts.note_stop(state, clock, {"SERVICE_RESULT": "watchdog", "EXIT_CODE": "dumped", "EXIT_STATUS": "ABRT"})
+    restarts.note_start(state, clock)
+    clock.moment = WINTER
+    found = hygiene.look(service, Systemd(tmp_path), state, clock)
+    assert found.installed
+    assert found.running
+    assert [one.reason for one in found.restarts] == ["watchdog"]
+    assert found.next_at == datetime(2026, 1, 11, 1, tzinfo=UTC)
+    assert found.night
+    assert found.night.happened is False
+
+
+# The doctor's checks
+
+
+def settings(folder: Path) -> config.Config:
+    path = folder / "wamon.yaml"
+    path.write_text(yaml.safe_dump({"state": {"dir": str(folder / "state")}}))
+    return config.load(path, {})
+
+
+def test_without_a_unit_the_doctor_says_so_and_nothing_of_nights(tmp_path: Path) -> None:
+    [check] = sound(settings(tmp_path), tmp_path)
+    assert (check.name, check.state) == ("service.unit", State.WARN)
+    assert "wamon doesn't run" in check.sentence
+
+
+def test_the_doctor_warns_of_a_missed_night_and_of_unforeseen_restarts(tmp_path: Path) -> None:
+    service, state = Service(tmp_path), tmp_path / "state"
+    install(service)
+    (service.unit_file("wamon.service.d")).mkdir()
+    (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
+    now = datetime.now(UTC)
+    restarts.note_stop(state, FixedClock(now - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    for _ in range(2):
+        restarts.note_stop(state, FixedClock(now), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
+    unit, nightly, unforeseen = sound(settings(tmp_path), tmp_path)
+    assert (unit.name, unit.state) == ("service.unit", State.UNKNOWN)
+    assert (nightly.state, "didn't happen" in nightly.sentence) == (State.WARN, True)
+    assert (unforeseen.state, dict(unforeseen.numbers)) == (State.WARN, {"config": 2})
+
+
+# The credential
+
+
+def test_the_databases_url_comes_from_systemds_credential(tmp_path: Path) -> None:
+    (tmp_path / "database-url").write_text("postgresql://wamon@db/wamon\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "WAMON_STATE_DIR": str(tmp_path)}
+    for found in (config.defaults(environ), config.load(SHIPPED.parent / "config/wamon.yaml", environ)):
+        assert found.database.url
+        assert found.database.url.get_secret_value() == "postgresql://wamon@db/wamon"
+
+
+def test_the_environment_goes_before_the_credential(tmp_path: Path) -> None:
+    (tmp_path / "database-url").write_text("postgresql://wamon@db/wamon\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "WAMON_DATABASE_URL": "postgresql://other/x"}
+    assert with_credentials(environ)["WAMON_DATABASE_URL"] == "postgresql://other/x"
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_a_credential_that_is_missing_or_empty_says_nothing(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "database-url").write_text(content)
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert dict(with_credentials(environ)) == environ
+
+
+def test_a_credential_that_cannot_be_read_is_an_error_without_its_content(tmp_path: Path) -> None:
+    (tmp_path / "database-url").write_bytes(b"postgresql://secret\xff")
+    with pytest.raises(ConfigError) as error:
+        with_credentials({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert "secret" not in error.value.paragraph()
+
+
+def test_a_start_line_has_what_a_lease_knows_a_process_by(tmp_path: Path, clock: FixedClock) -> None:
+    restarts.note_start(tmp_path, clock)
+    kept = json.loads((tmp_path / restarts.FILE).read_text())
+    me = Process.this()
+    assert (kept["host"], kept["boot"], kept["pid"], kept["process_started"]) == (
+        me.host,
+        me.boot,
+        me.pid,
+        me.process_started,
+    )

@@ -1,0 +1,153 @@
+"""`wamon doctor`: every check, with what to do."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from wamon.app import Bridge
+    from wamon.cli.options import Said
+    from wamon.config import Config
+    from wamon.health import Check
+
+_TITLES = {
+    "config": "Config",
+    "bridge": "Bridge",
+    "recording": "Recording",
+    "database": "Database",
+    "files": "Files",
+    "clock": "Clock",
+    "service": "Service",
+}
+_MOST_ALIKE = 8
+"""Of so many groups each is shown; of more, only those that aren't well."""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(doctor)
+
+
+def doctor(
+    ctx: typer.Context, bridge: BridgeOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Check everything that wamon needs, and say what to do about what isn't well.
+
+    Nothing is changed. What can't be looked at is said to be unknown, and the rest is checked all the same. Ends with 1
+    where something is bad, else with 0.
+
+    \b
+    wamon doctor
+    wamon doctor --bridge /opt/whatsapp-bridge/store/messages.db
+    wamon doctor --json
+    """
+    from wamon.health import State, worst
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    checks = _checks(options, bridge)
+    state = worst(checks)
+    if options.json:
+        as_json({"state": state, "checks": [described(check) for check in checks]})
+    else:
+        _show(checks)
+    raise typer.Exit(1 if state is State.BAD else 0)
+
+
+def described(check: Check) -> dict[str, Any]:
+    """A check as `--json` tells it."""
+    return {
+        "name": check.name,
+        "group": check.group,
+        "jid": check.jid,
+        "state": check.state,
+        "sentence": check.sentence,
+        "hint": check.hint,
+        "numbers": dict(check.numbers),
+    }
+
+
+def _checks(options: Said, bridge: Path | None) -> list[Check]:
+    from wamon import config as configs
+    from wamon.app import looked_at
+    from wamon.errors import ConfigError
+    from wamon.health import broken, check_all, readable
+
+    try:
+        settings = options.config()
+        path = configs.find(options.config_path, os.environ)
+    except ConfigError as error:
+        return broken(error)
+    named = _bridge(settings, bridge)
+    return [readable(settings, path), *check_all(looked_at(settings, named)), *_service(settings)]
+
+
+def _bridge(settings: Config, override: Path | None) -> Bridge | None:
+    from wamon.app import bridge_of
+    from wamon.errors import ConfigError
+
+    try:
+        return bridge_of(settings, override)
+    except ConfigError:
+        return None  # the check of the store says so
+
+
+def _service(settings: Config) -> list[Check]:
+    """What wamon/service.py, where there is one, says of the unit and the nightly restart."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if find_spec("wamon.service") is None:
+        return []
+    checks = getattr(import_module("wamon.service"), "checks", None)
+    return [] if checks is None else list(checks(settings))
+
+
+def _show(checks: Sequence[Check]) -> None:
+    from wamon.health import State
+    from wamon.render import say
+
+    for section, title in _TITLES.items():
+        own = [check for check in checks if check.section == section]
+        if own:
+            say(f"{title}\n" + "\n".join(_lines(_without_crowds(own))))
+    counts = {state: sum(check.state is state for check in checks) for state in State}
+    say("\n" + ", ".join(f"{n} {state}" for state, n in counts.items() if n) + ".")
+
+
+def _without_crowds(checks: Sequence[Check]) -> list[Check]:
+    """The checks without those of groups that are well, where there are very many."""
+    from wamon.health import State
+
+    names = [check.name for check in checks]
+    crowds = {name for name in names if names.count(name) > _MOST_ALIKE}
+    return [check for check in checks if check.name not in crowds or check.state is not State.OK]
+
+
+def _lines(checks: Iterable[Check]) -> list[str]:
+    lines = []
+    for check in checks:
+        lines += wrapped(f"  {check.state:<7} ", check.sentence)
+        lines += wrapped(" " * 10, check.hint) if check.hint and check.state != "ok" else []
+    return lines
+
+
+def wrapped(start: str, text: str) -> list[str]:
+    """Lines that fit the terminal, all beginning where the first one's text does."""
+    from shutil import get_terminal_size
+    from textwrap import wrap
+
+    width = min(get_terminal_size((80, 24)).columns, 100)
+    lines = [
+        line
+        for part in text.splitlines()
+        for line in wrap(part, max(width - len(start), 30), break_long_words=False, break_on_hyphens=False)
+    ]
+    return [(start if n == 0 else " " * len(start)) + line for n, line in enumerate(lines)]

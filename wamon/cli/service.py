@@ -1,0 +1,367 @@
+"""`wamon service`: the units by which systemd runs wamon, and restarts it at night."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wamon.cli.options import Said
+    from wamon.config import Config
+    from wamon.service.schedule import CronTime, Schedule
+    from wamon.service.systemd import Systemd
+    from wamon.service.units import Host, Service
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+InstanceOption = Annotated[
+    str | None, typer.Option("--instance", metavar="NAME", help="One of several on this host, such as prod.")
+]
+RootOption = Annotated[Path, typer.Option("--root", hidden=True)]
+
+ROOT = Path("/")
+_OPERATORS_ZONE = "Africa/Johannesburg"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(
+        commands,
+        name="service",
+        help="""Have systemd run wamon, and restart it at night.
+
+        \b
+        wamon service install --dry-run
+        wamon service show
+        """,
+    )
+
+
+@commands.command()
+def install(
+    ctx: typer.Context,
+    instance: InstanceOption = None,
+    restart_at: Annotated[str, typer.Option("--restart-at", metavar="HH:MM", help="The nightly restart.")] = "03:00",
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help=f"Whose 03:00; else the config's, else {_OPERATORS_ZONE}."),
+    ] = None,
+    cron: Annotated[bool, typer.Option("--cron", help="Restart by cron instead of by a timer of systemd.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
+    root: RootOption = ROOT,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the units, with the real paths and account, and start them where systemd runs this host.
+
+    A file that somebody changed is never written over: changes belong into a drop-in (`systemctl edit wamon`). What
+    is still missing, and what to run next, is said. An instance has /etc/wamon/NAME.yaml as its config.
+
+    \b
+    wamon service install --dry-run
+    wamon service install --restart-at 03:00 --timezone Africa/Johannesburg
+    wamon service install --instance prod --cron
+    """
+    from wamon.clock import Clock
+    from wamon.config.zone import host_zone
+    from wamon.render import as_json
+    from wamon.service import schedule
+    from wamon.service.systemd import Systemd
+    from wamon.service.units import Service, rendered
+
+    options = said(ctx, config, json)
+    service, systemd = Service(root, instance), Systemd(root)
+    path, settings = _config(options, service)
+    planned = schedule.parsed(restart_at, timezone or (str(settings.timezone) if settings else _OPERATORS_ZONE))
+    by_cron = schedule.for_cron(planned, host_zone(os.environ, root / "etc"), Clock().now()) if cron else None
+    host = _host(path, settings)
+    contents = rendered(service, host, planned, by_cron)
+    answer = _answer(service, host, planned, by_cron) | {"dry_run": dry_run}
+    answer |= _dry(contents) if dry_run else _done(service, systemd, contents)
+    states = [file["state"] for file in answer["files"]]
+    answer |= _what_is_left(service, systemd, host, settings, planned, by_cron, states=states, dry_run=dry_run)
+    if options.json:
+        as_json(answer)
+    else:
+        _show_install(answer, contents)
+
+
+def _config(options: Said, service: Service) -> tuple[Path, Config | None]:
+    """The config that the unit will name, and what it says, where there is one already. Raises ConfigError."""
+    from wamon import config as configs
+    from wamon.app import configured
+
+    named = options.config_path or (None if service.instance else configs.find(None, os.environ))
+    path = (named or service.config).absolute()
+    return path, configured(path, os.environ) if named or path.exists() else None
+
+
+def _host(config: Path, settings: Config | None) -> Host:
+    from wamon.service.installation import account, command
+    from wamon.service.units import Host
+
+    store = settings.bridge.path if settings else None
+    return Host(command(), account(store), config, store)
+
+
+def _answer(service: Service, host: Host, planned: Schedule, cron: CronTime | None) -> dict[str, Any]:
+    return {
+        "unit": service.unit,
+        "instance": service.instance,
+        "command": list(host.command),
+        "account": host.account,
+        "config": str(host.config),
+        "state_dir": str(service.state_dir),
+        "restart_at": f"{planned.at:%H:%M}",
+        "timezone": str(planned.zone),
+        "cron": f"{cron.minute} {cron.hour} * * *" if cron else None,
+    }
+
+
+def _dry(contents: dict[Path, str]) -> dict[str, Any]:
+    from wamon.service.units import state_of
+
+    return {"files": [{"path": str(path), "state": state_of(path, text)} for path, text in contents.items()]}
+
+
+def _done(service: Service, systemd: Systemd, contents: dict[Path, str]) -> dict[str, Any]:
+    from wamon.service.installation import write
+
+    obsolete = [path for path in service.all_files() if path not in contents and path.exists()]
+    if systemd.is_there and service.unit_file(service.timer) in obsolete:
+        systemd.run("disable", "--now", service.timer)
+    told = write(contents, service)
+    return {"files": [{"path": str(path), "state": state} for path, state in told.items()]}
+
+
+def _what_is_left(
+    service: Service,
+    systemd: Systemd,
+    host: Host,
+    settings: Config | None,
+    planned: Schedule,
+    cron: CronTime | None,
+    *,
+    states: Sequence[str],
+    dry_run: bool,
+) -> dict[str, Any]:
+    """What systemd was told, what is to be run, and what is to be known."""
+    from wamon.service.installation import lacks
+
+    lacking = list(lacks(service, host))
+    starting = [["daemon-reload"], ["enable", "--now", *_enabled(service, cron)]]
+    done = []
+    if systemd.is_there and not dry_run:
+        done = starting[:1] if lacking else starting
+        for words in done:
+            systemd.run(*words, seconds=330)
+    helping = [command for _, command in lacking if command]
+    taking = [_restart(service, host)] if "updated" in states else []  # what runs goes on by the former unit
+    return {
+        "ran": [_systemctl(words) for words in done],
+        "next": [*helping, *(_systemctl(words) for words in starting if words not in done), *taking],
+        "notes": [
+            *(sentence for sentence, _ in lacking),
+            *_notes(service, systemd, settings, planned, cron),
+        ],
+    }
+
+
+def _enabled(service: Service, cron: CronTime | None) -> list[str]:
+    return [service.unit] if cron else [service.unit, service.timer]
+
+
+def _restart(service: Service, host: Host) -> str:
+    return " ".join([*host.command, "restart", *(["--instance", service.instance] if service.instance else [])])
+
+
+def _systemctl(words: Sequence[str]) -> str:
+    return " ".join(["systemctl", *words])
+
+
+def _notes(
+    service: Service, systemd: Systemd, settings: Config | None, planned: Schedule, cron: CronTime | None
+) -> Iterable[str]:
+    yield f"Restarted each night at {planned}." if cron is None else f"Restarted each night by cron. {cron.sentence}"
+    if settings and settings.state.dir != service.state_dir:
+        yield (
+            f"The service keeps its state in {service.state_dir}. Set state.dir to that in the config, and run "
+            f"commands by hand as the service's account, so that they see the same."
+        )
+    if not service.credential.exists() and not (settings and settings.database.url):
+        yield f"It will run its own PostgreSQL. {service.credential} (root's, 0600) may hold the URL of another."
+    if not systemd.is_there:
+        yield "systemd doesn't run this host now, so nothing was started; `wamon restart` needs it, by cron as well."
+
+
+def _show_install(answer: dict[str, Any], contents: dict[Path, str]) -> None:
+    from wamon.render import say
+
+    if answer["dry_run"]:
+        for path, text in contents.items():
+            say(f"### {path}\n{text}")
+    for file in answer["files"]:
+        say(f"{file['path']}: {_in_words(file['state']) if answer['dry_run'] else file['state']}")
+    say(f"{answer['unit']} runs {' '.join(answer['command'])} as {answer['account']}, with {answer['config']}.")
+    for note in answer["notes"]:
+        say(note)
+    for command in answer["ran"]:
+        say(f"Ran: {command}")
+    if answer["next"]:
+        say("\n".join(["Run next:", *(f"  {command}" for command in answer["next"])]))
+
+
+def _in_words(state: str) -> str:
+    return {
+        "missing": "would be written",
+        "current": "is there already",
+        "older": "would be updated",
+        "changed": "was changed by hand, and would keep anything from being written",
+    }[state]
+
+
+@commands.command()
+def show(
+    ctx: typer.Context,
+    instance: InstanceOption = None,
+    root: RootOption = ROOT,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show which units are installed, whether somebody changed them, and what systemd says of them.
+
+    \b
+    wamon service show
+    wamon service show --instance prod --json
+    """
+    from wamon.render import as_json, say, table
+    from wamon.service.hygiene import planned_by
+    from wamon.service.systemd import Systemd
+    from wamon.service.units import Service, state_of
+
+    options = said(ctx, config, json)
+    service, systemd = Service(root, instance), Systemd(root)
+    planned = planned_by(service)
+    shown = systemd.show(service.unit) if systemd.is_there else None
+    states = {str(path): state_of(path) for path in service.all_files()}
+    files = [{"path": path, "state": "installed" if state == "current" else state} for path, state in states.items()]
+    answer = {
+        "unit": service.unit,
+        "installed": state_of(service.unit_file(service.unit)) != "missing",
+        "files": files,
+        "systemd": systemd.is_there,
+        "active": shown.active if shown else None,
+        "enabled": shown.file_state if shown else None,
+        "status": shown.status if shown else None,
+        "restart_at": f"{planned.at:%H:%M}" if planned else None,
+        "timezone": str(planned.zone) if planned else None,
+    }
+    if options.json:
+        as_json(answer)
+        return
+    table(("File", "State"), [(file["path"], file["state"]) for file in files])
+    say(f"{service.unit} is {shown.active}. {shown.status}" if shown else "systemd doesn't run this host.")
+    say(f"Restarted each night at {planned}." if planned else "No nightly restart is planned.")
+
+
+@commands.command()
+def uninstall(
+    ctx: typer.Context,
+    instance: InstanceOption = None,
+    root: RootOption = ROOT,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Stop the service and remove its units. The config, the state and the database stay.
+
+    \b
+    wamon service uninstall
+    wamon service uninstall --instance dev
+    """
+    from wamon.render import as_json, say
+    from wamon.service.installation import refuse_changed, remove
+    from wamon.service.systemd import Systemd
+    from wamon.service.units import Service, state_of
+
+    options = said(ctx, config, json)
+    service, systemd = Service(root, instance), Systemd(root)
+    there = [path for path in service.all_files() if state_of(path) != "missing"]
+    refuse_changed(there, service)
+    units = [unit for unit in (service.unit, service.timer) if service.unit_file(unit) in there]
+    if systemd.is_there and units:
+        systemd.run("disable", "--now", *units, seconds=60)
+    removed = remove(service)
+    if systemd.is_there and units:
+        systemd.run("daemon-reload")
+    if options.json:
+        as_json({"unit": service.unit, "removed": [str(path) for path in removed]})
+        return
+    for path in removed:
+        say(f"{path}: removed")
+    say(
+        f"The config, the state and the database stay as they are: {service.state_dir}."
+        if removed
+        else "Not installed."
+    )
+
+
+@commands.command(hidden=True)
+def stopped(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Keep why the service stopped: systemd runs this after each stop, and says the reason in the environment.
+
+    \b
+    wamon service stopped
+    """
+    from wamon.clock import Clock
+    from wamon.log import configure, logger, under_systemd
+    from wamon.service.history import reason
+    from wamon.service.restarts import note_stop
+
+    options = said(ctx, config, json)
+    event = note_stop(_state_dir(options), Clock(), os.environ)
+    why = reason(event.said)
+    if why != "stopped":
+        configure(as_json=options.json or under_systemd())
+        detail = " ".join(map(str, event.said.values())) or "no reason"
+        logger.error(
+            "wamon's service stopped: %s (%s).", why, detail, extra={"action": "service.stopped", "reason": why}
+        )
+
+
+def _state_dir(options: Said) -> Path:
+    """Where the unit keeps its state; the config, which may be what was wrong, is asked only without one."""
+    named = os.environ.get("WAMON_STATE_DIR") or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(named) if named and options.config_path is None else options.config().state.dir
+
+
+@commands.command(hidden=True)
+def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Look that everything is recorded, and keep that the next stop is meant: `wamon restart` runs this.
+
+    \b
+    wamon service prepare --json
+    """
+    from dataclasses import asdict
+
+    from wamon.app import bridge_of, database
+    from wamon.clock import Clock
+    from wamon.postgres.connection import connected
+    from wamon.render import as_json, say
+    from wamon.service.restarting import position
+    from wamon.service.restarts import note_planned
+
+    options = said(ctx, config, json)
+    settings, clock = options.config(), Clock()
+    with database(settings) as dsn, connected(dsn) as db:
+        recorded = position(db, bridge_of(settings).name, settings.state.dir, clock)
+    note_planned(settings.state.dir, clock)
+    if options.json:
+        as_json(asdict(recorded))
+    else:
+        say(f"Source {recorded.source} is recorded as of turn {recorded.seq:,}.")

@@ -1,0 +1,37 @@
+"""What systemd hands over beside the environment: files that only the service can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wamon.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FILES = {"WAMON_DATABASE_URL": "database-url"}
+
+
+def with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, and what `$CREDENTIALS_DIRECTORY` holds for the variables that it leaves out or empty.
+
+    An empty credential says nothing. Raises ConfigError for one that can't be read.
+    """
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return environ
+    found = {name: _read(Path(folder, file)) for name, file in _FILES.items() if not environ.get(name)}
+    return {**environ, **{name: value for name, value in found.items() if value}}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(
+            f"The credential {file} can't be read: {why}.", hint="See LoadCredential= in the unit."
+        ) from None

@@ -1,0 +1,90 @@
+"""What `wamon doctor` says of the unit and of restarts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wamon.clock import Clock
+from wamon.errors import Fatal
+from wamon.health import Check, State
+from wamon.service import hygiene
+from wamon.service.systemd import NoSystemd, Systemd
+from wamon.service.units import Service, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wamon.config import Config
+    from wamon.service.history import Restart
+    from wamon.service.hygiene import Hygiene
+
+_MEANT = {"planned", "stopped"}
+
+
+def sound(settings: Config, root: Path = Path("/")) -> list[Check]:
+    """The service that works on this config's state, as far as this host has one."""
+    service = _service_of(settings.state.dir, root)
+    systemd, clock = Systemd(root), Clock()
+    try:
+        found = hygiene.look(service or Service(root), systemd, settings.state.dir, clock)
+    except Fatal as error:
+        return [Check("service.unit", State.UNKNOWN, str(error), error.hint)]
+    unit = _unit(service, systemd, found)
+    if service is None:
+        return [unit]
+    recent = [one for one in found.restarts if one.at >= clock.now() - timedelta(days=1)]
+    return [unit, _nightly(found), _restarts(recent)]
+
+
+def _service_of(state_dir: Path, root: Path) -> Service | None:
+    for path in sorted((root / "etc/systemd/system").glob("wamon*.service")):
+        at = path.name.removeprefix("wamon").removesuffix(".service")
+        if at in {"", *({at} if at.startswith("@") and len(at) > 1 else ())}:
+            service = Service(root, at[1:] or None)
+            unit = installed(service)
+            if unit and unit.environ.get("WAMON_STATE_DIR") == str(state_dir):
+                return service
+    return None
+
+
+def _unit(service: Service | None, systemd: Systemd, found: Hygiene) -> Check:
+    name = "service.unit"
+    if service is None:
+        running = f"wamon runs (process {found.running.pid})" if found.running else "wamon doesn't run"
+        hint = "`wamon service install` has systemd start it, and start it again whatever ends it."
+        return Check(name, State.WARN, f"{running}, and no unit of this host works on this state.", hint)
+    if not systemd.is_there:
+        return Check(name, State.UNKNOWN, f"{service.unit} is installed, but systemd doesn't run here.")
+    try:
+        shown = systemd.show(service.unit)
+    except NoSystemd as error:
+        return Check(name, State.UNKNOWN, str(error), error.hint)
+    if shown.is_ready:
+        return Check(name, State.OK, f"{service.unit} runs. {shown.status}".strip())
+    hint = f"`systemctl start {service.unit}`; the journal says why it isn't up."
+    return Check(name, State.BAD, f"{service.unit} is {shown.active}.", hint)
+
+
+def _nightly(found: Hygiene) -> Check:
+    name = "service.nightly"
+    if found.schedule is None or found.night is None:
+        return Check(name, State.WARN, "No nightly restart is planned.", "`wamon service install` plans one.")
+    numbers = {"next_at": found.next_at, "due_at": found.night.due_at}
+    if found.night.happened is False:
+        sentence = f"The last planned restart, at {found.schedule}, didn't happen."
+        return Check(name, State.WARN, sentence, "`wamon hygiene` shows what did.", numbers=numbers)
+    how = "happened" if found.night.happened else "is still to come"
+    return Check(name, State.OK, f"The nightly restart, at {found.schedule}, {how}.", numbers=numbers)
+
+
+def _restarts(recent: Sequence[Restart]) -> Check:
+    counted = Counter(one.reason for one in recent if one.reason not in _MEANT)
+    numbers = dict(counted)
+    if not counted:
+        return Check("service.restarts", State.OK, "No restart of the last day was unforeseen.")
+    told = ", ".join(f"{reason} {count} times" if count > 1 else f"{reason} once" for reason, count in counted.items())
+    sentence = f"Unforeseen restarts within a day: {told}."
+    return Check("service.restarts", State.WARN, sentence, "`wamon hygiene` lists them.", numbers=numbers)

@@ -1,0 +1,221 @@
+"""The units, as files: the shipped ones, made a host's own. They are the templates, and work as they are.
+
+What wamon writes begins with a line that tells a change by somebody else. Such a file is never written over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from wamon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from importlib.resources.abc import Traversable
+
+    from wamon.service.schedule import CronTime, Schedule
+
+State = Literal["missing", "current", "older", "changed"]
+
+_MARK = re.compile(r"# Written by wamon ([0-9a-f]{16}): [^\n]*\n")
+_PRIVATE_PLACES = ("/home/", "/root/", "/run/user/")
+_ENVIRONMENT = re.compile(r"^Environment=(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One wamon under systemd, by its names. `root` is / but for tests."""
+
+    root: Path
+    instance: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.instance is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", self.instance):
+            raise UsageError(
+                f"--instance {self.instance!r} is no name for one.",
+                hint="Say a word of letters, digits, - and _, such as prod.",
+            )
+
+    @property
+    def _at(self) -> str:
+        return f"@{self.instance}" if self.instance else ""
+
+    @property
+    def unit(self) -> str:
+        return f"wamon{self._at}.service"
+
+    @property
+    def timer(self) -> str:
+        return f"wamon-restart{self._at}.timer"
+
+    @property
+    def config(self) -> Path:
+        return Path("/etc/wamon") / f"{self.instance or 'wamon'}.yaml"
+
+    @property
+    def credential(self) -> Path:
+        return Path("/etc/wamon") / (f"{self.instance}.database-url" if self.instance else "database-url")
+
+    @property
+    def state_dir(self) -> Path:
+        return Path("/var/lib") / (f"wamon-{self.instance}" if self.instance else "wamon")
+
+    def unit_file(self, unit: str) -> Path:
+        return self.root / "etc/systemd/system" / unit
+
+    @property
+    def cron_file(self) -> Path:
+        return self.root / "etc/cron.d" / f"wamon-restart{f'-{self.instance}' if self.instance else ''}"
+
+    def file_names(self, *, cron: bool) -> list[Path]:
+        """The files that are installed, with systemd's timer or with cron's line."""
+        units = [self.unit] if cron else [self.unit, self.timer.replace(".timer", ".service"), self.timer]
+        return [self.unit_file(unit) for unit in units] + ([self.cron_file] if cron else [])
+
+    def all_files(self) -> list[Path]:
+        """Every file that an install of whatever kind may have written."""
+        return [*self.file_names(cron=False), self.cron_file]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a host's units say that the shipped ones can't know."""
+
+    command: Sequence[str]  # how wamon is run: its path
+    account: str
+    config: Path
+    store: Path | None
+
+
+def rendered(service: Service, host: Host, schedule: Schedule, cron: CronTime | None) -> dict[Path, str]:
+    """The files' contents, by their paths."""
+    contents = {}
+    for path in service.file_names(cron=cron is not None):
+        template = _template("crontab" if path == service.cron_file else _template_name(path.name))
+        text = template.replace("/usr/bin/env wamon", _command(host.command, for_cron=path == service.cron_file))
+        if path.name == service.unit:
+            text = _service_text(text, host)
+        elif path == service.cron_file and cron:
+            text = _cron_text(text, service, cron)
+        text = re.sub(r"^OnCalendar=.*$", f"OnCalendar={schedule.calendar}", text, flags=re.MULTILINE)
+        if any(str(place).startswith(_PRIVATE_PLACES) for place in (*host.command[:1], host.config, host.store)):
+            text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
+        contents[path] = _marked(text)
+    return contents
+
+
+def _template_name(unit: str) -> str:
+    return re.sub(r"@[^.]+", "@", unit)
+
+
+def _template(name: str) -> str:
+    return (_templates() / name).read_text("utf-8")
+
+
+def _templates() -> Traversable:
+    """The shipped units: in the package where it is installed, else in the checkout beside it."""
+    packaged = files("wamon") / "units"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "systemd"
+
+
+def _service_text(text: str, host: Host) -> str:
+    text = _line(text, "User=", f"User={host.account}")
+    text = _line(text, "Environment=WAMON_CONFIG=", f"Environment={_escaped(f'WAMON_CONFIG={host.config}')}")
+    if host.store:
+        text = _line(text, "ReadOnlyPaths=", f"ReadOnlyPaths={_escaped(f'-{host.store.parent}')}")
+    return text
+
+
+def _line(text: str, start: str, line: str) -> str:
+    """The text with the line that starts like this replaced."""
+    return re.sub(rf"^{re.escape(start)}.*$", lambda _: line, text, count=1, flags=re.MULTILINE)
+
+
+def _cron_text(text: str, service: Service, cron: CronTime) -> str:
+    if service.instance:
+        text = text.replace("wamon restart", "wamon restart --instance " + service.instance)
+    text = re.sub(r"^# \d\d:\d\d in .*$", lambda _: f"# {cron.sentence}", text, count=1, flags=re.MULTILINE)
+    return re.sub(r"^0 1 ", f"{cron.minute} {cron.hour} ", text, count=1, flags=re.MULTILINE)
+
+
+def _command(words: Sequence[str], *, for_cron: bool) -> str:
+    if for_cron:
+        return shlex.join(words).replace("%", "\\%")
+    return " ".join(_escaped(word).replace("$", "$$") for word in words)
+
+
+def _escaped(word: str) -> str:
+    """A word as a unit takes it: `%` means something there, and so do spaces and quotes."""
+    if any(ord(char) < 32 for char in word):
+        raise UsageError(f"A path has a control character in it: {word!r}.", hint="Install wamon elsewhere.")
+    word = word.replace("%", "%%")
+    if not re.search(r"[\s\"'\\;]", word):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _marked(text: str) -> str:
+    mark = f"# Written by wamon {_digest(text)}: `wamon service install` refuses once anything here is changed.\n"
+    return mark + text
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def state_of(path: Path, wanted: str | None = None) -> State:
+    """How a file on this host is: as `wanted`, as an earlier install wrote it, changed by somebody, or missing."""
+    try:
+        text = path.read_text("utf-8", "replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError:
+        return "changed"
+    mark = _MARK.match(text)
+    if mark is None or _digest(text[mark.end() :]) != mark[1]:
+        return "changed"
+    return "current" if wanted in {None, text} else "older"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What the installed unit says, drop-ins included."""
+
+    environ: Mapping[str, str]
+    credential: Path | None
+    account: str | None
+
+
+def installed(service: Service) -> Installed | None:
+    """What the unit of this host says; None where it isn't installed."""
+    path = service.unit_file(service.unit)
+    found = [path, *sorted(path.with_name(f"{path.name}.d").glob("*.conf"))]
+    try:
+        text = "\n".join(file.read_text("utf-8", "replace") for file in found)
+    except OSError:
+        return None
+    text = text.replace("%%", "\0").replace("%i", service.instance or "").replace("\0", "%")
+    environ: dict[str, str] = {}
+    for line in _ENVIRONMENT.findall(text):
+        words = [word.partition("=") for word in _words(line)]
+        environ.update({name: value for name, _, value in words if name.startswith("WAMON_")})
+    credential = _last(text, r"LoadCredential=database-url:(.+)")
+    return Installed(environ, Path(credential) if credential else None, _last(text, r"User=(\S+)"))
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return []
+
+
+def _last(text: str, line: str) -> str | None:
+    found = re.findall(rf"^{line}$", text, re.MULTILINE)
+    return str(found[-1]) if found else None
