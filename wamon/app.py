@@ -26,6 +26,7 @@ from wamon.postgres.recording import Recorder
 from wamon.postgres.retention import prune_texts
 from wamon.postgres.review import Review
 from wamon.postgres.sources import Source
+from wamon.service.restarts import note_start
 from wamon.state import ReadOnlyStateFile, StateFile
 
 if TYPE_CHECKING:
@@ -142,7 +143,13 @@ def _opened(config: Config, stack: ExitStack) -> Database | Absent:
 
 def plan(load: Callable[[], Config]) -> Plan:
     """How the daemon comes by what it works with."""
-    return Plan(load, session, lambda config: watching(config, bridge_of(config)), daily)
+    return Plan(
+        load,
+        session,
+        watching=lambda config: watching(config, bridge_of(config)),
+        daily=daily,
+        ready=lambda config: note_start(config.state.dir, Clock()),
+    )
 
 
 @contextmanager

@@ -60,6 +60,7 @@ class Plan:
     session: Callable[[Config], AbstractContextManager[Session]]
     watching: Callable[[Config], AbstractContextManager[Watch]]
     daily: Callable[[Config], None]
+    ready: Callable[[Config], None]
 
 
 class Daemon:
@@ -243,6 +244,7 @@ class Daemon:
     def _tell_ready(self, status: str) -> None:
         if not self._is_ready:
             self._is_ready = True
+            self._plan.ready(self._config)
             notify("READY=1")
         notify(f"STATUS={status}")
 

@@ -91,7 +91,11 @@ def _after_message(watch: Watch, group: Wanted, message_id: str) -> Joining:
     """Adopted from an old file: what stands up to and including that message is before the start."""
     place = watch.store.place_of(group.jid, message_id)
     if place is None:
-        logger.warning("The old position of %s is no longer in the store: it begins at the beginning.", group.project)
+        logger.warning(
+            "The old position of %s is no longer in the store: it begins at the beginning.",
+            group.project,
+            extra={"action": "state.lost"},
+        )
         return Joining(group.jid, group.project)
     return Joining(group.jid, group.project, f"after {message_id}", None, place)
 

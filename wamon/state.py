@@ -79,7 +79,11 @@ class StateFile:
     def _set_aside(self) -> Path:
         aside = self.path.with_name(f"state.json.bad-{self._clock.now():%Y%m%dT%H%M%SZ}")
         self.path.replace(aside)
-        logger.warning("The state file couldn't be read and was set aside as %s; nothing is lost.", aside)
+        logger.warning(
+            "The state file couldn't be read and was set aside as %s; nothing is lost.",
+            aside,
+            extra={"action": "state.set_aside"},
+        )
         return aside
 
     def keep_legacy(self) -> None:

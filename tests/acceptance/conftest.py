@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
+from tests.support.machine import Machine
 from tests.support.office import Office
 from wamon.postgres.embedded_home import locate
 
@@ -120,3 +122,17 @@ def scanned(_embedded_18: str, tmp_path_factory: pytest.TempPathFactory) -> Offi
     edit_store(office.store)
     office.scan()
     return office
+
+
+@pytest.fixture
+def machine(tmp_path: Path, open_office: Callable[..., Office]) -> Iterator[Machine]:
+    """A host that systemd runs, where a drop was posted. Nothing is installed."""
+    with VeryGoodPlugins(tmp_path / "messages.db", seed=1, durable=False) as bridge:
+        bridge.chat(LAWLEY, "Lawley")
+        bridge.post(LAWLEY, "DR1000001")
+    office = open_office(tmp_path / "messages.db", scan={"interval": "1s"}, database={"url": ""})
+    root = Path(tempfile.mkdtemp(prefix="wamon-machine-"))  # a socket's path must be short
+    machine = Machine(root, office)
+    yield machine
+    machine.clear()
+    shutil.rmtree(root)

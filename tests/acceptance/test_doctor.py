@@ -76,15 +76,6 @@ def test_another_store_can_be_looked_at_without_any_config(wamon: Run, store: Pa
     assert (done.returncode, found["config.file"], found["bridge.store"]) == (0, "warn", "ok")
 
 
-def test_a_verify_that_found_something_stays_bad_until_it_is_mended(office: Office) -> None:
-    office.scan()
-    office.query("DELETE FROM wamon.ledger WHERE message_id = 'FIRST'")
-    assert office.run("verify").returncode == 1
-    assert told(office, 1)["recording.verify"]["state"] == "bad"
-    assert office.run("verify", "--repair").returncode == 0
-    assert told(office, 0)["recording.verify"]["state"] == "ok"
-
-
 def test_of_very_many_groups_only_those_that_arent_well_are_listed(
     tmp_path: Path, open_office: Callable[..., Office]
 ) -> None:
@@ -97,13 +88,11 @@ def test_of_very_many_groups_only_those_that_arent_well_are_listed(
     said = office.run("doctor").stdout
     assert "message of Group 7 is 30 d old" in said
     assert "Group 8" not in said
-    assert len(office.answer("doctor")["checks"]) > 40
 
 
 def test_no_persons_number_is_told(scanned: Office) -> None:
-    for words in (("doctor",), ("status",)):
-        for form in ((), ("--json",)):
-            said = scanned.run(*words, *form).stdout
-            assert LAWLEY in said or "Lawley" in said
-            assert TECHNICIAN not in said
-            assert "Good morning" not in said
+    for words in (("doctor", "--json"), ("status", "--json")):
+        said = scanned.run(*words).stdout
+        assert LAWLEY in said
+        assert TECHNICIAN not in said
+        assert "Good morning" not in said

@@ -14,7 +14,10 @@ import pytest
 
 from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN
+from tests.support.machine import Machine
 from tests.support.office import Office
+from wamon.clock import Clock
+from wamon.service.restarts import note_start
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -122,6 +125,25 @@ def test_an_office_that_is_new_answers(
     answers["init"].append(json.loads(wamon(*init).stdout))
     embedded_in(tmp_path / "demo/state")
     answers["demo"].append(json.loads(wamon("demo", "--dir", str(tmp_path / "demo"), "--json").stdout))
+
+
+def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> None:
+    def ask(command: str, *words: str) -> None:
+        done = machine.wamon("--json", *words, *command.split())
+        assert done.returncode == 0, done.stderr
+        answers[command].append(json.loads(done.stdout))
+
+    config = ("--config", str(machine.office.config_path))
+    ask("service install", *config)
+    machine.install("--cron")
+    ask("service show")
+    machine.systemctl("start", "wamon.service")
+    ask("restart")
+    ask("hygiene", *config)
+    note_start(machine.state_dir, Clock())
+    ask("hygiene")
+    ask("service uninstall")
+    ask("hygiene", *config)
 
 
 @pytest.mark.parametrize("command", DOCUMENTED)

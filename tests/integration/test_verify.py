@@ -18,6 +18,9 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.cli.main import main
 
+ON_ONE_SERVER = pytest.mark.parametrize("any_reused_dsn", ["embedded 18"], indirect=True)
+"""Enough for what isn't SQL's."""
+
 Verify = Callable[..., tuple[int, Any]]
 Told = tuple[int, str | None, str | None, str]
 """A problem: promise, group, message id, and words of its detail."""
@@ -215,6 +218,7 @@ def test_it_finds_and_mends(office: Office, verify: Verify, name: str) -> None:
     assert set(office.query("SELECT project, drop_number FROM qa_photo_reviews")) == reviews
 
 
+@ON_ONE_SERVER
 @pytest.mark.parametrize("name", [name for name, damage in DAMAGES.items() if "deleted" in name or "changed" in name])
 def test_the_sweep_of_a_scan_mends_as_a_repair_does(office: Office, name: str) -> None:
     before = office.drops(), office.submissions(), office.ledger()
@@ -263,6 +267,7 @@ def test_a_cursor_whose_anchors_were_moved_forward_loses_nothing(office: Office,
     assert office.verify().clean
 
 
+@ON_ONE_SERVER
 def test_an_edit_further_back_than_any_pass_looks_is_found_and_mended(
     office: Office, field: Field, verify: Verify
 ) -> None:
@@ -280,6 +285,7 @@ def test_an_edit_further_back_than_any_pass_looks_is_found_and_mended(
     assert office.query("SELECT drop_number FROM wamon.submissions WHERE message_id = 'A' AND live") == ["DR1752029"]
 
 
+@ON_ONE_SERVER
 def test_rows_that_no_pass_has_come_to_are_told_as_such_and_break_no_cursor(
     office: Office, field: Field, verify: Verify
 ) -> None:
@@ -291,6 +297,7 @@ def test_rows_that_no_pass_has_come_to_are_told_as_such_and_break_no_cursor(
     assert ("Lawley", "DR1752039") in office.drops()
 
 
+@ON_ONE_SERVER
 def test_a_group_is_compared_alone(office: Office, verify: Verify) -> None:
     office.query("DELETE FROM wamon.ledger WHERE message_id = 'A'")
     code, answer = verify("--group", "Mohadin")
@@ -300,6 +307,7 @@ def test_a_group_is_compared_alone(office: Office, verify: Verify) -> None:
     assert (LAWLEY, "A") not in office.ledger()
 
 
+@ON_ONE_SERVER
 @pytest.mark.parametrize(("status", "dead"), [("dead", 1), ("retry", 0)])
 def test_parked_messages_are_counted_and_are_not_unclean(
     office: Office, verify: Verify, status: str, dead: int
@@ -310,6 +318,7 @@ def test_parked_messages_are_counted_and_are_not_unclean(
     assert (code, answer["dead"], answer["problems"]) == (0, dead, [])
 
 
+@ON_ONE_SERVER
 def test_rows_read_under_older_rules_are_counted_apart(office: Office, field: Field, verify: Verify) -> None:
     office.set(drops={"pattern": "DR[0-9]{8}"})
     field.post(LAWLEY, "DR17520281", message_id="F")
@@ -358,6 +367,7 @@ def test_a_blanked_row_is_clean(office: Office, field: Field, verify: Verify) ->
     assert office.everything() == before
 
 
+@ON_ONE_SERVER
 @pytest.mark.parametrize("words", [(), ("--repair",)])
 def test_it_ends_with_2_where_the_store_is_away(office: Office, verify: Verify, words: tuple[str, ...]) -> None:
     office.store.rename(office.store.with_suffix(".away"))

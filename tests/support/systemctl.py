@@ -68,7 +68,7 @@ def shown(unit: str) -> str:
 def environ(unit: str) -> dict[str, str]:
     said = {name: value for name, value in os.environ.items() if not name.startswith("WAMON_")}
     for line in lines(unit, "Environment"):
-        said.update(word.split("=", 1) for word in shlex.split(line))
+        said.update(word.partition("=")[::2] for word in shlex.split(line))
     credentials = ROOT / "credentials"
     credentials.mkdir(exist_ok=True)
     source = Path(lines(unit, "LoadCredential")[-1].partition(":")[2])

@@ -17,6 +17,7 @@ LAWLEY = "120363418298130331@g.us"
 PLACE = Place((Anchor(48211, "9f00000000000000"), Anchor(48207, "1a00000000000000")))
 
 
+OURS = b'{"version": 1, "instance_id": "x", "sources": {%s}, "groups": {}}'
 JUNK = {
     "nothing": b"",
     "one byte": b"{",
@@ -29,9 +30,9 @@ JUNK = {
     "a future version": b'{"version": 2, "instance_id": "x", "sources": {}, "groups": {}}',
     "a number for an instance": b'{"version": 1, "instance_id": 5, "sources": {}, "groups": {}}',
     "no groups": b'{"version": 1, "instance_id": "x", "sources": []}',
-    "NaN within": b'{"version": 1, "instance_id": "x", "sources": {"main": {"seq": NaN}}, "groups": {}}',
-    "anchors of wrong types": b'{"version": 1, "instance_id": "x", "sources": {"main": {"anchors": [["1", "a"]]}}, "groups": {}}',
-    "nested too deep to be ours": b'{"version": 1, "instance_id": "x", "sources": {}, "groups": {"a@g.us": {"start": {"deep": 1}}}}',
+    "NaN within": OURS % b'"x": {"seq": NaN}',
+    "anchors of wrong types": OURS % b'"x": {"anchors": [["1", "a"]]}',
+    "nested too deep to be ours": OURS % b'"x": {"start": {"deep": 1}}',
     "a number for an id": b'{"120363418298130331@g.us": 5}',
     "a name for a JID": b'{"Lawley": "3A67"}',
     "UTF-16": '{"version": 1}'.encode("utf-16"),
@@ -199,6 +200,11 @@ def test_what_is_neither_ours_nor_the_old_form_is_set_aside(state: StateFile, co
     aside = state.open().set_aside
     assert aside is not None
     assert aside.read_bytes() == content
+
+
+def test_what_has_the_form_of_ours_is_not_junk(state: StateFile) -> None:
+    state.path.write_bytes(OURS % b'"x": {"seq": 1, "anchors": [[1, "a"]]}')
+    assert state.open().instance_id == "x"
 
 
 def test_of_a_name_that_is_said_twice_the_last_counts(state: StateFile) -> None:

@@ -76,6 +76,7 @@ def described(check: Check) -> dict[str, Any]:
 
 def _checks(options: Said, bridge: Path | None) -> list[Check]:
     from wamon import config as configs
+    from wamon import service
     from wamon.app import looked_at
     from wamon.errors import ConfigError
     from wamon.health import broken, check_all, readable
@@ -86,7 +87,7 @@ def _checks(options: Said, bridge: Path | None) -> list[Check]:
     except ConfigError as error:
         return broken(error)
     named = _bridge(settings, bridge)
-    return [readable(settings, path), *check_all(looked_at(settings, named)), *_service(settings)]
+    return [readable(settings, path), *check_all(looked_at(settings, named)), *service.checks(settings)]
 
 
 def _bridge(settings: Config, override: Path | None) -> Bridge | None:
@@ -97,17 +98,6 @@ def _bridge(settings: Config, override: Path | None) -> Bridge | None:
         return bridge_of(settings, override)
     except ConfigError:
         return None  # the check of the store says so
-
-
-def _service(settings: Config) -> list[Check]:
-    """What wamon/service.py, where there is one, says of the unit and the nightly restart."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if find_spec("wamon.service") is None:
-        return []
-    checks = getattr(import_module("wamon.service"), "checks", None)
-    return [] if checks is None else list(checks(settings))
 
 
 def _show(checks: Sequence[Check]) -> None:

@@ -96,10 +96,12 @@ def _config(options: Said, service: Service) -> tuple[Path, Config | None]:
     """The config that the unit will name, and what it says, where there is one already. Raises ConfigError."""
     from wamon import config as configs
     from wamon.app import configured
+    from wamon.service.units import handed_over
 
     named = options.config_path or (None if service.instance else configs.find(None, os.environ))
     path = (named or service.config).absolute()
-    return path, configured(path, os.environ) if named or path.exists() else None
+    environ = {**handed_over(service.credential), **os.environ}
+    return path, configured(path, environ) if named or path.exists() else None
 
 
 def _host(config: Path, settings: Config | None) -> Host:

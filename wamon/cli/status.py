@@ -114,7 +114,7 @@ def _show(facts: Facts, checks: Sequence[Check]) -> None:
     from wamon.render import local, say
 
     store, zone = facts.subject.store, facts.subject.config.timezone
-    say(f"{facts.subject.source}: {store.path if store else 'no bridge'}, {local(facts.now, zone)} {zone}")
+    say(f"{facts.subject.source}, {local(facts.now, zone)} {zone}\n{store.path if store else 'No bridge.'}")
     _show_groups(facts, checks)
     say("\n".join((_today(facts), _daemon_words(facts), _past(facts))))
     _show_troubles(checks)

@@ -51,7 +51,7 @@ def lag(group: GroupFacts) -> Check:
     sentence = f"{group.name} is behind by {waiting}, the oldest sent {span(found.seconds)} ago"
     if state is State.OK:
         return result(state, f"{sentence}; it is being read.", numbers=numbers)
-    hint = "Is a daemon running (see below)? `wamon scan` reads what is there."
+    hint = "Is a daemon running? `wamon scan` reads what is there."
     return result(state, f"{sentence}, and nothing was read for {_span(still_seconds)}.", hint, numbers=numbers)
 
 

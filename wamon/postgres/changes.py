@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.model import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from wamon.model import Group, Message
 
@@ -36,6 +36,7 @@ class LedgerChanges:
     new: list[Reading] = field(default_factory=list)
     changed: list[Reading] = field(default_factory=list)
     came_back: list[Message] = field(default_factory=list)
+    mended: set[Key] = field(default_factory=set)  # changed again, though they were done and say nothing new
 
 
 def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, again: bool) -> LedgerChanges:
@@ -47,6 +48,8 @@ def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, a
             changes.new.append(reading)
         elif again and not _would_erase(reading.message, was):
             changes.changed.append(reading)
+            if was.status == "done" and was.content_hash == reading.message.content_hash:
+                changes.mended.add((reading.message.chat_jid, reading.message.message_id))
         elif _says_something_else(reading.message, was):
             changes.changed.append(held_to_its_start(reading, was.reason))
         elif was.gone:
@@ -96,6 +99,8 @@ class Standing(NamedTuple):
 
 
 NOTHING_STANDS = Standing()
+ALL_IS_KNOWN = datetime.max.replace(tzinfo=UTC)
+"""The latest post of a drop as a mended message sees it: what people did since was done knowing it."""
 
 
 @dataclass(slots=True)

@@ -285,6 +285,8 @@ def _make_database(place: Home, dsn: str) -> None:
         with psycopg.connect(dsn, dbname="postgres", autocommit=True, connect_timeout=10) as connection:
             if not connection.execute("select 1 from pg_database where datname = 'wamon'").fetchone():
                 connection.execute("create database wamon")
+                # Its user and wamon's schema share a name: what people create there by hand belongs into public.
+                connection.execute("alter database wamon set search_path = public")
     except psycopg.Error as error:
         raise DatabaseUnavailable(
             f"The embedded PostgreSQL in {place.data} runs but refuses us: {str(error).strip().splitlines()[-1]}.",

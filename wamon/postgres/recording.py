@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wamon.errors import DatabaseUnavailable, Poison
 from wamon.failpoints import failpoint
 from wamon.postgres.changes import (
+    ALL_IS_KNOWN,
     NOTHING_STANDS,
     Candidate,
     Known,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.model import Message, Place, Reading
-    from wamon.postgres.changes import LedgerChanges, SubmissionChanges
+    from wamon.postgres.changes import Key, LedgerChanges, SubmissionChanges
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
 
@@ -93,7 +94,7 @@ class Recorder:
         poisoned: list[tuple[Reading, Poison]] = []
         self._record_or_halve(batch, recorded, poisoned)
         for reading, poison in poisoned:
-            recorded.counts[reading.message.chat_jid, "dead"] += self._park(reading, poison)
+            recorded.counts[reading.message.chat_jid, "dead"] += self._park_or_refuse(reading, poison)
         if poisoned and batch.advance:
             recorded.add(self._record_at_once(Batch(batch.readings, batch.advance)))
         return recorded
@@ -127,7 +128,7 @@ class Recorder:
         changes = ledger_changes(readings, self._known(readings), again=batch.again)
         failpoint("record.known")
         self._write_ledger(changes)
-        recorded = self._write_submissions([*changes.new, *changes.changed])
+        recorded = self._write_submissions([*changes.new, *changes.changed], changes.mended)
         self._count_groups(changes.new, batch)
         return recorded
 
@@ -183,22 +184,46 @@ class Recorder:
         old = self._keep_text is not None and sent_at <= now - self._keep_text
         return None if old else reading.message.text
 
-    def _write_submissions(self, readings: Sequence[Reading]) -> Recorded:
+    def _write_submissions(self, readings: Sequence[Reading], mended: set[Key]) -> Recorded:
         changes = submission_changes(readings, self._own(readings), self._source.groups, self._clock.now())
         if self._review and (changes.inserted or changes.revived or changes.retracted):
             self._lock_projects(changes)
         standing = self._standing(changes.inserted)
         recorded = Recorded(count_kinds(changes.inserted, standing))
         self._copy_submissions(changes.inserted)
-        revived = self._set_live(((c.message, c.drop_number) for c in changes.revived), live=True)
+        revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
         retracted = self._set_live(changes.retracted, live=False)
         recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
         failpoint("record.submissions")
         if self._review:
-            fresh = [(c, before) for c, before in zip(changes.inserted, standing, strict=True) if not before.twin]
-            recorded.conflicts += self._review.follow(self._source.db, fresh, revived, self._without_live(retracted))
+            recorded.conflicts += self._follow(self._review, changes, standing, revived, retracted, mended)
         failpoint("record.review")
         return recorded
+
+    def _follow(
+        self,
+        review: Review,
+        changes: SubmissionChanges,
+        standing: Sequence[Standing],
+        revived: set[tuple[str, str]],
+        retracted: set[tuple[str, str]],
+        mended: set[Key],
+    ) -> list[tuple[str, str]]:
+        """Have the review table follow; what a repair brought back only adds rows that are missing. The conflicts."""
+
+        def news(numbers: Iterable[tuple[Message, str]], drops: set[tuple[str, str]]) -> set[tuple[str, str]]:
+            groups = self._source.groups
+            told = (pair for pair in numbers if _key(pair[0]) not in mended and review.minds(pair[0].sent_at))
+            return drops & {(groups[message.chat_jid].project, number) for message, number in told}
+
+        inserted = [
+            (c, before._replace(latest=ALL_IS_KNOWN) if _key(c.message) in mended else before)
+            for c, before in zip(changes.inserted, standing, strict=True)
+            if not before.twin
+        ]
+        again = news(((c.message, c.drop_number) for c in changes.revived), revived)
+        gone = news(changes.retracted, retracted)
+        return review.follow(self._source.db, inserted, again, self._without_live(gone))
 
     def _own(self, readings: Sequence[Reading]) -> dict[tuple[str, str], dict[str, bool]]:
         jids = self._jids(readings)
@@ -283,6 +308,15 @@ class Recorder:
         for jid in passed:
             self._source.groups[jid].start_passed = True
 
+    def _park_or_refuse(self, reading: Reading, poison: Poison) -> bool:
+        try:
+            return self._park(reading, poison)
+        except Poison as refused:
+            raise DatabaseUnavailable(
+                f"A message could neither be recorded nor parked. {refused}",
+                hint="Look at the triggers and constraints on wamon's own tables. The position stays.",
+            ) from None
+
     def _park(self, reading: Reading, poison: Poison) -> bool:
         """Park one message: tried again after 1, 2 and 4 minutes, then dead. Whether it is dead now."""
         key = {"chat": self._chat(reading.message), "message_id": reading.message.message_id}
@@ -330,6 +364,10 @@ class Recorder:
 
     def _run(self, name: str, **values: object) -> Cursor[Any]:
         return self._source.db.execute(SQL[name], values)
+
+
+def _key(message: Message) -> Key:
+    return message.chat_jid, message.message_id
 
 
 def _refuse_an_epidemic(poisoned: Sequence[tuple[Reading, Poison]]) -> None:

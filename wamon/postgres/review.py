@@ -152,6 +152,10 @@ class Review:
         self._note(db, revived, "posted again by an edit of its message")
         return conflicts
 
+    def minds(self, sent_at: datetime | None) -> bool:
+        """Whether a message sent then may add to a row: not where people worked with the row before wamon came."""
+        return self._review_from is None or sent_at is None or sent_at >= self._review_from
+
     def _begin(
         self, db: Database, arrived: Sequence[tuple[Candidate, Standing]]
     ) -> tuple[dict[Drop, Candidate], list[Drop]]:

@@ -14,7 +14,7 @@ from wamon.errors import Fatal, Retryable
 from wamon.postgres.sources import Source
 from wamon.service.installation import as_account
 from wamon.service.systemd import NoSystemd
-from wamon.service.units import installed
+from wamon.service.units import handed_over, installed
 from wamon.state import ReadOnlyStateFile
 
 if TYPE_CHECKING:
@@ -157,15 +157,7 @@ def environ_of(unit: Installed | None, environ: Mapping[str, str]) -> dict[str, 
     if unit is None:
         return dict(environ)
     ours = {name: value for name, value in environ.items() if not name.startswith("WAMON_")}
-    return ours | dict(unit.environ) | _credential(unit)
-
-
-def _credential(unit: Installed) -> dict[str, str]:
-    try:
-        url = unit.credential.read_text("utf-8").strip() if unit.credential else ""
-    except (OSError, ValueError):
-        return {}
-    return {"WAMON_DATABASE_URL": url} if url else {}
+    return ours | dict(unit.environ) | handed_over(unit.credential)
 
 
 def _passing(service: Service, systemd: Systemd, before: Shown, clock: Clock) -> Shown:

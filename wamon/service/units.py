@@ -209,6 +209,15 @@ def installed(service: Service) -> Installed | None:
     return Installed(environ, Path(credential) if credential else None, _last(text, r"User=(\S+)"))
 
 
+def handed_over(credential: Path | None) -> dict[str, str]:
+    """What the unit's credential puts into the environment; nothing where it isn't there, or may not be read."""
+    try:
+        url = credential.read_text("utf-8").strip() if credential else ""
+    except (OSError, ValueError):
+        return {}
+    return {"WAMON_DATABASE_URL": url} if url else {}
+
+
 def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)

@@ -186,6 +186,9 @@ BEGIN
            NEW.message_id, NEW.drop_number, coalesce(NEW.project, g.project), coalesce(NEW.sender, '')
     FROM wamon.groups AS g
     WHERE g.source = NEW.source AND g.jid = NEW.chat_jid;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'source % has no chat %', NEW.source, NEW.chat_jid;
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER by_hand INSTEAD OF INSERT OR UPDATE OR DELETE ON wamon.submissions
