@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+import psycopg
 import pytest
 
 from tests.support.bridges import FIRST_MORNING, LAWLEY, MAMELODI, PROJECTS, TECHNICIAN, VELO_TEST, VeryGoodPlugins
@@ -159,3 +160,11 @@ def test_a_submission_can_be_inserted_changed_and_deleted_by_its_names(office: O
     assert office.query("SELECT drop_number, live FROM wamon.submissions ORDER BY 1") == [(DROP, True), ("DR2", False)]
     office.query("DELETE FROM wamon.submissions WHERE drop_number = 'DR2'")
     assert office.submissions() == {(LAWLEY, "A", DROP)}
+
+
+def test_a_submission_put_in_by_hand_for_an_unknown_chat_is_refused(office: Office) -> None:
+    office.scan()
+    with pytest.raises(psycopg.errors.RaiseException, match="has no chat"):
+        office.query(
+            "INSERT INTO wamon.submissions (source, chat_jid, message_id, drop_number) VALUES ('x', 'y', 'A', 'DR1')"
+        )

@@ -292,3 +292,19 @@ def test_messages_without_an_id_are_told_apart_by_what_they_say(plain: Office, f
     assert plain.drops() == {("Lawley", "DR1752028"), ("Mohadin", "DR1752034")}
     assert len(plain.ledger()) == 2
     assert plain.verify().clean
+
+
+def test_a_message_that_cannot_even_be_parked_is_the_database_s_fault(plain: Office, field: Field) -> None:
+    plain.scan()
+    plain.query(
+        "CREATE FUNCTION public.shut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$"
+    )
+    plain.query("CREATE TRIGGER shut BEFORE INSERT ON wamon.ledger_rows FOR EACH ROW EXECUTE FUNCTION public.shut()")
+    try:
+        field.post(LAWLEY, "DR1752028")
+        with pytest.raises(DatabaseUnavailable, match="neither be recorded nor parked"):
+            plain.scan()
+    finally:
+        plain.query("DROP TRIGGER shut ON wamon.ledger_rows")
+    plain.scan()
+    assert plain.submissions() == field.truth.submissions()

@@ -603,3 +603,30 @@ def test_an_edit_that_two_sources_see_is_noted_once(office: Office, twin: Office
         office.scan()
         twin.scan()
     assert lines(the_review(office)["comment"], NOTED) == 2
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["the first post", "the latest post"])
+@pytest.mark.parametrize("damage", ["DELETE FROM wamon.submissions", "UPDATE wamon.submissions SET live = false"])
+def test_a_repair_that_brings_a_submission_back_leaves_what_people_did(
+    office: Office, field: Field, damage: str, which: int
+) -> None:
+    posts = [field.post(LAWLEY, "DR1752028"), field.post(LAWLEY, "DR1752028")]
+    office.scan()
+    office.query(BY_PEOPLE)
+    before = the_review(office)
+    office.query(f"{damage} WHERE message_id = %s", posts[which])
+    office.sweep()
+    office.scan()
+    assert office.submissions() == field.truth.submissions()
+    assert the_review(office) == before
+
+
+def test_a_message_from_before_first_contact_adds_no_line_when_it_is_retracted(office: Office, field: Field) -> None:
+    office.query("CREATE TABLE public.qa_photo_reviews (drop_number text, project text, comment text)")
+    office.query("INSERT INTO public.qa_photo_reviews VALUES ('DR1752028', 'Lawley', 'theirs')")
+    old = field.post(LAWLEY, "DR1752028", at=datetime.now(UTC) - timedelta(days=2))
+    office.scan()
+    field.edit(old, "the wrong house")
+    office.scan()
+    assert office.submissions() == set()
+    assert the_review(office)["comment"] == "theirs"
