@@ -85,11 +85,16 @@ def _merge(watch: Watch, tail: str) -> None:
 def retry(watch: Watch) -> Recorded:
     """Try parked messages again that are due."""
     recorded = Recorded()
-    due = watch.recorder.due_letters()
-    found = watch.store.find(due, {jid.encode(): jid for jid, _ in due})
-    for message in found:
-        recorded.add(watch.in_turn(watch.recorder.record, Batch([watch.rules.read(message)], again=True)))
+    for key in watch.recorder.due_letters():
+        recorded.add(watch.in_turn(_retry_one, watch, key))
         failpoint("retry.recorded")
-    for key in set(due) - {(message.chat_jid, message.message_id) for message in found}:
-        watch.in_turn(watch.recorder.give_up, *key)
     return recorded
+
+
+def _retry_one(watch: Watch, key: tuple[str, str]) -> Recorded:
+    """Record a parked message as it stands in the store now; one that has vanished is given up."""
+    found = watch.store.find([key], {key[0].encode(): key[0]})
+    if not found:
+        watch.recorder.give_up(*key)
+        return Recorded()
+    return watch.recorder.record(Batch([watch.rules.read(message) for message in found], again=True))

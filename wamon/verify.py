@@ -84,9 +84,9 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
     comparison = Comparison(watch.source)
     recorded = Recorded()
     for readings in _pages(watch, groups, progress):
-        differing = [reading for reading, _ in _differences(watch, comparison, readings)[0]]
+        differing = [reading.message for reading, _ in _differences(watch, comparison, readings)[0]]
         if differing:
-            recorded.add(watch.in_turn(watch.recorder.record, Batch(differing, again=True)))
+            recorded.add(watch.in_turn(_mend, watch, comparison, differing))
         failpoint("sweep.page")
     for group in groups:
         _mark_vanished(watch, comparison, group)
@@ -98,6 +98,13 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
             watch.in_turn(comparison.restore_reviews, watch.review, lacking[n : n + PAGE_ROWS])
     failpoint("sweep.recorded")
     return recorded
+
+
+def _mend(watch: Watch, comparison: Comparison, differing: Sequence[Message]) -> Recorded:
+    """Record what still differs. Each try reads the store anew: what it said before a lost turn is old."""
+    readings = _understood(watch, _read_again(watch, differing))
+    still = [reading for reading, _ in _differences(watch, comparison, readings)[0]]
+    return watch.recorder.record(Batch(still, again=True)) if still else Recorded()
 
 
 def _pages(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None]) -> Iterator[list[Reading]]:
@@ -225,13 +232,23 @@ def _projects(groups: Sequence[Group]) -> list[str]:
 
 
 def _mark_vanished(watch: Watch, comparison: Comparison, group: Group) -> None:
-    wanted = {group.jid.encode(): group.jid}
     for message_ids in comparison.pages_still_there(group):
-        askable = [message_id for message_id in message_ids if _can_be_asked_for(message_id)]
-        there = {m.message_id for m in watch.store.find([(group.jid, m) for m in askable], wanted)}
-        if gone := [message_id for message_id in askable if message_id not in there]:
-            watch.in_turn(comparison.mark_gone, group, gone)
+        if gone := _gone(watch, group, message_ids):
+            watch.in_turn(_mark_gone, watch, comparison, group, gone)
         failpoint("sweep.gone")
+
+
+def _mark_gone(watch: Watch, comparison: Comparison, group: Group, message_ids: list[str]) -> None:
+    """Mark those that are gone at each try: meanwhile one may have come back."""
+    if gone := _gone(watch, group, message_ids):
+        comparison.mark_gone(group, gone)
+
+
+def _gone(watch: Watch, group: Group, message_ids: list[str]) -> list[str]:
+    askable = [message_id for message_id in message_ids if _can_be_asked_for(message_id)]
+    found = watch.store.find([(group.jid, message_id) for message_id in askable], {group.jid.encode(): group.jid})
+    there = {message.message_id for message in found}
+    return [message_id for message_id in askable if message_id not in there]
 
 
 def _can_be_asked_for(message_id: str) -> bool:

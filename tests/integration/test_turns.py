@@ -17,6 +17,7 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon import verify
 from wamon.bridge.store import Page
 from wamon.errors import DatabaseUnavailable, LostTurn
 from wamon.model import BEGINNING, MAIN
@@ -272,3 +273,26 @@ def _waiting_for(office: Office, holder: int) -> list[int]:
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND %s = ANY(pg_blocking_pids(pid))",
         holder,
     )
+
+
+def test_a_sweep_never_records_an_older_text_over_one_that_was_recorded_meanwhile(
+    offices: tuple[Office, Office], field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeper, other = offices
+    message_id = field.post(LAWLEY, "DR1752028")
+    sweeper.scan()
+    other.query("DELETE FROM wamon.ledger")
+    look = verify._differences
+
+    def look_and_be_overtaken(*arguments: Any) -> Any:
+        found = look(*arguments)
+        monkeypatch.setattr(verify, "_differences", look)
+        field.edit(message_id, "DR1752034")
+        other.scan()
+        return found
+
+    monkeypatch.setattr(verify, "_differences", look_and_be_overtaken)
+    with sweeper.watching() as watch:
+        verify.sweep(watch)
+    assert sweeper.submissions() == field.truth.submissions()
+    assert sweeper.verify().clean
