@@ -18,7 +18,9 @@ class WamonError(Exception):
         self.hint = hint or self.hint
 
     def paragraph(self) -> str:
-        return f"{self} {self.hint}".strip()
+        said = str(self)
+        between = " " if said.endswith(".") else "\n"  # a list of problems ends in no stop
+        return f"{said}{between}{self.hint}".strip()
 
 
 class Retryable(WamonError):
