@@ -8,12 +8,15 @@ it anew.
 
 from __future__ import annotations
 
+import logging
+import os
 import random
 import signal
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wamon.bridge.doorbell import doorbell, stamp
 from wamon.errors import BridgeUnavailable, Busy, ConfigError, Retryable
@@ -21,12 +24,12 @@ from wamon.log import logger
 from wamon.notify import notify
 from wamon.pipeline import reread_recent
 from wamon.scan import catch_up, retry
+from wamon.signals import Signals
 from wamon.verify import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from types import FrameType
 
     from wamon.bridge.doorbell import Stamp
     from wamon.config import Config
@@ -82,19 +85,29 @@ class Daemon:
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises what can't be tried again, and Busy where another holds the source."""
-        with _signals({signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}):
-            worker = threading.Thread(target=self._work, name="passes", daemon=True)
+        with Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            worker = threading.Thread(target=self._work, args=(signals.end,), name="passes", daemon=True)
             worker.start()
-            self._stopping.wait()
-            notify("STOPPING=1")
-            worker.join(_SECONDS_TO_FINISH)
+            for number in signals:
+                if number != signal.SIGHUP:
+                    break
+                self.reload()
+            self._finish(worker)
         if self._ended_by is not None:
             raise self._ended_by
 
-    def stop(self) -> None:
-        """Finish the batch in hand, and end."""
+    def _finish(self, worker: threading.Thread) -> None:
+        """Have every thread end: what still runs while the interpreter goes down can hang it."""
+        notify("STOPPING=1")
         self._stopping.set()
         self._rung.set()
+        deadline = time.monotonic() + _SECONDS_TO_FINISH
+        for thread in (worker, *self._chores.values()):
+            thread.join(max(0, deadline - time.monotonic()))
+            if thread.is_alive() and self._ended_by is None:
+                logger.warning("Stopped while at the %s, which is rolled back.", thread.name, extra={"action": "stop"})
+                logging.shutdown()
+                os._exit(0)
 
     def reload(self) -> None:
         """Read the config again. One that is wrong is told, and the old one stays."""
@@ -107,7 +120,7 @@ class Daemon:
             self._due.add(beat)
         self._rung.set()
 
-    def _work(self) -> None:
+    def _work(self, end: Callable[[], None]) -> None:
         pause = _Pause()
         try:
             while not self._stopping.is_set():
@@ -116,7 +129,7 @@ class Daemon:
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self._ended_by = error
         finally:
-            self.stop()
+            end()
 
     def _work_while_connected(self, pause: _Pause) -> None:
         try:
@@ -284,23 +297,6 @@ def _beats(ring: Callable[[str], None], interval_seconds: float) -> Iterator[Non
         yield
     finally:
         scheduler.shutdown(wait=False)
-
-
-@contextmanager
-def _signals(handlers: dict[signal.Signals, Callable[[], None]]) -> Iterator[None]:
-    """Handle signals this way for as long as the block runs."""
-
-    def handler(act: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
-        return lambda _number, _frame: act()
-
-    former: dict[signal.Signals, Any] = {
-        number: signal.signal(number, handler(act)) for number, act in handlers.items()
-    }
-    try:
-        yield
-    finally:
-        for number, was in former.items():
-            signal.signal(number, was)
 
 
 def _tolerantly(name: str, chore: Callable[[], None]) -> None:
