@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -144,12 +145,18 @@ def _opened(config: Config, stack: ExitStack) -> Database | Absent:
 def plan(load: Callable[[], Config]) -> Plan:
     """How the daemon comes by what it works with."""
     return Plan(
-        load,
+        lambda: _packed(load()),
         session,
         watching=lambda config: watching(config, bridge_of(config)),
         daily=daily,
         ready=lambda config: note_start(config.state.dir, Clock()),
     )
+
+
+def _packed(config: Config) -> Config:
+    """The same config in memory of its own: its texts lie scattered over all that reading the file took."""
+    packed: Config = pickle.loads(pickle.dumps(config))  # noqa: S301
+    return packed
 
 
 @contextmanager

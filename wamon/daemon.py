@@ -14,18 +14,20 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from wamon.bridge.doorbell import doorbell, stamp
-from wamon.errors import BridgeUnavailable, Busy, ConfigError, Retryable
+from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable
 from wamon.log import logger
 from wamon.notify import notify
 from wamon.pipeline import reread_recent
 from wamon.scan import catch_up, retry
 from wamon.signals import Signals
-from wamon.verify import sweep
+from wamon.verify import sweep, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,14 +35,16 @@ if TYPE_CHECKING:
 
     from wamon.bridge.doorbell import Stamp
     from wamon.config import Config
-    from wamon.pipeline import Watch
+    from wamon.errors import WamonError
+    from wamon.pipeline import Pass, Watch
     from wamon.postgres.leases import Lease
-    from wamon.scan import Scanned
 
 _LONGEST_PAUSE_SECONDS = 20.0
 _STANDBY_SECONDS = 2.0
 _SECONDS_TO_FINISH = 8.0
 _SECONDS_BETWEEN_SWEPT_PAGES = 0.05
+_COARSE_SECONDS = 0.1
+_MOST_IDS_TOLD = 20
 
 
 class Stopped(Exception):
@@ -80,7 +84,10 @@ class Daemon:
         self._due_lock = threading.Lock()
         self._ended_by: BaseException | None = None
         self._is_ready = False
+        self._degraded: str | None = None
+        self._passed_at_seconds: float | None = None
         self._seen: Stamp | None = None
+        self._is_fresh = False
         self._chores: dict[str, threading.Thread] = {}
 
     def run(self) -> None:
@@ -140,10 +147,10 @@ class Daemon:
         except Busy:
             if not self._standby:
                 raise
-            self._tell_degraded("Standing by: another wamon works on this source.")
+            self._tell_degraded(Busy("Standing by: another wamon works on this source."))
             self._stopping.wait(_STANDBY_SECONDS)
         except Retryable as error:
-            self._tell_degraded(error.paragraph())
+            self._tell_degraded(error)
             self._stopping.wait(pause.next_seconds())
 
     def _take_new_config(self) -> None:
@@ -163,7 +170,7 @@ class Daemon:
     def _serve(self, session: Session, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
         self._seen = None
-        self._due |= {"pass", "recent", "retry", "sweep", "daily"}
+        self._due |= {"pass", "recent", "retry", "upkeep", "daily"}
         with ExitStack() as stack:
             stack.enter_context(doorbell(session.watch.store.path, self.ring))
             stack.enter_context(_beats(self.ring, interval_seconds))
@@ -173,7 +180,14 @@ class Daemon:
                 self._round(session)
                 pause.reset()
                 notify("WATCHDOG=1")
-                self._rung.wait(2 * interval_seconds)
+                self._rung.wait(min(2 * interval_seconds, self._soon_seconds(session)))
+
+    def _soon_seconds(self, session: Session) -> float:
+        """When to look without being rung for.
+
+        A file's time is coarse: what was written within its last tick is seen by looking once more after it.
+        """
+        return min(_COARSE_SECONDS if self._is_fresh else inf, session.watch.state.due_in_seconds())
 
     def _go_on(self) -> None:
         if self._stopping.is_set() or self._reloading.is_set():
@@ -181,48 +195,57 @@ class Daemon:
 
     def _round(self, session: Session) -> None:
         """What is due now. The bridge's troubles are told and waited out; PostgreSQL's end the session."""
-        with self._due_lock:
-            due, self._due = self._due, set()
-        if "renew" in due:
-            session.lease.renew()
+        self._is_fresh = False
+        self._renew_if_due(session.lease)
+        watch = session.watch
         try:
-            self._pass(session.watch, recent="recent" in due)
-            if "retry" in due:
-                retry(session.watch)
-        except BridgeUnavailable as error:
+            self._pass(session)
+            if self._is_due("retry"):
+                retry(watch)
+        except (BridgeUnavailable, BridgeUnknown) as error:
             self._seen = None
-            self._tell_degraded(error.paragraph())
+            self._tell_degraded(error)
             return
-        if "sweep" in due and session.watch.source.sweep_due():
-            self._start("sweep", self._sweep)
-        if "daily" in due:
+        watch.state.flush_if_due()
+        if self._is_due("upkeep") and (watch.source.sweep_due() or watch.source.verify_due()):
+            self._start("upkeep", self._keep_up)
+        if self._is_due("daily"):
             self._start("daily", lambda: self._plan.daily(self._config))
 
-    def _pass(self, watch: Watch, *, recent: bool) -> None:
+    def _is_due(self, beat: str) -> bool:
+        """Whether the beat has rung since this was last asked."""
+        with self._due_lock:
+            due = beat in self._due
+            self._due.discard(beat)
+        return due
+
+    def _renew_if_due(self, lease: Lease) -> None:
+        if self._is_due("renew"):
+            lease.renew()
+
+    def _pass(self, session: Session) -> None:
         """Pass over the store where it changed since it was last read whole."""
+        watch, recent = session.watch, self._is_due("recent")
         now = stamp(watch.store.path)
-        if now == self._seen:
-            self._tell_ready("Up to date.")
-            return
-        settled = now.settled(int(watch.clock.now().timestamp() * 1e9))
-        scanned = catch_up(watch, lambda _: self._after_batch())
-        if recent:
-            scanned.recorded.add(watch.in_turn(reread_recent, watch))
-        self._seen = now if settled else None
-        if not settled:
-            self._look_again_soon()
-        self._tell_pass(scanned)
+        if now != self._seen:
+            settled = now.settled(int(watch.clock.now().timestamp() * 1e9))
+            began_seconds = time.monotonic()
+            catch_up(watch, lambda one: self._after_pass(session, one, time.monotonic() - began_seconds))
+            if recent:
+                watch.in_turn(reread_recent, watch)
+            self._seen = now if settled else None
+            self._is_fresh = not settled
+        self._passed_at_seconds = time.monotonic()
+        self._tell_up_to_date(watch)
 
-    def _look_again_soon(self) -> None:
-        """A file's time is coarse: what was written within its last tick is seen by looking once more after it."""
-        again = threading.Timer(0.1, self.ring)
-        again.daemon = True
-        again.start()
-
-    def _after_batch(self) -> None:
-        notify("WATCHDOG=1")
-        self._tell_ready("Catching up.")
-        self._go_on()
+    def _after_pass(self, session: Session, one: Pass, seconds: float) -> None:
+        if one.new:
+            _tell_pass(one, seconds)
+        if not one.complete:
+            notify("WATCHDOG=1")
+            self._tell_ready(f"Catching up: about {session.watch.store.rows() - one.place.rowid:,} rows to go.")
+            self._renew_if_due(session.lease)
+            self._go_on()
 
     def _start(self, name: str, chore: Callable[[], None]) -> None:
         """Run a chore in the background, unless it still runs."""
@@ -231,28 +254,34 @@ class Daemon:
             self._chores[name] = threading.Thread(target=_tolerantly, args=(name, chore), name=name, daemon=True)
             self._chores[name].start()
 
-    def _sweep(self) -> None:
+    def _keep_up(self) -> None:
         with self._plan.watching(self._config) as watch:
-            sweep(watch, self._breathe)
+            if watch.source.sweep_due():
+                sweep(watch, self._breathe)
+            if watch.source.verify_due():
+                self._verify(watch)
+
+    def _verify(self, watch: Watch) -> None:
+        verified = verify(watch, [watch.source.groups[jid] for jid in watch.named([])], self._breathe)
+        watch.source.note_verify(clean=verified.clean)
+        if verified.clean:
+            logger.info("Verified %d rows: nothing is lost or doubled.", verified.checked, extra={"action": "verify"})
+            return
+        logger.error(
+            "Verify found %d problems. `wamon verify` lists them, and --repair mends what can be mended.",
+            len(verified.problems),
+            extra={"action": "verify", "promises": sorted({problem.promise for problem in verified.problems})},
+        )
 
     def _breathe(self, _: int) -> None:
         if self._stopping.wait(_SECONDS_BETWEEN_SWEPT_PAGES):
             raise Stopped
 
-    def _tell_pass(self, scanned: Scanned) -> None:
-        read = sum(scanned.read.values())
-        if read:
-            kinds: dict[str, int] = {}
-            for (_, kind), count in scanned.recorded.counts.items():
-                kinds[kind] = kinds.get(kind, 0) + count
-            logger.info(
-                "Recorded %d messages: %d new drops, %d posted again.",
-                read,
-                kinds.get("new", 0),
-                kinds.get("resubmission", 0),
-                extra={"action": "pass", "messages": read, **kinds},
-            )
-        self._tell_ready(f"Up to date; {read} messages in the last pass." if read else "Up to date.")
+    def _tell_up_to_date(self, watch: Watch) -> None:
+        if self._degraded is not None:
+            self._degraded = None
+            logger.info("Works again, and is up to date.", extra={"action": "recovered"})
+        self._tell_ready(f"Up to date: nothing waits in {len(watch.source.wanted())} groups.")
 
     def _tell_ready(self, status: str) -> None:
         if not self._is_ready:
@@ -261,10 +290,18 @@ class Daemon:
             notify("READY=1")
         notify(f"STATUS={status}")
 
-    def _tell_degraded(self, why: str) -> None:
-        logger.warning("%s", why, extra={"action": "degraded"})
-        self._tell_ready(f"Degraded: {why}")
+    def _tell_degraded(self, error: WamonError) -> None:
+        """Tell a trouble once, and how long no pass has ended for as long as it lasts."""
+        why = error.paragraph()
+        if why != self._degraded:
+            self._degraded = why
+            logger.warning("%s", why, extra={"action": "degraded"})
+        since = "" if self._passed_at_seconds is None else f" No pass since {self._minutes_since_pass()} min."
+        self._tell_ready(f"Degraded: {error}{since}")
         notify("WATCHDOG=1")
+
+    def _minutes_since_pass(self) -> int:
+        return round((time.monotonic() - (self._passed_at_seconds or 0)) / 60)
 
 
 class _Pause:
@@ -289,7 +326,7 @@ def _beats(ring: Callable[[str], None], interval_seconds: float) -> Iterator[Non
     scheduler = BackgroundScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    every_seconds = {"pass": interval_seconds, "recent": interval_seconds, "renew": 15, "retry": 60, "sweep": 300}
+    every_seconds = {"pass": interval_seconds, "recent": interval_seconds, "renew": 15, "retry": 60, "upkeep": 300}
     for beat, seconds in {**every_seconds, "daily": 3600}.items():
         scheduler.add_job(ring, "interval", seconds=seconds, args=[beat])
     scheduler.start()
@@ -297,6 +334,25 @@ def _beats(ring: Callable[[str], None], interval_seconds: float) -> Iterator[Non
         yield
     finally:
         scheduler.shutdown(wait=False)
+
+
+def _tell_pass(one: Pass, seconds: float) -> None:
+    kinds: Counter[str] = Counter()
+    for (_, kind), count in one.recorded.counts.items():
+        kinds[kind] += count
+    logger.info(
+        "Recorded %d messages: %d new drops, %d posted again.",
+        len(one.new),
+        kinds["new"],
+        kinds["resubmission"],
+        extra={
+            "action": "pass",
+            "seconds": round(seconds, 4),
+            "messages": len(one.new),
+            "message_ids": [new.message_id for new in one.new[:_MOST_IDS_TOLD]],
+            **kinds,
+        },
+    )
 
 
 def _tolerantly(name: str, chore: Callable[[], None]) -> None:

@@ -9,9 +9,18 @@ import json
 import logging
 import os
 import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 logger = logging.getLogger("wamon")
+
+_following: ContextVar[str | None] = ContextVar("following", default=None)
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -25,6 +34,21 @@ def configure(level: int = logging.WARNING, *, as_json: bool = False) -> None:
     logger.propagate = False
 
 
+@contextmanager
+def correlated() -> Iterator[str]:
+    """An id for what is done within the block: each record carries it as `correlation_id`."""
+    token = _following.set(uuid4().hex[:12])
+    try:
+        yield str(_following.get())
+    finally:
+        _following.reset(token)
+
+
+def correlation_id() -> str | None:
+    """The id of what is being done, where anything is."""
+    return _following.get()
+
+
 def under_systemd() -> bool:
     """Whether stderr goes to the journal."""
     return "JOURNAL_STREAM" in os.environ
@@ -33,6 +57,8 @@ def under_systemd() -> bool:
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {name: value for name, value in vars(record).items() if name not in _OWN}
+        if following := _following.get():
+            fields["correlation_id"] = following
         moment = datetime.fromtimestamp(record.created, UTC)
         spoken = {"at": f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z", "level": record.levelname.lower(), **fields}
         return json.dumps({**spoken, "message": record.getMessage()}, ensure_ascii=False, default=str)

@@ -6,7 +6,6 @@ what a pass remembers is true only as long as its recordings succeed.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -18,12 +17,12 @@ from wamon.model import FROM_THE_BEGINNING, MAIN, Start
 from wamon.postgres.recording import Advance, Batch, Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from wamon.bridge.store import Page, Store
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
-    from wamon.model import Place, Reading
+    from wamon.model import Message, Place, Reading
     from wamon.postgres.recording import Recorder
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
@@ -86,7 +85,7 @@ class Pass:
     """What one pass did."""
 
     recorded: Recorded
-    read: Mapping[str, int]  # new messages, by chat JID
+    new: Sequence[Message]  # those beyond the place where it began
     place: Place
     complete: bool  # nothing stood beyond the place
 
@@ -99,12 +98,12 @@ def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     recorded = _record(watch, tail, page, readings)
     _mirror(watch)
     failpoint("pass.end")
-    read = Counter(m.chat_jid for m in page.messages if m.rowid > page.start.rowid)
-    return Pass(recorded, read, page.place, page.complete)
+    new = [message for message in page.messages if message.rowid > page.start.rowid]
+    return Pass(recorded, new, page.place, page.complete)
 
 
 def _read(watch: Watch, tail: str) -> Page:
-    wanted = wanted_chats(watch, tail)
+    wanted = watch.source.wanted(tail)
     return watch.store.read_page(watch.source.tails[tail], wanted, watch.overlaps.setdefault(tail, Overlap()))
 
 
@@ -130,13 +129,8 @@ def _mirror(watch: Watch) -> None:
 def reread_recent(watch: Watch, tail: str = MAIN) -> Recorded:
     """Read what was sent in the last half hour once more, beyond the overlap: that long people edit their messages."""
     since = watch.clock.now() - _EDITABLE
-    recent = watch.store.read_recent(watch.source.tails[tail], wanted_chats(watch, tail), since)
+    recent = watch.store.read_recent(watch.source.tails[tail], watch.source.wanted(tail), since)
     return watch.recorder.record(Batch([watch.rules.read(message) for message in recent])) if recent else Recorded()
-
-
-def wanted_chats(watch: Watch, tail: str | None = None) -> dict[bytes, str]:
-    """The JIDs of a tail's groups, or of all enabled groups, by the bytes that the store holds."""
-    return {g.jid.encode(): g.jid for g in watch.source.groups.values() if g.enabled and tail in {None, g.tail}}
 
 
 def starts_of(watch: Watch, tail: str) -> dict[str, Start]:

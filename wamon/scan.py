@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wamon.failpoints import failpoint
+from wamon.log import correlated
 from wamon.model import BEGINNING, MAIN
 from wamon.pipeline import reread_recent, run_pass
 from wamon.postgres.recording import Batch, Recorded
@@ -26,8 +27,8 @@ class Scanned:
     recorded: Recorded = field(default_factory=Recorded)
 
 
-def scan(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scanned:
-    """Scan all groups of the source. `progress` is told each rowid that a tail has come to."""
+def scan(watch: Watch, progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
+    """Scan all groups of the source. `progress` is told each pass."""
     cold = watch.source.tails[MAIN] == BEGINNING and not any(g.messages for g in watch.source.groups.values())
     scanned = catch_up(watch, progress)
     scanned.recorded.add(watch.in_turn(reread_recent, watch))
@@ -40,17 +41,17 @@ def scan(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scan
     return scanned
 
 
-def catch_up(watch: Watch, progress: Callable[[int], None] = lambda _: None) -> Scanned:
+def catch_up(watch: Watch, progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
     """Pass over all tails until nothing is left; a tail that has come as far as the main one is merged."""
     scanned = Scanned()
-    for tail in sorted({group.tail for group in watch.source.groups.values() if group.enabled} - {MAIN}):
+    for tail in watch.source.parted():
         _catch_up(watch, tail, scanned, progress)
         watch.in_turn(_merge, watch, tail)
     _catch_up(watch, MAIN, scanned, progress)
     return scanned
 
 
-def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[int], None] = lambda _: None) -> Scanned:
+def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
     """Scan only these groups: each moves on a tail of its own, and the others stay where they are."""
     scanned = Scanned()
     for jid in jids:
@@ -59,15 +60,16 @@ def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[int], Non
     return scanned
 
 
-def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[int], None]) -> None:
+def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> None:
     complete = False
     while not complete:
-        one = watch.in_turn(_pass_unless_merged, watch, tail)
-        if one is None:
-            return
-        scanned.read.update(one.read)
-        scanned.recorded.add(one.recorded)
-        progress(one.place.rowid)
+        with correlated():
+            one = watch.in_turn(_pass_unless_merged, watch, tail)
+            if one is None:
+                return
+            scanned.read.update(message.chat_jid for message in one.new)
+            scanned.recorded.add(one.recorded)
+            progress(one)
         complete = one.complete
 
 

@@ -13,6 +13,7 @@ import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 VERSION = 1
 _MOST_BYTES = 64 * 1024 * 1024
 _LEAST_SECONDS_BETWEEN_WRITES = 1.0
+_SECONDS_AFTER_FAILURE = 60.0
+_LARGEST_SHARE = 0.05
+"""Of the time, that writing may take: a file of ten thousand groups takes a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class StateFile:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.path = folder / "state.json"
         self._clock = clock
-        self._written_at_seconds: float | None = None
+        self._writable_at_seconds = -inf
         self._written_seq: int | None = None
         self._pending: dict[str, Any] | None = None
 
@@ -93,7 +97,7 @@ class StateFile:
         failpoint("state.adopted")
 
     def follow(self, instance_id: str, source: str, seq: int, place: Place, groups: Mapping[str, Group]) -> None:
-        """Have the file say this, now or within a second: at most one write a second, and none where it says so."""
+        """Have the file say this, now or soon: at most one write a second, and none where it says so."""
         if seq == self._written_seq and self._pending is None and self.path.exists():
             return
         self._pending = {
@@ -102,15 +106,22 @@ class StateFile:
             "position": {"seq": seq, "rowid": place.rowid, "anchors": [list(anchor) for anchor in place.anchors]},
             "groups": groups,
         }
-        now = self._clock.monotonic_seconds()
-        if self._written_at_seconds is None or now - self._written_at_seconds >= _LEAST_SECONDS_BETWEEN_WRITES:
+        self.flush_if_due()
+
+    def due_in_seconds(self) -> float:
+        """How long until what is pending may be written; for ever, where nothing is."""
+        return inf if self._pending is None else max(0, self._writable_at_seconds - self._clock.monotonic_seconds())
+
+    def flush_if_due(self) -> None:
+        """Write what is pending, unless the last write was just now."""
+        if self.due_in_seconds() == 0:
             self.flush()
 
     def flush(self) -> None:
         """Write what is pending. A failure is told, and stops nothing: PostgreSQL holds the position."""
         if self._pending is None:
             return
-        self._written_at_seconds = self._clock.monotonic_seconds()
+        began_seconds = self._clock.monotonic_seconds()
         try:
             with self._lock():
                 self._write(self._merged(self._pending))
@@ -121,9 +132,13 @@ class StateFile:
                 error.strerror,
                 extra={"action": "state.failed"},
             )
+            rest_seconds = _SECONDS_AFTER_FAILURE
         else:
             self._written_seq = self._pending["position"]["seq"]
             self._pending = None
+            took_seconds = self._clock.monotonic_seconds() - began_seconds
+            rest_seconds = max(_LEAST_SECONDS_BETWEEN_WRITES, took_seconds / _LARGEST_SHARE)
+        self._writable_at_seconds = self._clock.monotonic_seconds() + rest_seconds
 
     def _merged(self, pending: dict[str, Any]) -> dict[str, Any]:
         """The document with this source's part made new, and other sources' parts as they are."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from wamon.bridge.store import PAGE_ROWS
 from wamon.failpoints import failpoint
 from wamon.model import FROM_THE_BEGINNING
-from wamon.pipeline import starts_of, wanted_chats
+from wamon.pipeline import starts_of
 from wamon.postgres.changes import held_to_its_start, newest_of_each
 from wamon.postgres.comparison import Comparison
 from wamon.postgres.recording import Batch, Recorded
@@ -108,7 +108,7 @@ def _mend(watch: Watch, comparison: Comparison, differing: Sequence[Message]) ->
 
 
 def _pages(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None]) -> Iterator[list[Reading]]:
-    wanted = {jid: name for jid, name in wanted_chats(watch).items() if name in {group.jid for group in groups}}
+    wanted = {jid: name for jid, name in watch.source.wanted().items() if name in {group.jid for group in groups}}
     done = 0
     for messages, rows in watch.store.pages(wanted):
         yield _understood(watch, messages)
@@ -192,7 +192,7 @@ def _still_differing(watch: Watch, comparison: Comparison, suspects: Sequence[Me
 def _read_again(watch: Watch, messages: Sequence[Message]) -> list[Message]:
     """These messages as they stand in the store now; those that can't be asked for, as they stood."""
     askable = [(m.chat_jid, m.message_id) for m in messages if _can_be_asked_for(m.message_id)]
-    found = watch.store.find(askable, wanted_chats(watch))
+    found = watch.store.find(askable, watch.source.wanted())
     return [*found, *(message for message in messages if not _can_be_asked_for(message.message_id))]
 
 

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ def test_it_never_leads_what_is_committed(field: Field, open_office: Open, monke
     """Whenever the file is written, PostgreSQL has come as far already."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
     monkeypatch.setattr(state, "_LEAST_SECONDS_BETWEEN_WRITES", 0)
+    monkeypatch.setattr(state, "_LARGEST_SHARE", inf)
     office = open_office(field.path)
     seen: list[tuple[int, int]] = []
 

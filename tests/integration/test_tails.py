@@ -14,7 +14,7 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app import bridge_of, configured, watching
 from wamon.model import MAIN
-from wamon.pipeline import run_pass
+from wamon.pipeline import Pass, run_pass
 from wamon.scan import scan
 
 Open = Callable[..., Office]
@@ -139,7 +139,7 @@ def test_a_tail_that_the_main_one_has_overtaken_is_not_merged_before_it_has_caug
         tail = watch.in_turn(watch.source.part, LAWLEY)
         field.post(LAWLEY, "DR1760000")
 
-        def overtake(_: int) -> None:
+        def overtake(_: Pass) -> None:
             if ("Lawley", "DR1760000") in office.drops() and ("Lawley", "DR1760001") not in field.truth.drops():
                 field.post(LAWLEY, "DR1760001")
                 with office.watching() as other:

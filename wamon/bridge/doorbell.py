@@ -54,9 +54,9 @@ class Stamp(NamedTuple):
     wal: tuple[int, ...] | None
 
     def settled(self, now_ns: int) -> bool:
-        """Whether its times are old enough that a further write would have moved them."""
+        """Whether its times are so far from now that a further write would move them. A clock set back is far, too."""
         times = [stat[-1] for stat in self if stat is not None]
-        return bool(times) and max(times) < now_ns - _COARSENESS_NS
+        return bool(times) and abs(now_ns - max(times)) > _COARSENESS_NS
 
 
 _COARSENESS_NS = 50_000_000

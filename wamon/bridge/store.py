@@ -55,22 +55,24 @@ class Overlap:
 
     def __init__(self) -> None:
         self.due = True
-        self._held: dict[int, tuple[str, str, int]] = {}  # what stood at a rowid, in row order
+        self._held: dict[int, int] = {}  # by rowid, in row order
 
-    def differing(self, messages: Sequence[Message]) -> list[Message]:
-        """Those of the messages that weren't seen at their rowid, or hold something else now. Remembers them all."""
-        differing = [m for m in messages if self._held.get(m.rowid) != _seen(m)]
-        self._held = {m.rowid: _seen(m) for m in messages}
+    def differing(self, rows: Sequence[Row]) -> list[Row]:
+        """Those of the rows that weren't seen at their rowid, or hold something else now. Remembers them all."""
+        held = {row[0]: _said(row) for row in rows}
+        differing = [row for row in rows if self._held.get(row[0]) != held[row[0]]]
+        self._held = held
         return differing
 
-    def follow(self, messages: Sequence[Message]) -> None:
-        """Remember new messages: the last ones are the next overlap."""
-        self._held.update({m.rowid: _seen(m) for m in messages})
+    def follow(self, rows: Sequence[Row]) -> None:
+        """Remember new rows: the last ones are the next overlap."""
+        self._held.update({row[0]: _said(row) for row in rows[-OVERLAP_ROWS:]})
         self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
 
 
-def _seen(message: Message) -> tuple[str, str, int]:
-    return message.chat_jid, message.message_id, message.content_hash
+def _said(row: Row) -> int:
+    """A hash of what makes a message what it is: chat, id, text and media type. The paths disagree on the rest."""
+    return hash((row[1], row[2], row[6], row[7]))
 
 
 class Store:
@@ -90,11 +92,10 @@ class Store:
             before = _rows_until(db, flavour, start.rowid, OVERLAP_ROWS)[::-1] if overlap.due else []
             rows, complete = _rows_beyond(db, flavour, start)
         failpoint("bridge.closed")
-        changed = overlap.differing(_messages(before, wanted)) if overlap.due else []
-        new = _messages(rows, wanted)
-        overlap.follow(new)
+        changed = overlap.differing(before) if overlap.due else []
+        overlap.follow(rows)
         overlap.due = complete
-        return Page([*changed, *new], start, advanced(start, rows), len(rows), complete)
+        return Page(_messages([*changed, *rows], wanted), start, advanced(start, rows), len(rows), complete)
 
     def read_recent(self, place: Place, wanted: Mapping[bytes, str], since: datetime) -> list[Message]:
         """The rows before the overlap, newest first, as long as pages hold some sent at or after `since`."""

@@ -64,8 +64,8 @@ def _scanned(watch: Watch, names: list[str]) -> Scanned:
 
     with progress("Scanning", watch.store.rows()) as advance:
         if names:
-            return scan_groups(watch, watch.named(names), advance)
-        return scan_all(watch, advance)
+            return scan_groups(watch, watch.named(names), lambda one: advance(one.place.rowid))
+        return scan_all(watch, lambda one: advance(one.place.rowid))
 
 
 def _answer(watch: Watch, scanned: Scanned, names: list[str], elapsed_seconds: float) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from wamon.errors import ConfigError, DatabaseUnavailable, SchemaError, UsageError, WamonError
 from wamon.postgres import embedded
-from wamon.postgres.connection import connected, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, connected, transaction
 from wamon.postgres.embedded_programs import version
 from wamon.postgres.migrations import migrate, migrations
 from wamon.postgres.queries import queries
@@ -95,7 +95,7 @@ def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> 
     if not entries:
         raise UsageError(f"{archive} holds no schema wamon.", hint="`wamon db dump FILE` makes a file that does.")
     with connected(dsn) as db:
-        with transaction(db), _refusals(archive):
+        with transaction(db, UNHURRIED_SECONDS), _refusals(archive):
             replaced = _make_room(db, replace=replace)
             its_own = contents.entries_of(review) if review else []
             how = _review_room(db, review) if review and its_own else None
@@ -105,7 +105,7 @@ def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> 
 
 
 def _require_something(db: Database) -> None:
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         if not all(db.execute(SQL["has_schema"]).fetchall()[0]):
             raise WamonError(
                 "There is nothing to dump: the database has no schema wamon.", hint="`wamon scan` makes it."
@@ -115,7 +115,7 @@ def _require_something(db: Database) -> None:
 def _what(db: Database, review: Table | None) -> list[str]:
     """pg_dump's words for what to dump. Beside a chosen schema it takes no single table, so the others are left out."""
     words = ["--schema=wamon"]
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         if review is not None and _is_there(db, review):
             others = db.execute(SQL["others_beside"], review._asdict()).fetchall()
             words.append(f"--schema={_pattern(review.schema)}")

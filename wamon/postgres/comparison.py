@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.model import Message
 from wamon.postgres.changes import Candidate
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Comparison:
     def submissions_without_ledger(self, groups: Sequence[Group]) -> list[tuple[str, str, str]]:
         """Live submissions (chat JID, message id, drop number) of messages that the ledger doesn't hold as done."""
         jids = {group.chat: group.jid for group in groups}
-        with transaction(self._source.db):
+        with transaction(self._source.db, UNHURRIED_SECONDS):
             rows = self._run("without_ledger", chats=list(jids)).fetchall()
         return [(jids[chat], message_id, number) for chat, message_id, number in rows]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -18,9 +18,35 @@ from wamon.errors import ConfigError, DatabaseUnavailable, Poison, SchemaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from psycopg.abc import PQGen
+
     from wamon.errors import WamonError
 
-    Database = psycopg.Connection[Any]
+T = TypeVar("T")
+
+_STATEMENT_SECONDS = 30
+_SECONDS_FOR_ITS_ANSWER = 5
+UNHURRIED_SECONDS = 1800
+"""The limit of statements that go through whole tables."""
+
+
+class Database(psycopg.Connection[Any]):
+    """A connection that never waits for ever.
+
+    A statement ends at its limit on the server. Where no answer has come some seconds after that, what lies between has
+    swallowed it (a half-open link says nothing), and the connection is given up.
+    """
+
+    statement_seconds = _STATEMENT_SECONDS
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        limit_seconds = self.statement_seconds + _SECONDS_FOR_ITS_ANSWER
+        try:
+            return super().wait(gen, interval, limit_seconds if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"it has not answered for {limit_seconds} s") from None
+
 
 _CONNECT: dict[str, Any] = {
     "connect_timeout": 10,
@@ -32,7 +58,7 @@ _CONNECT: dict[str, Any] = {
 }
 
 _LIMITS: LiteralString = """
-    SELECT set_config('statement_timeout', '5min', true), set_config('lock_timeout', '30s', true),
+    SELECT set_config('statement_timeout', %s || 's', true), set_config('lock_timeout', '25s', true),
            set_config('idle_in_transaction_session_timeout', '60s', true), set_config('timezone', 'UTC', true)
 """
 _BY_KEY: LiteralString = """,
@@ -82,7 +108,7 @@ def connect(dsn: str) -> Database:
             hint="It looks like postgresql://user:password@host:5432/database, special characters written as %XX.",
         )
     try:
-        return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
+        return Database.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
     except psycopg.OperationalError as error:
         raise _unavailable(error) from None
 
@@ -98,14 +124,18 @@ def _is_understood(dsn: str) -> bool:
 
 
 @contextmanager
-def transaction(db: Database) -> Iterator[Database]:
+def transaction(db: Database, statement_seconds: int = _STATEMENT_SECONDS) -> Iterator[Database]:
     """One transaction with its own time limits and UTC.
 
     Raises DatabaseUnavailable (again later), Poison (one of the values can't be stored), SchemaError.
     """
-    with explained(), db.transaction():
-        db.execute(_LIMITS)
-        yield db
+    db.statement_seconds = statement_seconds
+    try:
+        with explained(), db.transaction():
+            db.execute(_LIMITS, [str(statement_seconds)])
+            yield db
+    finally:
+        db.statement_seconds = _STATEMENT_SECONDS
 
 
 @contextmanager
@@ -115,7 +145,7 @@ def keyed_transaction(db: Database) -> Iterator[Database]:
     The planner knows little of a table that has just grown, and would rather read all of it: it is held to indexes.
     """
     with explained(), db.transaction():
-        db.execute(_LIMITS + _BY_KEY)
+        db.execute(_LIMITS + _BY_KEY, [str(_STATEMENT_SECONDS)])
         yield db
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.errors import SchemaError
 from wamon.failpoints import failpoint
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 
 if TYPE_CHECKING:
     from wamon.postgres.connection import Database
@@ -86,7 +86,7 @@ def _standing(db: Database) -> int:
 
 def _apply_next(db: Database, known: tuple[Migration, ...], standing: int) -> list[str]:
     failpoint("migration.before")
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         db.execute("SELECT pg_advisory_xact_lock(hashtextextended('wamon migrations', 0))")
         db.execute(_BOOTSTRAP)
         now = db.execute("SELECT coalesce(max(version), 0) FROM wamon.migrations").fetchall()[0][0]

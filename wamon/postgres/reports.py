@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -68,20 +68,20 @@ class Text(NamedTuple):
 
 def drops(db: Database, selection: Selection) -> tuple[list[Drop], int]:
     """The selected drops, those with the newest posts first, and how many there are without the limit."""
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         rows = _run(db, "drops", **selection._asdict()).fetchall()
     return [Drop(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
 
 def projects(db: Database) -> list[str]:
     """Every project that the database knows."""
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         return [project for (project,) in _run(db, "projects")]
 
 
 def submissions(db: Database, number: str) -> list[Submission]:
     """Every submission of a drop number, in every project, in the order in which they were sent."""
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         return [Submission(*row) for row in _run(db, "submissions", number=number)]
 
 
@@ -89,7 +89,7 @@ def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], li
     """What the messages of these submissions said, by (chat's number, message id), oldest first."""
     said: dict[tuple[int, str], list[Text]] = {}
     keys = {"chats": [post.chat for post in posts], "message_ids": [post.message_id for post in posts]}
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         for chat, message_id, *text in _run(db, "texts", **keys):
             said.setdefault((chat, message_id), []).append(Text(*text))
     return said
@@ -97,7 +97,7 @@ def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], li
 
 def near(db: Database, number: str) -> list[str]:
     """Recorded drop numbers that one slip of the finger makes of this one."""
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         return [found for (found,) in _run(db, "near", number=number, patterns=_slips(number))]
 
 
@@ -105,7 +105,7 @@ def reviews(db: Database, table: str | None, number: str) -> list[dict[str, Any]
     """The rows that the review table, if it is there, holds of a drop number, with whatever columns it has."""
     schema, _, name = (table or "").rpartition(".")
     identifier = sql.Identifier(schema or "public", name)
-    with transaction(db):
+    with transaction(db, UNHURRIED_SECONDS):
         if table is None or not _run(db, "review_table", table=identifier.as_string(db)).fetchall()[0][0]:
             return []
         query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = %s").format(identifier)

@@ -45,6 +45,7 @@ class Source:
         self.tails: dict[str, Place] = {}
         self.groups: dict[str, Group] = {}
         self._starting: list[Group] = []
+        self._wanted: dict[str | None, dict[bytes, str]] = {}
 
     def load(self) -> None:
         """Read the position again: at the start, after any error, and after a lost turn."""
@@ -65,6 +66,7 @@ class Source:
         self.seq = next((seq for tail, seq, _ in cursors if tail == MAIN), 0)
         self.groups = {group.jid: group for group in map(_group, groups)}
         self._starting = list(self.groups.values())
+        self._wanted = {}
 
     @contextmanager
     def turn(self) -> Iterator[Database]:
@@ -76,6 +78,17 @@ class Source:
             failpoint("record.turn")
             yield self.db
         self.seq += 1
+
+    def wanted(self, tail: str | None = None) -> dict[bytes, str]:
+        """The JIDs of a tail's groups, or of all enabled groups, by the bytes that a store holds."""
+        if tail not in self._wanted:
+            groups = self.groups.values() if tail is None else self.serves(tail).values()
+            self._wanted[tail] = {group.jid.encode(): group.jid for group in groups if group.enabled}
+        return self._wanted[tail]
+
+    def parted(self) -> list[str]:
+        """The tails of enabled groups, beside the main one."""
+        return sorted(tail for tail in self.tails.keys() - {MAIN} if self.wanted(tail))
 
     def serves(self, tail: str) -> dict[str, Group]:
         """The enabled groups of a tail, by JID."""
@@ -181,6 +194,11 @@ class Source:
         """Whether a sweep was queued, or the last one is older than six hours."""
         with transaction(self.db):
             return bool(self._run("sweep_due").fetchall()[0][0])
+
+    def verify_due(self) -> bool:
+        """Whether the last verify is older than a day."""
+        with transaction(self.db):
+            return bool(self._run("verify_due").fetchall()[0][0])
 
     def note_sweep(self) -> None:
         """Remember that a sweep is done."""

@@ -56,6 +56,10 @@ UPDATE wamon.sources SET sweep_due = %(reason)s WHERE source = %(source)s
 SELECT sweep_due IS NOT NULL OR last_sweep_at IS NULL OR last_sweep_at < now() - interval '6 hours'
 FROM wamon.sources WHERE source = %(source)s
 
+-- name: verify_due
+SELECT last_verify_at IS NULL OR last_verify_at < now() - interval '1 day'
+FROM wamon.sources WHERE source = %(source)s
+
 -- name: note_sweep
 UPDATE wamon.sources SET sweep_due = NULL, last_sweep_at = now() WHERE source = %(source)s
 
