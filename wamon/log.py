@@ -35,9 +35,9 @@ def configure(level: int = logging.WARNING, *, as_json: bool = False) -> None:
 
 
 @contextmanager
-def correlated() -> Iterator[str]:
-    """An id for what is done within the block: each record carries it as `correlation_id`."""
-    token = _following.set(uuid4().hex[:12])
+def correlated(by: str | None = None) -> Iterator[str]:
+    """An id, this one or a new one, for what is done within the block: each record carries it as `correlation_id`."""
+    token = _following.set(by or str(uuid4()))
     try:
         yield str(_following.get())
     finally:

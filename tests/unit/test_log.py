@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from wamon import log
-from wamon.log import configure, logger, under_systemd
+from wamon.log import configure, correlated, logger, under_systemd
 
 ROOT = Path(log.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -52,6 +52,17 @@ def test_in_json_each_record_is_one_line_with_its_fields(said: Said) -> None:
     at = datetime.fromisoformat(first["at"])
     assert before.replace(microsecond=0) <= at <= datetime.now(UTC)
     assert (second["level"], second["message"]) == ("warning", "Two\nlines, and “quotes”.")
+
+
+def test_what_is_done_together_carries_one_id(said: Said) -> None:
+    configure(logging.INFO, as_json=True)
+    with correlated() as own:
+        logger.info("Read.", extra={"action": "read"})
+        with correlated("the letter's"):
+            logger.info("Retried.", extra={"action": "retry"})
+        logger.info("Recorded.", extra={"action": "pass"})
+    logger.info("Stopped.", extra={"action": "stop"})
+    assert [record.get("correlation_id") for record in spoken(said)] == [own, "the letter's", own, None]
 
 
 def test_in_json_a_field_of_any_kind_is_told(said: Said) -> None:

@@ -1,0 +1,214 @@
+"""The daemon in this process: what can only be seen with its beats, its clocks or its server in the test's hand."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from pkgutil import resolve_name
+
+import pytest
+
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.office import Office, eventually
+from tests.support.truth import Field
+from wamon import daemon
+from wamon.app import configured, plan
+from wamon.clock import Clock
+from wamon.daemon import Daemon
+from wamon.postgres import leases
+
+Open = Callable[..., Office]
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1000001")
+        yield field
+
+
+def run_while(office: Office, act: Callable[[], None]) -> None:
+    """A daemon on this thread, as it needs, until `act` has ended on another. Raises what either raises."""
+    failed: list[BaseException] = []
+
+    def acted() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    other = threading.Thread(target=acted)
+    one = Daemon(plan(lambda: configured(office.config_path, {})), standby=False)
+    former = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        other.start()
+        one.run()
+    finally:
+        other.join()
+        signal.signal(signal.SIGTERM, former)
+    for error in failed:
+        raise error
+
+
+def recorded(office: Office, number: str) -> None:
+    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops())
+
+
+class Jumped(Clock):
+    """A host's clock that has jumped since the store was written."""
+
+    def __init__(self, by: timedelta) -> None:
+        self._by = by
+
+    def now(self) -> datetime:
+        return super().now() + self._by
+
+
+def silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a beat nor the doorbell rings."""
+    monkeypatch.setattr(daemon, "_beats", lambda *_: nullcontext())
+    monkeypatch.setattr(daemon, "doorbell", lambda *_: nullcontext())
+
+
+def test_where_nothing_rings_the_second_interval_finds_the_message(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence(monkeypatch)
+    office = open_office(field.path, scan={"interval": "1s"})
+
+    def act() -> None:
+        recorded(office, "DR1000001")
+        field.post(LAWLEY, "DR1000002")
+        recorded(office, "DR1000002")
+
+    run_while(office, act)
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
+@pytest.mark.fault("F54")
+def test_a_clock_that_jumps_stalls_nothing_and_spins_nothing(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    passes: list[object] = []
+    office = open_office(field.path, scan={"interval": "1h"})
+    monkeypatch.setattr("wamon.app.Clock", lambda: Jumped(jump))
+    counting(monkeypatch, "wamon.daemon.catch_up", passes)
+
+    def act() -> None:
+        recorded(office, "DR1000001")
+        eventually("the passes' end", idle(passes))
+        field.post(LAWLEY, "DR1000002")
+        recorded(office, "DR1000002")
+
+    run_while(office, act)
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[object]) -> None:
+    """Have each call of what has this name noted."""
+    original = resolve_name(name)
+
+    def counted(*args: object, **named: object) -> object:
+        calls.append(args)
+        return original(*args, **named)
+
+    monkeypatch.setattr(name, counted)
+
+
+def idle(passes: list[object]) -> Callable[[], bool]:
+    """Whether several looks at the passes, each after several times what a fresh file is looked at, find no new one."""
+    seen: list[int] = []
+
+    def holds() -> bool:
+        threading.Event().wait(3 * daemon._COARSE_SECONDS)
+        seen.append(len(passes))
+        return len(seen) > 2 and len(set(seen[-3:])) == 1
+
+    return holds
+
+
+def test_our_own_reads_wake_nobody(field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[object] = []
+    counting(monkeypatch, "wamon.daemon.Daemon.ring", rung)
+    monkeypatch.setattr(daemon, "_beats", lambda *_: nullcontext())
+    office = open_office(field.path, scan={"interval": "1h"})
+
+    def act() -> None:
+        recorded(office, "DR1000001")
+        office.verify()
+        assert office.run("status").returncode in {0, 1}
+        eventually("silence", idle(rung))
+
+    run_while(office, act)
+    assert len(rung) <= 1, "the store was written once, before it"
+
+
+def test_a_lease_is_renewed_during_a_long_catch_up(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[int] = []
+    silence(monkeypatch)
+    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
+    for number in range(1_000_002, 1_000_012):
+        field.post(LAWLEY, f"DR{number}")
+    office = open_office(field.path, scan={"interval": "1h"})
+
+    @contextmanager
+    def always(ring: Callable[[str], None], _: float) -> Iterator[None]:
+        original = leases.Lease.renew
+
+        def renew(lease: leases.Lease) -> None:
+            original(lease)
+            renewed.append(1)
+            ring("renew")
+
+        monkeypatch.setattr(leases.Lease, "renew", renew)
+        ring("renew")
+        yield
+
+    monkeypatch.setattr(daemon, "_beats", always)
+    run_while(office, lambda: recorded(office, "DR1000011"))
+    assert len(renewed) >= 10
+
+
+def test_the_state_file_follows_a_pass_that_came_too_soon_after_a_write(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = open_office(field.path, scan={"interval": "1h"})
+
+    def act() -> None:
+        recorded(office, "DR1000001")
+        field.post(LAWLEY, "DR1000002")
+        recorded(office, "DR1000002")
+        field.post(LAWLEY, "DR1000003")
+        recorded(office, "DR1000003")
+        seq = office.query("SELECT seq FROM wamon.cursors WHERE tail = 'main'")[0]
+        eventually("the state file's write", lambda: f'"seq": {seq}' in office.state_path.read_text("utf-8"))
+
+    run_while(office, act)
+
+
+def test_a_pass_is_told_with_its_messages_and_one_id_for_all_its_records(
+    field: Field, open_office: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = open_office(field.path, scan={"interval": "1h"})
+    with caplog.at_level(logging.INFO, "wamon"):
+        logging.getLogger("wamon").propagate = True
+        posted: list[str] = []
+
+        def act() -> None:
+            recorded(office, "DR1000001")
+            posted.append(field.post(LAWLEY, "DR1000002"))
+            recorded(office, "DR1000002")
+
+        run_while(office, act)
+    told = [record for record in caplog.records if getattr(record, "action", "") == "pass"]
+    assert [record.__dict__["message_ids"] for record in told][-1] == posted
+    assert all(record.__dict__["seconds"] > 0 for record in told)
