@@ -21,7 +21,7 @@ demo: $(STAMP)
 	@$(VENV)/bin/wamon demo --dir .demo
 
 test: $(STAMP)
-	@$(VENV)/bin/python -m pytest --quiet --numprocesses=3 --dist=worksteal
+	@$(VENV)/bin/python -m pytest --quiet --numprocesses=3 --dist=loadgroup
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .

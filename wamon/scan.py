@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from wamon.failpoints import failpoint
 from wamon.log import correlated
-from wamon.model import BEGINNING, MAIN
+from wamon.model import BEGINNING, MAIN, Reading
 from wamon.pipeline import reread_recent, run_pass
+from wamon.postgres.letters import due
 from wamon.postgres.recording import Batch, Recorded
 from wamon.verify import sweep
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wamon.pipeline import Pass, Watch
+    from wamon.postgres.letters import Due, Letter
 
 
 @dataclass(slots=True)
@@ -87,16 +89,28 @@ def _merge(watch: Watch, tail: str) -> None:
 def retry(watch: Watch) -> Recorded:
     """Try parked messages again that are due."""
     recorded = Recorded()
-    for key in watch.recorder.due_letters():
-        recorded.add(watch.in_turn(_retry_one, watch, key))
-        failpoint("retry.recorded")
+    for letter in due(watch.source.db, watch.source.name):
+        recorded.add(retry_one(watch, letter))
     return recorded
 
 
-def _retry_one(watch: Watch, key: tuple[str, str]) -> Recorded:
+def retry_one(watch: Watch, letter: Due | Letter) -> Recorded:
     """Record a parked message as it stands in the store now; one that has vanished is given up."""
-    found = watch.store.find([key], {key[0].encode(): key[0]})
-    if not found:
-        watch.recorder.give_up(*key)
+    with correlated(letter.correlation_id):
+        recorded = watch.in_turn(_retry, watch, letter.chat_jid, letter.message_id)
+    failpoint("retry.recorded")
+    return recorded
+
+
+def _retry(watch: Watch, chat_jid: str, message_id: str) -> Recorded:
+    found = watch.store.find_one(chat_jid, message_id)
+    if found is None:
+        watch.recorder.give_up(chat_jid, message_id)
         return Recorded()
-    return watch.recorder.record(Batch([watch.rules.read(message) for message in found], again=True))
+    return watch.recorder.record(Batch([watch.rules.read(found)], again=True))
+
+
+def discard(watch: Watch, letter: Letter) -> Recorded:
+    """Have a parked message count as read and ignored, for as long as it says what it says now."""
+    reading = Reading(letter.message(), (), "discarded")
+    return watch.in_turn(watch.recorder.record, Batch([reading], again=True))

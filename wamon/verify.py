@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wamon.bridge.store import PAGE_ROWS
+from wamon.bridge.store import PAGE_ROWS, can_be_asked_for
 from wamon.failpoints import failpoint
 from wamon.model import FROM_THE_BEGINNING
 from wamon.pipeline import starts_of
-from wamon.postgres.changes import held_to_its_start, newest_of_each
+from wamon.postgres.changes import held_to, newest_of_each
 from wamon.postgres.comparison import Comparison
 from wamon.postgres.recording import Batch, Recorded
 
@@ -135,7 +135,7 @@ def _differences(
         if holds and _is_older(watch, holds):
             older += 1
         if detail := _detail(watch, reading, holds):
-            understood = held_to_its_start(reading, holds.reason) if holds else reading
+            understood = held_to(reading, holds) if holds else reading
             differing.append((understood, _problem(watch, message, holds, detail)))
     return differing, older
 
@@ -149,7 +149,7 @@ def _detail(watch: Watch, reading: Reading, holds: Held | None) -> str | None:
         return "is marked as gone, and stands in the store"
     if reading.message.content_hash != holds.content_hash:
         return "says something else now than the ledger knows" if reading.message.text.strip() else None
-    return None if _is_older(watch, holds) else _misread(held_to_its_start(reading, holds.reason), holds)
+    return None if _is_older(watch, holds) else _misread(held_to(reading, holds), holds)
 
 
 def _misread(reading: Reading, holds: Held) -> str | None:
@@ -191,9 +191,9 @@ def _still_differing(watch: Watch, comparison: Comparison, suspects: Sequence[Me
 
 def _read_again(watch: Watch, messages: Sequence[Message]) -> list[Message]:
     """These messages as they stand in the store now; those that can't be asked for, as they stood."""
-    askable = [(m.chat_jid, m.message_id) for m in messages if _can_be_asked_for(m.message_id)]
+    askable = [(m.chat_jid, m.message_id) for m in messages if can_be_asked_for(m.message_id)]
     found = watch.store.find(askable, watch.source.wanted())
-    return [*found, *(message for message in messages if not _can_be_asked_for(message.message_id))]
+    return [*found, *(message for message in messages if not can_be_asked_for(message.message_id))]
 
 
 def _unfounded(comparison: Comparison, groups: Sequence[Group]) -> list[Problem]:
@@ -245,12 +245,7 @@ def _mark_gone(watch: Watch, comparison: Comparison, group: Group, message_ids: 
 
 
 def _gone(watch: Watch, group: Group, message_ids: list[str]) -> list[str]:
-    askable = [message_id for message_id in message_ids if _can_be_asked_for(message_id)]
+    askable = [message_id for message_id in message_ids if can_be_asked_for(message_id)]
     found = watch.store.find([(group.jid, message_id) for message_id in askable], {group.jid.encode(): group.jid})
     there = {message.message_id for message in found}
     return [message_id for message_id in askable if message_id not in there]
-
-
-def _can_be_asked_for(message_id: str) -> bool:
-    """Made-up ids, and ids that held broken bytes, aren't the store's own words."""
-    return not message_id.startswith("sha256:") and "\ufffd" not in message_id

@@ -64,6 +64,7 @@ def test_where_the_doorbell_is_silent_the_next_interval_finds_the_message(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.fault("F3")
 def test_it_ends_well_and_releases_its_source_when_asked_to(
     field: Field, open_office: Callable[..., Office], number: signal.Signals
 ) -> None:
@@ -74,6 +75,7 @@ def test_it_ends_well_and_releases_its_source_when_asked_to(
     assert office.query("SELECT count(*) FROM wamon.leases") == [0]
 
 
+@pytest.mark.fault("F56")
 def test_a_second_one_on_the_same_source_ends_with_75(field: Field, open_office: Callable[..., Office]) -> None:
     office = open_office(field.path, **LONG)
     with office.running() as daemon:
@@ -83,6 +85,7 @@ def test_a_second_one_on_the_same_source_ends_with_75(field: Field, open_office:
     assert "Another wamon works on source main" in second.stderr
 
 
+@pytest.mark.fault("F60")
 def test_a_standby_takes_over_when_the_first_is_gone(field: Field, open_office: Callable[..., Office]) -> None:
     office = open_office(field.path, **LONG)
     with office.running() as first:
@@ -95,6 +98,7 @@ def test_a_standby_takes_over_when_the_first_is_gone(field: Field, open_office: 
             assert second.end() == 0
 
 
+@pytest.mark.fault("F59")
 def test_after_kill_9_the_next_one_works_at_once(field: Field, open_office: Callable[..., Office]) -> None:
     office = open_office(field.path, **LONG)
     with office.running() as daemon:
@@ -129,6 +133,7 @@ def test_commands_that_write_work_beside_it(field: Field, open_office: Callable[
         assert daemon.end() == 0
 
 
+@pytest.mark.fault("F11", "F15")
 def test_it_outlives_connections_that_end_and_a_server_that_refuses(
     field: Field, open_office: Callable[..., Office]
 ) -> None:
@@ -161,6 +166,7 @@ def _end_connections(office: Office) -> None:
     )
 
 
+@pytest.mark.fault("F35", "F36")
 def test_it_says_which_trouble_the_store_has_and_goes_on_when_it_can(
     tmp_path: Path, open_office: Callable[..., Office]
 ) -> None:
@@ -180,6 +186,7 @@ def test_it_says_which_trouble_the_store_has_and_goes_on_when_it_can(
     assert office.verify().clean
 
 
+@pytest.mark.fault("F70")
 def test_a_changed_config_is_taken_over_and_a_wrong_one_refused(
     field: Field, open_office: Callable[..., Office]
 ) -> None:
@@ -201,6 +208,7 @@ def test_a_changed_config_is_taken_over_and_a_wrong_one_refused(
         assert daemon.end() == 0
 
 
+@pytest.mark.fault("F47")
 def test_an_edit_older_than_the_overlap_is_found_by_the_background_sweep(
     field: Field, open_office: Callable[..., Office]
 ) -> None:
@@ -217,6 +225,7 @@ def test_an_edit_older_than_the_overlap_is_found_by_the_background_sweep(
         assert daemon.end() == 0
 
 
+@pytest.mark.fault("F5", "F57")
 def test_a_daemon_that_was_stopped_for_long_and_goes_on_writes_nothing_wrong(
     field: Field, open_office: Callable[..., Office]
 ) -> None:
@@ -236,6 +245,7 @@ def test_a_daemon_that_was_stopped_for_long_and_goes_on_writes_nothing_wrong(
     assert office.verify().clean
 
 
+@pytest.mark.fault("F81")
 def test_no_phone_number_and_no_text_reaches_its_log(field: Field, open_office: Callable[..., Office]) -> None:
     office = open_office(field.path, **LONG)
     with office.running("--json") as daemon:

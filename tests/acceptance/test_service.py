@@ -82,6 +82,7 @@ def test_systemd_has_nothing_to_say_against_what_is_installed(
     assert [exposure(unit) for unit in units if unit.suffix == ".service"] == ["", ""]
 
 
+@pytest.mark.fault("F7", "F8")
 def test_every_setting_that_keeps_it_alive_is_there() -> None:
     for unit in (PROJECT / "systemd").glob("wamon*.service"):
         if "restart" in unit.name:
@@ -169,6 +170,7 @@ def test_a_changed_unit_is_refused_and_shown(wamon: Run, installed: Callable[...
     assert (shown["systemd"], shown["active"], shown["restart_at"]) == (False, None, "03:00")
 
 
+@pytest.mark.fault("F8")
 def test_why_it_stopped_is_kept_even_where_the_config_is_what_was_wrong(wamon: Run, tmp_path: Path) -> None:
     """As systemd runs ExecStopPost: the reason is in the environment."""
     (tmp_path / "wamon.yaml").write_text("groups: [broken")
@@ -261,6 +263,7 @@ def test_an_idle_daemon_is_ready_alive_and_ends_well_when_asked(
         listener.hear_until("STOPPING=1", seconds=1)
 
 
+@pytest.mark.fault("F7")
 def test_a_daemon_that_hangs_in_a_pass_falls_silent_and_loses_nothing_by_being_ended(
     field: Field, open_office: Callable[..., Office], listener: Listener
 ) -> None:
@@ -279,6 +282,7 @@ def test_a_daemon_that_hangs_in_a_pass_falls_silent_and_loses_nothing_by_being_e
     assert office.verify().clean
 
 
+@pytest.mark.fault("F9")
 def test_a_daemon_without_its_database_is_ready_degraded_and_alive(
     field: Field, open_office: Callable[..., Office], listener: Listener
 ) -> None:

@@ -151,6 +151,7 @@ def undisturbed(stages: dict[str, Stage], tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("stage_name", ["first", "later"])
 @pytest.mark.parametrize("name", SCANNED)
+@pytest.mark.fault("F1", "F60")
 def test_a_scan_ended_at_a_boundary_and_started_again_ends_as_if_undisturbed(
     tmp_path: Path, stages: dict[str, Stage], undisturbed: dict[str, dict[str, Any]], stage_name: str, name: str
 ) -> None:

@@ -19,6 +19,7 @@ ROUNDS = 25
 
 
 @pytest.mark.parametrize("bridge", [Lharries, VeryGoodPlugins, Wacli, Gowa], ids=lambda bridge: bridge.__name__)
+@pytest.mark.fault("F2")
 def test_scans_killed_at_random_instants_lose_and_double_nothing(
     tmp_path: Path,
     open_office: Callable[..., Office],

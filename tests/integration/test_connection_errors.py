@@ -162,6 +162,7 @@ def test_a_wrong_password_or_none_is_told(office: Office, clerk: str, password: 
 
 
 @DEBIAN
+@pytest.mark.fault("F17")
 def test_a_server_without_a_free_connection_is_told(office: Office, clerk: str) -> None:
     office.query("ALTER ROLE clerk CONNECTION LIMIT 0")
     office.set(database={"url": clerk})
@@ -171,6 +172,7 @@ def test_a_server_without_a_free_connection_is_told(office: Office, clerk: str) 
 # What the server refuses, and that nothing is lost by it
 
 
+@pytest.mark.fault("F15")
 def test_a_server_that_is_read_only_now_is_told_and_costs_nothing(office: Office, field: Field) -> None:
     name = psycopg.conninfo.conninfo_to_dict(office.dsn)["dbname"]
     office.scan()
@@ -185,6 +187,7 @@ def test_a_server_that_is_read_only_now_is_told_and_costs_nothing(office: Office
 
 @DEBIAN
 @pytest.mark.parametrize("table", ["wamon.submission_rows", "wamon.cursors", "qa_photo_reviews"])
+@pytest.mark.fault("F21")
 def test_a_privilege_that_was_revoked_is_told_and_parks_no_message(
     office: Office, field: Field, clerk: str, table: str
 ) -> None:
@@ -203,6 +206,7 @@ def test_a_privilege_that_was_revoked_is_told_and_parks_no_message(
     [("%s || 's'", "took too long", "overloaded"), ("'25s'", "table is locked", "holds it")],
     ids=["statement", "lock"],
 )
+@pytest.mark.fault("F16")
 def test_a_time_limit_that_ran_out_is_told_and_parks_no_message(
     office: Office, field: Field, monkeypatch: pytest.MonkeyPatch, limit: str, why: str, hint: str
 ) -> None:
@@ -221,6 +225,7 @@ def test_a_time_limit_that_ran_out_is_told_and_parks_no_message(
     assert office.drops() == field.truth.drops()
 
 
+@pytest.mark.fault("F11")
 def test_a_connection_that_breaks_in_the_middle_is_told_and_costs_nothing(office: Office, field: Field) -> None:
     office.query(
         "CREATE FUNCTION public.leave() RETURNS trigger LANGUAGE plpgsql AS"

@@ -89,6 +89,7 @@ def test_a_number_that_an_edit_brings_back_is_live_again_and_no_second_submissio
     assert office.query("SELECT kind FROM wamon.submissions WHERE live") == ["new"]
 
 
+@pytest.mark.fault("F47")
 def test_an_edit_older_than_the_overlap_waits_for_the_sweep(
     field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_photo_delivered_again_without_its_caption_keeps_what_the_caption_said
 
 
 @pytest.mark.parametrize("bridge", BRIDGES, ids=lambda bridge: bridge.__name__)
+@pytest.mark.fault("F42", "F43")
 def test_a_message_delivered_again_under_other_senders_changes_nothing(
     tmp_path: Path, open_office: Open, bridge: type[Bridge]
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_message_delivered_again_under_other_senders_changes_nothing(
 
 
 @pytest.mark.parametrize("bridge", [VeryGoodPlugins, Gowa, Wacli, Lharries], ids=lambda bridge: bridge.__name__)
+@pytest.mark.fault("F47")
 def test_a_revoked_message_keeps_its_submissions(tmp_path: Path, open_office: Open, bridge: type[Bridge]) -> None:
     with Field(bridge(tmp_path / "messages.db", durable=False)) as field:
         message_id = field.post(LAWLEY, "DR1750001")
@@ -207,6 +210,7 @@ def test_a_revoked_message_keeps_its_submissions(tmp_path: Path, open_office: Op
         assert_clean(office)
 
 
+@pytest.mark.fault("F48")
 def test_a_row_that_vanished_keeps_its_submissions_and_is_marked_as_gone_until_it_comes_back(
     field: Field, open_office: Open
 ) -> None:

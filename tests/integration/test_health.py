@@ -103,6 +103,7 @@ WEEK = {
 """How a silence since Friday is judged, by the hours from Monday, 10:00."""
 
 
+@pytest.mark.fault("F83")
 def test_a_group_is_late_by_its_own_week(any_office: Office, field: Field) -> None:
     post_weeks(field, LAWLEY, MONDAY - timedelta(days=2))
     any_office.scan()
@@ -142,6 +143,7 @@ def test_a_message_that_isnt_recorded_yet_is_fresh_all_the_same(office: Office, 
     assert found["recording.lag", "Lawley"].numbers == {"messages": 1, "seconds": 300.0, "more": False}
 
 
+@pytest.mark.fault("F53")
 def test_a_message_from_the_future_neither_hides_a_silence_nor_stays_untold(office: Office, field: Field) -> None:
     field.post(LAWLEY, "Good morning team", at=MONDAY)
     field.post(LAWLEY, "My clock is wrong", at=MONDAY + timedelta(days=30))
@@ -151,6 +153,7 @@ def test_a_message_from_the_future_neither_hides_a_silence_nor_stays_untold(offi
     assert found["clock.messages", None].state == "warn"
 
 
+@pytest.mark.fault("F83")
 def test_when_all_are_silent_and_nothing_is_written_the_bridge_is_bad(office: Office, field: Field) -> None:
     post_weeks(field, LAWLEY, MONDAY - timedelta(days=2), weeks=5)
     office.set(groups=[{"name": "Lawley", "jid": LAWLEY}])
@@ -347,6 +350,7 @@ def test_a_database_in_another_encoding_is_bad(tmp_path: Path, dsn: str, field: 
             db.execute("DROP DATABASE latin")
 
 
+@pytest.mark.fault("F15")
 def test_a_read_only_database_is_bad_and_is_read_all_the_same(tmp_path: Path, dsn: str, field: Field) -> None:
     office = Office(tmp_path / "office", dsn, field.path)
     field.post(LAWLEY, "DR1000001")
@@ -443,6 +447,7 @@ def rights(path: Path) -> tuple[bool, bool, bool]:
     return found.endangers_the_bridge, found.has_ours, found.is_wal is True
 
 
+@pytest.mark.fault("F33")
 def test_another_user_who_may_write_beside_a_store_in_wal_mode_is_a_danger(bridges_folder: Path) -> None:
     with Wacli(bridges_folder / "wacli.db", durable=False) as bridge:
         bridge.post(LAWLEY, "DR1000001")

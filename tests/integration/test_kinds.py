@@ -37,6 +37,7 @@ def kinds(office: Office) -> dict[str, str]:
     return dict(office.query("SELECT message_id, kind FROM wamon.submissions"))
 
 
+@pytest.mark.fault("F45")
 def test_the_post_that_was_sent_first_is_new_whatever_came_first_and_whatever_its_id(
     office: Office, field: Field
 ) -> None:
@@ -51,6 +52,7 @@ def test_the_post_that_was_sent_first_is_new_whatever_came_first_and_whatever_it
     assert kinds(office) == {"A": "resubmission", "B": "resubmission", "C": "new"}
 
 
+@pytest.mark.fault("F46")
 def test_posts_of_one_second_are_in_the_order_of_chat_and_id(office: Office, field: Field) -> None:
     assert LAWLEY < VELO_TEST
     field.post(VELO_TEST, DROP, message_id="A", at=FIRST_MORNING)

@@ -91,6 +91,7 @@ def test_of_several_at_once_one_applies_each_step_and_all_go_on(empty_dsn: str) 
 @pytest.mark.parametrize(
     ("failpoint", "standing"), [("migration.before", 0), ("migration.applied", 0), ("migration.committed", 1)]
 )
+@pytest.mark.fault("F20")
 def test_killed_at_a_step_s_boundary_it_stands_before_or_after_the_step(
     empty_dsn: str, failpoint: str, standing: int
 ) -> None:
@@ -108,6 +109,7 @@ def test_killed_at_a_step_s_boundary_it_stands_before_or_after_the_step(
     assert migrated(empty_dsn) == NAMES[standing:]
 
 
+@pytest.mark.fault("F20")
 def test_a_step_that_fails_leaves_nothing_of_itself(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(name: str) -> None:
         if name == "migration.applied":
@@ -131,6 +133,7 @@ def test_beside_a_newer_schema_that_allows_it_an_older_wamon_works(office: Offic
     assert office.verify().clean
 
 
+@pytest.mark.fault("F20")
 def test_beyond_that_an_older_wamon_refuses_and_writes_nothing(office: Office) -> None:
     office.scan()
     office.query("INSERT INTO wamon.migrations VALUES (%s, 'the_future', %s)", OURS + 5, OURS + 1)

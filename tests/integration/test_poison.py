@@ -69,6 +69,7 @@ def letter(office: Office) -> tuple[int, float | None]:
 
 
 @pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.fault("F65")
 def test_neighbours_land_in_the_same_scan_and_the_cursor_moves_on(office: Office, field: Field, place: int) -> None:
     for n in range(5):
         message_id = field.post(LAWLEY, f"{POISON}, {WORDS}" if n == place else f"DR175202{n}")
@@ -100,6 +101,7 @@ def test_nothing_kept_of_a_parked_message_tells_its_text(office: Office, field: 
     assert office.query("SELECT count(*) FROM wamon.texts") == [0]
 
 
+@pytest.mark.fault("F65")
 def test_the_cursor_waits_until_a_poison_message_is_parked(
     office: Office, field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_message_of_several_numbers_is_recorded_whole_or_not_at_all(office: Of
     assert office.query("SELECT count(*) FROM qa_photo_reviews") == [0]
 
 
+@pytest.mark.fault("F65")
 def test_it_is_tried_again_after_1_2_and_4_minutes_and_then_is_dead(office: Office, field: Field) -> None:
     message_id = field.post(LAWLEY, POISON)
     assert office.scan().recorded.counts[LAWLEY, "dead"] == 0
@@ -209,12 +212,30 @@ def test_a_parked_message_that_vanished_from_the_store_is_given_up(office: Offic
     assert office.query("SELECT next_try_at FROM wamon.dead_letters") == [None]
 
 
-def test_ten_in_a_batch_are_parked(office: Office, field: Field) -> None:
+def test_ten_among_others_are_parked(office: Office, field: Field) -> None:
     for n in range(10):
         field.post(LAWLEY, f"DR66666{n:02}")
+        field.post(LAWLEY, f"DR17520{n:02}")
     office.scan()
     assert office.query("SELECT count(*) FROM wamon.dead_letters") == [10]
-    assert office.query("SELECT rowid FROM wamon.cursors") == [11]
+    assert office.query("SELECT rowid FROM wamon.cursors") == [21]
+
+
+@pytest.mark.parametrize(("poisonous", "parked"), [(1, 1), (2, 2), (3, None)])
+def test_when_most_of_a_batch_fails_it_isn_t_the_messages(
+    office: Office, field: Field, table: str, poisonous: int, parked: int | None
+) -> None:
+    for n in range(poisonous):
+        field.post(LAWLEY, f"DR66666{n:02}")
+    if parked is None:
+        with pytest.raises(DatabaseUnavailable, match="message after message"):
+            office.scan()
+        relent(office, table)
+        office.scan()
+        assert office.drops() == field.truth.drops()
+    else:
+        office.scan()
+    assert office.query("SELECT count(*) FROM wamon.dead_letters") == [parked or 0]
 
 
 def test_more_than_ten_in_a_batch_are_no_messages_fault_and_nothing_is_parked_or_passed(
@@ -266,6 +287,7 @@ RAW = {
 
 
 @pytest.mark.parametrize("name", RAW)
+@pytest.mark.fault("F61", "F62", "F63", "F64")
 def test_any_bytes_are_recorded(plain: Office, field: Field, name: str) -> None:
     message_id = field.post(LAWLEY, "to be spoilt")
     field.spoil(message_id, RAW[name])
@@ -276,6 +298,7 @@ def test_any_bytes_are_recorded(plain: Office, field: Field, name: str) -> None:
     assert plain.verify().clean
 
 
+@pytest.mark.fault("F64")
 def test_long_bodies_are_kept_whole(plain: Office, field: Field) -> None:
     text = "DR1752028 " + "".join(f"{n} " for n in range(12_000))
     field.post(LAWLEY, text)
@@ -283,6 +306,7 @@ def test_long_bodies_are_kept_whole(plain: Office, field: Field) -> None:
     assert plain.query("SELECT text FROM wamon.texts") == [text]
 
 
+@pytest.mark.fault("F44")
 def test_messages_without_an_id_are_told_apart_by_what_they_say(plain: Office, field: Field) -> None:
     field.post(LAWLEY, "DR1752028", message_id="")
     field.post(MOHADIN, "DR1752034", message_id="")

@@ -121,6 +121,7 @@ def _emptied_and_filled_anew(field: Field) -> None:
         _emptied_and_filled_anew,
     ],
 )
+@pytest.mark.fault("F38", "F40", "F42")
 def test_after_a_change_of_the_rows_one_scan_loses_nothing_and_doubles_nothing(
     field: Field, open_office: Open, damage: Callable[[Field], None]
 ) -> None:
@@ -137,6 +138,7 @@ def test_after_a_change_of_the_rows_one_scan_loses_nothing_and_doubles_nothing(
 
 @pytest.mark.usefixtures("windows_of_a_few_rows")
 @pytest.mark.parametrize("bridge", [Wacli, Gowa], ids=lambda bridge: bridge.__name__)
+@pytest.mark.fault("F38")
 def test_rows_that_change_their_numbers_unread_are_not_lost(
     tmp_path: Path, open_office: Open, bridge: type[Wacli | Gowa]
 ) -> None:
@@ -153,6 +155,7 @@ def test_rows_that_change_their_numbers_unread_are_not_lost(
         assert_whole(office, field)
 
 
+@pytest.mark.fault("F41")
 def test_the_newest_row_delivered_again_is_a_slip_and_no_rewind(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     office.scan()
@@ -164,6 +167,7 @@ def test_the_newest_row_delivered_again_is_a_slip_and_no_rewind(field: Field, op
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F40")
 def test_a_freed_top_rowid_given_out_again_costs_a_few_rows_and_no_rewind(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     office.scan()
@@ -175,6 +179,7 @@ def test_a_freed_top_rowid_given_out_again_costs_a_few_rows_and_no_rewind(field:
     assert rewinds(office) == []
 
 
+@pytest.mark.fault("F40")
 def test_where_rows_that_were_read_are_gone_the_position_goes_back_and_a_sweep_follows(
     field: Field, open_office: Open
 ) -> None:
@@ -188,6 +193,7 @@ def test_where_rows_that_were_read_are_gone_the_position_goes_back_and_a_sweep_f
     assert set(gone) == {(key.chat, key.message_id) for key in top}
 
 
+@pytest.mark.fault("F36")
 def test_a_store_made_anew_is_read_from_its_beginning_with_a_rewind_and_a_sweep(
     field: Field, open_office: Open
 ) -> None:
@@ -227,6 +233,7 @@ def test_a_sweep_that_was_queued_is_not_taken_for_done_by_a_read_from_the_beginn
     assert set(office.query("SELECT chat_jid, message_id FROM wamon.ledger WHERE gone_at IS NOT NULL")) == old
 
 
+@pytest.mark.fault("F37")
 def test_an_older_copy_of_the_store_loses_neither_what_it_holds_nor_what_comes_after_it(
     field: Field, open_office: Open, tmp_path: Path
 ) -> None:
@@ -249,6 +256,7 @@ def test_an_older_copy_of_the_store_loses_neither_what_it_holds_nor_what_comes_a
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F36")
 def test_a_store_that_comes_back_after_another_stood_in_its_place_doubles_nothing(
     field: Field, open_office: Open, tmp_path: Path
 ) -> None:
@@ -299,6 +307,7 @@ FORGED_WITHIN = '[[40, "ffffffffffffffff"], [39, "eeeeeeeeeeeeeeee"]]'
         "DELETE FROM wamon.cursors",
     ],
 )
+@pytest.mark.fault("F30")
 def test_a_cursor_that_was_tampered_with_costs_a_re_read_and_nothing_else(
     field: Field, open_office: Open, tampering: str
 ) -> None:

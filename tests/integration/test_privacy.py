@@ -50,6 +50,7 @@ def assert_silent(*said: str) -> None:
         assert WORDS not in one
 
 
+@pytest.mark.fault("F81")
 def test_no_command_tells_a_text_or_a_phone_number(office: Office, server_log: Path) -> None:
     for words in (("scan",), ("verify",), ("state", "show")):
         done = office.run(*words)
@@ -97,6 +98,7 @@ ENDS_WITH = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.fault("F81")
 def test_nothing_that_fails_tells_them_either(office: Office, server_log: Path, name: str) -> None:
     for sql in FAILURES[name]:
         office.query(sql)
@@ -108,6 +110,7 @@ def test_nothing_that_fails_tells_them_either(office: Office, server_log: Path, 
 
 
 @pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.fault("F81")
 def test_no_error_carries_them(office: Office, field: Field, name: str) -> None:
     for n in range(11):
         field.post(LAWLEY, f"DR17530{n:02} {WORDS}", sender=PHONE)

@@ -181,6 +181,7 @@ def test_the_first_line_of_a_comment_stands_alone(office: Office, field: Field, 
     assert the_review(office)["comment"] == "2026-11-21 08:00 SAST: posted again"
 
 
+@pytest.mark.fault("F55")
 def test_lines_are_dated_in_the_operators_zone(office: Office, field: Field) -> None:
     office.set(timezone="America/St_Johns")
     field.post(LAWLEY, "DR1752028", at=SEEN)
@@ -548,6 +549,7 @@ def other_field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.fault("F18")
 def test_two_sources_that_feed_one_project_at_once_make_one_row_a_drop(
     tmp_path: Path, office: Office, field: Field, other_field: Field, keyed: bool
 ) -> None:

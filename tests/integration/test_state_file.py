@@ -216,6 +216,7 @@ UNREADABLE: dict[str, Callable[[Office], bytes]] = {
 
 
 @pytest.mark.parametrize("made", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.fault("F25")
 def test_a_file_that_cannot_be_read_is_set_aside_and_nothing_is_lost(
     field: Field, open_office: Open, made: Callable[[Office], bytes]
 ) -> None:
@@ -288,6 +289,7 @@ def _with_leftovers(office: Office) -> None:
         _with_leftovers,
     ],
 )
+@pytest.mark.fault("F25", "F26", "F27", "F29")
 def test_a_file_that_is_wrong_or_gone_is_made_right_by_the_next_scan(
     field: Field, open_office: Open, change: Callable[[Office], None]
 ) -> None:
@@ -306,6 +308,7 @@ def test_a_file_that_is_wrong_or_gone_is_made_right_by_the_next_scan(
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F28")
 def test_a_copy_from_before_is_followed_by_nobody(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     office.scan()
@@ -321,6 +324,7 @@ def test_a_copy_from_before_is_followed_by_nobody(field: Field, open_office: Ope
 
 
 @pytest.mark.parametrize("kind", ["directory", "loop of links", "pipe"])
+@pytest.mark.fault("F26")
 def test_what_is_no_file_is_set_aside(field: Field, open_office: Open, kind: str) -> None:
     office = open_office(field.path)
     office.scan()
@@ -349,6 +353,7 @@ def _run_limited(office: Office, prologue: str, *words: str) -> subprocess.Compl
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
 
 
+@pytest.mark.fault("F22", "F23")
 def test_where_the_disk_is_full_the_old_file_stays_and_the_scan_succeeds_with_a_warning(
     field: Field, open_office: Open
 ) -> None:
@@ -370,6 +375,7 @@ def test_where_the_disk_is_full_the_old_file_stays_and_the_scan_succeeds_with_a_
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F22")
 def test_on_a_full_file_system_the_old_file_stays_and_the_scan_succeeds_with_a_warning(
     field: Field, open_office: Open
 ) -> None:
@@ -400,6 +406,7 @@ def test_on_a_full_file_system_the_old_file_stays_and_the_scan_succeeds_with_a_w
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.fault("F24")
 def test_a_write_that_fails_is_told_and_tried_again_with_a_new_file(
     field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
@@ -422,6 +429,7 @@ def test_a_write_that_fails_is_told_and_tried_again_with_a_new_file(
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F26")
 def test_in_a_directory_that_may_not_be_written_a_command_ends_with_78_and_one_paragraph(
     field: Field, open_office: Open
 ) -> None:
@@ -578,6 +586,7 @@ def test_an_adoption_that_is_killed_before_the_old_file_is_renamed_is_made_good(
 # A new database beside the old file
 
 
+@pytest.mark.fault("F13")
 def test_in_a_new_database_what_was_excluded_stays_excluded_and_all_else_is_processed(
     field: Field, open_office: Open, new_dsn: str
 ) -> None:
@@ -608,6 +617,7 @@ def test_in_a_new_database_a_start_at_a_time_is_the_one_of_then(field: Field, op
     assert office.drops() == before | {("Lawley", "DR1760000")}
 
 
+@pytest.mark.fault("F13")
 def test_in_a_new_database_a_group_that_began_at_the_beginning_begins_there_again(
     field: Field, open_office: Open, new_dsn: str
 ) -> None:

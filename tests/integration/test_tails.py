@@ -82,6 +82,7 @@ def test_a_group_added_to_the_config_catches_up_on_its_own_tail_and_then_merges(
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F69")
 def test_while_a_new_group_catches_up_the_others_go_on(field: Field, open_office: Open) -> None:
     office = open_office(field.path, groups=config_of(LAWLEY))
     office.scan()

@@ -88,6 +88,7 @@ def test_two_that_scan_at_once_record_everything_once(field: Field, offices: tup
     assert offices[0].query("SELECT tail FROM wamon.cursors") == [MAIN]
 
 
+@pytest.mark.fault("F56")
 def test_two_processes_that_scan_at_once_record_everything_once(field: Field, offices: tuple[Office, Office]) -> None:
     post_round(field, range(1750000, 1751200))
     wamon = [sys.executable, "-m", "wamon", "scan", "--config"]
@@ -115,6 +116,7 @@ def test_two_that_start_at_once_take_each_group_in_once(field: Field, offices: t
     assert offices[0].query("SELECT count(*) FROM wamon.groups") == [4]
 
 
+@pytest.mark.fault("F5", "F57")
 def test_a_stalled_pass_that_goes_on_after_another_wamon_writes_nothing(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +140,7 @@ def test_a_stalled_pass_that_goes_on_after_another_wamon_writes_nothing(
 
 
 @pytest.mark.usefixtures("small_pages")
+@pytest.mark.fault("F57")
 def test_a_stalled_scan_reads_the_position_again_and_changes_nothing_that_another_did(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +206,7 @@ def test_a_change_of_the_source_waits_for_its_turn_too(
     "step",
     ["record.known", "record.ledger", "record.edits", "record.submissions", "record.review", "record.cursor"],
 )
+@pytest.mark.fault("F11")
 def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -224,6 +228,7 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F11")
 def test_a_commit_whose_answer_is_lost_is_absorbed(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +251,7 @@ def test_a_commit_whose_answer_is_lost_is_absorbed(
     assert_whole(office, field)
 
 
+@pytest.mark.fault("F11")
 def test_a_process_whose_connection_is_ended_says_so_in_one_paragraph_and_the_next_one_completes(
     field: Field, offices: tuple[Office, Office]
 ) -> None:
@@ -275,6 +281,7 @@ def _waiting_for(office: Office, holder: int) -> list[int]:
     )
 
 
+@pytest.mark.fault("F58")
 def test_a_sweep_never_records_an_older_text_over_one_that_was_recorded_meanwhile(
     offices: tuple[Office, Office], field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,21 @@ class Office:
             process.kill()
             process.wait()
 
+    @contextmanager
+    def refusing(self, like: str) -> Iterator[None]:
+        """For as long as the block runs, PostgreSQL refuses submissions of drop numbers like this."""
+        self.query(
+            "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF NEW.drop_number LIKE '{like}' THEN RAISE EXCEPTION 'refused'; END IF; RETURN NEW; END $$".replace(
+                "%", "%%"
+            ),
+        )
+        self.query(
+            "CREATE TRIGGER refuse BEFORE INSERT ON wamon.submission_rows FOR EACH ROW EXECUTE FUNCTION public.refuse()"
+        )
+        yield
+        self.query("DROP FUNCTION public.refuse() CASCADE")
+
     def answer(self, *words: str, **environ: str) -> Any:
         """The JSON answer of a command that must end well."""
         done = self.run(*words, "--json", **environ)

@@ -455,6 +455,7 @@ def test_a_line_begins_with_the_file_and_the_error_says_what_to_do(file: Path, r
         ("#" * 4_000_001, "1:1: is longer than 4,000,000 bytes"),
     ],
 )  # fmt: skip
+@pytest.mark.fault("F70")
 def test_what_is_wrong_is_said_with_its_place(complaints: Any, text: str | bytes, complaint: str) -> None:
     [line] = complaints(text)
     assert complaint in line
@@ -486,6 +487,7 @@ def test_an_empty_group_lacks_its_name_and_jid(complaints: Any) -> None:
 
 
 @pytest.mark.parametrize("link", ["[{0}]", "{{<<: [{0}]}}"])
+@pytest.mark.fault("F70")
 def test_an_alias_bomb_is_refused(complaints: Any, monkeypatch: pytest.MonkeyPatch, link: str) -> None:
     monkeypatch.setattr(document, "MAX_VALUES", 10_000)
     names = "abcdefghijk"
@@ -753,6 +755,7 @@ def is_told(line: str, file: Path) -> bool:
 @pytest.mark.parametrize("loader", [yaml.BaseLoader, document.LOADER])
 @given(content=ANYTHING, value=st.text(max_size=20))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400, deadline=None)
+@pytest.mark.fault("F70")
 def test_no_file_gives_anything_but_a_config_or_lines(file: Path, loader: type, content: bytes, value: str) -> None:
     file.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:

@@ -69,6 +69,7 @@ def test_three_in_johannesburg_is_one_in_utc_all_year(now: datetime) -> None:
 
 
 @pytest.mark.parametrize(("now", "hour", "other"), [(WINTER, 2, "01:00"), (SUMMER, 1, "02:00")])
+@pytest.mark.fault("F55")
 def test_a_zone_whose_clocks_change_is_converted_for_now_and_that_is_said(now: datetime, hour: int, other: str) -> None:
     cron = schedule.for_cron(BERLIN, UTC_ZONE, now)
     assert (cron.hour, cron.steady) == (hour, False)
@@ -282,6 +283,7 @@ def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path, clock: FixedClock)
     assert [event.what for event in restarts.events(tmp_path)] == ["planned", "stopped"]
 
 
+@pytest.mark.fault("F8")
 def test_a_crash_loop_of_weeks_neither_fills_the_disk_nor_buries_the_nights(
     tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +372,7 @@ def test_an_end_that_nobody_saw_is_told_as_unknown() -> None:
     assert [(one.reason, one.back_at) for one in found] == [("unknown", WINTER + timedelta(minutes=9))]
 
 
+@pytest.mark.fault("F59")
 def test_who_runs_is_known_by_more_than_a_process_number(tmp_path: Path, clock: FixedClock) -> None:
     restarts.note_start(tmp_path, clock)
     [started] = restarts.events(tmp_path)

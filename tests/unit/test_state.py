@@ -207,17 +207,20 @@ def test_what_has_the_form_of_ours_is_not_junk(state: StateFile) -> None:
     assert state.open().instance_id == "x"
 
 
+@pytest.mark.fault("F25")
 def test_of_a_name_that_is_said_twice_the_last_counts(state: StateFile) -> None:
     state.path.write_text(f'{{"{LAWLEY}": "FIRST", "{LAWLEY}": "LAST"}}')
     assert state.open() == Found(legacy={LAWLEY: "LAST"})
 
 
+@pytest.mark.fault("F25")
 def test_a_file_too_large_to_be_ours_is_not_even_read(state: StateFile) -> None:
     with state.path.open("wb") as file:
         file.truncate(1 << 40)
     assert state.open().set_aside is not None
 
 
+@pytest.mark.fault("F29")
 def test_preparing_clears_what_a_killed_writer_left(state: StateFile) -> None:
     (state.path.parent / "state.json.k3x.tmp").write_text('{"version": 1')
     (state.path.parent / "state.json.bad-20261121T044712Z").write_text("{")

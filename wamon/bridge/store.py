@@ -154,6 +154,14 @@ class Store:
         half = len(keys) // 2
         return [*self.find(keys[:half], wanted), *self.find(keys[half:], wanted)]
 
+    def find_one(self, chat_jid: str, message_id: str) -> Message | None:
+        """One message as it stands now, or None. An id that was made up is no store's word: all are gone through."""
+        wanted = {chat_jid.encode(): chat_jid}
+        if can_be_asked_for(message_id):
+            return next(iter(self.find([(chat_jid, message_id)], wanted)), None)
+        everything = (message for messages, _ in self.pages(wanted) for message in messages)
+        return next((message for message in everything if message.message_id == message_id), None)
+
     def rows(self) -> int:
         """About how many rows there are: the newest row's number."""
         with self._open() as (db, _):
@@ -309,6 +317,11 @@ _FALSE = frozenset({None, 0, b"0", b"false", b""})
 _LAST_ROWID = 2**63 - 1
 _LONGEST_ID = 200
 """WhatsApp's have at most 32 characters; PostgreSQL's indexes take no key of more than about 2,700 bytes."""
+
+
+def can_be_asked_for(message_id: str) -> bool:
+    """Made-up ids, and ids that held broken bytes, aren't the store's own words."""
+    return not message_id.startswith("sha256:") and "\ufffd" not in message_id
 
 
 def _text(value: object) -> str:

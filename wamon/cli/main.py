@@ -13,10 +13,12 @@ import typer
 from wamon.cli import config as config_commands
 from wamon.cli import (
     db,
+    dead,
     demo,
     doctor,
     drops,
     failpoints,
+    gaps,
     groups,
     hygiene,
     init,
@@ -55,11 +57,13 @@ scan.add_to(app)
 run.add_to(app)
 state.add_to(app)
 verify.add_to(app)
+gaps.add_to(app)
 status.add_to(app)
 doctor.add_to(app)
 groups.add_to(app)
 init.add_to(app)
 drops.add_to(app)
+dead.add_to(app)
 config_commands.add_to(app)
 db.add_to(app)
 demo.add_to(app)

@@ -90,7 +90,7 @@ def dead_letters(facts: Facts) -> Check:
     numbers = {"dead": dead, "retry": retry}
     told = f"{amount(dead, 'dead letter')}, {amount(retry, 'message')} waiting for another try."
     if dead:
-        hint = "Table wamon.dead_letters holds the reason of each; they delay nobody else."
+        hint = "`wamon dead list` tells the reason of each; they delay nobody else."
         return Check("recording.dead", State.WARN, told, hint, numbers=numbers)
     return Check("recording.dead", State.OK, told, numbers=numbers)
 

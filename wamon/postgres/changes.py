@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wamon.model import Reading
 
@@ -47,11 +47,11 @@ def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, a
         if was is None:
             changes.new.append(reading)
         elif again and not _would_erase(reading.message, was):
-            changes.changed.append(reading)
+            changes.changed.append(held_to(reading, was))
             if was.status == "done" and was.content_hash == reading.message.content_hash:
                 changes.mended.add((reading.message.chat_jid, reading.message.message_id))
         elif _says_something_else(reading.message, was):
-            changes.changed.append(held_to_its_start(reading, was.reason))
+            changes.changed.append(held_to(reading, was))
         elif was.gone:
             changes.came_back.append(reading.message)
     return changes
@@ -66,9 +66,19 @@ def _would_erase(message: Message, was: Known) -> bool:
     return was.status == "done" and message.content_hash != was.content_hash and not message.text.strip()
 
 
-def held_to_its_start(reading: Reading, was_reason: str | None) -> Reading:
-    """A message that stood before its group's start stays there, also when it is edited and moves up."""
-    return Reading(reading.message, (), was_reason) if was_reason == "before-start" else reading
+class Decided(Protocol):
+    """What is known of a message, and may have been decided for good."""
+
+    @property
+    def content_hash(self) -> int: ...
+    @property
+    def reason(self) -> str | None: ...
+
+
+def held_to(reading: Reading, was: Decided) -> Reading:
+    """What stood before its group's start stays there, also when edited; what was discarded, until it is edited."""
+    discarded = was.reason == "discarded" and was.content_hash == reading.message.content_hash
+    return Reading(reading.message, (), was.reason) if discarded or was.reason == "before-start" else reading
 
 
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:

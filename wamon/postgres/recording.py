@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wamon.errors import DatabaseUnavailable, Poison
 from wamon.failpoints import failpoint
+from wamon.log import correlation_id, logger
 from wamon.postgres.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
@@ -23,7 +24,6 @@ from wamon.postgres.changes import (
     newest_of_each,
     submission_changes,
 )
-from wamon.postgres.connection import transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ SQL = queries("recording")
 
 _MOST_POISON_IN_A_BATCH = 10
 """Beyond this many, something is wrong with wamon or the database, and not with the messages: nothing is parked."""
+_FEWEST_THAT_ARE_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +93,27 @@ class Recorder:
         """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
         recorded = Recorded()
         poisoned: list[tuple[Reading, Poison]] = []
-        self._record_or_halve(batch, recorded, poisoned)
+        self._record_or_halve(batch, recorded, poisoned, len(batch.readings))
         for reading, poison in poisoned:
             recorded.counts[reading.message.chat_jid, "dead"] += self._park_or_refuse(reading, poison)
         if poisoned and batch.advance:
             recorded.add(self._record_at_once(Batch(batch.readings, batch.advance)))
         return recorded
 
-    def _record_or_halve(self, batch: Batch, recorded: Recorded, poisoned: list[tuple[Reading, Poison]]) -> None:
+    def _record_or_halve(
+        self, batch: Batch, recorded: Recorded, poisoned: list[tuple[Reading, Poison]], of: int
+    ) -> None:
         try:
             # Behind a poison message the cursor stays, until that message is parked.
             recorded.add(self._record_at_once(Batch(batch.readings, None, batch.again) if poisoned else batch))
         except Poison as poison:
             if len(batch.readings) <= 1:
                 poisoned.extend((reading, poison) for reading in batch.readings)
-                _refuse_an_epidemic(poisoned)
+                _refuse_an_epidemic(poisoned, of)
                 return
             half = len(batch.readings) // 2
-            self._record_or_halve(Batch(batch.readings[:half], None, batch.again), recorded, poisoned)
-            self._record_or_halve(Batch(batch.readings[half:], batch.advance, batch.again), recorded, poisoned)
+            self._record_or_halve(Batch(batch.readings[:half], None, batch.again), recorded, poisoned, of)
+            self._record_or_halve(Batch(batch.readings[half:], batch.advance, batch.again), recorded, poisoned, of)
 
     def _record_at_once(self, batch: Batch) -> Recorded:
         with self._source.turn():
@@ -330,15 +333,13 @@ class Recorder:
                 sent_at=reading.message.sent_at,
                 sender=reading.message.sender,
             )
-            dead = bool(self._run("park_letter", **key, reason=str(poison)).fetchall()[0][0])
+            letter = self._run("park_letter", **key, reason=str(poison), correlation_id=correlation_id())
+            dead, attempts = letter.fetchall()[0]
             if dead:
                 self._run("bury", **key)
-        return dead
-
-    def due_letters(self) -> list[tuple[str, str]]:
-        """The (chat JID, message id) of parked messages whose next try is due by the database's clock."""
-        with transaction(self._source.db):
-            return self._run("due_letters", source=self._source.name).fetchall()
+        about = {"message_id": reading.message.message_id, "attempts": attempts}
+        logger.warning("A message was parked. %s", poison, extra={"action": "letter.parked", **about})
+        return bool(dead)
 
     def give_up(self, chat_jid: str, message_id: str) -> None:
         """Bury a parked message whose row has vanished from the store: there is nothing left to try."""
@@ -370,8 +371,10 @@ def _key(message: Message) -> Key:
     return message.chat_jid, message.message_id
 
 
-def _refuse_an_epidemic(poisoned: Sequence[tuple[Reading, Poison]]) -> None:
-    if len(poisoned) > _MOST_POISON_IN_A_BATCH:
+def _refuse_an_epidemic(poisoned: Sequence[tuple[Reading, Poison]], of: int) -> None:
+    """Refuse to park many messages, or most of a batch: when everything fails, it isn't the messages."""
+    most = _FEWEST_THAT_ARE_MOST <= len(poisoned) > of / 2
+    if most or len(poisoned) > _MOST_POISON_IN_A_BATCH:
         raise DatabaseUnavailable(
             f"PostgreSQL refuses message after message. {poisoned[-1][1]}",
             hint="That is no message's fault: look at the review table's columns and triggers. The position stays.",

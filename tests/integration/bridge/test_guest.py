@@ -150,6 +150,7 @@ def write_at_once(path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=list(READS))
+@pytest.mark.fault("F32")
 def test_what_was_read_holds_no_lock(lharries: Lharries, read: Callable[[Store], object]) -> None:
     result = read(Store(lharries.path))
 
@@ -157,6 +158,7 @@ def test_what_was_read_holds_no_lock(lharries: Lharries, read: Callable[[Store],
     del result
 
 
+@pytest.mark.fault("F32")
 def test_a_page_is_worked_on_without_a_lock(lharries: Lharries, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tested, "PAGE_ROWS", 7)
     store, overlap, place = Store(lharries.path), Overlap(), BEGINNING
@@ -230,6 +232,7 @@ print(lost)
 """
 
 
+@pytest.mark.fault("F32")
 def test_a_bridge_that_waits_one_second_loses_nothing_while_pages_are_read_in_a_loop(lharries: Lharries) -> None:
     post(lharries, 3_000)
     command = [sys.executable, "-c", _HURRIED_BRIDGE, str(lharries.path), LAWLEY]

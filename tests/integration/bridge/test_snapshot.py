@@ -70,6 +70,7 @@ def refusal(path: Path, kind: type[WamonError] = BridgeUnavailable) -> str:
 # Nothing there
 
 
+@pytest.mark.fault("F35")
 def test_a_missing_file_is_told_and_not_made(path: Path) -> None:
     assert "isn't there" in refusal(path)
     assert list(path.parent.iterdir()) == []
@@ -83,6 +84,7 @@ def test_a_path_through_a_file_is_told(lharries: Lharries) -> None:
     assert "isn't there" in refusal(lharries.path / "messages.db")
 
 
+@pytest.mark.fault("F35")
 def test_a_dangling_link_is_told_and_its_target_not_made(tmp_path: Path, path: Path) -> None:
     path.symlink_to(tmp_path / "target.db")
 
@@ -110,6 +112,7 @@ def test_what_is_no_plain_file_is_told_and_not_waited_for(path: Path) -> None:
 # Nothing in it
 
 
+@pytest.mark.fault("F50")
 def test_an_empty_file_is_not_taken_for_an_empty_store(path: Path) -> None:
     path.touch()
 
@@ -141,6 +144,7 @@ def test_a_file_that_is_no_sqlite_is_told(path: Path, size: int) -> None:
 # Damage
 
 
+@pytest.mark.fault("F49")
 def test_a_truncated_file_is_told(lharries: Lharries) -> None:
     post(lharries, 500)
     lharries.close()
@@ -153,6 +157,7 @@ def test_a_truncated_file_is_told(lharries: Lharries) -> None:
     assert len(texts(lharries.path)) == 500
 
 
+@pytest.mark.fault("F49")
 def test_damaged_pages_are_told(lharries: Lharries) -> None:
     post(lharries, 500)
     lharries.close()
@@ -169,6 +174,7 @@ def test_damaged_pages_are_told(lharries: Lharries) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.fault("F31")
 def test_a_writers_lock_is_told_and_passes(lharries: Lharries) -> None:
     post(lharries, 3)
     with lharries.locked():
@@ -210,6 +216,7 @@ def writing_half(path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.fault("F34")
 def test_a_hot_journal_is_left_alone_and_no_garbage_is_read(lharries: Lharries) -> None:
     path = lharries.path
     post(lharries, 600)
@@ -330,6 +337,7 @@ def test_a_store_in_rollback_mode_is_read_by_whoever_may_read_the_file(guest: Gu
         assert guest.read(store) == "7"
 
 
+@pytest.mark.fault("F33")
 def test_a_store_in_wal_mode_is_read_while_the_bridge_runs(guest: Guest, store: Path) -> None:
     with Wacli(store, durable=False) as bridge:
         post(bridge, 7)
@@ -340,6 +348,7 @@ def test_a_store_in_wal_mode_is_read_while_the_bridge_runs(guest: Guest, store: 
         close_to_guests(store, folder=0o755, file=0o644)  # or the bridge can't close it
 
 
+@pytest.mark.fault("F33")
 def test_a_wal_store_of_a_stopped_bridge_in_a_folder_of_its_own_is_told(guest: Guest, store: Path) -> None:
     with Wacli(store, durable=False) as bridge:
         post(bridge, 7)
@@ -352,6 +361,7 @@ def test_a_wal_store_of_a_stopped_bridge_in_a_folder_of_its_own_is_told(guest: G
     assert [each.name for each in store.parent.iterdir()] == ["messages.db"]
 
 
+@pytest.mark.fault("F51")
 def test_a_file_that_the_user_may_not_read_is_told(guest: Guest, store: Path) -> None:
     with Lharries(store, durable=False) as bridge:
         post(bridge, 7)
@@ -363,6 +373,7 @@ def test_a_file_that_the_user_may_not_read_is_told(guest: Guest, store: Path) ->
     assert "read access" in said
 
 
+@pytest.mark.fault("F51")
 def test_a_folder_that_the_user_may_not_enter_is_told(guest: Guest, store: Path) -> None:
     with Lharries(store, durable=False) as bridge:
         post(bridge, 7)

@@ -312,6 +312,7 @@ def test_a_new_row_at_an_old_rowid_comes_though_the_newest_row_is_the_same(bridg
     assert ids(page.messages) == between
 
 
+@pytest.mark.fault("F43")
 def test_a_row_whose_chat_was_rewritten_in_place_comes(bridge: Bridge, reader: Reader) -> None:
     first, second = post(bridge, 2)
     post(bridge, 1, MOHADIN)
@@ -358,6 +359,7 @@ def test_the_overlap_is_compared_again_after_a_catch_up(bridge: Bridge, reader: 
 
 
 @pytest.mark.parametrize("kind", REPLACING, ids=lambda kind: kind.__name__)
+@pytest.mark.fault("F41")
 def test_the_newest_row_moved_up_and_is_not_followed(bridge: Bridge, reader: Reader) -> None:
     posted = post(bridge, 5)
     reader.read_all()
@@ -373,6 +375,7 @@ def test_the_newest_row_moved_up_and_is_not_followed(bridge: Bridge, reader: Rea
 
 @pytest.mark.parametrize("kind", PLAIN_ROWIDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize(("gone", "new"), [(1, 1), (3, 1), (3, 3), (3, 9), (600, 550), (700, 700)])
+@pytest.mark.fault("F40")
 def test_rows_on_freed_rowids_are_read(bridge: Bridge, reader: Reader, gone: int, new: int) -> None:
     post(bridge, 700)
     reader.read_all()
@@ -387,6 +390,7 @@ def test_rows_on_freed_rowids_are_read(bridge: Bridge, reader: Reader, gone: int
 
 
 @pytest.mark.parametrize("how", get_args(Renumbering))
+@pytest.mark.fault("F38")
 def test_no_row_is_missed_when_rows_are_renumbered(bridge: Bridge, reader: Reader, how: Renumbering) -> None:
     posted = post(bridge, 700)
     with bridge.batch():
@@ -402,6 +406,7 @@ def test_no_row_is_missed_when_rows_are_renumbered(bridge: Bridge, reader: Reade
     assert reader.place.rowid == max(bridge.rowids().values())
 
 
+@pytest.mark.fault("F37")
 def test_no_row_is_missed_when_an_older_copy_is_restored(bridge: Bridge, reader: Reader, tmp_path: Path) -> None:
     post(bridge, 20)
     save(bridge, tmp_path / "copy.db")
@@ -417,6 +422,7 @@ def test_no_row_is_missed_when_an_older_copy_is_restored(bridge: Bridge, reader:
 
 
 @pytest.mark.parametrize("count", [3, 30, 90])
+@pytest.mark.fault("F36")
 def test_no_row_is_missed_when_the_file_is_made_anew(bridge: Bridge, reader: Reader, count: int) -> None:
     post(bridge, 30)
     reader.read_all()
@@ -664,6 +670,7 @@ def test_from_me_is_understood_as_number_and_as_word(
 
 
 @pytest.mark.parametrize("stored", [None, "", "junk", b"\xff", 0, 10**18, "0001-01-01 00:00:00+00:00"], ids=repr)
+@pytest.mark.fault("F53")
 def test_a_message_without_a_readable_time_is_a_message(
     lharries: Lharries, reader: Reader, stored: bytes | int | str | None
 ) -> None:
@@ -690,6 +697,7 @@ def test_wacli_speaks_its_caption_where_it_has_no_text(path: Path) -> None:
 
 
 @pytest.mark.parametrize("stored", [None, "", b""], ids=repr)
+@pytest.mark.fault("F44")
 def test_a_message_without_an_id_gets_one_that_is_stable_and_its_own(
     lharries: Lharries, reader: Reader, stored: bytes | str | None
 ) -> None:
@@ -1080,6 +1088,7 @@ def test_the_flavour_is_recognised(bridge: Bridge, reader: Reader) -> None:
     assert Store(bridge.path, bridge.flavour).flavour().name == bridge.flavour
 
 
+@pytest.mark.fault("F52")
 def test_columns_beyond_those_needed_change_nothing(bridge: Bridge, reader: Reader) -> None:
     posted = post(bridge, 3)
     bridge.db.execute("ALTER TABLE messages ADD COLUMN sha1 TEXT DEFAULT 'x'")
@@ -1124,6 +1133,7 @@ READS: dict[str, Callable[[Store], object]] = {
     ],
     ids=["a view", "without rowid"],
 )
+@pytest.mark.fault("F52")
 def test_messages_without_a_row_order_are_refused_by_every_read(
     path: Path, statements: list[str], read: Callable[[Store], object]
 ) -> None:
@@ -1135,6 +1145,7 @@ def test_messages_without_a_row_order_are_refused_by_every_read(
     assert "bridge.path" in caught.value.hint
 
 
+@pytest.mark.fault("F52")
 def test_a_missing_column_is_named_with_the_file(path: Path) -> None:
     store = made(path, f"CREATE TABLE messages ({COLUMNS.replace('content', 'body')})")
 
@@ -1144,6 +1155,7 @@ def test_a_missing_column_is_named_with_the_file(path: Path) -> None:
     assert "wamon doctor" in caught.value.hint
 
 
+@pytest.mark.fault("F52")
 def test_a_dropped_column_stops_a_reader_that_worked(lharries: Lharries, reader: Reader) -> None:
     post(lharries, 3)
     reader.read_all()
@@ -1170,6 +1182,7 @@ def test_a_flavour_that_the_config_names_must_fit(lharries: Lharries) -> None:
     assert "auto" in caught.value.hint
 
 
+@pytest.mark.fault("F50")
 def test_a_file_without_tables_is_not_ready_yet(path: Path) -> None:
     store = made(path, "PRAGMA user_version = 1")
 
@@ -1188,6 +1201,7 @@ def test_the_bridges_session_store_is_told_apart_from_its_message_store(path: Pa
     assert "messages.db" in caught.value.hint
 
 
+@pytest.mark.fault("F53")
 def test_a_time_that_a_store_holds_in_any_form_is_read(lharries: Lharries, reader: Reader) -> None:
     moment = FIRST_MORNING + timedelta(hours=1)
     seconds = int(moment.timestamp())

@@ -131,6 +131,7 @@ def test_a_place_falls_exactly_to_its_newest_anchor_that_matches(
     assert fallen == (Place(place.anchors[place.anchors.index(standing[0]) :]) if standing else BEGINNING)
 
 
+@pytest.mark.fault("F41")
 def test_a_message_that_moved_up_is_never_followed() -> None:
     place = after([10])
     newest = place.anchors[0]

@@ -56,6 +56,7 @@ offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(
     ],
     ids=repr,
 )
+@pytest.mark.fault("F55")
 def test_every_form_of_one_moment_is_that_moment_in_utc(stored: bytes | float) -> None:
     moment = utc(stored)
 
@@ -112,6 +113,7 @@ def test_two_spellings_of_one_moment_are_equal(moment: datetime, zone: timezone)
 
 @given(st.lists(st.tuples(whole_seconds, offsets), min_size=2, max_size=2))
 @settings(max_examples=60, derandomize=True, deadline=None)
+@pytest.mark.fault("F55")
 def test_times_keep_their_order_across_zones(moments: list[tuple[datetime, timezone]]) -> None:
     read = [utc(mattn_time(moment, zone).encode()) for moment, zone in moments]
 
@@ -169,6 +171,7 @@ def test_what_is_no_time_is_none(stored: bytes | float | None) -> None:
 @given(st.one_of(st.none(), st.binary(), st.text().map(str.encode), st.integers(), st.floats()))
 @example(b"9" * 5000)
 @settings(max_examples=300, derandomize=True, deadline=None)
+@pytest.mark.fault("F53")
 def test_nothing_that_a_store_can_hold_is_an_error(stored: bytes | float | None) -> None:
     moment = utc(stored)
 

@@ -94,6 +94,7 @@ def test_anything_else_touching_it_does_not_disqualify(extractor: Extractor, nei
     assert extractor.numbers(f"{neighbour}DR1752028{neighbour}") == ("DR1752028",)
 
 
+@pytest.mark.fault("F63")
 def test_a_lone_surrogate_is_just_another_character(extractor: Extractor) -> None:
     assert extractor.numbers("\ud800DR1752028\udfff") == ("DR1752028",)
     assert extractor.numbers("DR\ud8001752028") == ()
@@ -143,6 +144,7 @@ def test_candidates_come_once_each_in_order_whatever_the_pattern() -> None:
 
 
 @pytest.mark.parametrize("zero", [0x0660, 0x06F0, 0x0966, 0x1D7D8, 0xFF10, 0x1E950])
+@pytest.mark.fault("F67")
 def test_decimal_digits_of_any_script_are_digits(extractor: Extractor, zero: int) -> None:
     assert extractor.numbers("DR " + "".join(chr(zero + int(digit)) for digit in "1752028")) == ("DR1752028",)
 
@@ -154,6 +156,7 @@ def test_a_text_whose_only_digits_are_not_decimal_has_no_number(extractor: Extra
 
 
 @pytest.mark.parametrize("invisible", ["\u200b", "\u200d", "\u200e", "\u202a", "\u2060", "\u2068", "\u00ad", "\ufeff"])
+@pytest.mark.fault("F66")
 def test_format_characters_anywhere_change_nothing(extractor: Extractor, invisible: str) -> None:
     assert extractor.numbers(invisible + invisible.join("*DR - 1752028* DR1752034") + invisible) == (
         "DR1752028",
@@ -249,6 +252,7 @@ def test_normalise_removes_every_format_character_of_this_python() -> None:
     assert [hex(ord(char)) for char in characters if normalise(f"D{char}R") != "DR"] == []
 
 
+@pytest.mark.fault("F67")
 def test_normalise_makes_every_decimal_digit_ascii() -> None:
     digits = [char for char in map(chr, range(128, sys.maxunicode + 1)) if unicodedata.category(char) == "Nd"]
     assert len(digits) > 600
@@ -343,6 +347,7 @@ def test_as_many_numbers_are_found_as_stand_there(extractor: Extractor) -> None:
         ("(?:A?){500}[A-Z0-9]{4,20}", True),
     ],
 )
+@pytest.mark.fault("F68")
 def test_no_pattern_is_slow(pattern: str, *, matches: bool) -> None:
     numbers = tuple(f"AAAAAAAA{100_000_000_000 + n}" for n in range(KB // 21))
     assert Extractor(pattern).numbers(" ".join(numbers)) == (numbers if matches else ())

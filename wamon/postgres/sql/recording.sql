@@ -100,12 +100,13 @@ SET status = 'retry', reason = EXCLUDED.reason, content_hash = EXCLUDED.content_
     text = CASE WHEN l.content_hash = EXCLUDED.content_hash THEN l.text END
 
 -- name: park_letter
-INSERT INTO wamon.dead_letters AS d (chat, message_id, reason, next_try_at)
-VALUES (%(chat)s, %(message_id)s, %(reason)s, now() + interval '1 minute')
+INSERT INTO wamon.dead_letters AS d (chat, message_id, reason, next_try_at, correlation_id)
+VALUES (%(chat)s, %(message_id)s, %(reason)s, now() + interval '1 minute',
+        coalesce(%(correlation_id)s::uuid, gen_random_uuid()))
 ON CONFLICT (chat, message_id) DO UPDATE
 SET attempts = d.attempts + 1, reason = EXCLUDED.reason, failed_at = now(),
     next_try_at = CASE WHEN d.attempts < 3 THEN now() + interval '1 minute' * 2 ^ d.attempts END
-RETURNING next_try_at IS NULL
+RETURNING next_try_at IS NULL, attempts
 
 -- name: bury
 UPDATE wamon.ledger_rows SET status = 'dead' WHERE chat = %(chat)s AND message_id = %(message_id)s
@@ -118,11 +119,3 @@ WHERE chat = %(chat)s AND message_id = %(message_id)s
 DELETE FROM wamon.dead_letters AS d
 USING unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 WHERE d.chat = k.chat AND d.message_id = k.message_id
-
--- name: due_letters
-SELECT g.jid, d.message_id
-FROM wamon.dead_letters AS d
-JOIN wamon.groups AS g USING (chat)
-WHERE g.source = %(source)s AND g.enabled AND d.next_try_at <= now()
-ORDER BY d.next_try_at
-LIMIT 500

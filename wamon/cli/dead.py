@@ -1,0 +1,205 @@
+"""`wamon dead`: messages that couldn't be recorded, and what is to become of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from wamon.config import Config
+    from wamon.pipeline import Watch
+    from wamon.postgres.letters import Letter
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Ids = Annotated[list[str], typer.Argument(metavar="MESSAGE-ID…", help="As `wamon dead list` shows them.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(
+        commands,
+        name="dead",
+        help="""Look after dead letters: messages that couldn't be recorded, with all that is known of why.
+
+        \b
+        wamon dead list
+        wamon dead retry --all
+        """,
+    )
+
+
+@commands.command("list")
+def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List the messages that couldn't be recorded, the last to fail first.
+
+    One in `retry` is tried again by itself after 1, 2 and 4 minutes; then it is `dead`, and waits for you.
+
+    \b
+    wamon dead list
+    wamon dead list --json
+    """
+    from wamon.app import ledger
+    from wamon.postgres.letters import letters
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        found = letters(db, settings.bridge.name)
+    if options.json:
+        as_json({"letters": [_told(letter) for letter in found]})
+    else:
+        _show_list(found, settings.timezone)
+
+
+@commands.command()
+def show(
+    ctx: typer.Context,
+    message_id: Annotated[str, typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows it.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell all that is known of one such message; what it says stays in the bridge's store.
+
+    Its correlation id is in the log beside each try.
+
+    \b
+    wamon dead show 3EB0C767D0D1A2B3C4D5
+    """
+    from wamon.render import as_json, local, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with _watching(settings) as watch:
+        (letter,) = _named(watch, [message_id])
+        stands = watch.store.find_one(letter.chat_jid, letter.message_id) is not None
+    answer = _told(letter) | {"in_store": stands}
+    if options.json:
+        as_json(answer)
+        return
+    for name, value in answer.items():
+        shown = local(value, settings.timezone) if name.endswith("_at") else value
+        say(f"{name.replace('_', ' ') + ':':<16}{'yes' if value is True else 'no' if value is False else shown}")
+
+
+@commands.command()
+def retry(
+    ctx: typer.Context,
+    message_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[MESSAGE-ID…]", help="As `wamon dead list` shows them.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every one of them.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Try them again now. Ends with 1 where one still can't be recorded.
+
+    \b
+    wamon dead retry 3EB0C767D0D1A2B3C4D5
+    wamon dead retry --all
+    """
+    from wamon.errors import UsageError
+    from wamon.scan import retry_one
+
+    if bool(message_ids) == every:
+        raise UsageError("Say which.", hint="Name message ids as `wamon dead list` shows them, or pass --all.")
+    _settle(ctx, config, json, message_ids or [], retry_one, "recorded")
+
+
+@commands.command()
+def discard(ctx: typer.Context, message_ids: Ids, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Give them up: they count as read and ignored, and hold no drop. One that is edited later is read again.
+
+    \b
+    wamon dead discard 3EB0C767D0D1A2B3C4D5
+    """
+    from wamon.scan import discard as discard_one
+
+    _settle(ctx, config, json, message_ids, discard_one, "discarded")
+
+
+def _settle(
+    ctx: typer.Context,
+    config: Path | None,
+    json: bool,
+    message_ids: Sequence[str],
+    act: Callable[[Watch, Letter], object],
+    outcome: str,
+) -> None:
+    from wamon.postgres.letters import letters
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    with _watching(options.config()) as watch:
+        chosen = _named(watch, message_ids)
+        for letter in chosen:
+            act(watch, letter)
+        left = {(letter.chat_jid, letter.message_id) for letter in letters(watch.source.db, watch.source.name)}
+    still = [letter.message_id for letter in chosen if (letter.chat_jid, letter.message_id) in left]
+    settled = [letter.message_id for letter in chosen if letter.message_id not in still]
+    if options.json:
+        as_json({outcome: settled, "still_dead": still})
+    else:
+        say(f"{len(settled)} of {len(chosen)} {outcome}.")
+        if still:
+            say(f"Still not: {', '.join(still)}. `wamon dead show MESSAGE-ID` says why.")
+    if still:
+        raise typer.Exit(1)
+
+
+def _watching(settings: Config) -> AbstractContextManager[Watch]:
+    from wamon.app import bridge_of, watching
+
+    return watching(settings, bridge_of(settings))
+
+
+def _named(watch: Watch, message_ids: Sequence[str]) -> list[Letter]:
+    """The letters with these ids, all where none is given. Raises UsageError for an id that none has."""
+    from wamon.errors import UsageError
+    from wamon.postgres.letters import letters
+
+    found = letters(watch.source.db, watch.source.name)
+    if unknown := sorted(set(message_ids) - {letter.message_id for letter in found}):
+        raise UsageError(
+            f"There is no dead letter {', '.join(unknown)}.",
+            hint="`wamon dead list` lists them; one that was recorded meanwhile is none any more.",
+        )
+    return [letter for letter in found if not message_ids or letter.message_id in message_ids]
+
+
+def _told(letter: Letter) -> dict[str, Any]:
+    return {
+        "message_id": letter.message_id,
+        "project": letter.project,
+        "jid": letter.chat_jid,
+        "status": letter.status,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "sent_at": letter.sent_at,
+        "failed_at": letter.failed_at,
+        "next_try_at": letter.next_try_at,
+        "correlation_id": letter.correlation_id,
+    }
+
+
+def _show_list(found: Sequence[Letter], zone: ZoneInfo) -> None:
+    from wamon.render import local, say, table
+
+    if not found:
+        say("No message waits here: everything that was read is recorded.")
+        return
+    columns = ("Message", "Project", "Status", "Tries", "Failed", "Next try", "Reason")
+    rows = [
+        (m.message_id, m.project, m.status, m.attempts, local(m.failed_at, zone), local(m.next_try_at, zone), m.reason)
+        for m in found
+    ]
+    table(columns, rows, right=("Tries",))
+    say("`wamon dead retry --all` tries them again; `wamon dead show MESSAGE-ID` tells more.")

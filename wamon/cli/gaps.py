@@ -1,0 +1,83 @@
+"""`wamon gaps`: what can't be proven."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from wamon.health.gaps import Gap
+
+_USUALLY_SINCE = "7d"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(gaps)
+
+
+def gaps(
+    ctx: typer.Context,
+    group: GroupOption = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="Only those from then on; a week, unless said.")
+    ] = _USUALLY_SINCE,
+    bridge: BridgeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the times of which the bridge's store itself may lack something, and what each means.
+
+    `wamon verify` proves that nothing of the store was lost. What never reached the store nobody can prove: silences
+    that don't fit a group's weekly rhythm, rows deleted or a store replaced, photos whose captions were dropped.
+
+    \b
+    wamon gaps
+    wamon gaps --group Lawley --since 30d
+    """
+    from wamon.app import bridge_of, watching
+    from wamon.cli import times
+    from wamon.clock import Clock
+    from wamon.health.gaps import gaps as found_gaps
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    zone, now = settings.timezone, Clock().now()
+    moment = times.since(since, zone, now) or now
+    with watching(settings, bridge_of(settings, bridge, group or [])) as watch:
+        groups = [watch.source.groups[jid] for jid in watch.named(group or [])]
+        found = found_gaps(watch, groups, moment, zone)
+    if options.json:
+        as_json({"since": moment, "gaps": [_told(gap) for gap in found]})
+    else:
+        _show(found, zone)
+
+
+def _told(gap: Gap) -> dict[str, object]:
+    return {
+        "kind": gap.kind,
+        "start": gap.start,
+        "end": gap.end,
+        "group": gap.group,
+        "jid": gap.jid,
+        "detail": gap.detail,
+        "meaning": gap.meaning,
+    }
+
+
+def _show(found: Sequence[Gap], zone: ZoneInfo) -> None:
+    from wamon.render import local, say, table
+
+    if not found:
+        say("No gap: nothing hints at messages that never reached the bridge's store.")
+        return
+    columns = ("Kind", "From", "To", "Group", "What")
+    table(columns, [(g.kind, local(g.start, zone), local(g.end, zone), g.group or "all", g.detail) for g in found])
+    for kind, meaning in {gap.kind: gap.meaning for gap in found}.items():
+        say(f"{kind}: {meaning}")

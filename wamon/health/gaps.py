@@ -1,0 +1,140 @@
+"""Gaps: what can't be proven is said.
+
+wamon proves that nothing of the store was lost; these are times of which the store itself may lack something.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from wamon.health.rhythm import PATIENCE_SECONDS, moments, patience, usual
+from wamon.postgres import gaps as recorded
+from wamon.postgres.vitals import silences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
+    from zoneinfo import ZoneInfo
+
+    from wamon.model import Group, Message
+    from wamon.pipeline import Watch
+    from wamon.postgres.gaps import Quiet
+
+    Kind = Literal["bridge", "silence", "gone", "replaced", "captions"]
+
+MEANINGS: dict[Kind, str] = {
+    "bridge": "No watched group had a message for unusually long: the bridge may have been down, and WhatsApp need not "
+    "have delivered later what was posted then.",
+    "silence": "The group was silent for unusually long at that time of the week: a quiet day, or messages that never "
+    "reached the bridge.",
+    "gone": "Recorded messages were deleted from the store and keep their drops; others that were deleted before a "
+    "pass saw them would have left no trace.",
+    "replaced": "The store wasn't the same any more: what the old one held beyond the last pass is known only if the "
+    "new one holds it.",
+    "captions": "Photos came without any text: where people wrote a number under them, the bridge didn't keep it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time of which the store may lack something."""
+
+    kind: Kind
+    start: datetime
+    end: datetime | None  # None: it lasts still
+    jid: str | None  # None: every group
+    group: str | None
+    detail: str
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self.kind]
+
+
+def gaps(watch: Watch, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> list[Gap]:
+    """The gaps of these groups that ended, or were noticed, at or after `since`; the earliest first."""
+    found = [*_silences(watch, groups, since, zone), *_gone(watch, groups, since), *_replaced(watch, since)]
+    found += _without_captions(watch, groups, since, zone)
+    return sorted(found, key=lambda gap: (gap.start, gap.group or ""))
+
+
+def _silences(watch: Watch, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
+    now = watch.clock.now()
+    every = {group.chat: group for group in watch.source.groups.values() if group.enabled}
+    unusual = [quiet for quiet in _quiet(watch, list(every), since, now) if _is_unusual(watch, quiet, now, zone)]
+    wanted = {group.chat for group in groups}
+    together: list[tuple[datetime, datetime | None]] = []
+    for quiet in unusual:
+        shared = _shared(quiet, unusual, set(every), now)
+        if shared is None and quiet.chat in wanted:
+            group = every[quiet.chat]
+            yield _silence("silence", quiet.began_at, quiet.ended_at, group)
+        elif shared is not None and shared not in together:
+            together.append(shared)
+            yield _silence("bridge", *shared, None)
+
+
+def _quiet(watch: Watch, chats: Sequence[int], since: datetime, now: datetime) -> list[Quiet]:
+    at_least = timedelta(seconds=PATIENCE_SECONDS)
+    return recorded.quiet(watch.source.db, chats, since, now, at_least)
+
+
+def _is_unusual(watch: Watch, quiet: Quiet, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether the silence was longer than the group's own rhythm lets expect, as seen when it ended."""
+    ended = quiet.ended_at or now
+    past = silences(watch.source.db, [quiet.chat], moments(ended, zone), quiet.began_at)
+    return (ended - quiet.began_at).total_seconds() > patience(usual(past.get(quiet.chat, [])))
+
+
+def _shared(
+    quiet: Quiet, unusual: Sequence[Quiet], chats: set[int], now: datetime
+) -> tuple[datetime, datetime | None] | None:
+    """The time in which all chats were silent together with this one; None where one spoke, or it is the only one."""
+    beside = [
+        other
+        for other in unusual
+        if other.began_at < (quiet.ended_at or now) and (other.ended_at or now) > quiet.began_at
+    ]
+    if len(chats) == 1 or {other.chat for other in beside} != chats:
+        return None
+    ends = [other.ended_at for other in beside if other.ended_at]
+    start = max(other.began_at for other in beside)
+    end = min(ends) if ends else None
+    return (start, end) if start < (end or now) else None
+
+
+def _silence(kind: Kind, start: datetime, end: datetime | None, group: Group | None) -> Gap:
+    detail = "it lasts still" if end is None else f"{(end - start).total_seconds() / 3600:.1f} h"
+    return Gap(kind, start, end, group.jid if group else None, group.project if group else None, detail)
+
+
+def _gone(watch: Watch, groups: Sequence[Group], since: datetime) -> Iterator[Gap]:
+    by_chat = {group.chat: group for group in groups}
+    for chat, oldest, noticed, messages in recorded.vanished(watch.source.db, list(by_chat), since):
+        group = by_chat[chat]
+        yield Gap("gone", oldest or noticed, noticed, group.jid, group.project, f"{messages} recorded messages")
+
+
+def _replaced(watch: Watch, since: datetime) -> Iterator[Gap]:
+    for at, reason in recorded.rewinds(watch.source.db, watch.source.name, since):
+        yield Gap("replaced", at, at, None, None, reason)
+
+
+def _without_captions(watch: Watch, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
+    """Each group's photos and videos without text, by day."""
+    times: dict[tuple[str, date], list[datetime]] = defaultdict(list)
+    wanted = {group.jid.encode(): group.jid for group in groups}
+    for messages, _ in watch.store.pages(wanted, watch.store.place_before(since)):
+        for message in messages:
+            if _is_bare(message) and message.sent_at is not None and message.sent_at >= since:
+                times[message.chat_jid, message.sent_at.astimezone(zone).date()].append(message.sent_at)
+    projects = {group.jid: group.project for group in groups}
+    for (jid, _), sent in times.items():
+        yield Gap("captions", min(sent), max(sent), jid, projects[jid], f"{len(sent)} photos or videos")
+
+
+def _is_bare(message: Message) -> bool:
+    return message.media_type.startswith(("image", "video")) and not message.text.strip()
