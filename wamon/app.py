@@ -218,7 +218,7 @@ def _assembled(config: Config, db: Database, store: Store, name: str, state: Sta
     review = _review(config, db, clock)
     number = source.rules_number(rules.fingerprint)
     recorder = Recorder(source, rules=number, review=review, keep_text=config.privacy.keep_text, clock=clock)
-    return Watch(store, rules, source, recorder, review, state, clock, source.instance_id())
+    return Watch(store, rules, source, recorder, review, state, clock)
 
 
 def _review(config: Config, db: Database, clock: Clock) -> Review | None:

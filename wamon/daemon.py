@@ -14,14 +14,16 @@ import random
 import signal
 import threading
 import time
+import traceback
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wamon.bridge.doorbell import doorbell, stamp
-from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable
+from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable, WamonError
 from wamon.log import logger
 from wamon.notify import notify
 from wamon.pipeline import reread_recent
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
     from wamon.bridge.doorbell import Stamp
     from wamon.config import Config
-    from wamon.errors import WamonError
     from wamon.pipeline import Pass, Watch
     from wamon.postgres.leases import Lease
 
@@ -361,5 +362,15 @@ def _tolerantly(name: str, chore: Callable[[], None]) -> None:
         chore()
     except Stopped:
         pass
-    except Retryable as error:
+    except WamonError as error:
         logger.warning("The %s was put off. %s", name, error.paragraph(), extra={"action": f"{name}.failed"})
+    except Exception as error:  # noqa: BLE001 - its own words may quote a message: only its kind and place are told
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        logger.error(
+            "The %s failed: %s at %s:%d.",
+            name,
+            type(error).__name__,
+            Path(place.filename).name,
+            place.lineno,
+            extra={"action": f"{name}.failed"},
+        )

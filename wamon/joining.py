@@ -42,6 +42,12 @@ def join(watch: Watch, wanted: Sequence[Wanted], start: StartRule) -> None:
     _rename(watch, wanted)
     new = [group for group in wanted if group.enabled and group.jid not in watch.source.groups]
     found = watch.state.open()
+    if new and found.instance_id not in {None, watch.source.instance}:
+        logger.warning(
+            "The database is another than the one that the state file knows: what it doesn't hold is read again. If it "
+            "was lost, `wamon db restore FILE --force` with the newest dump brings it back.",
+            extra={"action": "database.new"},
+        )
     if new:
         here = watch.store.top() if start.stands_before else BEGINNING
         watch.source.join([_joining(watch, group, start, here, found) for group in new])
@@ -82,7 +88,7 @@ def _rename(watch: Watch, wanted: Sequence[Wanted]) -> None:
 def _joining(watch: Watch, group: Wanted, rule: StartRule, here: Place, found: Found) -> Joining:
     if found.legacy is not None and group.jid in found.legacy:
         return _after_message(watch, group, found.legacy[group.jid])
-    if found.instance_id not in {None, watch.instance_id} and group.jid in found.groups:
+    if found.instance_id not in {None, watch.source.instance} and group.jid in found.groups:
         return _as_it_started_before(watch, group, found.groups[group.jid])
     return Joining(group.jid, group.project, rule.words, rule.before, here)
 

@@ -15,5 +15,6 @@ def notify(message: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, suppress(OSError):
+        sender.settimeout(1)  # one who doesn't read must stop nothing
         sender.connect(address)
         sender.sendall(message.encode())

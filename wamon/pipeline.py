@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
-from wamon.bridge.store import OVERLAP_ROWS, Overlap
+from wamon.ahead import Ahead
+from wamon.bridge.store import OVERLAP_ROWS, PAGE_BYTES, Overlap
 from wamon.errors import LostTurn, UsageError
 from wamon.failpoints import failpoint
 from wamon.model import FROM_THE_BEGINNING, MAIN, Start
@@ -32,7 +34,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+PAGES_A_BATCH = 5
 _EDITABLE = timedelta(minutes=30)
+
+
+class Understood(NamedTuple):
+    """A batch that was read, and what its messages say."""
+
+    page: Page
+    readings: list[Reading]
 
 
 @dataclass(slots=True)
@@ -46,13 +56,14 @@ class Watch:
     review: Review | None
     state: StateFile
     clock: Clock
-    instance_id: str
     overlaps: dict[str, Overlap] = field(default_factory=dict)
+    ahead: Ahead[Understood] = field(default_factory=Ahead)
     still_ours: Callable[[], None] = lambda: None
     """Called before going on after a lost turn; raises Busy where the source is another's to work on now."""
 
     def reload(self) -> None:
         """Read the position from PostgreSQL again, and forget what was seen but perhaps not recorded."""
+        self.ahead.forget()
         self.overlaps.clear()
         self.source.load()
 
@@ -93,8 +104,9 @@ class Pass:
 def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     """Take the next page of a tail's groups into PostgreSQL. Raises what reading and recording raise."""
     failpoint("pass.begin")
-    page = _read(watch, tail)
-    readings = _understand(watch, tail, page)
+    page, readings = watch.ahead.take(tail, watch.source.tails[tail], partial(_read, watch))
+    if not page.complete:
+        watch.ahead.begin(tail, page.place, partial(_read, watch))
     recorded = _record(watch, tail, page, readings)
     _mirror(watch)
     failpoint("pass.end")
@@ -102,14 +114,36 @@ def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     return Pass(recorded, new, page.place, page.complete)
 
 
-def _read(watch: Watch, tail: str) -> Page:
+def _read(watch: Watch, tail: str, place: Place) -> Understood:
+    """The next batch beyond a place: as many pages as make a commit worth it, as long as they follow on each other."""
+    try:
+        return _read_batch(watch, tail, place)
+    except BaseException:
+        watch.overlaps.pop(tail, None)  # what it saw before it failed is not recorded
+        raise
+
+
+def _read_batch(watch: Watch, tail: str, place: Place) -> Understood:
+    overlap = watch.overlaps.setdefault(tail, Overlap())
     wanted = watch.source.wanted(tail)
-    return watch.store.read_page(watch.source.tails[tail], wanted, watch.overlaps.setdefault(tail, Overlap()))
+    page = watch.store.read_page(place, wanted, overlap)
+    for _ in range(1, PAGES_A_BATCH):
+        if page.complete or _bytes(page.messages) >= PAGE_BYTES:
+            break
+        following = watch.store.read_page(page.place, wanted, overlap)
+        if following.start != page.place:
+            break
+        page = page.with_following(following)
+    return Understood(page, _understand(watch, tail, page.messages))
 
 
-def _understand(watch: Watch, tail: str, page: Page) -> list[Reading]:
+def _bytes(messages: Sequence[Message]) -> int:
+    return sum(len(message.text) for message in messages)
+
+
+def _understand(watch: Watch, tail: str, messages: Sequence[Message]) -> list[Reading]:
     starts = starts_of(watch, tail)
-    readings = [watch.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in page.messages]
+    readings = [watch.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
     failpoint("drops.read")
     return readings
 
@@ -123,7 +157,7 @@ def _record(watch: Watch, tail: str, page: Page, readings: list[Reading]) -> Rec
 
 def _mirror(watch: Watch) -> None:
     source = watch.source
-    watch.state.follow(watch.instance_id, source.name, source.seq, source.tails[MAIN], source.groups)
+    watch.state.follow(source.instance, source.name, source.seq, source.tails[MAIN], source.groups)
 
 
 def reread_recent(watch: Watch, tail: str = MAIN) -> Recorded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ import yaml
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.acceptance.conftest import Run, edit_store
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office
 from wamon.postgres import backup
 from wamon.postgres.migrations import migrations
@@ -165,3 +167,25 @@ def test_no_command_line_carries_a_password() -> None:
         "sslmode": "require",
     }
     assert environ["PGPASSWORD"] == "s:cret"
+
+
+def test_a_restore_reopens_no_review_that_people_finished(tmp_path: Path, open_office: Callable[..., Office]) -> None:
+    now = datetime.now(UTC)
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.chat(LAWLEY, "Lawley")
+        bridge.post(LAWLEY, "DR1752028", at=now - timedelta(hours=30))
+        office = open_office(bridge.path)
+        office.scan()
+        office.answer("db", "dump", str(tmp_path / "wamon.dump"))
+        bridge.post(LAWLEY, "DR1752028 redone", at=now - timedelta(hours=5))
+        office.scan()
+        office.query("UPDATE qa_photo_reviews SET resubmitted = false, completed = true, feedback_sent = now()")
+        finished = office.query("SELECT * FROM qa_photo_reviews")
+        bridge.post(LAWLEY, "DR1752029", at=now - timedelta(hours=1))
+        office.answer("db", "restore", str(tmp_path / "wamon.dump"), "--force")
+        office.scan()
+        assert office.query("SELECT * FROM qa_photo_reviews WHERE drop_number = 'DR1752028'") == finished
+        bridge.post(LAWLEY, "DR1752028 once more", at=now)
+        office.scan()
+        assert office.query("SELECT resubmitted FROM qa_photo_reviews WHERE drop_number = 'DR1752028'") == [True]
+        assert office.verify().clean

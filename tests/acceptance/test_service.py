@@ -268,7 +268,7 @@ def test_a_daemon_that_hangs_in_a_pass_falls_silent_and_loses_nothing_by_being_e
     field: Field, open_office: Callable[..., Office], listener: Listener
 ) -> None:
     office = open_office(field.path, scan={"interval": "1s"})
-    hang = {"WAMON_FAILPOINT": "record.known:1:hang", "NOTIFY_SOCKET": listener.address}
+    hang = {"WAMON_FAILPOINT": "record.ledger:1:hang", "NOTIFY_SOCKET": listener.address}
     with office.running(**hang) as daemon:
         listener.hear_until("READY=1")
         field.post(LAWLEY, "DR1000001")

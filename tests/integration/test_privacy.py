@@ -32,7 +32,7 @@ def field(tmp_path: Path) -> Iterator[Field]:
 @pytest.fixture
 def office(tmp_path: Path, reused_dsn: str, field: Field) -> Office:
     """Its bridge holds the canary in a drop's post, in chatter, in a near miss and in a caption."""
-    for text in (f"DR1752028 {WORDS}", WORDS, f"DR17 {WORDS}", f"DR1752034 DR1752040 {WORDS}"):
+    for text in (*[WORDS] * 4, f"DR1752028 {WORDS}", WORDS, f"DR17 {WORDS}", f"DR1752034 DR1752040 {WORDS}"):
         field.post(LAWLEY, text, sender=PHONE)
     field.post(LAWLEY, f"DR1752028 {WORDS}", sender=PHONE, media="image")
     return Office(tmp_path / "office", reused_dsn, field.path)

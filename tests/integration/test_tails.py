@@ -24,6 +24,7 @@ Open = Callable[..., Office]
 def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
     """A store that fills several pages, of 10 rows each, and goes far beyond the overlap."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
+    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
     monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         post_round(field, range(1750000, 1750008))

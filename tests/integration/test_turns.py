@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -19,12 +20,12 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon import verify
 from wamon.bridge.store import Page
-from wamon.errors import DatabaseUnavailable, LostTurn
+from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
 from wamon.model import BEGINNING, MAIN
 from wamon.pipeline import Watch, run_pass
 from wamon.postgres import recording
 from wamon.postgres.sources import Joining
-from wamon.scan import scan, scan_groups
+from wamon.scan import catch_up, scan, scan_groups
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def offices(tmp_path: Path, dsn: str, field: Field) -> tuple[Office, Office]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
+    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
 
 
 def post_round(field: Field, numbers: range) -> None:
@@ -214,6 +216,7 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
     office, _ = offices
     with office.watching() as watch:
         pid = watch.source.db.info.backend_pid
+        watch.recorder._new_lately = step != "record.known"  # what seems new isn't looked up first
 
         def breaks(name: str) -> None:
             if name == step:
@@ -303,3 +306,56 @@ def test_a_sweep_never_records_an_older_text_over_one_that_was_recorded_meanwhil
         verify.sweep(watch)
     assert sweeper.submissions() == field.truth.submissions()
     assert sweeper.verify().clean
+
+
+def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection lives on, and the new database's turns come to the same number."""
+    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
+    monkeypatch.setattr("wamon.pipeline.OVERLAP_ROWS", 2)
+    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 100)
+    office, _ = offices
+    post_round(field, range(1750000, 1750020))
+    with office.watching() as old:
+        catch_up(old)
+        office.query("DROP SCHEMA wamon CASCADE")
+        field.post(LAWLEY, "DR1750050")
+        monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 5)
+        tried: list[int] = []
+
+        def meanwhile(_: object) -> None:
+            tried.append(1)
+            if len(tried) == 1:
+                with pytest.raises(DatabaseUnavailable, match="replaced"):
+                    catch_up(old)
+
+        with office.watching() as new:
+            scan(new, meanwhile)
+    assert tried
+    assert_whole(office, field)
+
+
+def test_an_edit_that_a_read_saw_before_a_lock_ended_it_is_recorded_by_the_next(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 5)
+    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 2)
+    office, _ = offices
+    first = field.post(LAWLEY, "DR1000001")
+    with office.watching() as watch:
+        catch_up(watch)
+        field.edit(first, "DR1000002")
+        post_round(field, range(1750000, 1750020))
+        read_page, reads = watch.store.read_page, count(1)
+
+        def locked_the_second_time(*args: Any) -> Page:
+            if next(reads) == 2:
+                raise BridgeUnavailable("Its writer holds it locked.")
+            return read_page(*args)
+
+        monkeypatch.setattr(watch.store, "read_page", locked_the_second_time)
+        with pytest.raises(BridgeUnavailable):
+            catch_up(watch)
+        catch_up(watch)
+    assert_whole(office, field)

@@ -6,6 +6,7 @@ Each read is one snapshot of at most 2,000 rows and 8 MiB, fetched whole. Only r
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ from wamon.model import BEGINNING, Message, Place, content_hash
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -41,6 +42,10 @@ class Page(NamedTuple):
     place: Place  # where the position stands once the messages are recorded
     read: int  # new rows read, of all chats
     complete: bool  # nothing stood beyond the place
+
+    def with_following(self, page: Page) -> Page:
+        """One page of this and of the one that begins where it ends."""
+        return Page([*self.messages, *page.messages], self.start, page.place, self.read + page.read, page.complete)
 
 
 class Chat(NamedTuple):
@@ -294,17 +299,18 @@ def _fetch(statement: sqlite3.Cursor) -> tuple[list[Row], bool]:
 
 
 def _messages(rows: Sequence[Row], wanted: Mapping[bytes, str]) -> list[Message]:
-    return [_message(jid, row) for row in rows if (jid := wanted.get(row[1])) is not None]
+    names = cache(_text)  # senders and media types come again and again
+    return [_message(jid, row, names) for row in rows if (jid := wanted.get(row[1])) is not None]
 
 
-def _message(jid: str, row: Row) -> Message:
+def _message(jid: str, row: Row, names: Callable[[object], str]) -> Message:
     rowid, _, _, sender, sent_at, from_me, text, media_type = row
-    text, media_type = _text(text), _text(media_type)
+    text, media_type = _text(text), names(media_type)
     return Message(
         rowid,
         jid,
         _message_id(row),
-        _text(sender),
+        names(sender),
         utc(sent_at),
         text,
         media_type,
@@ -326,7 +332,7 @@ def can_be_asked_for(message_id: str) -> bool:
 
 def _text(value: object) -> str:
     """Text for PostgreSQL: a broken byte costs one character, and so does NUL, which it can't hold."""
-    if isinstance(value, bytes):
+    if type(value) is bytes:
         return value.decode("utf-8", "replace").replace("\0", "\ufffd")
     return "" if value is None else str(value)
 

@@ -145,7 +145,10 @@ def restore(
         return
     say(f"Restored {answer['path']}" + (", in place of what was there." if restored.replaced else "."))
     if restored.review == "kept":
-        say(f"{settings.database.review_table} has rows, so it was left as it is.")
+        say(
+            f"{settings.database.review_table} has rows, so it was left as it is. If only wamon wrote them since, drop "
+            "that table and restore again to have the backup's."
+        )
 
 
 @commands.command()

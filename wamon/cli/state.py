@@ -65,7 +65,7 @@ def _position(watch: Watch, names: list[str]) -> dict[str, Any]:
     behind = lag(watch, jids)
     return {
         "path": str(watch.state.path),
-        "instance_id": watch.instance_id,
+        "instance_id": watch.source.instance,
         "groups": [
             {
                 "name": watch.source.groups[jid].project,

@@ -39,13 +39,13 @@ def verify(
     wamon verify
     wamon verify --group Lawley --repair
     """
-    from wamon.errors import CouldNotCheck, Retryable
+    from wamon.errors import CouldNotCheck, Retryable, SchemaError
     from wamon.render import as_json
 
     options = said(ctx, config, json)
     try:
         found = _verified(options.config(), bridge, group or [], repair=repair)
-    except Retryable as error:
+    except (Retryable, SchemaError) as error:
         raise CouldNotCheck(str(error), hint=error.hint) from None
     if options.json:
         as_json(found)

@@ -81,7 +81,7 @@ def schema(facts: Facts) -> Check:
             "database.schema",
             State.BAD,
             f"The schema is version {server.schema}, a newer wamon's; this one knows version {server.known_schema}.",
-            "Run the newer wamon here, or restore a backup from before its upgrade (`wamon db restore`).",
+            "Run the newer wamon here, or go back to a backup from before: `wamon db restore FILE --force`.",
             numbers=numbers,
         )
     if server.outdated:

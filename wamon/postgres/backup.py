@@ -30,6 +30,7 @@ from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from wamon.postgres.connection import Database
 
@@ -96,11 +97,14 @@ def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> 
         raise UsageError(f"{archive} holds no schema wamon.", hint="`wamon db dump FILE` makes a file that does.")
     with connected(dsn) as db:
         with transaction(db, UNHURRIED_SECONDS), _refusals(archive):
+            known_until = _known_until(db)
             replaced = _make_room(db, replace=replace)
             its_own = contents.entries_of(review) if review else []
             how = _review_room(db, review) if review and its_own else None
             _play(db, contents, entries + (its_own if how == "restored" else []))
             _require_ours(db, archive)
+            stood = review if review and how != "restored" and _is_there(db, review) else None
+            _look_again(db, stood, known_until)
         return Restored(replaced, how, migrate(db))
 
 
@@ -162,6 +166,20 @@ def _review_room(db: Database, review: Table) -> str:
         return "kept"
     db.execute(sql.SQL("DROP TABLE {}").format(review.quoted))
     return "restored"
+
+
+def _known_until(db: Database) -> datetime:
+    """Until when a review table that stands knows what was posted: up to the last post before the restore, or now."""
+    has_submissions = db.execute(SQL["has_submissions"]).fetchall()[0][0]
+    known_until: datetime = db.execute(SQL["last_post" if has_submissions else "now"]).fetchall()[0][0]
+    return known_until
+
+
+def _look_again(db: Database, kept: Table | None, known_until: datetime) -> None:
+    """What was edited since the backup is found by a sweep. What a kept review table knows already reopens nothing."""
+    db.execute(SQL["queue_sweeps"])
+    if kept is not None:
+        db.execute(SQL["review_kept"], {"table": f"{kept.schema}.{kept.table}", "known_until": known_until})
 
 
 def _play(db: Database, contents: _Archive, entries: Sequence[str]) -> None:

@@ -83,12 +83,23 @@ def held_to(reading: Reading, was: Decided) -> Reading:
 
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
     """One reading for each message, in order of key: the last that says something, else the last."""
+    by_key = {_key(reading): reading for reading in readings}
+    if len(by_key) < len(readings):
+        by_key = _chosen(readings)
+    return [by_key[key] for key in sorted(by_key)]
+
+
+def _chosen(readings: Sequence[Reading]) -> dict[Key, Reading]:
     chosen: dict[Key, Reading] = {}
     for reading in sorted(readings, key=lambda r: r.message.rowid):
-        key = (reading.message.chat_jid, reading.message.message_id)
+        key = _key(reading)
         if reading.message.text.strip() or key not in chosen or not chosen[key].message.text.strip():
             chosen[key] = reading
-    return [chosen[key] for key in sorted(chosen)]
+    return chosen
+
+
+def _key(reading: Reading) -> Key:
+    return reading.message[1:3]
 
 
 class Candidate(NamedTuple):

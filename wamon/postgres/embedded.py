@@ -183,7 +183,8 @@ def _serve(place: Home) -> str:
                 break
     raise DatabaseUnavailable(
         f"The embedded PostgreSQL in {place.data} doesn't start: {reason}.",
-        hint=f"Its log is {place.log}. Put right what that says and try again. {USE_ANOTHER}",
+        hint=f"Its log is {place.log}. Put right what that says and try again; or move {place.data} away and have "
+        f"`wamon db restore` bring back the newest file of dumps/ in the state directory. {USE_ANOTHER}",
     )
 
 

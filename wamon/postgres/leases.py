@@ -82,7 +82,10 @@ class Lease:
         """Hold the lease for longer. Raises Busy where it was lost meanwhile."""
         with transaction(self._db):
             if self._run("renew", holder=self._holder, lasts=LASTS).fetchone() is None:
-                raise Busy(f"The lease on source {self._source} was lost to another wamon.", hint="This one stands by.")
+                raise Busy(
+                    f"The lease on source {self._source} was lost to another wamon, or to a restore.",
+                    hint="Start this one again; with --standby it waits for the other, and takes over from it.",
+                )
 
     def release(self) -> None:
         """Let the next one in at once."""

@@ -79,7 +79,8 @@ def _standing(db: Database) -> int:
     if oldest_writer > ours:
         raise SchemaError(
             f"The database's schema is version {version}, made by a newer wamon; this one knows version {ours}.",
-            hint="Run the newer wamon here, or restore a backup from before its upgrade (`wamon db restore`).",
+            hint="Run the newer wamon here, or go back to a backup from before its upgrade: "
+            "`wamon db restore FILE --force`.",
         )
     return int(version)
 

@@ -7,8 +7,11 @@ parked with its retries, in a transaction of its own, and delays nobody else.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from psycopg.errors import UniqueViolation
 
 from wamon.errors import DatabaseUnavailable, Poison
 from wamon.failpoints import failpoint
@@ -18,6 +21,7 @@ from wamon.postgres.changes import (
     NOTHING_STANDS,
     Candidate,
     Known,
+    LedgerChanges,
     Standing,
     count_kinds,
     ledger_changes,
@@ -27,14 +31,14 @@ from wamon.postgres.changes import (
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import timedelta
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from psycopg import Cursor
 
     from wamon.clock import Clock
     from wamon.model import Message, Place, Reading
-    from wamon.postgres.changes import Key, LedgerChanges, SubmissionChanges
+    from wamon.postgres.changes import Key, SubmissionChanges
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
 
@@ -43,6 +47,8 @@ SQL = queries("recording")
 _MOST_POISON_IN_A_BATCH = 10
 """Beyond this many, something is wrong with wamon or the database, and not with the messages: nothing is parked."""
 _FEWEST_THAT_ARE_MOST = 3
+_LEDGER_TYPES = ("int4", "text", "text", "text", "int4", "int8", "timestamptz", "text", "text")
+_SUBMISSION_TYPES = ("int4", "text", "text", "text", "timestamptz", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class Recorder:
         self._review = review
         self._keep_text = keep_text  # None: for ever
         self._clock = clock
+        self._new_lately = True
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
@@ -116,8 +123,23 @@ class Recorder:
             self._record_or_halve(Batch(batch.readings[half:], batch.advance, batch.again), recorded, poisoned, of)
 
     def _record_at_once(self, batch: Batch) -> Recorded:
+        """Record a batch in one turn. One that seems to be new is taken for that first: it needs no look-ups."""
+        if self._seems_new(batch):
+            try:
+                return self._in_turn(batch, self._record_new)
+            except AlreadyKnown:
+                self._new_lately = False
+        return self._in_turn(batch, self._record_any)
+
+    def _seems_new(self, batch: Batch) -> bool:
+        if not self._new_lately or batch.again or batch.advance is None:
+            return False
+        beyond = batch.advance.start.rowid
+        return all(reading.message.rowid > beyond for reading in batch.readings)
+
+    def _in_turn(self, batch: Batch, record: Callable[[Batch], Recorded]) -> Recorded:
         with self._source.turn():
-            recorded = self._record_messages(batch)
+            recorded = record(batch)
             if batch.advance:
                 self._advance(batch.advance)
             failpoint("record.cursor")
@@ -126,13 +148,24 @@ class Recorder:
             self._source.tails[batch.advance.tail] = batch.advance.place
         return recorded
 
-    def _record_messages(self, batch: Batch) -> Recorded:
+    def _record_new(self, batch: Batch) -> Recorded:
+        """Record messages that nothing is held of. Raises AlreadyKnown where something is."""
+        readings = newest_of_each(batch.readings)
+        with _nothing_held():
+            self._write_ledger(LedgerChanges(new=readings))
+            recorded = self._write_submissions(readings, {}, set())
+        self._count_groups(readings, batch)
+        return recorded
+
+    def _record_any(self, batch: Batch) -> Recorded:
         readings = newest_of_each(batch.readings)
         changes = ledger_changes(readings, self._known(readings), again=batch.again)
         failpoint("record.known")
         self._write_ledger(changes)
-        recorded = self._write_submissions([*changes.new, *changes.changed], changes.mended)
+        written = [*changes.new, *changes.changed]
+        recorded = self._write_submissions(written, self._own(written), changes.mended)
         self._count_groups(changes.new, batch)
+        self._new_lately = len(changes.new) == len(readings)
         return recorded
 
     def _known(self, readings: Sequence[Reading]) -> dict[tuple[str, str], Known]:
@@ -142,7 +175,7 @@ class Recorder:
 
     def _write_ledger(self, changes: LedgerChanges) -> None:
         if changes.new:
-            self._copy("copy_ledger", map(self._ledger_row, changes.new))
+            self._copy("copy_ledger", _LEDGER_TYPES, self._ledger_rows(changes.new))
         failpoint("record.ledger")
         if changes.changed:
             self._change_ledger(changes.changed)
@@ -150,23 +183,20 @@ class Recorder:
             self._run("came_back", **self._keys(changes.came_back))
         failpoint("record.edits")
 
-    def _ledger_row(self, reading: Reading) -> tuple[Any, ...]:
-        message = reading.message
-        return (
-            self._chat(message),
-            message.message_id,
-            reading.status,
-            reading.reason,
-            self.rules,
-            message.content_hash,
-            message.sent_at,
-            message.sender,
-            self._kept_text(reading),
-        )
+    def _ledger_rows(self, readings: Sequence[Reading]) -> Iterator[tuple[Any, ...]]:
+        now = self._clock.now()
+        groups = self._source.groups
+        for reading in readings:
+            message, numbers, reason = reading
+            text = self._kept_text(reading, now) if numbers else None
+            _, jid, message_id, sender, sent_at, _, _, _, content_hash = message
+            status = "ignored" if reason else "done"
+            yield groups[jid].chat, message_id, status, reason, self.rules, content_hash, sent_at, sender, text
 
     def _change_ledger(self, changed: Sequence[Reading]) -> None:
         keys = self._keys(reading.message for reading in changed)
         hashes = [reading.message.content_hash for reading in changed]
+        now = self._clock.now()
         self._run("keep_revisions", **keys, hashes=hashes)
         self._run(
             "change_ledger",
@@ -175,20 +205,21 @@ class Recorder:
             rules=self.rules,
             statuses=[reading.status for reading in changed],
             reasons=[reading.reason for reading in changed],
-            texts=[self._kept_text(reading) for reading in changed],
+            texts=[self._kept_text(reading, now) for reading in changed],
         )
         self._run("forget_letters", **keys)
 
-    def _kept_text(self, reading: Reading) -> str | None:
+    def _kept_text(self, reading: Reading, now: datetime) -> str | None:
         if not reading.numbers:
             return None
-        now = self._clock.now()
         sent_at = min(reading.message.sent_at or now, now)
         old = self._keep_text is not None and sent_at <= now - self._keep_text
         return None if old else reading.message.text
 
-    def _write_submissions(self, readings: Sequence[Reading], mended: set[Key]) -> Recorded:
-        changes = submission_changes(readings, self._own(readings), self._source.groups, self._clock.now())
+    def _write_submissions(
+        self, readings: Sequence[Reading], own: Mapping[Key, Mapping[str, bool]], mended: set[Key]
+    ) -> Recorded:
+        changes = submission_changes(readings, own, self._source.groups, self._clock.now())
         if self._review and (changes.inserted or changes.revived or changes.retracted):
             self._lock_projects(changes)
         standing = self._standing(changes.inserted)
@@ -253,6 +284,7 @@ class Recorder:
         if inserted:
             self._copy(
                 "copy_submissions",
+                _SUBMISSION_TYPES,
                 (
                     (self._chat(c.message), c.message.message_id, c.drop_number, c.project, c.sent_at, c.message.sender)
                     for c in inserted
@@ -282,10 +314,8 @@ class Recorder:
         """Each group's number of messages, and the last one that its tail has passed."""
         added = Counter(reading.message.chat_jid for reading in new)
         beyond = batch.advance.start.rowid if batch.advance else None
-        last: dict[str, Message] = {}
-        for reading in batch.readings:
-            if beyond is not None and reading.message.rowid > beyond:
-                last[reading.message.chat_jid] = reading.message
+        messages = [] if beyond is None else [reading.message for reading in batch.readings]
+        last = {message.chat_jid: message for message in messages if message.rowid > (beyond or 0)}
         jids = sorted(added.keys() | last.keys())
         if not jids:
             return
@@ -358,13 +388,28 @@ class Recorder:
         keys = [(self._chat(message), message.message_id) for message in messages]
         return {"chats": [chat for chat, _ in keys], "message_ids": [message_id for _, message_id in keys]}
 
-    def _copy(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _copy(self, name: str, types: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         with self._source.db.cursor() as cursor, cursor.copy(SQL[name]) as copy:
+            copy.set_types(types)
             for row in rows:
                 copy.write_row(row)
 
     def _run(self, name: str, **values: object) -> Cursor[Any]:
         return self._source.db.execute(SQL[name], values)
+
+
+class AlreadyKnown(Exception):
+    """A batch that seemed to be new holds something that is recorded."""
+
+
+@contextmanager
+def _nothing_held() -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation as error:
+        if error.diag.constraint_name in {"ledger_rows_pkey", "submission_rows_pkey"}:
+            raise AlreadyKnown from None
+        raise
 
 
 def _key(message: Message) -> Key:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wamon.errors import LostTurn
+from wamon.errors import DatabaseUnavailable, LostTurn
 from wamon.failpoints import failpoint
 from wamon.model import BEGINNING, MAIN, Anchor, Group, Place
 from wamon.postgres.connection import keyed_transaction, transaction
@@ -42,13 +42,17 @@ class Source:
         self.db = db
         self.name = name
         self.seq = 0
+        self.instance = ""  # the identity of the database: a rebuilt or other one has another
         self.tails: dict[str, Place] = {}
         self.groups: dict[str, Group] = {}
         self._starting: list[Group] = []
         self._wanted: dict[str | None, dict[bytes, str]] = {}
 
     def load(self) -> None:
-        """Read the position again: at the start, after any error, and after a lost turn."""
+        """Read the position again: at the start, after any error, and after a lost turn.
+
+        Raises DatabaseUnavailable where the database is another than before: who began on that one begins anew.
+        """
         with transaction(self.db):
             self._run("add_source")
             self._run("add_missing_cursors")  # one deleted by hand costs a re-read
@@ -59,7 +63,13 @@ class Source:
         with transaction(self.db):
             self._read()
 
+    def _meet_instance(self) -> None:
+        was, self.instance = self.instance, str(self._run("instance").fetchall()[0][0])
+        if was not in {"", self.instance}:
+            raise DatabaseUnavailable("The database was replaced by another.", hint="Begin again; nothing is lost.")
+
     def _read(self) -> None:
+        self._meet_instance()
         cursors = self._run("cursors").fetchall()
         groups = self._run("groups").fetchall()
         self.tails = {tail: place_from(anchors) for tail, _, anchors in cursors}
@@ -73,7 +83,7 @@ class Source:
         """One transaction that holds the source's turn. Raises LostTurn where another wamon moved it since we read."""
         with keyed_transaction(self.db):
             failpoint("record.begin")
-            if self._run("take_turn", seq=self.seq).fetchone() is None:
+            if self._run("take_turn", seq=self.seq, instance=self.instance).fetchone() is None:
                 raise LostTurn(f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again.")
             failpoint("record.turn")
             yield self.db
@@ -215,11 +225,6 @@ class Source:
         with transaction(self.db):
             self._run("rules", fingerprint=fingerprint)
             return int(self._run("rules_number", fingerprint=fingerprint).fetchall()[0][0])
-
-    def instance_id(self) -> str:
-        """The identity of this database: a rebuilt or other one has another."""
-        with transaction(self.db):
-            return str(self._run("instance").fetchall()[0][0])
 
     def _put_tail(self, tail: str, place: Place) -> None:
         self._run("put_tail", tail=tail, rowid=place.rowid, anchors=anchors_json(place))

@@ -68,19 +68,18 @@ def position(db: Database, source_name: str, state_dir: Path, clock: Clock) -> P
     """
     source = Source(db, source_name)
     source.look()
-    instance_id = source.instance_id()
     until = clock.monotonic_seconds() + _SECONDS_TO_MIRROR
-    while not (mirrored := _mirrored(source, instance_id, state_dir, clock)) and clock.monotonic_seconds() < until:
+    while not (mirrored := _mirrored(source, state_dir, clock)) and clock.monotonic_seconds() < until:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     return Position(source_name, source.seq, mirrored)
 
 
-def _mirrored(source: Source, instance_id: str, state_dir: Path, clock: Clock) -> bool:
+def _mirrored(source: Source, state_dir: Path, clock: Clock) -> bool:
     if source.seq == 0:
         return True
     found = ReadOnlyStateFile(state_dir, clock).open()
     seq = found.sources.get(source.name, {}).get("seq", 0)
-    return found.instance_id == instance_id and isinstance(seq, int) and seq >= source.seq
+    return found.instance_id == source.instance and isinstance(seq, int) and seq >= source.seq
 
 
 def restart(service: Service, systemd: Systemd, clock: Clock) -> Restarted:

@@ -40,3 +40,20 @@ SELECT to_regclass(%(name)s) IS NOT NULL
 
 -- name: oldest_writer
 SELECT coalesce(max(oldest_writer), 0) FROM wamon.migrations
+
+-- name: has_submissions
+SELECT to_regclass('wamon.submissions') IS NOT NULL
+
+-- name: last_post
+-- A message sent at that very moment is known, too.
+SELECT least(coalesce(max(sent_at) + interval '1 microsecond', now()), now()) FROM wamon.submissions
+
+-- name: now
+SELECT now()
+
+-- name: queue_sweeps
+UPDATE wamon.sources SET sweep_due = 'restored from a backup'
+
+-- name: review_kept
+INSERT INTO wamon.reviews (review_table, review_from) VALUES (%(table)s, %(known_until)s)
+ON CONFLICT (review_table) DO UPDATE SET review_from = greatest(reviews.review_from, EXCLUDED.review_from)

@@ -17,10 +17,11 @@ JOIN wamon.groups AS g USING (chat)
 GROUP BY k.n
 
 -- name: copy_ledger
-COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text) FROM STDIN
+COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text)
+FROM STDIN (FORMAT BINARY)
 
 -- name: copy_submissions
-COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender) FROM STDIN
+COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender) FROM STDIN (FORMAT BINARY)
 
 -- name: keep_revisions
 INSERT INTO wamon.revisions (chat, message_id, revision, content_hash, text)

@@ -1,5 +1,9 @@
 -- name: take_turn
-UPDATE wamon.cursors SET seq = seq + 1 WHERE source = %(source)s AND tail = 'main' AND seq = %(seq)s RETURNING seq
+-- Another instance, such as a new database after a failover, may have come to the same number: it is another's turn.
+UPDATE wamon.cursors SET seq = seq + 1
+WHERE source = %(source)s AND tail = 'main' AND seq = %(seq)s
+  AND EXISTS (SELECT FROM wamon.instance WHERE instance_id = %(instance)s)
+RETURNING seq
 
 -- name: add_source
 INSERT INTO wamon.sources (source) VALUES (%(source)s) ON CONFLICT DO NOTHING

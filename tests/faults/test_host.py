@@ -1,0 +1,397 @@
+"""What the host does to a wamon: signals, too little memory, clocks that jump, a log that can't be written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+import pytest
+
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.office import Daemon, Office, eventually
+from tests.support.truth import Field
+from wamon import daemon as tested
+from wamon.app import bridge_of, configured, watching
+from wamon.clock import Clock
+from wamon.postgres import leases
+from wamon.postgres.connection import connected
+from wamon.scan import scan
+
+Open = Callable[..., Office]
+LONG = {"scan": {"interval": "1h"}}
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1000001")
+        yield field
+
+
+def assert_whole(office: Office, field: Field) -> None:
+    assert office.submissions() == field.truth.submissions()
+    assert office.kinds() == field.truth.kinds()
+    assert office.ledger() == field.truth.ledger()
+    verified = office.verify()
+    assert verified.clean, verified.problems
+
+
+def recorded(office: Office, number: str, said: Callable[[], object] = str) -> None:
+    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=lambda: str(said()))
+
+
+@contextmanager
+def spawned(
+    office: Office, *words: str, prologue: str = "", stderr: int | IO[Any] = subprocess.PIPE, **more: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A real wamon whose process does something to itself first."""
+    code = f"import sys; from wamon.__main__ import main; sys.argv[0] = 'wamon'\n{prologue}\nmain()"
+    command = [sys.executable, "-c", code, "--config", str(office.config_path), *words]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+# Signals in the middle of a batch
+
+
+@contextmanager
+def batch_held(office: Office, daemon: Daemon) -> Iterator[None]:
+    """The daemon's next batch waits in the middle of its transaction for as long as the block runs."""
+    with psycopg.connect(office.dsn) as other:
+        other.execute("LOCK TABLE wamon.submission_rows IN SHARE MODE")
+        with Field(VeryGoodPlugins(office.store, seed=2, durable=False)) as field:
+            field.post(LAWLEY, "DR1000002", message_id="HELD")
+        eventually("it waits", lambda: office.query("SELECT 1 FROM pg_locks WHERE NOT granted"), said=daemon.said)
+        yield
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [
+        [signal.SIGTERM],
+        [signal.SIGHUP] * 30 + [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    ],
+    ids=["one", "a storm"],
+)
+@pytest.mark.fault("F3", "F4")
+def test_asked_to_end_in_the_middle_of_a_batch_it_commits_it_and_lets_its_source_go(
+    field: Field, open_office: Open, signals: list[signal.Signals]
+) -> None:
+    office = open_office(field.path, **LONG)
+    with office.running() as daemon:
+        recorded(office, "DR1000001", daemon.said)
+        with batch_held(office, daemon):
+            for number in signals:
+                daemon.process.send_signal(number)
+        assert daemon.process.wait(timeout=20) == 0, daemon.said()
+    assert ("Lawley", "DR1000002") in office.drops()
+    assert office.query("SELECT count(*) FROM wamon.leases") == [0]
+    assert office.verify().clean
+
+
+@pytest.mark.parametrize("step", ["record.cursor", "state.temporary"])
+@pytest.mark.fault("F3")
+def test_asked_to_end_where_it_hangs_it_ends_all_the_same_and_the_next_one_completes(
+    tmp_path: Path, field: Field, open_office: Open, step: str
+) -> None:
+    office = open_office(field.path, **LONG)
+    hang = {**os.environ, "WAMON_FAILPOINT": f"{step}:1:hang"}
+    hangs = tmp_path / "hangs"
+    prologue = (
+        "import wamon.daemon, wamon.failpoints, pathlib\n"
+        "wamon.daemon._SECONDS_TO_FINISH = 0.2\n"
+        "wait = wamon.failpoints.hang\n"
+        f"wamon.failpoints.hang = lambda: (pathlib.Path({str(hangs)!r}).touch(), wait())"
+    )
+    with spawned(office, "run", prologue=prologue, env=hang) as process:
+        eventually("it hangs", hangs.exists)
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    assert tested._SECONDS_TO_FINISH < 10, "systemd and people wait that long"
+    field.post(LAWLEY, "DR1000002")
+    with office.running() as daemon:
+        recorded(office, "DR1000002", daemon.said)
+        assert daemon.end() == 0
+    assert_whole(office, field)
+
+
+@pytest.mark.fault("F84")
+def test_one_that_starts_while_another_takes_long_to_stop_waits_for_its_end(field: Field, open_office: Open) -> None:
+    office = open_office(field.path, **LONG)
+    with office.running() as slow, ExitStack() as stack:
+        recorded(office, "DR1000001", slow.said)
+        with batch_held(office, slow):
+            slow.process.terminate()
+            next_one = stack.enter_context(office.running("--standby"))
+            eventually("the next one stands by", lambda: "Standing by" in next_one.said(), said=next_one.said)
+            assert slow.process.poll() is None
+        assert slow.process.wait(timeout=20) == 0
+        field.post(LAWLEY, "DR1000003")
+        recorded(office, "DR1000003", next_one.said)
+        assert next_one.end() == 0
+    assert ("Lawley", "DR1000002") in office.drops()
+    assert office.verify().clean
+
+
+# Who holds a lease
+
+
+@pytest.mark.fault("F59")
+def test_a_process_number_that_was_used_again_holds_no_lease(field: Field, open_office: Open) -> None:
+    office = open_office(field.path)
+    office.scan()
+    me = leases.Process.this()
+    with connected(office.dsn) as db, leases.leased(db, "main"):
+        office.query("UPDATE wamon.leases SET process_started = process_started - 1")
+        assert leases.Process(me.host, me.boot, me.pid, me.process_started - 1).is_gone()
+        with office.running() as daemon:
+            field.post(LAWLEY, "DR1000002")
+            recorded(office, "DR1000002", daemon.said)
+            assert daemon.end() == 0
+
+
+@pytest.mark.fault("F59")
+def test_a_lease_of_another_host_holds_until_it_expires_by_the_databases_clock(field: Field, open_office: Open) -> None:
+    office = open_office(field.path, **LONG)
+    office.scan()
+    with connected(office.dsn) as db, leases.leased(db, "main"):
+        office.query("UPDATE wamon.leases SET host = 'elsewhere', process_started = 1")
+        assert office.run("run").returncode == 75
+        office.query("UPDATE wamon.leases SET expires_at = now()")
+        with office.running() as daemon:
+            field.post(LAWLEY, "DR1000002")
+            recorded(office, "DR1000002", daemon.said)
+            assert daemon.end() == 0
+
+
+# Too little memory
+
+MIB = 1 << 20
+
+
+@pytest.mark.fault("F6", "F69")
+def test_a_backlog_larger_than_the_memory_it_may_use_is_recorded(field: Field, open_office: Open) -> None:
+    office = open_office(field.path)
+    room = address_space_of_a_scan(office) + 64 * MIB
+    fill(field, rows=300, kilobytes=300)
+    with spawned(office, "scan", prologue=limited("AS", room)) as process:
+        _, said = process.communicate(timeout=100)
+    assert process.returncode == 0, said.decode()
+    assert len(office.drops()) == 301
+    assert office.verify().clean
+
+
+def fill(field: Field, *, rows: int, kilobytes: int) -> None:
+    with field.bridge.batch():
+        for n in range(rows):
+            field.bridge.post(LAWLEY, f"DR{1_100_000 + n} {'.' * 1024 * kilobytes}")
+
+
+def limited(what: str, most: int) -> str:
+    return f"import resource; resource.setrlimit(resource.RLIMIT_{what}, ({most}, {most}))"
+
+
+def address_space_of_a_scan(office: Office) -> int:
+    """The most that a scan of a small store maps, of which most is shared code."""
+    tell = (
+        "import atexit, pathlib\n"
+        "peak = lambda: next(l for l in pathlib.Path('/proc/self/status').read_text().splitlines() if 'VmPeak' in l)\n"
+        "atexit.register(lambda: print(peak().split()[1], file=sys.stderr))"
+    )
+    with spawned(office, "scan", prologue=tell) as process:
+        _, said = process.communicate(timeout=100)
+    assert process.returncode == 0, said.decode()
+    return int(said.split()[-1]) * 1024
+
+
+@pytest.mark.fault("F6")
+def test_one_that_runs_out_of_memory_ends_without_a_text_in_its_words_and_the_next_one_completes(
+    field: Field, open_office: Open
+) -> None:
+    office = open_office(field.path)
+    room = address_space_of_a_scan(office) + 16 * MIB
+    fill(field, rows=1, kilobytes=32 * 1024)
+    with spawned(office, "scan", prologue=limited("AS", room)) as process:
+        _, said = process.communicate(timeout=100)
+    assert process.returncode != 0
+    assert b"...." not in said
+    office.scan()
+    assert len(office.drops()) == 2
+    assert office.verify().clean
+
+
+# Clocks
+
+
+class Jumping(Clock):
+    """A host's clock that somebody set."""
+
+    def __init__(self, by: timedelta) -> None:
+        self._by = by
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._by
+
+
+@pytest.mark.parametrize("by", [timedelta(days=1), timedelta(days=-1), timedelta(days=4000)], ids=str)
+@pytest.mark.fault("F54")
+def test_a_clock_that_is_wrong_changes_neither_what_is_recorded_nor_when_a_message_is_tried_again(
+    field: Field, open_office: Open, by: timedelta
+) -> None:
+    office = open_office(field.path, privacy={"keep_text": "forever"})
+    config = configured(office.config_path, {})
+    office.scan()
+    office.query(
+        "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN IF NEW.drop_number = 'DR6666666' THEN RAISE 'no'; END IF; RETURN NEW; END $$"
+    )
+    office.query(
+        "CREATE TRIGGER refuse BEFORE INSERT ON wamon.submission_rows FOR EACH ROW EXECUTE FUNCTION public.refuse()"
+    )
+    field.post(LAWLEY, "DR1000002")
+    field.post(LAWLEY, "DR6666666")
+    for _ in range(2):
+        with watching(config, bridge_of(config), Jumping(by)) as watch:
+            scan(watch)
+    assert office.query("SELECT attempts FROM wamon.dead_letters") == [1]
+    assert office.query("SELECT next_try_at <= now() + interval '1 minute' FROM wamon.dead_letters") == [True]
+    office.query("DROP TRIGGER refuse ON wamon.submission_rows")
+    office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
+    office.scan()
+    assert_whole(office, field)
+
+
+@pytest.mark.parametrize("zone", ["America/St_Johns", "Europe/Berlin"])
+@pytest.mark.fault("F55")
+def test_the_hosts_zone_changes_nothing_that_is_recorded(
+    field: Field, open_office: Open, zone: str, tmp_path: Path
+) -> None:
+    field.post(MOHADIN, "DR1000001", at=datetime(2026, 3, 29, 1, 30, tzinfo=UTC))
+    office = open_office(field.path)
+    assert office.run("scan", TZ=zone).returncode == 0
+    before = office.everything()
+    office.query("UPDATE wamon.sources SET sweep_due = 'test'")
+    office.scan()
+    assert office.everything() == before
+    assert_whole(office, field)
+    sent = {key.message_id: told.at for key, told in field.bridge.sent.items()}
+    assert dict(office.query("SELECT message_id, sent_at FROM wamon.ledger")) == sent
+
+
+# A log that can't be written, and a systemd that doesn't listen
+
+CLOSED = {
+    "stderr closed": ("import os; os.close(2)", ["--json"]),
+    "stdout and stderr closed": ("import os; os.close(1); os.close(2)", []),
+    "the log's disk full": ("import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 2)", []),
+    "both disks full, in JSON": (
+        "import os; [os.dup2(os.open('/dev/full', os.O_WRONLY), fd) for fd in (1, 2)]",
+        ["--json"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("prologue", "words"), CLOSED.values(), ids=CLOSED)
+@pytest.mark.fault("F82")
+def test_a_daemon_lives_on_where_nobody_takes_its_log(
+    field: Field, open_office: Open, prologue: str, words: list[str]
+) -> None:
+    office = open_office(field.path, **LONG)
+    with spawned(office, "run", *words, prologue=prologue) as process:
+        recorded(office, "DR1000001")
+        field.post(LAWLEY, "DR1000002")
+        recorded(office, "DR1000002")
+        office.config_path.write_text(office.config_path.read_text() + "nonsense: 1\n")
+        process.send_signal(signal.SIGHUP)
+        field.post(LAWLEY, "DR1000003")
+        recorded(office, "DR1000003")
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    office.set()
+    assert office.query("SELECT count(*) FROM wamon.leases") == [0]
+    assert_whole(office, field)
+
+
+@pytest.mark.fault("F82")
+def test_a_daemon_outlives_the_reader_of_its_log(field: Field, open_office: Open) -> None:
+    """As journald is that reader, and may be restarted."""
+    office = open_office(field.path, **LONG)
+    with spawned(office, "run") as process:
+        recorded(office, "DR1000001")
+        assert process.stderr is not None
+        process.stderr.close()
+        for number in ("DR1000002", "DR1000003"):
+            field.post(LAWLEY, number)
+            recorded(office, number)
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    assert_whole(office, field)
+
+
+@pytest.mark.parametrize("listener", ["nobody", "one that went"])
+@pytest.mark.fault("F80")
+def test_where_nobody_hears_how_it_is_it_works_on(
+    tmp_path: Path, field: Field, open_office: Open, listener: str
+) -> None:
+    office = open_office(field.path, **LONG)
+    with tempfile.TemporaryDirectory(prefix="wamon-notify-") as folder:
+        address = Path(folder, "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+            if listener == "one that went":
+                heard.bind(str(address))
+        with office.running(NOTIFY_SOCKET=str(address)) as daemon:
+            for number in ("DR1000002", "DR1000003"):
+                field.post(LAWLEY, number)
+                recorded(office, number, daemon.said)
+            assert daemon.end() == 0
+    assert_whole(office, field)
+
+
+@pytest.mark.fault("F80")
+def test_whoever_is_told_how_it_is_and_does_not_read_stops_nothing(field: Field, open_office: Open) -> None:
+    office = open_office(field.path, scan={"interval": "1s"})
+    with (
+        tempfile.TemporaryDirectory(prefix="wamon-deaf-") as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf,
+    ):
+        deaf.bind(f"{folder}/notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    other.sendto(b"x", f"{folder}/notify")
+        with office.running(NOTIFY_SOCKET=f"{folder}/notify") as daemon:
+            for number in ("DR1000002", "DR1000003"):
+                field.post(LAWLEY, number)
+                recorded(office, number, daemon.said)
+            assert daemon.end() == 0
+    assert_whole(office, field)
+
+
+@pytest.mark.fault("F81")
+def test_an_unforeseen_error_of_a_chore_is_told_without_its_words(
+    tmp_path: Path, field: Field, open_office: Open
+) -> None:
+    office = open_office(field.path, **LONG)
+    log = tmp_path / "log"
+    fails = "import wamon.app\ndef daily(_): raise ValueError('the canary sings')\nwamon.app.daily = daily"
+    with log.open("wb") as stderr, spawned(office, "run", prologue=fails, stderr=stderr) as process:
+        eventually("it is told", lambda: "ValueError" in log.read_text("utf-8"), said=lambda: log.read_text("utf-8"))
+        process.terminate()
+        process.wait(timeout=20)
+    assert "canary" not in log.read_text("utf-8")

@@ -1,0 +1,153 @@
+"""What the network does to a connection costs no message and doubles none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.office import Office, eventually
+from tests.support.proxy import Fate, Proxy
+from tests.support.truth import Field
+from wamon import daemon
+from wamon.errors import DatabaseUnavailable
+from wamon.postgres import connection
+
+IMPATIENT = "from wamon.postgres import connection; connection._SECONDS_FOR_ITS_ANSWER = -28"
+"""An answer is given up after two seconds instead of 35."""
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1000001")
+        yield field
+
+
+@pytest.fixture
+def proxy(dsn: str) -> Iterator[Proxy]:
+    with Proxy(dsn) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def office(open_office: Callable[..., Office], field: Field, proxy: Proxy) -> Office:
+    """Its wamon reaches PostgreSQL through the proxy; its questions go past it."""
+    return open_office(field.path, database={"url": proxy.dsn}, scan={"interval": "1h"})
+
+
+def assert_whole(office: Office, field: Field) -> None:
+    assert office.submissions() == field.truth.submissions()
+    assert office.kinds() == field.truth.kinds()
+    assert office.ledger() == field.truth.ledger()
+    verified = office.verify()
+    assert verified.clean, verified.problems
+
+
+@pytest.mark.parametrize("fate", ["answer lost", "reset"])
+@pytest.mark.fault("F11")
+def test_whichever_commit_meets_a_reset_the_next_scan_completes_what_is_missing_and_doubles_nothing(
+    office: Office, field: Field, proxy: Proxy, fate: Fate
+) -> None:
+    for nth in count(1):
+        message_id = field.post(LAWLEY, f"DR{1_000_000 + 10 * nth}")
+        field.edit(message_id, f"DR{1_000_000 + 10 * nth} DR{1_000_001 + 10 * nth}")
+        field.post(MOHADIN, f"DR{1_000_000 + 10 * nth}")
+        proxy.break_at_commit(nth, fate)
+        if not scan_broke(office, proxy):
+            break
+        office.scan()
+        assert_whole(office, field)
+    proxy.pass_on()
+    assert nth > 3, "a scan commits more often than that"
+    assert_whole(office, field)
+
+
+def scan_broke(office: Office, proxy: Proxy) -> bool:
+    with suppress(DatabaseUnavailable):
+        office.scan()
+    return proxy.has_broken()
+
+
+@pytest.mark.fault("F11")
+def test_a_daemon_whose_commit_is_not_answered_goes_on_and_doubles_nothing(
+    office: Office, field: Field, proxy: Proxy
+) -> None:
+    with office.running() as running:
+        recorded(office, "DR1000001", running.said)
+        proxy.break_at_commit(1, "answer lost")
+        field.post(LAWLEY, "DR1000002")
+        eventually("the connection's end", proxy.has_broken, said=running.said)
+        field.post(MOHADIN, "DR1000002")
+        eventually("both recorded", lambda: len(office.submissions()) == 3, said=running.said)
+        assert running.end() == 0
+    assert_whole(office, field)
+
+
+def recorded(office: Office, number: str, said: Callable[[], str]) -> None:
+    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=said)
+
+
+@pytest.mark.fault("F12")
+def test_a_daemon_on_a_link_that_has_gone_silent_takes_a_new_one(office: Office, field: Field, proxy: Proxy) -> None:
+    log = office.folder / "run.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen([*impatient(office), "run"], stderr=stderr, env=os.environ)
+    try:
+        recorded(office, "DR1000001", log.read_text)
+        proxy.silence()
+        field.post(LAWLEY, "DR1000002")
+        eventually("it gives the link up", lambda: "it has not answered for 2 s" in log.read_text(), said=log.read_text)
+        recorded(office, "DR1000002", log.read_text)
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert_whole(office, field)
+
+
+def impatient(office: Office) -> list[str]:
+    code = f"import sys; from wamon.__main__ import main; sys.argv[0] = 'wamon'; {IMPATIENT}; main()"
+    return [sys.executable, "-c", code, "--config", str(office.config_path)]
+
+
+@pytest.mark.fault("F12")
+def test_a_scan_on_a_link_that_falls_silent_in_a_transaction_ends_with_69_and_the_next_one_completes(
+    office: Office, field: Field, proxy: Proxy
+) -> None:
+    office.scan()
+    field.post(LAWLEY, "DR1000002")
+    proxy.break_at_commit(3, "silence")
+    done = subprocess.run(
+        [*impatient(office), "scan"], check=False, capture_output=True, text=True, timeout=60, env=os.environ
+    )
+    assert proxy.has_broken()
+    assert (done.returncode, done.stderr.count("\n")) == (69, 1)
+    assert "it has not answered for 2 s" in done.stderr
+    proxy.cut()
+    office.scan()
+    assert_whole(office, field)
+
+
+@pytest.mark.fault("F12")
+def test_a_silent_link_is_noticed_within_a_minute_even_where_no_message_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    every_seconds: dict[str, float] = {}
+
+    def add_job(*_: object, seconds: float, args: list[str], **__: Any) -> None:
+        every_seconds[args[0]] = seconds
+
+    monkeypatch.setattr(BackgroundScheduler, "add_job", add_job)
+    with daemon._beats(lambda _: None, 5):
+        pass
+    gives_up_seconds = connection.Database.statement_seconds + connection._SECONDS_FOR_ITS_ANSWER
+    assert every_seconds["renew"] + gives_up_seconds < 60

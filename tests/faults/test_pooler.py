@@ -1,0 +1,178 @@
+"""Behind a pooler that gives each transaction another server process, everything is as it is without one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
+from tests.support.office import Daemon, Office, eventually
+from tests.support.traffic import write_traffic
+from tests.support.truth import Field
+
+PROGRAM = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
+
+SESSIONS = 3
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer isn't installed here")
+
+
+@pytest.fixture
+def pooled_dsn(dsn: str) -> Iterator[str]:
+    """The way to the same database through a pooler with a few server processes, taken in turn."""
+    socket_folder = Path(str(conninfo_to_dict(dsn)["host"]))
+    folder = Path(tempfile.mkdtemp(prefix="wamon-pooler-"))
+    account: dict[str, Any] = {}
+    if os.geteuid() == 0:  # the pooler refuses to run as root, and the server lets in whoever runs it
+        owner = socket_folder.stat()
+        account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+        os.chown(folder, owner.st_uid, owner.st_gid)
+    port = free_port()
+    config = folder / "pgbouncer.ini"
+    config.write_text(settings(dsn, port))
+    config.chmod(0o644)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([str(PROGRAM), str(config)], cwd="/", stdout=log, stderr=log, **account)
+    pooled = make_conninfo(dsn, host="127.0.0.1", port=port, sslmode="disable")
+    try:
+        eventually("the pooler takes turns", lambda: takes_turns(pooled), said=(folder / "log").read_text)
+        yield pooled
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        shutil.rmtree(folder)
+
+
+def settings(dsn: str, port: int) -> str:
+    parts = conninfo_to_dict(dsn)
+    return f"""
+[databases]
+{parts["dbname"]} = host={parts["host"]} port={parts.get("port", 5432)} user={parts["user"]}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {SESSIONS}
+min_pool_size = {SESSIONS}
+server_round_robin = 1
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def takes_turns(dsn: str) -> bool:
+    """Whether it answers, each time from another of its sessions."""
+    try:
+        return len({session(dsn) for _ in range(SESSIONS)}) == SESSIONS
+    except psycopg.OperationalError:
+        return False
+
+
+def session(dsn: str) -> int:
+    with psycopg.connect(dsn) as db:
+        ((pid,),) = db.execute("SELECT pg_backend_pid()").fetchall()
+        return int(pid)
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", seed=7, durable=False), watched=False) as field:
+        yield field
+
+
+def assert_whole(office: Office, field: Field) -> None:
+    field.truth.scanned()
+    assert office.submissions() == field.truth.submissions()
+    assert office.kinds() == field.truth.kinds()
+    assert office.ledger() == field.truth.ledger()
+    verified = office.verify()
+    assert verified.clean, verified.problems
+
+
+def through(office: Office, pooled_dsn: str) -> Office:
+    """The same office, whose wamon goes through the pooler while its questions go past it."""
+    office.set(database={"url": pooled_dsn})
+    return office
+
+
+@pytest.mark.fault("F19")
+def test_scans_through_it_record_the_truth_each_time(
+    field: Field, open_office: Callable[..., Office], pooled_dsn: str
+) -> None:
+    office = through(open_office(field.path), pooled_dsn)
+    for wave in range(2):
+        write_traffic(field, 200, seed=wave)
+        done = office.run("scan")
+        assert done.returncode == 0, done.stderr
+        field.truth.scanned()
+        office.sweep()
+        assert office.run("scan").returncode == 0
+        assert_whole(office, field)
+    assert office.run("verify").returncode == 0
+    assert [left_behind(pooled_dsn) for _ in range(SESSIONS)] == [0] * SESSIONS
+
+
+def left_behind(dsn: str) -> int:
+    """What of an earlier session's is still there: settings, prepared statements, tables, locks."""
+    with psycopg.connect(dsn, application_name="wamon", prepare_threshold=None) as db:
+        ((left,),) = db.execute(
+            "SELECT (SELECT count(*) FROM pg_settings WHERE source = 'session' AND name <> 'application_name')"
+            " + (SELECT count(*) FROM pg_prepared_statements) + (SELECT count(*) FROM pg_cursors WHERE is_holdable)"
+            " + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + (pg_my_temp_schema() <> 0)::int"
+        ).fetchall()
+        return int(left)
+
+
+@pytest.mark.fault("F19", "F56")
+def test_two_that_scan_at_once_through_it_record_everything_once(
+    tmp_path: Path, field: Field, dsn: str, pooled_dsn: str
+) -> None:
+    with field.batch():
+        for number in range(1_750_000, 1_750_300):
+            for jid in PROJECTS:
+                field.post(jid, f"DR{number}")
+    offices = [through(Office(tmp_path / name, dsn, field.path), pooled_dsn) for name in ("one", "two")]
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(lambda office: office.run("scan"), offices))
+    assert [done.returncode for done in ended] == [0, 0], [done.stderr for done in ended]
+    assert_whole(offices[0], field)
+
+
+def recorded(office: Office, number: str, daemon: Daemon) -> None:
+    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=daemon.said)
+
+
+@pytest.mark.fault("F19")
+def test_a_daemon_and_commands_beside_it_work_through_it(
+    field: Field, open_office: Callable[..., Office], pooled_dsn: str
+) -> None:
+    field.post(LAWLEY, "DR1000001")
+    office = through(open_office(field.path, scan={"interval": "1h"}), pooled_dsn)
+    with office.running() as daemon:
+        for number in ("DR1000001", "DR1000002", "DR1000003"):
+            recorded(office, number, daemon)
+            assert office.run("scan").returncode == 0
+            field.post(LAWLEY, f"DR{int(number[2:]) + 1}")
+        recorded(office, "DR1000004", daemon)
+        assert office.run("run").returncode == 75
+        assert daemon.end() == 0
+    assert office.query("SELECT count(*) FROM wamon.leases") == [0]
+    assert_whole(office, field)

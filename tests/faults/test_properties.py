@@ -1,0 +1,608 @@
+"""Whatever bridge, state file, PostgreSQL and wamons do in whatever order: nothing is lost, and nothing doubled.
+
+A machine that hypothesis drives and, on a failure, shrinks to its fewest steps. WAMON_CHAOS_EXAMPLES=2000 runs that
+many examples of 50 steps at random.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from psycopg.conninfo import make_conninfo
+
+from tests.support.bridges import PROJECTS, Gowa, Key, Lharries, Renumbering, VeryGoodPlugins, Wacli
+from tests.support.office import Office
+from tests.support.oracle import (
+    Recorded,
+    Stored,
+    assert_agrees,
+    assert_is_first,
+    assert_may_follow,
+    assert_saw,
+    state_of,
+)
+from wamon import failpoints
+from wamon.app import bridge_of, configured, watching
+from wamon.bridge.store import Overlap, Page
+from wamon.clock import Clock
+from wamon.errors import BridgeUnavailable, LostTurn, Retryable, WamonError
+from wamon.failpoints import NAMES
+from wamon.model import MAIN
+from wamon.pipeline import Watch, run_pass
+from wamon.scan import catch_up, scan, scan_groups
+from wamon.verify import verify
+
+EXAMPLES = os.environ.get("WAMON_CHAOS_EXAMPLES")
+"""Read here: the session's fixtures remove such variables before any test runs."""
+
+PAGE_ROWS, OVERLAP_ROWS = 10, 5
+MOST_BACKUPS = 2  # each takes as long as five other steps
+TEXTS = [
+    "no number",
+    "DR1000001",
+    "done: DR1000002",
+    "DR1000003, DR1000004",
+    *(f"DR{n}" for n in range(1000001, 1000020)),
+]
+BRIDGES = (Lharries, VeryGoodPlugins, Wacli, Gowa)
+ELSEWHERE = "120363400000000000@g.us"
+CHATS = [*PROJECTS, ELSEWHERE]
+BOUNDARIES = [name for name in NAMES if not name.startswith(("embedded.", "migration.")) and name != "state.adopted"]
+
+texts = st.sampled_from(TEXTS)
+chats = st.sampled_from(CHATS)
+places = st.one_of(st.integers(0, OVERLAP_ROWS), st.integers(0, 200))
+"""Counted from the newest row, so that many lie within the overlap."""
+daemons = st.sampled_from(["one", "two"])
+
+
+class Movable(Clock):
+    """Stands where the bridge stands, or as far from there as it was moved."""
+
+    def __init__(self, there: Callable[[], datetime]) -> None:
+        self.there = there
+        self.away = timedelta()
+
+    def now(self) -> datetime:
+        return self.there() + self.away
+
+
+@dataclass
+class Running:
+    """A wamon that stays in its process, with what it remembers."""
+
+    stack: ExitStack
+    watch: Watch
+    is_disturbed: bool = False  # something was done to its database that may end it
+
+
+@dataclass(frozen=True)
+class Stalled:
+    """A wamon that has read a page and not recorded it."""
+
+    wamon: Running
+    page: Page
+    read: Stored
+    at: tuple[str | None, int]  # instance and seq
+
+
+class Chaos(RuleBasedStateMachine):
+    def __init__(self, server: psycopg.Connection[Any], folder: Path) -> None:
+        super().__init__()
+        self.server = server
+        self.folder = folder / uuid4().hex
+        self.folder.mkdir()
+        self.database = f"chaos{uuid4().hex}"
+        self.dsn = make_conninfo(server.info.dsn, password=server.info.password, dbname=self.database)
+        self.looking: psycopg.Connection[Any] | None = None
+        self.copies: list[Path] = []
+        self.old_state: bytes | None = None
+        self.backups = 0
+        self.daemons: dict[str, Running] = {}
+        self.stalled: Stalled | None = None
+        self._administer(f"CREATE DATABASE {self.database} TEMPLATE migrated")
+
+    @initialize(bridge=st.sampled_from(BRIDGES), count=st.integers(0, 40), text=places)
+    def begin(self, bridge: type[Lharries | Wacli | Gowa], count: int, text: int) -> None:
+        self.bridge = bridge(self.folder / "messages.db", durable=False)
+        self.office = Office(self.folder / "office", self.dsn, self.bridge.path)
+        self.config = configured(self.office.config_path, {})
+        self.clock = Movable(lambda: self.bridge.now)
+        self._write_chats()
+        self.burst(count, text)
+
+    # What the bridge does
+
+    @rule(chat=chats, text=texts, hours_late=st.sampled_from([0, 0, 0, 1, 50]))
+    def post(self, chat: str, text: str, hours_late: int) -> None:
+        at = self.bridge.now - timedelta(hours=hours_late) if hours_late else None
+        self.bridge.post(chat, text, at=at)
+
+    @rule(count=st.integers(1, 25), text=places)
+    def burst(self, count: int, text: int) -> None:
+        with self.bridge.batch():
+            for n in range(count):
+                self.bridge.post(CHATS[n % len(CHATS)], TEXTS[(text + n) % len(TEXTS)])
+
+    @rule(place=places, chat=chats, text=texts)
+    def post_an_id_that_another_chat_knows(self, place: int, chat: str, text: str) -> None:
+        if key := self._key(place):
+            self.bridge.post(chat, text, message_id=key.message_id)
+
+    @rule(place=places, text=st.one_of(st.none(), texts))
+    def redeliver(self, place: int, text: str | None) -> None:
+        """Also one that vanished from the store."""
+        sent = sorted(self.bridge.sent)
+        if sent:
+            key = sent[place % len(sent)]
+            self.bridge.redeliver(key.message_id, text=text, chat=key.chat)
+
+    @rule(place=places, text=texts, between_passes_of=st.sampled_from([None, "one", "two"]))
+    def edit(self, place: int, text: str, between_passes_of: str | None) -> None:
+        if between_passes_of:
+            self.daemon_passes(between_passes_of)
+        if key := self._key(place):
+            self.bridge.edit(key.message_id, text, chat=key.chat)
+        if between_passes_of:
+            self.daemon_passes(between_passes_of)
+
+    @rule(place=places, how=st.sampled_from(["blank", "revoke", "delete"]))
+    def take_away(self, place: int, how: str) -> None:
+        if key := self._key(place):
+            getattr(self.bridge, how)(key.message_id, chat=key.chat)
+
+    @rule(count=st.integers(1, 30), then=st.integers(0, 40), text=places)
+    def delete_top(self, count: int, then: int, text: int) -> None:
+        self.bridge.delete_top(count)
+        self.burst(then, text)
+
+    @rule(how=st.sampled_from(["reload", "update", "shuffle"]))
+    def renumber(self, how: Renumbering) -> None:
+        self.bridge.renumber(how)
+
+    @rule()
+    def keep_a_copy(self) -> None:
+        self.bridge.close()
+        self.copies.append(self.folder / f"copy{len(self.copies)}.db")
+        shutil.copy(self.bridge.path, self.copies[-1])
+        self.bridge.reopen()
+
+    @precondition(lambda self: self.copies)
+    @rule(which=places, then=st.integers(0, 40), text=places)
+    def restore_a_copy(self, which: int, then: int, text: int) -> None:
+        self._exchange(self.copies[which % len(self.copies)])
+        self.burst(then, text)
+
+    @rule(then=st.integers(0, 40), text=places)
+    def make_the_store_anew(self, then: int, text: int) -> None:
+        self._exchange(None)
+        self.burst(then, text)
+
+    @rule(daemon=daemons)
+    def hold_the_store_locked(self, daemon: str) -> None:
+        """A store in WAL mode can be read meanwhile; no other pass may write a thing.
+
+        A lock that comes between two reads of one pass is left out: what the overlap showed at the first is then
+        forgotten until the next sweep, as long as the daemon doesn't read its position again after it.
+        """
+        watch = self._running(daemon).watch
+        with self.bridge.locked():
+            before = self._look()
+            try:
+                with self._step():
+                    catch_up(watch)
+            except BridgeUnavailable:
+                assert self._look() == before
+            except WamonError:
+                self._end(daemon)
+
+    # What happens to the state file
+
+    # An old file {jid: message id} is no damage, but an order where to start: test_starts.py holds it.
+    @rule(what=st.sampled_from(["deleted", "cut", "ahead", "", "{", '{"a": 1}', "[]", '{"version": 1}', "\0" * 50]))
+    def spoil_the_state(self, what: str) -> None:
+        path = self.office.state_path
+        if not path.exists():
+            return
+        if what == "deleted":
+            path.unlink()
+        elif what == "cut":
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        else:
+            path.write_text(_ahead(path) if what == "ahead" else what)
+
+    @rule(is_kept=st.booleans())
+    def keep_the_state_or_put_an_older_one_back(self, is_kept: bool) -> None:
+        path = self.office.state_path
+        if is_kept and path.exists():
+            self.old_state = path.read_bytes()
+        elif self.old_state is not None:
+            path.write_bytes(self.old_state)
+
+    # What happens to PostgreSQL
+
+    @rule()
+    def end_all_connections(self) -> None:
+        self._disturb()
+        self._disconnect()
+
+    @rule(with_reviews=st.booleans())
+    def empty_the_database(self, with_reviews: bool) -> None:
+        """Another schema has another identity.
+
+        All connections end, as they do when another server takes over. Where one lives on, its wamon's number can
+        meet the same number in the new schema, which tells nobody that it is another's: then it has the turn.
+        """
+        self._disturb()
+        self._disconnect()
+        self._database().execute("DROP SCHEMA IF EXISTS wamon CASCADE")
+        if with_reviews:
+            self._database().execute("DROP TABLE IF EXISTS public.qa_photo_reviews")
+
+    @precondition(lambda self: self.backups < MOST_BACKUPS)
+    @rule()
+    def back_up_the_database(self) -> None:
+        self._disturb()
+        self._disconnect()
+        self._administer(
+            f"DROP DATABASE IF EXISTS {self.database}_old",
+            f"CREATE DATABASE {self.database}_old TEMPLATE {self.database}",
+        )
+        self.backups += 1
+
+    @precondition(lambda self: self.backups)
+    @rule()
+    def restore_the_backup(self) -> None:
+        self._disturb()
+        self._disconnect()
+        self._administer(
+            f"DROP DATABASE {self.database} WITH (FORCE)",
+            f"CREATE DATABASE {self.database} TEMPLATE {self.database}_old",
+        )
+
+    @rule()
+    def scan_while_the_database_is_read_only(self) -> None:
+        before = self._look()
+        self._administer(f"ALTER DATABASE {self.database} SET default_transaction_read_only = on")
+        try:
+            with pytest.raises(Retryable), self._watching() as watch:
+                catch_up(watch)
+        finally:
+            self._administer(f"ALTER DATABASE {self.database} RESET default_transaction_read_only")
+        assert self._look() == before
+
+    # What wamons do
+
+    @rule()
+    def scan(self) -> None:
+        with self._step(must_see=True):
+            self._scan()
+        self._assert_the_state_follows()
+
+    @rule(project=st.sampled_from(list(PROJECTS.values())))
+    def scan_one_group(self, project: str) -> None:
+        with self._step(), self._watching() as watch:
+            scan_groups(watch, watch.named([project]))
+
+    @rule()
+    def sweep(self) -> None:
+        with self._step(must_see=True), self._watching() as watch:
+            self._database().execute("UPDATE wamon.sources SET sweep_due = 'test'")
+            scan(watch)
+        self._assert_is_whole()
+
+    @rule(name=st.sampled_from(BOUNDARIES), nth=st.integers(1, 3))
+    def scan_until_killed(self, name: str, nth: int) -> None:
+        with self._step():
+            _until_killed(self._scan, f"{name}:{nth}:kill")
+
+    @rule(daemon=daemons)
+    def daemon_passes(self, daemon: str) -> None:
+        running = self._running(daemon)
+        is_current = (running.watch.source.instance, running.watch.source.seq) == self._at()
+        try:
+            with self._step(must_see=is_current):
+                catch_up(running.watch)
+        except WamonError:
+            assert running.is_disturbed
+            self._end(daemon)
+
+    @rule(daemon=daemons, name=st.sampled_from(BOUNDARIES), nth=st.integers(1, 3), ends=st.booleans(), place=places)
+    def daemon_fails(self, daemon: str, name: str, nth: int, ends: bool, place: int) -> None:
+        """At a step's boundary, also after a commit; then it begins again, or reads its position again and goes on."""
+        self.edit(place, TEXTS[place % len(TEXTS)], None)
+        running = self._running(daemon)
+        try:
+            with self._step(), _failing(f"{name}:{nth}:raise"):
+                catch_up(running.watch)
+        except WamonError:
+            if ends or running.is_disturbed:
+                self._end(daemon)
+            else:
+                running.watch.reload()
+        self.daemon_passes(daemon)
+
+    @rule(daemon=daemons)
+    def daemon_ends(self, daemon: str) -> None:
+        if daemon in self.daemons:
+            self._end(daemon)
+
+    @precondition(lambda self: self.stalled is None)
+    @rule()
+    def stall(self) -> None:
+        with self._step():
+            running = self._begun()
+            watch = running.watch
+            page = watch.store.read_page(watch.source.tails[MAIN], watch.source.wanted(MAIN), Overlap())
+        self.stalled = Stalled(running, page, Stored.of(self.bridge), self._at())
+
+    @precondition(lambda self: self.stalled is not None)
+    @rule()
+    def wake_up(self) -> None:
+        stalled, self.stalled = self.stalled, None
+        assert stalled is not None
+        before = self._look()
+        with stalled.wamon.stack, self._step(also_read=stalled.read):
+            try:
+                _record(stalled)
+            except LostTurn:
+                assert stalled.at != (before.instance, before.seq)
+            except WamonError:
+                assert stalled.wamon.is_disturbed
+        if stalled.at != (before.instance, before.seq):
+            assert self._look() == before, "it had lost its turn, and wrote"
+
+    @rule(hours=st.sampled_from([-10_000, -1, 0, 1, 10_000]))
+    def move_the_clock(self, hours: int) -> None:
+        self.clock.away = timedelta(hours=hours)
+
+    # The end
+
+    def teardown(self) -> None:
+        try:
+            if sys.exc_info()[0] is None and hasattr(self, "office"):
+                self._come_to_rest()
+        finally:
+            self._clear_away()
+
+    def _come_to_rest(self) -> None:
+        if self.stalled:
+            self.wake_up()
+        for daemon in list(self.daemons):
+            self._end(daemon)
+        self.scan()
+        self.sweep()
+        with self._watching() as watch:
+            scan(watch)
+            verified = verify(watch, list(watch.source.groups.values()))
+        self._assert_is_whole()
+        assert verified.clean, verified.problems
+        before = self._everything()
+        self._database().execute("DELETE FROM wamon.cursors")
+        self.office.state_path.unlink()
+        self._scan()
+        assert self._everything() == before
+
+    def _assert_is_whole(self) -> None:
+        """Once all was swept: the ledger says what the store says, and of what vanished that it is gone."""
+        now, stored = self._look(), Stored.of(self.bridge)
+        assert_saw(now, stored.texts)
+        assert now.gone == now.texts.keys() - stored.texts.keys()
+        submissions = (
+            "SELECT project, drop_number, chat_jid, message_id, sent_at, kind FROM wamon.submissions WHERE live"
+        )
+        assert_is_first(self._database().execute(submissions).fetchall())
+        drops = self._database().execute("SELECT project, drop_number FROM wamon.drops").fetchall()
+        assert set(drops) == {(PROJECTS[key.chat], number) for (key, number), live in now.submissions.items() if live}
+
+    def _everything(self) -> list[Any]:
+        """All that a replay must not change."""
+        ledger = "SELECT chat_jid, message_id, status, reason, revision, content_hash, sender, sent_at, gone_at"
+        rows = [f"{ledger} FROM wamon.ledger ORDER BY 1, 2", "SELECT * FROM wamon.submissions ORDER BY 1, 2, 3, 4"]
+        return [
+            self._database().execute(each).fetchall() for each in [*rows, "SELECT * FROM wamon.drops ORDER BY 1, 2"]
+        ]
+
+    def _assert_the_state_follows(self) -> None:
+        now = self._look()
+        told = state_of(self.office.state_path, "main")
+        assert told is not None
+        assert told[0] == now.instance
+        assert told[1] <= now.seq
+
+    @contextmanager
+    def _step(self, *, must_see: bool = False, also_read: Stored | None = None) -> Iterator[None]:
+        """Something that wamons do, and what must hold of it, however it ends."""
+        before, stored = self._look(), Stored.of(self.bridge)
+        try:
+            yield
+        finally:
+            after = self._look()
+            assert_may_follow(before, after, stored, also_read, OVERLAP_ROWS)
+            assert_agrees(after)
+        if must_see:
+            for jid in PROJECTS:
+                _, anchors = before.cursors.get(jid, (0, []))
+                seen = stored.seen_from(anchors, OVERLAP_ROWS)
+                assert_saw(after, {key: text for key, text in seen.items() if key.chat == jid})
+
+    def _look(self) -> Recorded:
+        return Recorded.of(self._database(), ["", *TEXTS])
+
+    def _database(self) -> psycopg.Connection[Any]:
+        if self.looking is None:
+            self.looking = psycopg.connect(self.dsn, autocommit=True)
+        return self.looking
+
+    def _at(self) -> tuple[str | None, int]:
+        now = self._look()
+        return now.instance, now.seq
+
+    def _key(self, place: int) -> Key | None:
+        keys = list(self.bridge.rowids())
+        return keys[-1 - place % len(keys)] if keys else None
+
+    def _write_chats(self) -> None:
+        for jid in CHATS:
+            self.bridge.chat(jid, PROJECTS.get(jid, "Elsewhere"))
+
+    def _exchange(self, copy: Path | None) -> None:
+        self.bridge.close()
+        self.bridge.path.unlink()
+        if copy is not None:
+            shutil.copy(copy, self.bridge.path)
+        self.bridge.reopen()
+        self._write_chats()
+
+    def _watching(self) -> Any:
+        return watching(self.config, bridge_of(self.config), self.clock)
+
+    def _scan(self) -> None:
+        with self._watching() as watch:
+            scan(watch)
+
+    def _begun(self) -> Running:
+        with ExitStack() as stack:
+            watch = stack.enter_context(self._watching())
+            return Running(stack.pop_all(), watch)
+
+    def _running(self, daemon: str) -> Running:
+        if daemon not in self.daemons:
+            with self._step():
+                self.daemons[daemon] = self._begun()
+        return self.daemons[daemon]
+
+    def _end(self, daemon: str) -> None:
+        self.daemons.pop(daemon).stack.close()
+
+    def _disturb(self) -> None:
+        for running in [*self.daemons.values(), *([self.stalled.wamon] if self.stalled else [])]:
+            running.is_disturbed = True
+
+    def _disconnect(self) -> None:
+        if self.looking is not None:
+            self.looking.close()
+            self.looking = None
+        self._administer(
+            f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{self.database}'"
+        )
+
+    def _administer(self, *statements: str) -> None:
+        for statement in statements:
+            self.server.execute(statement)
+
+    def _clear_away(self) -> None:
+        for running in [*self.daemons.values(), *([self.stalled.wamon] if self.stalled else [])]:
+            running.stack.close()
+        if hasattr(self, "bridge"):
+            self.bridge.close()
+        self._disconnect()
+        for name in (self.database, f"{self.database}_old"):
+            self._administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        shutil.rmtree(self.folder)
+
+
+def _ahead(path: Path) -> str:
+    """What the state file says, at a position that nothing has come to; the file as it is where it says nothing."""
+    content = path.read_text()
+    try:
+        document = json.loads(content)
+        for position in document["sources"].values():
+            position |= {"seq": 10**6, "rowid": 10**9}
+    except (ValueError, LookupError, TypeError):
+        return content
+    return json.dumps(document)
+
+
+def _record(stalled: Stalled) -> None:
+    """Go on with the page that was read before."""
+    watch = stalled.wamon.watch
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch.store, "read_page", lambda *_: stalled.page)
+        run_pass(watch)
+
+
+@contextmanager
+def _failing(failpoint: str) -> Iterator[None]:
+    failpoints._reached.clear()
+    os.environ["WAMON_FAILPOINT"] = failpoint
+    try:
+        yield
+    finally:
+        del os.environ["WAMON_FAILPOINT"]
+
+
+def _until_killed(scans: Callable[[], None], failpoint: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, where threads idle: the child needs none
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            failpoints._reached.clear()
+            os.environ["WAMON_FAILPOINT"] = failpoint
+            scans()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    assert not os.WIFSIGNALED(status) or os.WTERMSIG(status) == signal.SIGKILL
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens here lies beyond page and overlap, and nobody waits long for a lock."""
+    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", PAGE_ROWS)
+    monkeypatch.setattr("wamon.verify.PAGE_ROWS", PAGE_ROWS)
+    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", OVERLAP_ROWS)
+    monkeypatch.setattr("wamon.pipeline.OVERLAP_ROWS", OVERLAP_ROWS)
+    monkeypatch.setattr("wamon.bridge.snapshot._BUSY_TIMEOUT_SECONDS", 0.01)
+
+
+STABLE = settings(
+    max_examples=40,
+    stateful_step_count=25,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+AT_RANDOM = settings(
+    STABLE, max_examples=int(EXAMPLES or 1), stateful_step_count=50, derandomize=False, print_blob=True
+)
+
+
+@pytest.fixture
+def server(_embedded_18: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(_embedded_18, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.timeout(0 if EXAMPLES else 600)
+@pytest.mark.usefixtures("small_windows")
+def test_whatever_happens_in_whatever_order_nothing_is_lost_or_doubled(
+    server: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    class Here(Chaos):
+        def __init__(self) -> None:
+            super().__init__(server, tmp_path)
+
+    run_state_machine_as_test(Here, settings=AT_RANDOM if EXAMPLES else STABLE)

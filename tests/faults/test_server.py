@@ -1,0 +1,232 @@
+"""What happens to the server, or to the database in it, costs no message and no message's tries."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.office import Daemon, Office, eventually
+from tests.support.truth import Field
+from wamon.errors import DatabaseUnavailable
+from wamon.postgres import embedded, embedded_programs
+
+Open = Callable[..., Office]
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1000001")
+        yield field
+
+
+def assert_whole(office: Office, field: Field) -> None:
+    assert office.submissions() == field.truth.submissions()
+    assert office.kinds() == field.truth.kinds()
+    assert office.ledger() == field.truth.ledger()
+    verified = office.verify()
+    assert verified.clean, verified.problems
+
+
+def recorded(office: Office, number: str, daemon: Daemon) -> None:
+    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=daemon.said)
+
+
+# A server that stops
+
+
+class Server:
+    """A server that the test may stop: nobody else's."""
+
+    def __init__(self, folder: Path, dsn: str) -> None:
+        self.place = embedded.home(folder)
+        self.dsn = dsn
+
+    def stop(self, mode: str) -> None:
+        embedded_programs.run(self.place, self.place.data, "pg_ctl", "stop", "-s", "-w", "-m", mode)
+
+    def start(self) -> None:
+        embedded._start(self.place)
+
+
+@pytest.fixture(scope="module")
+def server(reachable: Path) -> Iterator[Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "ROOT_HOME", reachable / "lib")
+        with embedded.running(reachable / "stopped") as dsn:
+            yield Server(reachable / "stopped", dsn)
+
+
+@pytest.fixture
+def mortal(tmp_path: Path, field: Field, server: Server) -> Iterator[Office]:
+    office = Office(tmp_path / "office", server.dsn, field.path, scan={"interval": "1h"})
+    office.scan()
+    yield office
+    office.query("DROP SCHEMA wamon CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+@pytest.mark.fault("F9")
+def test_a_daemon_outlives_its_server_and_records_after_it_what_came_meanwhile(
+    mortal: Office, field: Field, server: Server
+) -> None:
+    field.post(LAWLEY, "DR1000002")
+    with mortal.running() as daemon:
+        recorded(mortal, "DR1000002", daemon)
+        before = mortal.query("SELECT seq, rowid FROM wamon.cursors")
+        server.stop("fast")
+        field.post(LAWLEY, "DR1000003")
+        eventually("it says so", lambda: "PostgreSQL can't be used now" in daemon.said(), said=daemon.said)
+        assert daemon.process.poll() is None
+        server.start()
+        assert mortal.query("SELECT seq, rowid FROM wamon.cursors") >= before
+        recorded(mortal, "DR1000003", daemon)
+        assert daemon.end() == 0
+    assert mortal.query("SELECT seq, rowid FROM wamon.cursors") > before
+    assert mortal.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+    assert_whole(mortal, field)
+
+
+@pytest.mark.parametrize("step", ["record.cursor", "record.committed"])
+@pytest.mark.fault("F10")
+def test_a_server_that_dies_at_a_commit_keeps_the_batch_whole_or_not_at_all(
+    mortal: Office, field: Field, server: Server, step: str
+) -> None:
+    field.post(LAWLEY, "DR1000002 DR1000003")
+    with mortal.running(WAMON_FAILPOINT=f"{step}:1:hang") as daemon:
+        eventually("it hangs there", lambda: in_the_middle(mortal, step), said=daemon.said)
+        server.stop("immediate")
+        daemon.process.kill()
+        daemon.process.wait()
+    server.start()
+    numbers = {number for _, number in mortal.drops()}
+    assert numbers == {"DR1000001"} | ({"DR1000002", "DR1000003"} if step == "record.committed" else set())
+    mortal.scan()
+    assert_whole(mortal, field)
+
+
+def in_the_middle(office: Office, step: str) -> bool:
+    if step == "record.committed":
+        return ("Lawley", "DR1000002") in office.drops()
+    return bool(
+        office.query(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'wamon' AND backend_xid IS NOT NULL"
+            " AND state = 'idle in transaction' AND state_change < now() - interval '50 milliseconds'"
+        )
+    )
+
+
+# Another database, or an older one
+
+
+@pytest.mark.fault("F13")
+def test_a_daemon_whose_database_is_suddenly_empty_ends_and_the_next_one_records_everything_anew(
+    field: Field, open_office: Open
+) -> None:
+    office = open_office(field.path, scan={"interval": "1h"})
+    with office.running() as daemon:
+        recorded(office, "DR1000001", daemon)
+        office.query("DROP SCHEMA wamon CASCADE; DROP TABLE public.qa_photo_reviews")
+        field.post(LAWLEY, "DR1000002")
+        daemon.process.wait(timeout=60)
+        assert daemon.process.returncode != 0, daemon.said()
+    with office.running() as daemon:
+        eventually("all is recorded", lambda: stands(office) and len(office.drops()) == 2, said=daemon.said)
+        assert daemon.end() == 0
+    assert_whole(office, field)
+
+
+def stands(office: Office) -> bool:
+    return office.query("SELECT to_regclass('wamon.drops') IS NOT NULL") == [True]
+
+
+@pytest.mark.fault("F14", "F27")
+def test_on_an_older_copy_of_the_database_a_scan_fills_in_what_the_copy_lacks(
+    field: Field, open_office: Open, dsn: str
+) -> None:
+    """The state file is ahead of it then."""
+    office = open_office(field.path)
+    edited = field.post(LAWLEY, "DR1000002")
+    office.scan()
+    older = f"older{uuid4().hex}"
+    maintenance = make_conninfo(dsn, dbname="postgres")
+    copied = conninfo_to_dict(dsn)["dbname"]
+    with psycopg.connect(maintenance, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {older} TEMPLATE {copied}")
+    try:
+        field.edit(edited, "DR1000003")
+        for number in range(1_000_010, 1_000_020):
+            field.post(MOHADIN, f"DR{number}")
+        office.scan()
+        assert json.loads(office.state_path.read_text())["sources"]["main"]["seq"] > 1
+        office.dsn = make_conninfo(dsn, dbname=older)
+        office.set(database={"url": office.dsn})
+        office.scan()
+        assert_whole(office, field)
+        told = json.loads(office.state_path.read_text())["sources"]["main"]["seq"]
+        assert office.query("SELECT seq FROM wamon.cursors") == [told]
+    finally:
+        with psycopg.connect(maintenance, autocommit=True) as db:
+            db.execute(f"DROP DATABASE {older} WITH (FORCE)")
+
+
+# What the server says while it works
+
+TROUBLES = {
+    "disk full": ("53100", "wamon.ledger_rows"),
+    "disk full in the review table": ("53100", "public.qa_photo_reviews"),
+    "out of memory": ("53200", "wamon.submission_rows"),
+    "deadlock": ("40P01", "wamon.submission_rows"),
+    "serialization": ("40001", "wamon.ledger_rows"),
+    "disk failed": ("58030", "wamon.submission_rows"),
+}
+
+
+@pytest.mark.parametrize(("code", "table"), TROUBLES.values(), ids=TROUBLES)
+@pytest.mark.fault("F17", "F18")
+def test_a_trouble_of_the_server_is_no_messages_and_the_next_scan_records_it(
+    field: Field, open_office: Open, code: str, table: str
+) -> None:
+    office = open_office(field.path)
+    office.scan()
+    before = office.everything(), office.query("SELECT rowid FROM wamon.cursors")
+    field.post(LAWLEY, "DR1000002")
+    office.query(
+        "CREATE FUNCTION public.trouble() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE 'trouble' USING ERRCODE = '{code}'; END $$"
+    )
+    office.query(f"CREATE TRIGGER trouble BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.trouble()")
+    with pytest.raises(DatabaseUnavailable):
+        office.scan()
+    assert (office.everything(), office.query("SELECT rowid FROM wamon.cursors")) == before
+    assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+    office.query(f"DROP TRIGGER trouble ON {table}")
+    office.scan()
+    assert_whole(office, field)
+
+
+@pytest.mark.fault("F18")
+def test_whoever_loses_a_real_deadlock_records_everything_at_its_next_try(field: Field, open_office: Open) -> None:
+    office = open_office(field.path)
+    office.scan()
+    field.post(LAWLEY, "DR1000002")
+    wamon = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "scan"]
+    with psycopg.connect(office.dsn) as other, subprocess.Popen(wamon, stderr=subprocess.PIPE, text=True) as scan:
+        other.execute("SET deadlock_timeout = '90s'")  # so that it is the scan that finds out
+        other.execute("LOCK TABLE wamon.submission_rows IN SHARE MODE")
+        eventually("the scan waits", lambda: office.query("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        other.execute("UPDATE wamon.cursors SET seq = seq")
+        other.rollback()
+        _, said = scan.communicate(timeout=60)
+    assert scan.returncode == 69
+    assert "DeadlockDetected" in said
+    office.scan()
+    assert_whole(office, field)

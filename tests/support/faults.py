@@ -1,0 +1,161 @@
+"""The faults that wamon is held against, and the page that says which tests do it.
+
+`python -m tests.support.faults` writes docs/faults.md anew. Each fault's number is carried by the marker
+`@pytest.mark.fault("F12")` of the tests that bring it about.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "faults.md"
+
+
+class Fault(NamedTuple):
+    happens: str
+    does: str
+
+
+PARTS: Mapping[str, Mapping[str, Fault]] = {
+    "The process and its host": {
+        "F1": Fault("killed between any two steps", "starts again where the last commit left it"),
+        "F2": Fault("killed at any instant", "starts again where the last commit left it"),
+        "F3": Fault("SIGTERM in the middle of a batch", "ends that batch or rolls it back, and lets its source go"),
+        "F4": Fault("many signals at once", "ends once, and well"),
+        "F5": Fault("stopped for minutes, then woken", "finds its turn taken, and writes nothing"),
+        "F6": Fault("too little memory", "reads a page at a time; where that is too much it ends, and loses nothing"),
+        "F7": Fault("hangs in a pass", "falls silent, and systemd's watchdog starts it anew"),
+        "F8": Fault("ends at every start", "is started again for ever; why it ended is kept and shown"),
+        "F54": Fault("the clock jumps a day", "measures pauses by no such clock, and leases and tries by PostgreSQL's"),
+        "F55": Fault(
+            "another time zone, or daylight saving", "keeps each moment in UTC, and shows the operator's zone"
+        ),
+        "F82": Fault("nobody takes its log", "works on without a word"),
+    },
+    "PostgreSQL and the way to it": {
+        "F9": Fault("the server stops and starts", "waits, and records what came meanwhile"),
+        "F10": Fault("the server dies at a commit", "has recorded the batch whole or not at all, and reads it again"),
+        "F11": Fault("a connection ends in a transaction, or a commit's answer is lost", "does the same again"),
+        "F12": Fault("a link falls silent without an end", "gives it up within a minute, and takes a new one"),
+        "F13": Fault("the database is a new one, and empty", "reads everything again, from where each group began"),
+        "F14": Fault("the database is an older copy", "goes on from the copy's position, and fills in what it lacks"),
+        "F15": Fault("the server takes no writes", "says so, and tries until it does"),
+        "F16": Fault("a statement takes too long, or a table is locked", "gives up, and tries again; parks no message"),
+        "F17": Fault("the server's disk is full, or no connection free", "says so, and tries again; parks no message"),
+        "F18": Fault("two transactions get in each other's way", "locks in one order; the loser does it again"),
+        "F19": Fault("a pooler gives each transaction another session", "keeps nothing in a session"),
+        "F20": Fault("a migration is cut short, or the schema is newer", "has each step whole; an older wamon refuses"),
+        "F21": Fault("a privilege is missing", "says which hint helps; the position stays"),
+    },
+    "The state file": {
+        "F22": Fault("its disk is full", "keeps the old file, says so, and records in PostgreSQL all the same"),
+        "F23": Fault("a write is cut short", "never takes a part for the whole"),
+        "F24": Fault("the disk fails to keep it", "writes a new file next time"),
+        "F25": Fault("it holds anything but what was written", "sets it aside, and follows PostgreSQL"),
+        "F26": Fault("it or its directory is gone, a link, or may not be written", "makes it anew, or says why not"),
+        "F27": Fault("it is ahead of PostgreSQL", "follows PostgreSQL"),
+        "F28": Fault("it is behind PostgreSQL", "follows PostgreSQL"),
+        "F29": Fault("a killed writer left its temporary file", "clears it away, and never reads it"),
+        "F30": Fault("a position is zero, negative or enormous", "reads again what it can't vouch for"),
+    },
+    "The bridge's store": {
+        "F31": Fault("the bridge holds it locked", "waits and says so, then catches up"),
+        "F32": Fault("the bridge writes while wamon reads", "holds no lock while it works"),
+        "F33": Fault("a WAL store whose helper files can't be written", "reads it if that is safe, else says why not"),
+        "F34": Fault("a dead bridge left a hot journal", "leaves it to the bridge, and says so"),
+        "F35": Fault("the file isn't there", "says so, and makes none"),
+        "F36": Fault("the file is deleted and made anew", "reads the new one from its beginning; nothing doubles"),
+        "F37": Fault("the file is an older copy", "goes back to the newest row that it knows"),
+        "F38": Fault("its rows get other numbers", "goes back to the newest row that it knows"),
+        "F39": Fault("it is vacuumed", "doesn't notice, or goes back as above"),
+        "F40": Fault("row numbers are given out again", "sees that the row is another, and goes back"),
+        "F41": Fault("the newest row moves further up", "doesn't follow it past unread rows"),
+        "F42": Fault("old messages are delivered again", "knows each of them, and counts none again"),
+        "F43": Fault("messages or senders get other ids", "counts a new id as posted again, and loses none"),
+        "F44": Fault("messages have no id", "gives each one of its own that stays"),
+        "F45": Fault("a message comes days late", "records it, in its own place in time"),
+        "F46": Fault("many messages share one second", "goes by rows, not by times"),
+        "F47": Fault("a message is edited or revoked in place", "records the change at once, or at the next sweep"),
+        "F48": Fault("a message is deleted", "marks it as gone, and keeps what it said"),
+        "F49": Fault("its pages are cut or damaged", "stops reading, says so, and stays where it was"),
+        "F50": Fault("the file is empty", "doesn't take it for a store without messages"),
+        "F51": Fault("the file may not be read", "says who could, and stays where it was"),
+        "F52": Fault("its tables change", "names the column that is missing; ignores those that are new"),
+        "F53": Fault("a time is junk, or far ahead", "records the message all the same"),
+        "F83": Fault("the bridge lives and hears nothing", "tells a silence that is longer than this group's own"),
+    },
+    "Several wamons": {
+        "F56": Fault("a second one on the same source", "refuses or stands by; together they record once"),
+        "F57": Fault("two, each of which thinks that it is alone", "only whose turn it is can write"),
+        "F58": Fault("one mends what another is about to finish", "never puts an older text over a newer one"),
+        "F59": Fault("another process gets the number of a dead one", "tells them apart by boot and start"),
+        "F60": Fault("the one that takes over dies too", "leaves the next one the same work"),
+        "F84": Fault("a restart while the old one still stops", "lets no two work at once"),
+    },
+    "Messages": {
+        "F61": Fault("bytes that are no UTF-8", "records the message, a mark in their place"),
+        "F62": Fault("a NUL within the text", "records the message, a mark in its place"),
+        "F63": Fault("half a surrogate", "records the message, a mark in its place"),
+        "F64": Fault("a very long text", "keeps it whole"),
+        "F65": Fault("one that PostgreSQL refuses", "parks it and tries it again; its neighbours are recorded"),
+        "F66": Fault("invisible characters within a number", "reads the number without them"),
+        "F67": Fault("digits of other scripts", "reads them as the same number"),
+        "F69": Fault("very many messages or groups", "takes them page by page, and is fair to each group"),
+        "F81": Fault("a text or a phone number where it doesn't belong", "tells none in logs, errors or answers"),
+    },
+    "The config and who is told": {
+        "F68": Fault("a pattern that would take for ever", "matches in linear time"),
+        "F70": Fault("a wrong config while it runs", "says what is wrong, and keeps the old one"),
+        "F71": Fault("names that look like SQL", "treats them as data, or refuses them"),
+        "F80": Fault("nobody hears how it is", "works on"),
+    },
+}
+
+FAULTS: Mapping[str, Fault] = {number: fault for part in PARTS.values() for number, fault in part.items()}
+
+_HEAD = """# Faults
+
+What can go wrong, what wamon does then, and the tests that bring it about. Made from those tests by
+`python -m tests.support.faults`.
+"""
+
+
+def held_by() -> dict[str, list[str]]:
+    """The tests of each fault, as paths and names."""
+    tests: dict[str, list[str]] = {number: [] for number in FAULTS}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for number, name in _marks(ast.parse(path.read_text("utf-8"))):
+            tests.setdefault(number, []).append(f"{path.relative_to(ROOT)}::{name}")
+    return tests
+
+
+def _marks(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for test in tree.body:
+        if isinstance(test, ast.FunctionDef):
+            for mark in test.decorator_list:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
+                    yield from ((str(ast.literal_eval(number)), test.name) for number in mark.args)
+
+
+def page() -> str:
+    """docs/faults.md as it must be."""
+    tests = held_by()
+    return _HEAD + "".join(f"\n## {title}\n\n{_table(part, tests)}" for title, part in PARTS.items())
+
+
+def _table(part: Mapping[str, Fault], tests: Mapping[str, list[str]]) -> str:
+    rows = ["| fault | what happens | what wamon does | held by |", "|---|---|---|---|"]
+    for number, fault in part.items():
+        names = "<br>".join(f"`{name}`" for name in tests[number])
+        rows.append(f"| {number} | {fault.happens} | {fault.does} | {names} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
