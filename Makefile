@@ -2,7 +2,7 @@
 # from has changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock always
+.PHONY: help demo test check chaos lock always
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -15,6 +15,7 @@ help:
 	@echo "make demo   a small bridge store, scanned into a PostgreSQL of its own in .demo/"
 	@echo "make test   every test"
 	@echo "make check  format, lint, types, imports, then every test"
+	@echo "make chaos  thousands of random histories of faults; EXAMPLES=n says how many"
 	@echo "make lock   requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
 
 demo: $(STAMP)
@@ -22,6 +23,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@$(VENV)/bin/python -m pytest --quiet --numprocesses=3 --dist=loadgroup
+
+chaos: $(STAMP)
+	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 tests/faults/test_properties.py
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .

@@ -74,10 +74,10 @@ def history(messages: int, groups: int, random: Random) -> Iterator[tuple[str, s
 class Writer:
     """Posts new messages into a store, each with a durable commit, as a bridge does."""
 
-    def __init__(self, path: Path, groups: int) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
+    def __init__(self, path: Path, groups: int, *, first: int = 0) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
         self._groups = groups
-        self._posted = 0
+        self._posted = first
 
     def post(self, text: str) -> str:
         """Post one message; its id."""

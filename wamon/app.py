@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import pickle
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from wamon import config as configs
+from wamon.bridge.access import access
 from wamon.bridge.store import Store
 from wamon.clock import Clock
 from wamon.daemon import Plan, Session
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError, WamonError
-from wamon.health import NOT_MADE, Absent, Facts, Subject, look
+from wamon.health import NOT_MADE, Absent, Check, Facts, Subject, check_all, look
 from wamon.joining import StartRule, Wanted, adopt, join
 from wamon.pipeline import Watch
 from wamon.postgres import embedded
@@ -142,6 +143,15 @@ def _opened(config: Config, stack: ExitStack) -> Database | Absent:
         return Absent.because(error)
 
 
+def _troubles(config: Config) -> list[Check]:
+    """Every check, but of a store that this process had better not open beside its passes."""
+    bridge: Bridge | None = bridge_of(config)
+    with suppress(OSError):
+        if bridge is not None and access(bridge.path).endangers_the_bridge:
+            bridge = None
+    return check_all(looked_at(config, bridge))
+
+
 def plan(load: Callable[[], Config]) -> Plan:
     """How the daemon comes by what it works with."""
     return Plan(
@@ -149,6 +159,7 @@ def plan(load: Callable[[], Config]) -> Plan:
         session,
         watching=lambda config: watching(config, bridge_of(config)),
         daily=daily,
+        look=_troubles,
         ready=lambda config: note_start(config.state.dir, Clock()),
     )
 

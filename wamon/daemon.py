@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from wamon.bridge.doorbell import doorbell, stamp
 from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable, WamonError
+from wamon.health.check import State
 from wamon.log import logger
 from wamon.notify import notify
 from wamon.pipeline import reread_recent
@@ -32,11 +33,12 @@ from wamon.signals import Signals
 from wamon.verify import sweep, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from wamon.bridge.doorbell import Stamp
     from wamon.config import Config
+    from wamon.health import Check
     from wamon.pipeline import Pass, Watch
     from wamon.postgres.leases import Lease
 
@@ -46,6 +48,7 @@ _SECONDS_TO_FINISH = 8.0
 _SECONDS_BETWEEN_SWEPT_PAGES = 0.05
 _COARSE_SECONDS = 0.1
 _MOST_IDS_TOLD = 20
+_BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "look": 900, "daily": 3600}
 
 
 class Stopped(Exception):
@@ -68,6 +71,7 @@ class Plan:
     session: Callable[[Config], AbstractContextManager[Session]]
     watching: Callable[[Config], AbstractContextManager[Watch]]
     daily: Callable[[Config], None]
+    look: Callable[[Config], Sequence[Check]]
     ready: Callable[[Config], None]
 
 
@@ -90,6 +94,7 @@ class Daemon:
         self._seen: Stamp | None = None
         self._is_fresh = False
         self._chores: dict[str, threading.Thread] = {}
+        self._troubles: dict[tuple[str, str | None], Check] = {}
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises what can't be tried again, and Busy where another holds the source."""
@@ -171,7 +176,7 @@ class Daemon:
     def _serve(self, session: Session, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
         self._seen = None
-        self._due |= {"pass", "recent", "retry", "upkeep", "daily"}
+        self._due |= {"pass", "recent", "retry", "upkeep", "look", "daily"}
         with ExitStack() as stack:
             stack.enter_context(doorbell(session.watch.store.path, self.ring))
             stack.enter_context(_beats(self.ring, interval_seconds))
@@ -210,6 +215,8 @@ class Daemon:
         watch.state.flush_if_due()
         if self._is_due("upkeep") and (watch.source.sweep_due() or watch.source.verify_due()):
             self._start("upkeep", self._keep_up)
+        if self._is_due("look"):
+            self._start("look", self._look)
         if self._is_due("daily"):
             self._start("daily", lambda: self._plan.daily(self._config))
 
@@ -261,6 +268,16 @@ class Daemon:
                 sweep(watch, self._breathe)
             if watch.source.verify_due():
                 self._verify(watch)
+
+    def _look(self) -> None:
+        """Tell what has become bad or odd since the last look, such as a group that fell silent, and what is over."""
+        found = {(c.name, c.jid): c for c in self._plan.look(self._config) if c.state in {State.WARN, State.BAD}}
+        for key, check in found.items():
+            if key not in self._troubles:
+                logger.warning("%s %s", check.sentence, check.hint, extra={"action": "health", "check": check.name})
+        for key in self._troubles.keys() - found.keys():
+            logger.info("Over: %s", self._troubles[key].sentence, extra={"action": "health.over", "check": key[0]})
+        self._troubles = found
 
     def _verify(self, watch: Watch) -> None:
         verified = verify(watch, [watch.source.groups[jid] for jid in watch.named([])], self._breathe)
@@ -327,8 +344,7 @@ def _beats(ring: Callable[[str], None], interval_seconds: float) -> Iterator[Non
     scheduler = BackgroundScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    every_seconds = {"pass": interval_seconds, "recent": interval_seconds, "renew": 15, "retry": 60, "upkeep": 300}
-    for beat, seconds in {**every_seconds, "daily": 3600}.items():
+    for beat, seconds in {"pass": interval_seconds, "recent": interval_seconds, **_BEATS_SECONDS}.items():
         scheduler.add_job(ring, "interval", seconds=seconds, args=[beat])
     scheduler.start()
     try:

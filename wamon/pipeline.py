@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-PAGES_A_BATCH = 5
+PAGES_A_BATCH = 2
 _EDITABLE = timedelta(minutes=30)
 
 

@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import cast
 
 import pytest
 
@@ -21,6 +23,7 @@ from wamon import daemon
 from wamon.app import configured, plan
 from wamon.clock import Clock
 from wamon.daemon import Daemon
+from wamon.health import Check, State
 from wamon.postgres import leases
 
 Open = Callable[..., Office]
@@ -213,3 +216,46 @@ def test_a_pass_is_told_with_its_messages_and_one_id_for_all_its_records(
     told = [record for record in caplog.records if getattr(record, "action", "") == "pass"]
     assert [record.__dict__["message_ids"] for record in told][-1] == posted
     assert all(record.__dict__["seconds"] > 0 for record in told)
+
+
+def test_once_a_day_it_verifies_and_status_says_how_that_ended(field: Field, open_office: Open) -> None:
+    office = open_office(field.path, scan={"interval": "1h"})
+    office.scan()
+    office.query("UPDATE wamon.sources SET last_verify_at = now() - interval '25 hours', last_verify_clean = false")
+
+    def act() -> None:
+        clean = "SELECT last_verify_clean AND last_verify_at > now() - interval '1 hour' FROM wamon.sources"
+        eventually("the daily verify", lambda: office.query(clean) == [True])
+
+    run_while(office, act)
+    assert office.answer("status")["last_verify_clean"]
+
+
+def test_a_group_that_falls_silent_against_its_rhythm_is_told_once_and_again_when_it_is_over(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    silent = [Check("bridge.freshness", State.WARN, "Lawley is silent.", jid=LAWLEY)]
+    looks = [silent, silent, []]
+    monkeypatch.setattr("wamon.app.check_all", lambda _: looks.pop(0) if looks else [])
+    monkeypatch.setattr("wamon.app.look", lambda *_: None)
+    office = open_office(field.path, scan={"interval": "1h"})
+    caplog.set_level(logging.INFO, "wamon")
+    logging.getLogger("wamon").propagate = True
+    served: list[object] = []
+    counting(monkeypatch, "wamon.daemon.Daemon._serve", served)
+
+    def act() -> None:
+        recorded(office, "DR1000001")
+        eventually("the first look", lambda: len(looks) == 2)
+        one = cast("tuple[Daemon, object]", served[0])[0]
+        for left in (1, 0):
+            eventually("the next look", partial(left_over, one, looks, left))
+
+    run_while(office, act)
+    told = [record.getMessage() for record in caplog.records if getattr(record, "action", "").startswith("health")]
+    assert told == ["Lawley is silent. ", "Over: Lawley is silent."]
+
+
+def left_over(one: Daemon, looks: list[list[Check]], most: int) -> bool:
+    one.ring("look")  # the one before may still be running
+    return len(looks) <= most
