@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from wamon.model import Place
 
 T = TypeVar("T")
+
+
+def each(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each made by a thread of its own while the one before it is used."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as thread:
+        following = thread.submit(lambda: list(islice(items, 1)))
+        while item := following.result():
+            following = thread.submit(lambda: list(islice(items, 1)))
+            yield item[0]
 
 
 class Ahead(Generic[T]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wamon.ahead import each
 from wamon.bridge.store import PAGE_ROWS, can_be_asked_for
 from wamon.failpoints import failpoint
 from wamon.model import FROM_THE_BEGINNING
@@ -58,7 +59,7 @@ def verify(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
     comparison = Comparison(watch.source)
     verified = Verified()
     suspects: list[Message] = []
-    for readings in _pages(watch, groups, progress):
+    for readings in each(_pages(watch, groups, progress)):
         problems, older = _differences(watch, comparison, readings)
         verified.checked += len(readings)
         verified.older_rules += older
@@ -83,7 +84,7 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
     """Mend what differs: record missing and changed messages, mark vanished ones, set cursors and reviews right."""
     comparison = Comparison(watch.source)
     recorded = Recorded()
-    for readings in _pages(watch, groups, progress):
+    for readings in each(_pages(watch, groups, progress)):
         differing = [reading.message for reading, _ in _differences(watch, comparison, readings)[0]]
         if differing:
             recorded.add(watch.in_turn(_mend, watch, comparison, differing))

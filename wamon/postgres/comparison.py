@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.model import Message
 from wamon.postgres.changes import Candidate
-from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Comparison:
         """What is held of these messages, by (chat JID, message id)."""
         jids = {self._source.groups[m.chat_jid].chat: m.chat_jid for m in messages}
         keys = [(self._source.groups[m.chat_jid].chat, m.message_id) for m in messages]
-        with transaction(self._source.db):
+        with keyed_transaction(self._source.db):
             rows = self._run(
                 "held", chats=[chat for chat, _ in keys], message_ids=[message_id for _, message_id in keys]
             )
@@ -92,7 +92,7 @@ class Comparison:
         for project in projects:
             after = ""
             while True:
-                with transaction(self._source.db) as db:
+                with keyed_transaction(self._source.db) as db:
                     drops = self._run("drops_after", project=project, after=after).fetchall()
                     yield from review.missing(db, drops) if drops else []
                 if not drops:

@@ -1,16 +1,14 @@
 -- name: held
 SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.rules, l.gone_at IS NOT NULL,
-       ARRAY(
-           SELECT s.drop_number FROM wamon.submission_rows AS s
-           WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live
-       ),
-       EXISTS (
-           SELECT FROM wamon.submission_rows AS s
-           WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live AND s.project <> g.project
-       )
+       coalesce(own.numbers, '{}'), coalesce(own.of_another_project, false)
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 JOIN wamon.groups AS g USING (chat)
+LEFT JOIN LATERAL (
+    SELECT array_agg(s.drop_number) AS numbers, bool_or(s.project <> g.project) AS of_another_project
+    FROM wamon.submission_rows AS s
+    WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live
+) AS own ON true
 
 -- name: without_ledger
 SELECT s.chat, s.message_id, s.drop_number
