@@ -22,7 +22,7 @@ demo: $(STAMP)
 	@$(VENV)/bin/wamon demo --dir .demo
 
 test: $(STAMP)
-	@$(VENV)/bin/python -m pytest --quiet --numprocesses=3 --dist=loadgroup
+	@$(VENV)/bin/python -m pytest --quiet --numprocesses=3 --dist=loadfile
 
 chaos: $(STAMP)
 	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 tests/faults/test_properties.py

@@ -19,8 +19,6 @@ from tests.support.office import Office
 from wamon.clock import Clock
 from wamon.service.restarts import note_start
 
-pytestmark = pytest.mark.xdist_group("json")  # its last test looks at what the others were answered
-
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 TYPES: dict[str, Callable[[Any], bool]] = {

@@ -225,6 +225,12 @@ def test_an_edit_older_than_the_overlap_is_found_by_the_background_sweep(
         assert daemon.end() == 0
 
 
+def chores_are_done(office: Office, daemon: Daemon) -> bool:
+    """Else it may be stopped within a transaction of theirs, which PostgreSQL ends only after a minute."""
+    own = "application_name = 'wamon' AND datname = current_database()"
+    return "Verified" in daemon.said() and office.query(f"SELECT count(*) FROM pg_stat_activity WHERE {own}") == [1]
+
+
 @pytest.mark.fault("F5", "F57")
 def test_a_daemon_that_was_stopped_for_long_and_goes_on_writes_nothing_wrong(
     field: Field, open_office: Callable[..., Office]
@@ -232,6 +238,7 @@ def test_a_daemon_that_was_stopped_for_long_and_goes_on_writes_nothing_wrong(
     office = open_office(field.path, **LONG)
     with office.running() as stalled:
         started(office, stalled)
+        eventually("the end of its first chores", lambda: chores_are_done(office, stalled), said=stalled.said)
         stalled.process.send_signal(signal.SIGSTOP)
         office.query("UPDATE wamon.leases SET expires_at = now()")
         with office.running() as second:
