@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Ids = Annotated[list[str], typer.Argument(metavar="MESSAGE-ID…", help="As `wamon dead list` shows them.")]
+Ids = Annotated[list[str], typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -94,7 +94,7 @@ def show(
 def retry(
     ctx: typer.Context,
     message_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[MESSAGE-ID…]", help="As `wamon dead list` shows them.")
+        list[str] | None, typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every one of them.")] = False,
     config: ConfigOption = None,
