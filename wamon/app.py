@@ -155,7 +155,7 @@ def _troubles(config: Config) -> list[Check]:
 def plan(load: Callable[[], Config]) -> Plan:
     """How the daemon comes by what it works with."""
     return Plan(
-        lambda: _packed(load()),
+        lambda: _packed(load),
         session,
         watching=lambda config: watching(config, bridge_of(config)),
         daily=daily,
@@ -164,9 +164,13 @@ def plan(load: Callable[[], Config]) -> Plan:
     )
 
 
-def _packed(config: Config) -> Config:
-    """The same config in memory of its own: its texts lie scattered over all that reading the file took."""
-    packed: Config = pickle.loads(pickle.dumps(config))  # noqa: S301
+def _packed(load: Callable[[], Config]) -> Config:
+    """A config in memory of its own: loaded, its texts lie scattered over all that reading the file took.
+
+    It is made anew only once that is given back.
+    """
+    pickled = pickle.dumps(load())
+    packed: Config = pickle.loads(pickled)  # noqa: S301
     return packed
 
 

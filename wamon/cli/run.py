@@ -34,7 +34,9 @@ def run(
     from wamon.app import plan
     from wamon.daemon import Daemon
     from wamon.log import configure, under_systemd
+    from wamon.memory import share_one_arena
 
+    share_one_arena()
     options = said(ctx, config, json)
     configure(logging.INFO, as_json=options.json or under_systemd())
     Daemon(plan(options.config), standby=standby).run()

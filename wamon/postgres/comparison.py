@@ -89,15 +89,15 @@ class Comparison:
 
     def drops_without_review(self, review: Review, projects: Sequence[str]) -> Iterator[Drop]:
         """Live drops (project, drop number) of the projects that have no row in the review table."""
-        for project in projects:
-            after = ""
-            while True:
-                with keyed_transaction(self._source.db) as db:
-                    drops = self._run("drops_after", project=project, after=after).fetchall()
-                    yield from review.missing(db, drops) if drops else []
+        last: Drop = "", ""
+        while True:
+            with keyed_transaction(self._source.db) as db:
+                values = {"project": last[0], "drop": last[1], "projects": list(projects)}
+                drops = self._run("drops_after", **values).fetchall()
                 if not drops:
-                    break
-                after = drops[-1][1]
+                    return
+                yield from review.missing(db, drops)
+            last = drops[-1]
 
     def restore_reviews(self, review: Review, drops: Sequence[Drop]) -> None:
         """Insert the review rows that are still missing, each from its drop's first submission."""

@@ -38,8 +38,9 @@ UPDATE wamon.cursors SET rowid = %(rowid)s WHERE source = %(source)s AND tail = 
 SELECT DISTINCT s.project, s.drop_number
 FROM wamon.submission_rows AS s
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
-WHERE l.status <> 'ignored' AND s.live AND NOT s.rejected AND s.project = %(project)s AND s.drop_number > %(after)s
-ORDER BY s.drop_number
+WHERE l.status <> 'ignored' AND s.live AND NOT s.rejected
+  AND (s.project, s.drop_number) > (%(project)s, %(drop)s) AND s.project = ANY (%(projects)s)
+ORDER BY s.project, s.drop_number
 LIMIT 2000
 
 -- name: first_submission
