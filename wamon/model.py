@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -98,10 +99,15 @@ class Reading(NamedTuple):
         return "ignored" if self.reason else "done"
 
 
+_NOTHING_HASHED = blake2b(digest_size=8)
+_SIGNED = Struct(">q")
+
+
 def content_hash(text: str, media_type: str) -> int:
     """The signed 64-bit hash of a message's content, as the ledger keeps it."""
-    digest = blake2b(f"{media_type}\0{text}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    hashed = _NOTHING_HASHED.copy()  # in half the time of making it
+    hashed.update(f"{media_type}\0{text}".encode())
+    return int(_SIGNED.unpack(hashed.digest())[0])
 
 
 def key_hash(chat_jid: bytes, message_id: bytes) -> str:

@@ -142,8 +142,8 @@ def _bytes(messages: Sequence[Message]) -> int:
 
 
 def _understand(watch: Watch, tail: str, messages: Sequence[Message]) -> list[Reading]:
-    starts = starts_of(watch, tail)
-    readings = [watch.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
+    read, starts = watch.rules.read, starts_of(watch, tail)
+    readings = [read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
     failpoint("drops.read")
     return readings
 

@@ -20,7 +20,7 @@ from wamon.model import BEGINNING, Message, Place, content_hash
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -300,23 +300,17 @@ def _fetch(statement: sqlite3.Cursor) -> tuple[list[Row], bool]:
 
 def _messages(rows: Sequence[Row], wanted: Mapping[bytes, str]) -> list[Message]:
     names = cache(_text)  # senders and media types come again and again
-    return [_message(jid, row, names) for row in rows if (jid := wanted.get(row[1])) is not None]
-
-
-def _message(jid: str, row: Row, names: Callable[[object], str]) -> Message:
-    rowid, _, _, sender, sent_at, from_me, text, media_type = row
-    text, media_type = _text(text), names(media_type)
-    return Message(
-        rowid,
-        jid,
-        _message_id(row),
-        names(sender),
-        utc(sent_at),
-        text,
-        media_type,
-        from_me not in _FALSE,
-        content_hash(text, media_type),
-    )
+    messages = []
+    for row in rows:
+        rowid, chat, _, sender, sent_at, from_me, raw_text, raw_type = row
+        if (jid := wanted.get(chat)) is None:
+            continue
+        text, media_type, from_me = _text(raw_text), names(raw_type), from_me not in _FALSE
+        hashed = content_hash(text, media_type)
+        messages.append(
+            Message(rowid, jid, _message_id(row), names(sender), utc(sent_at), text, media_type, from_me, hashed)
+        )
+    return messages
 
 
 _FALSE = frozenset({None, 0, b"0", b"false", b""})

@@ -25,7 +25,7 @@ class Rules:
 
     def read(self, message: Message, start: Start = FROM_THE_BEGINNING) -> Reading:
         """The message's drop numbers, or the reason why it has none."""
-        if start.excludes(message):
+        if start is not FROM_THE_BEGINNING and start.excludes(message):
             return Reading(message, (), "before-start")
         if self._ignore_from_me and message.from_me:
             return Reading(message, (), "from-me")

@@ -83,10 +83,11 @@ def held_to(reading: Reading, was: Decided) -> Reading:
 
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
     """One reading for each message, in order of key: the last that says something, else the last."""
-    by_key = {_key(reading): reading for reading in readings}
-    if len(by_key) < len(readings):
-        by_key = _chosen(readings)
-    return [by_key[key] for key in sorted(by_key)]
+    keys = [reading[0][1:3] for reading in readings]
+    if len(set(keys)) < len(keys):
+        chosen = _chosen(readings)
+        return [chosen[key] for key in sorted(chosen)]
+    return [readings[n] for n in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
 def _chosen(readings: Sequence[Reading]) -> dict[Key, Reading]:

@@ -58,7 +58,6 @@ SETTINGS = {
     "port": "5432",
     "unix_socket_permissions": "0700",
     "max_connections": "50",
-    "shared_buffers": "64MB",
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
@@ -347,11 +346,17 @@ def _require_same_major(place: Home) -> None:
 
 def _configure(place: Home) -> None:
     """Written at every start, so that a new wamon's settings and a moved home's names and places hold at once."""
-    settings = SETTINGS | {"unix_socket_directories": str(place.socket)}
+    settings = SETTINGS | {"unix_socket_directories": str(place.socket), "shared_buffers": f"{_buffers_mb()}MB"}
     names = dict.fromkeys(("root", place.owner.name))
     _write(place, "postgresql.conf", "".join(f"{name} = '{value}'\n" for name, value in settings.items()))
     _write(place, "pg_hba.conf", "local all all peer map=wamon\n")
     _write(place, "pg_ident.conf", "".join(f'wamon "{name}" wamon\n' for name in names))
+
+
+def _buffers_mb() -> int:
+    """An eighth of the host's memory, within bounds: an index that outgrows them slows a large ledger down."""
+    host_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
+    return min(max(64, host_mb // 8), 512)
 
 
 def _write(place: Home, name: str, text: str) -> None:

@@ -167,3 +167,18 @@ def test_numbers_are_the_candidates_that_match_in_their_order(text: str) -> None
 @given(planted_numbers)
 def test_a_canonical_number_is_its_own_canonical_form(number: str) -> None:
     assert EXTRACTOR.numbers(number) == (number,)
+
+
+letters_and_digits = st.builds(
+    str.__add__,
+    st.text("DRdrFT\u00c4\u017f\u0130", min_size=1, max_size=8),
+    st.text("0123456789", min_size=4, max_size=12),
+)
+
+
+@repeatable
+@given(
+    letters_and_digits, st.sampled_from(["DR[0-9]{6,8}", "[A-F]R[0-9]{7}", "dr[0-9]{4,12}", "[DFs]{1,2}T17[0-9]{4}"])
+)
+def test_a_pattern_reads_alike_whether_or_not_it_is_flat(written: str, pattern: str) -> None:
+    assert Extractor(pattern).numbers(written) == Extractor(f"(?:{pattern})").numbers(written)

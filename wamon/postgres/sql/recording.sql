@@ -10,7 +10,7 @@ JOIN wamon.submission_rows AS s USING (chat, message_id)
 
 -- name: standing
 SELECT k.n, max(s.sent_at), bool_or(s.live AND NOT s.rejected), bool_or(g.jid = k.jid AND s.message_id = k.message_id)
-FROM unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
+FROM unnest(%(projects)b::text[], %(drops)b::text[], %(jids)b::text[], %(message_ids)b::text[])
      WITH ORDINALITY AS k(project, drop_number, jid, message_id, n)
 JOIN wamon.submission_rows AS s USING (project, drop_number)
 JOIN wamon.groups AS g USING (chat)
