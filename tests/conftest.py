@@ -15,9 +15,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.office import Office
+from tests.support.server import with_template
 from wamon.postgres import embedded
-from wamon.postgres.connection import connected
-from wamon.postgres.migrations import migrate
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 
@@ -44,7 +43,7 @@ def _embedded_18(reachable: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "ROOT_HOME", reachable / "lib")
         with embedded.running(reachable / "state") as dsn:
-            yield _with_template(dsn)
+            yield with_template(dsn)
 
 
 @pytest.fixture(scope="session")
@@ -65,19 +64,8 @@ def _debian_15(reachable: Path) -> Iterator[str]:
     run(str(DEBIAN / "initdb"), "-D", str(data), "-A", "trust", "-U", "wamon", "-E", "UTF8", "--locale=C", "-N")
     options = f"-k {socket} -c listen_addresses='' -c fsync=off"
     run(str(DEBIAN / "pg_ctl"), "-D", str(data), "-l", str(data / "log"), "-o", options, "-w", "start")
-    yield _with_template(make_conninfo("", host=str(socket), user="wamon", dbname="postgres"))
+    yield with_template(make_conninfo("", host=str(socket), user="wamon", dbname="postgres"))
     run(str(DEBIAN / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
-
-
-def _with_template(dsn: str) -> str:
-    with psycopg.connect(dsn, autocommit=True) as db:
-        # No test cuts the power, and a database for each test is quicker made so.
-        db.execute("ALTER SYSTEM SET fsync = off")
-        db.execute("SELECT pg_reload_conf()")
-        db.execute("CREATE DATABASE migrated")
-    with connected(make_conninfo(dsn, dbname="migrated")) as db:
-        migrate(db)
-    return dsn
 
 
 def _fresh(dsn: str, template: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.checks import assert_whole, recorded
 from tests.support.office import Daemon, Office, eventually
 from tests.support.truth import Field
 from wamon import daemon as tested
@@ -29,25 +30,6 @@ from wamon.scan import scan
 
 Open = Callable[..., Office]
 LONG = {"scan": {"interval": "1h"}}
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
-        field.post(LAWLEY, "DR1000001")
-        yield field
-
-
-def assert_whole(office: Office, field: Field) -> None:
-    assert office.submissions() == field.truth.submissions()
-    assert office.kinds() == field.truth.kinds()
-    assert office.ledger() == field.truth.ledger()
-    verified = office.verify()
-    assert verified.clean, verified.problems
-
-
-def recorded(office: Office, number: str, said: Callable[[], object] = str) -> None:
-    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=lambda: str(said()))
 
 
 @contextmanager

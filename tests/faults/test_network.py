@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MOHADIN
+from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office, eventually
 from tests.support.proxy import Fate, Proxy
 from tests.support.truth import Field
@@ -27,13 +27,6 @@ IMPATIENT = "from wamon.postgres import connection; connection._SECONDS_FOR_ITS_
 
 
 @pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
-        field.post(LAWLEY, "DR1000001")
-        yield field
-
-
-@pytest.fixture
 def proxy(dsn: str) -> Iterator[Proxy]:
     with Proxy(dsn) as proxy:
         yield proxy
@@ -43,14 +36,6 @@ def proxy(dsn: str) -> Iterator[Proxy]:
 def office(open_office: Callable[..., Office], field: Field, proxy: Proxy) -> Office:
     """Its wamon reaches PostgreSQL through the proxy; its questions go past it."""
     return open_office(field.path, database={"url": proxy.dsn}, scan={"interval": "1h"})
-
-
-def assert_whole(office: Office, field: Field) -> None:
-    assert office.submissions() == field.truth.submissions()
-    assert office.kinds() == field.truth.kinds()
-    assert office.ledger() == field.truth.ledger()
-    verified = office.verify()
-    assert verified.clean, verified.problems
 
 
 @pytest.mark.parametrize("fate", ["answer lost", "reset"])
@@ -91,10 +76,6 @@ def test_a_daemon_whose_commit_is_not_answered_goes_on_and_doubles_nothing(
         eventually("both recorded", lambda: len(office.submissions()) == 3, said=running.said)
         assert running.end() == 0
     assert_whole(office, field)
-
-
-def recorded(office: Office, number: str, said: Callable[[], str]) -> None:
-    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=said)
 
 
 @pytest.mark.fault("F12")

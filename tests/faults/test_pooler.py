@@ -17,7 +17,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
-from tests.support.office import Daemon, Office, eventually
+from tests.support.checks import assert_whole, recorded
+from tests.support.office import Office, eventually
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
 
@@ -98,15 +99,6 @@ def field(tmp_path: Path) -> Iterator[Field]:
         yield field
 
 
-def assert_whole(office: Office, field: Field) -> None:
-    field.truth.scanned()
-    assert office.submissions() == field.truth.submissions()
-    assert office.kinds() == field.truth.kinds()
-    assert office.ledger() == field.truth.ledger()
-    verified = office.verify()
-    assert verified.clean, verified.problems
-
-
 def through(office: Office, pooled_dsn: str) -> Office:
     """The same office, whose wamon goes through the pooler while its questions go past it."""
     office.set(database={"url": pooled_dsn})
@@ -156,10 +148,6 @@ def test_two_that_scan_at_once_through_it_record_everything_once(
     assert_whole(offices[0], field)
 
 
-def recorded(office: Office, number: str, daemon: Daemon) -> None:
-    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=daemon.said)
-
-
 @pytest.mark.fault("F19")
 def test_a_daemon_and_commands_beside_it_work_through_it(
     field: Field, open_office: Callable[..., Office], pooled_dsn: str
@@ -168,10 +156,10 @@ def test_a_daemon_and_commands_beside_it_work_through_it(
     office = through(open_office(field.path, scan={"interval": "1h"}), pooled_dsn)
     with office.running() as daemon:
         for number in ("DR1000001", "DR1000002", "DR1000003"):
-            recorded(office, number, daemon)
+            recorded(office, number, daemon.said)
             assert office.run("scan").returncode == 0
             field.post(LAWLEY, f"DR{int(number[2:]) + 1}")
-        recorded(office, "DR1000004", daemon)
+        recorded(office, "DR1000004", daemon.said)
         assert office.run("run").returncode == 75
         assert daemon.end() == 0
     assert office.query("SELECT count(*) FROM wamon.leases") == [0]

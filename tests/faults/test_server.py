@@ -14,57 +14,17 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
-from tests.support.office import Daemon, Office, eventually
+from tests.support.bridges import LAWLEY, MOHADIN
+from tests.support.checks import assert_whole, recorded
+from tests.support.office import Office, eventually
+from tests.support.server import Server
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable
-from wamon.postgres import embedded, embedded_programs
 
 Open = Callable[..., Office]
 
 
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
-        field.post(LAWLEY, "DR1000001")
-        yield field
-
-
-def assert_whole(office: Office, field: Field) -> None:
-    assert office.submissions() == field.truth.submissions()
-    assert office.kinds() == field.truth.kinds()
-    assert office.ledger() == field.truth.ledger()
-    verified = office.verify()
-    assert verified.clean, verified.problems
-
-
-def recorded(office: Office, number: str, daemon: Daemon) -> None:
-    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=daemon.said)
-
-
 # A server that stops
-
-
-class Server:
-    """A server that the test may stop: nobody else's."""
-
-    def __init__(self, folder: Path, dsn: str) -> None:
-        self.place = embedded.home(folder)
-        self.dsn = dsn
-
-    def stop(self, mode: str) -> None:
-        embedded_programs.run(self.place, self.place.data, "pg_ctl", "stop", "-s", "-w", "-m", mode)
-
-    def start(self) -> None:
-        embedded._start(self.place)
-
-
-@pytest.fixture(scope="module")
-def server(reachable: Path) -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "ROOT_HOME", reachable / "lib")
-        with embedded.running(reachable / "stopped") as dsn:
-            yield Server(reachable / "stopped", dsn)
 
 
 @pytest.fixture
@@ -81,7 +41,7 @@ def test_a_daemon_outlives_its_server_and_records_after_it_what_came_meanwhile(
 ) -> None:
     field.post(LAWLEY, "DR1000002")
     with mortal.running() as daemon:
-        recorded(mortal, "DR1000002", daemon)
+        recorded(mortal, "DR1000002", daemon.said)
         before = mortal.query("SELECT seq, rowid FROM wamon.cursors")
         server.stop("fast")
         field.post(LAWLEY, "DR1000003")
@@ -89,7 +49,7 @@ def test_a_daemon_outlives_its_server_and_records_after_it_what_came_meanwhile(
         assert daemon.process.poll() is None
         server.start()
         assert mortal.query("SELECT seq, rowid FROM wamon.cursors") >= before
-        recorded(mortal, "DR1000003", daemon)
+        recorded(mortal, "DR1000003", daemon.said)
         assert daemon.end() == 0
     assert mortal.query("SELECT seq, rowid FROM wamon.cursors") > before
     assert mortal.query("SELECT count(*) FROM wamon.dead_letters") == [0]
@@ -132,7 +92,7 @@ def in_the_middle(office: Office, step: str) -> bool:
 def test_when_the_database_is_suddenly_empty_everything_is_recorded_anew(field: Field, open_office: Open) -> None:
     office = open_office(field.path, scan={"interval": "1h"})
     with office.running() as daemon:
-        recorded(office, "DR1000001", daemon)
+        recorded(office, "DR1000001", daemon.said)
         office.query("DROP SCHEMA wamon CASCADE; DROP TABLE public.qa_photo_reviews")
         field.post(LAWLEY, "DR1000002")
         everything = partial(holds_both, office)

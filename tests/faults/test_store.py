@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, Bridge, Lharries, VeryGoodPlugins
-from tests.support.office import Daemon, Office, eventually
+from tests.support.checks import assert_whole, recorded
+from tests.support.office import Office, eventually
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
 from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
@@ -28,19 +29,6 @@ def field(tmp_path: Path) -> Iterator[Field]:
     with Field(Lharries(tmp_path / "messages.db", durable=False), watched=False) as field:
         field.post(LAWLEY, "DR1000001")
         yield field
-
-
-def assert_whole(office: Office, field: Field) -> None:
-    field.truth.scanned()
-    assert office.submissions() == field.truth.submissions()
-    assert office.kinds() == field.truth.kinds()
-    assert office.ledger() == field.truth.ledger()
-    verified = office.verify()
-    assert verified.clean, verified.problems
-
-
-def recorded(office: Office, number: str, daemon: Daemon) -> None:
-    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=daemon.said)
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**63 - 1])
@@ -85,13 +73,13 @@ def test_a_position_of_any_kind_in_the_state_file_is_followed_by_nobody(
 def test_a_daemon_outlives_a_locked_store_and_then_records_what_came(field: Field, open_office: Open) -> None:
     office = open_office(field.path, scan={"interval": "1s"})
     with office.running() as daemon:
-        recorded(office, "DR1000001", daemon)
+        recorded(office, "DR1000001", daemon.said)
         field.post(LAWLEY, "DR1000002")
         with field.bridge.locked():
             eventually("it says so", lambda: "its writer holds it locked" in daemon.said(), said=daemon.said)
             assert daemon.process.poll() is None
         field.post(LAWLEY, "DR1000003")
-        recorded(office, "DR1000003", daemon)
+        recorded(office, "DR1000003", daemon.said)
         assert daemon.end() == 0
     assert_whole(office, field)
 

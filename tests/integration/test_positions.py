@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, Gowa, Lharries, Wacli
+from tests.support.checks import assert_whole
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.model import BEGINNING, MAIN
@@ -44,16 +45,6 @@ def post(field: Field, numbers: range) -> list[str]:
 
 def rewinds(office: Office) -> list[str]:
     return office.query("SELECT reason FROM wamon.rewinds ORDER BY at")
-
-
-def assert_whole(office: Office, field: Field) -> None:
-    """Nothing is lost and nothing doubled, after no more than a scan."""
-    field.truth.scanned()
-    assert office.submissions() == field.truth.submissions()
-    assert office.kinds() == field.truth.kinds()
-    assert office.ledger() == field.truth.ledger()
-    verified = office.verify()
-    assert verified.clean, verified.problems
 
 
 def _deleted_top(field: Field) -> None:

@@ -1,0 +1,38 @@
+"""A PostgreSQL server that a test may stop, and the database that other databases are copied from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from wamon.postgres import embedded, embedded_programs
+from wamon.postgres.connection import connected
+from wamon.postgres.migrations import migrate
+
+
+class Server:
+    """The embedded server of a state directory, which runs already."""
+
+    def __init__(self, state_dir: Path, dsn: str) -> None:
+        self._place = embedded.home(state_dir)
+        self.dsn = dsn
+
+    def stop(self, mode: str) -> None:
+        embedded_programs.run(self._place, self._place.data, "pg_ctl", "stop", "-s", "-w", "-m", mode)
+
+    def start(self) -> None:
+        embedded._start(self._place)
+
+
+def with_template(dsn: str) -> str:
+    """The same server, with a database `migrated` that has the schema and nothing in it."""
+    with psycopg.connect(dsn, autocommit=True) as db:
+        # No test cuts the power, and a database for each test is quicker made so.
+        db.execute("ALTER SYSTEM SET fsync = off")
+        db.execute("SELECT pg_reload_conf()")
+        db.execute("CREATE DATABASE migrated")
+    with connected(make_conninfo(dsn, dbname="migrated")) as db:
+        migrate(db)
+    return dsn
