@@ -13,11 +13,11 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
@@ -26,27 +26,34 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import UndefinedTable
 
 from tests.support.bridges import PROJECTS, Gowa, Key, Lharries, Renumbering, VeryGoodPlugins, Wacli
 from tests.support.office import Office
 from tests.support.oracle import (
+    FEWEST_THAT_BREAK,
+    MOST_ATTEMPTS,
+    POISON,
     Recorded,
     Stored,
     assert_agrees,
     assert_is_first,
     assert_may_follow,
+    assert_parked_well,
     assert_saw,
     state_of,
 )
+from tests.support.server import Server
 from wamon import failpoints
 from wamon.app import bridge_of, configured, watching
 from wamon.bridge.store import Overlap, Page
 from wamon.clock import Clock
-from wamon.errors import BridgeUnavailable, LostTurn, Retryable, WamonError
+from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn, Retryable, WamonError
 from wamon.failpoints import NAMES
 from wamon.model import MAIN
 from wamon.pipeline import Watch, run_pass
-from wamon.scan import catch_up, scan, scan_groups
+from wamon.postgres.letters import letters
+from wamon.scan import catch_up, retry_one, scan, scan_groups
 from wamon.verify import verify
 
 EXAMPLES = os.environ.get("WAMON_CHAOS_EXAMPLES")
@@ -60,6 +67,8 @@ TEXTS = [
     "done: DR1000002",
     "DR1000003, DR1000004",
     *(f"DR{n}" for n in range(1000001, 1000020)),
+    POISON[0],
+    f"{POISON[1]} and DR1000001",
 ]
 BRIDGES = (Lharries, VeryGoodPlugins, Wacli, Gowa)
 ELSEWHERE = "120363400000000000@g.us"
@@ -71,6 +80,13 @@ chats = st.sampled_from(CHATS)
 places = st.one_of(st.integers(0, OVERLAP_ROWS), st.integers(0, 200))
 """Counted from the newest row, so that many lie within the overlap."""
 daemons = st.sampled_from(["one", "two"])
+COME_DUE = "UPDATE wamon.dead_letters SET next_try_at = now() WHERE next_try_at IS NOT NULL"
+REFUSING = f"""
+    CREATE OR REPLACE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF NEW.drop_number = ANY('{{{",".join(POISON)}}}') THEN RAISE 'refused'; END IF; RETURN NEW; END $$;
+    CREATE OR REPLACE TRIGGER refuse BEFORE INSERT OR UPDATE ON public.qa_photo_reviews
+    FOR EACH ROW EXECUTE FUNCTION public.refuse();
+"""
 
 
 class Movable(Clock):
@@ -104,17 +120,17 @@ class Stalled:
 
 
 class Chaos(RuleBasedStateMachine):
-    def __init__(self, server: psycopg.Connection[Any], folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path) -> None:
         super().__init__()
         self.server = server
         self.folder = folder / uuid4().hex
         self.folder.mkdir()
         self.database = f"chaos{uuid4().hex}"
-        self.dsn = make_conninfo(server.info.dsn, password=server.info.password, dbname=self.database)
+        self.dsn = make_conninfo(server.dsn, dbname=self.database)
         self.looking: psycopg.Connection[Any] | None = None
         self.copies: list[Path] = []
         self.old_state: bytes | None = None
-        self.backups = 0
+        self.backups = self.restarts = 0
         self.daemons: dict[str, Running] = {}
         self.stalled: Stalled | None = None
         self._administer(f"CREATE DATABASE {self.database} TEMPLATE migrated")
@@ -140,6 +156,12 @@ class Chaos(RuleBasedStateMachine):
         with self.bridge.batch():
             for n in range(count):
                 self.bridge.post(CHATS[n % len(CHATS)], TEXTS[(text + n) % len(TEXTS)])
+
+    @rule(count=st.integers(1, 3))
+    def post_what_may_be_refused(self, count: int) -> None:
+        with self.bridge.batch():
+            for n, number in enumerate(POISON[:count]):
+                self.bridge.post(CHATS[n % len(PROJECTS)], number)
 
     @rule(place=places, chat=chats, text=texts)
     def post_an_id_that_another_chat_knows(self, place: int, chat: str, text: str) -> None:
@@ -288,30 +310,78 @@ class Chaos(RuleBasedStateMachine):
             self._administer(f"ALTER DATABASE {self.database} RESET default_transaction_read_only")
         assert self._look() == before
 
+    @precondition(lambda self: not self.restarts)  # each takes as long as ten other steps
+    @rule(daemon=daemons, name=st.sampled_from(BOUNDARIES), place=places)
+    def restart_the_server_while_a_daemon_works(self, daemon: str, name: str, place: int) -> None:
+        """At once, as a power cut would, at a step's boundary; where the daemon doesn't come to it, after its pass."""
+        self.edit(place, TEXTS[place % len(TEXTS)], None)
+        running = self._running(daemon)
+        with self._step(), suppress(WamonError), _failing(f"{name}:1:raise", self._restart):
+            catch_up(running.watch)
+        if not self.restarts:
+            self._restart()
+        self._end(daemon)
+
+    # What people do in PostgreSQL
+
+    @rule(count=st.sampled_from([1, 1, 2, len(POISON)]), among=st.integers(0, 25), text=places)
+    def refuse(self, count: int, among: int, text: int) -> None:
+        """From now on the review table takes some numbers no more. Of few, each is parked; many stop the scan."""
+        self.scan()
+        self._database().execute(REFUSING)
+        self.post_what_may_be_refused(count)
+        self.burst(among, text)
+        self.scan()
+
+    @rule()
+    def relent(self) -> None:
+        self._database().execute("DROP FUNCTION IF EXISTS public.refuse() CASCADE")
+
+    @rule(of=st.sampled_from([*POISON, "DR1000001", "DR1000002"]))
+    def delete_a_review_row(self, of: str) -> None:
+        with suppress(UndefinedTable):
+            self._database().execute("DELETE FROM public.qa_photo_reviews WHERE drop_number = %s", [of])
+
+    @rule(times=st.integers(1, MOST_ATTEMPTS), relents=st.booleans())
+    def let_letters_come_due(self, times: int, relents: bool) -> None:
+        for n in range(times):
+            if self._look().letters:
+                self._database().execute(COME_DUE)
+            if relents and n == times - 1:
+                self.relent()
+            self.scan()
+
+    @rule()
+    def retry_the_letters(self) -> None:
+        with self._step(), self._watching() as watch:
+            for letter in letters(watch.source.db, watch.source.name):
+                retry_one(watch, letter)
+
     # What wamons do
 
     @rule()
     def scan(self) -> None:
-        with self._step(must_see=True):
+        with self._may_be_refused(), self._step(must_see=True):
             self._scan()
         self._assert_the_state_follows()
 
     @rule(project=st.sampled_from(list(PROJECTS.values())))
     def scan_one_group(self, project: str) -> None:
-        with self._step(), self._watching() as watch:
+        with self._may_be_refused(), self._step(), self._watching() as watch:
             scan_groups(watch, watch.named([project]))
 
     @rule()
     def sweep(self) -> None:
-        with self._step(must_see=True), self._watching() as watch:
+        with self._may_be_refused(), self._step(must_see=True), self._watching() as watch:
             self._database().execute("UPDATE wamon.sources SET sweep_due = 'test'")
             scan(watch)
-        self._assert_is_whole()
+            self._assert_is_whole()
 
     @rule(name=st.sampled_from(BOUNDARIES), nth=st.integers(1, 3))
     def scan_until_killed(self, name: str, nth: int) -> None:
+        may_break = self._may_break()
         with self._step():
-            _until_killed(self._scan, f"{name}:{nth}:kill")
+            _until_killed(self._scan, f"{name}:{nth}:kill", may_break=may_break)
 
     @rule(daemon=daemons)
     def daemon_passes(self, daemon: str) -> None:
@@ -320,8 +390,9 @@ class Chaos(RuleBasedStateMachine):
         try:
             with self._step(must_see=is_current):
                 catch_up(running.watch)
-        except WamonError:
-            assert running.is_disturbed
+        except WamonError as error:
+            if not running.is_disturbed:
+                self._must_be_the_breaker(error)
             self._end(daemon)
 
     @rule(daemon=daemons, name=st.sampled_from(BOUNDARIES), nth=st.integers(1, 3), ends=st.booleans(), place=places)
@@ -364,8 +435,9 @@ class Chaos(RuleBasedStateMachine):
                 _record(stalled)
             except LostTurn:
                 assert stalled.at != (before.instance, before.seq)
-            except WamonError:
-                assert stalled.wamon.is_disturbed
+            except WamonError as error:
+                if not stalled.wamon.is_disturbed:
+                    self._must_be_the_breaker(error)
         if stalled.at != (before.instance, before.seq):
             assert self._look() == before, "it had lost its turn, and wrote"
 
@@ -383,22 +455,32 @@ class Chaos(RuleBasedStateMachine):
             self._clear_away()
 
     def _come_to_rest(self) -> None:
+        self.relent()
         if self.stalled:
             self.wake_up()
         for daemon in list(self.daemons):
             self._end(daemon)
         self.scan()
         self.sweep()
+        self.retry_the_letters()
         with self._watching() as watch:
             scan(watch)
             verified = verify(watch, list(watch.source.groups.values()))
         self._assert_is_whole()
         assert verified.clean, verified.problems
+        self._assert_only_what_vanished_is_dead(verified.dead)
         before = self._everything()
         self._database().execute("DELETE FROM wamon.cursors")
         self.office.state_path.unlink()
         self._scan()
         assert self._everything() == before
+
+    def _assert_only_what_vanished_is_dead(self, told: int) -> None:
+        now, stored = self._look(), Stored.of(self.bridge)
+        assert told == len(now.letters)
+        for key, letter in now.letters.items():
+            assert not letter.waits
+            assert not stored.texts.get(key, "").strip(), f"{key} could be recorded"
 
     def _assert_is_whole(self) -> None:
         """Once all was swept: the ledger says what the store says, and of what vanished that it is gone."""
@@ -430,12 +512,13 @@ class Chaos(RuleBasedStateMachine):
     @contextmanager
     def _step(self, *, must_see: bool = False, also_read: Stored | None = None) -> Iterator[None]:
         """Something that wamons do, and what must hold of it, however it ends."""
-        before, stored = self._look(), Stored.of(self.bridge)
+        before, stored, refuses = self._look(), Stored.of(self.bridge), self._refuses()
         try:
             yield
         finally:
             after = self._look()
             assert_may_follow(before, after, stored, also_read, OVERLAP_ROWS)
+            assert_parked_well(before, after, stored, refuses=refuses)
             assert_agrees(after)
         if must_see:
             for jid in PROJECTS:
@@ -443,8 +526,26 @@ class Chaos(RuleBasedStateMachine):
                 seen = stored.seen_from(anchors, OVERLAP_ROWS)
                 assert_saw(after, {key: text for key, text in seen.items() if key.chat == jid})
 
+    @contextmanager
+    def _may_be_refused(self) -> Iterator[None]:
+        """A scan ends early where PostgreSQL refuses message after message, and only there."""
+        try:
+            yield
+        except DatabaseUnavailable as error:
+            self._must_be_the_breaker(error)
+
+    def _must_be_the_breaker(self, error: WamonError) -> None:
+        if "message after message" not in str(error) or not self._may_break():
+            raise error
+
+    def _may_break(self) -> bool:
+        return self._refuses() and len(self._look().refusable(Stored.of(self.bridge))) >= FEWEST_THAT_BREAK
+
+    def _refuses(self) -> bool:
+        return bool(self._database().execute("SELECT FROM pg_trigger WHERE tgname = 'refuse'").fetchall())
+
     def _look(self) -> Recorded:
-        return Recorded.of(self._database(), ["", *TEXTS])
+        return Recorded.of(self._database(), ["", *TEXTS, *POISON])
 
     def _database(self) -> psycopg.Connection[Any]:
         if self.looking is None:
@@ -496,17 +597,28 @@ class Chaos(RuleBasedStateMachine):
         for running in [*self.daemons.values(), *([self.stalled.wamon] if self.stalled else [])]:
             running.is_disturbed = True
 
+    def _restart(self, *_: object) -> None:
+        self.restarts += 1
+        self._disturb()
+        self._look_no_more()
+        self.server.stop("immediate")
+        self.server.start()
+
     def _disconnect(self) -> None:
-        if self.looking is not None:
-            self.looking.close()
-            self.looking = None
+        self._look_no_more()
         self._administer(
             f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{self.database}'"
         )
 
+    def _look_no_more(self) -> None:
+        if self.looking is not None:
+            self.looking.close()
+            self.looking = None
+
     def _administer(self, *statements: str) -> None:
-        for statement in statements:
-            self.server.execute(statement)
+        with psycopg.connect(self.server.dsn, autocommit=True) as db:
+            for statement in statements:
+                db.execute(cast("Any", statement))
 
     def _clear_away(self) -> None:
         for running in [*self.daemons.values(), *([self.stalled.wamon] if self.stalled else [])]:
@@ -540,16 +652,15 @@ def _record(stalled: Stalled) -> None:
 
 
 @contextmanager
-def _failing(failpoint: str) -> Iterator[None]:
+def _failing(failpoint: str, act: Callable[[str, str], None] = failpoints._act) -> Iterator[None]:
     failpoints._reached.clear()
-    os.environ["WAMON_FAILPOINT"] = failpoint
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAMON_FAILPOINT", failpoint)
+        patch.setattr(failpoints, "_act", act)
         yield
-    finally:
-        del os.environ["WAMON_FAILPOINT"]
 
 
-def _until_killed(scans: Callable[[], None], failpoint: str) -> None:
+def _until_killed(scans: Callable[[], None], failpoint: str, *, may_break: bool) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, where threads idle: the child needs none
         child = os.fork()
@@ -560,6 +671,8 @@ def _until_killed(scans: Callable[[], None], failpoint: str) -> None:
             os.environ["WAMON_FAILPOINT"] = failpoint
             scans()
             code = 0
+        except DatabaseUnavailable:
+            code = 0 if may_break else 1
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
@@ -590,17 +703,9 @@ AT_RANDOM = settings(
 )
 
 
-@pytest.fixture
-def server(_embedded_18: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(_embedded_18, autocommit=True) as connection:
-        yield connection
-
-
 @pytest.mark.timeout(0 if EXAMPLES else 600)
 @pytest.mark.usefixtures("small_windows")
-def test_whatever_happens_in_whatever_order_nothing_is_lost_or_doubled(
-    server: psycopg.Connection[Any], tmp_path: Path
-) -> None:
+def test_whatever_happens_in_whatever_order_nothing_is_lost_or_doubled(server: Server, tmp_path: Path) -> None:
     class Here(Chaos):
         def __init__(self) -> None:
             super().__init__(server, tmp_path)

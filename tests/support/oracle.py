@@ -20,6 +20,10 @@ import psycopg
 from tests.support.bridges import PROJECTS, Bridge, Key
 
 Anchors = list[tuple[int, str]]
+POISON = tuple(f"DR66000{n:02}" for n in range(1, 13))
+"""The numbers that PostgreSQL may refuse."""
+MOST_ATTEMPTS = 4
+FEWEST_THAT_BREAK = 3  # of refused messages: fewer are parked, whatever share of a batch they are
 
 
 def numbers(text: str) -> frozenset[str]:
@@ -61,6 +65,20 @@ class Stored:
         return {key: text for key, text in self.texts.items() if key in seen}
 
 
+_LETTERS = """
+    SELECT g.jid, d.message_id, d.attempts, d.next_try_at IS NOT NULL
+    FROM wamon.dead_letters AS d JOIN wamon.groups AS g USING (chat)
+"""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What is known of a parked message."""
+
+    attempts: int
+    waits: bool  # for a time at which it is tried again
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What PostgreSQL holds."""
@@ -69,6 +87,7 @@ class Recorded:
     seq: int = 0
     texts: Mapping[Key, str] = field(default_factory=dict)  # of each ledger row
     statuses: Mapping[Key, str] = field(default_factory=dict)
+    letters: Mapping[Key, Letter] = field(default_factory=dict)
     gone: frozenset[Key] = frozenset()
     submissions: Mapping[tuple[Key, str], bool] = field(default_factory=dict)  # whether it is live
     cursors: Mapping[str, tuple[int, Anchors]] = field(default_factory=dict)  # of each group, by JID
@@ -97,12 +116,27 @@ class Recorded:
             seqs[0][0] if seqs else 0,
             {key: text for key, text, _, _ in ledger},
             {key: status for key, _, status, _ in ledger},
+            {Key(jid, id_): Letter(attempts, waits) for jid, id_, attempts, waits in db.execute(_LETTERS)},
             frozenset(key for key, _, _, gone in ledger if gone),
             {(Key(jid, id_), number): live for jid, id_, number, live in submissions},
             {jid: (rowid, [(at, said) for at, said in anchors]) for jid, _, rowid, anchors in groups},
             db.execute("SELECT count(*) FROM wamon.rewinds").fetchall()[0][0],
             {jid: messages for jid, messages, _, _ in groups if messages},
         )
+
+    def live(self) -> dict[Key, set[str]]:
+        """The numbers of each message's live submissions."""
+        live: dict[Key, set[str]] = {}
+        for (key, number), is_live in self.submissions.items():
+            if is_live:
+                live.setdefault(key, set()).add(number)
+        return live
+
+    def refusable(self, stored: Stored) -> set[Key]:
+        """The messages of which some number, now or before, may be refused."""
+        said = [*stored.texts.items(), *self.texts.items()]
+        told = {key for key, text in said if not numbers(text).isdisjoint(POISON)}
+        return told | {key for key, live in self.live().items() if not live.isdisjoint(POISON)}
 
     def passed(self, stored: Stored) -> set[Key]:
         """The rows that a cursor stands beyond and the ledger doesn't know."""
@@ -115,14 +149,16 @@ class Recorded:
 
 def assert_agrees(now: Recorded) -> None:
     """What holds of the ledger at any moment: its rows, its submissions and its counts say the same."""
-    live: dict[Key, set[str]] = {}
-    for (key, number), is_live in now.submissions.items():
+    live = now.live()
+    for key, number in now.submissions:
         assert key in now.texts, f"{number} was submitted by {key}, which the ledger doesn't know"
-        if is_live:
-            live.setdefault(key, set()).add(number)
     for key, text in now.texts.items():
-        assert now.statuses[key] == ("done" if numbers(text) else "ignored"), key
-        assert live.get(key, set()) == numbers(text), key
+        if letter := now.letters.get(key):
+            assert now.statuses[key] == ("retry" if letter.waits else "dead"), key
+        else:
+            assert now.statuses[key] == ("done" if numbers(text) else "ignored"), key
+            assert live.get(key, set()) == numbers(text), key
+    assert now.letters.keys() <= now.texts.keys()
     assert now.counted == Counter(key.chat for key in now.texts)
 
 
@@ -146,6 +182,19 @@ def assert_may_follow(
     for jid, (rowid, _) in after.cursors.items():
         went_back = before.cursors.get(jid, (0, []))[0] - rowid
         assert went_back <= slip_rows or after.rewinds > before.rewinds, "a position went back without a word"
+
+
+def assert_parked_well(before: Recorded, after: Recorded, stored: Stored, *, refuses: bool) -> None:
+    """Only what was refused is parked, and none of it recorded; only what was tried enough, or vanished, is dead."""
+    may_be_refused = before.refusable(stored) if refuses else set()
+    live_before, live = before.live(), after.live()
+    for key, letter in after.letters.items():
+        was = before.letters.get(key, Letter(0, waits=True))
+        assert letter.attempts >= was.attempts
+        assert letter.attempts == was.attempts or key in may_be_refused, f"{key} was parked, and nothing refused it"
+        assert live.get(key, set()) == live_before.get(key, set()), f"{key} was parked, and recorded in part"
+        if was.waits and not letter.waits:
+            assert letter.attempts >= MOST_ATTEMPTS or not stored.texts.get(key, "").strip(), f"{key} was given up"
 
 
 def assert_saw(after: Recorded, must_be_seen: Mapping[Key, str]) -> None:
