@@ -95,7 +95,7 @@ def retry(watch: Watch) -> Recorded:
 
 
 def retry_one(watch: Watch, letter: Due | Letter) -> Recorded:
-    """Record a parked message as it stands in the store now; one that has vanished is given up."""
+    """Record a parked message as it stands in the store now; one that has vanished, or its text, is given up."""
     with correlated(letter.correlation_id):
         recorded = watch.in_turn(_retry, watch, letter.chat_jid, letter.message_id)
     failpoint("retry.recorded")
@@ -104,7 +104,7 @@ def retry_one(watch: Watch, letter: Due | Letter) -> Recorded:
 
 def _retry(watch: Watch, chat_jid: str, message_id: str) -> Recorded:
     found = watch.store.find_one(chat_jid, message_id)
-    if found is None:
+    if found is None or not found.text.strip():
         watch.recorder.give_up(chat_jid, message_id)
         return Recorded()
     return watch.recorder.record(Batch([watch.rules.read(found)], again=True))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from wamon.ahead import each
 from wamon.bridge.store import PAGE_ROWS, can_be_asked_for
+from wamon.errors import Poison
 from wamon.failpoints import failpoint
+from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING
 from wamon.pipeline import starts_of
 from wamon.postgres.changes import held_to, newest_of_each
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
     from wamon.model import Group, Message, Reading
     from wamon.pipeline import Watch
-    from wamon.postgres.comparison import Held
+    from wamon.postgres.comparison import Drop, Held
+    from wamon.postgres.review import Review
 
 EVERY_ROW_IN_THE_LEDGER = 1
 CURSOR_PASSES_NOTHING = 2
@@ -96,9 +99,22 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
     if watch.review:
         lacking = list(comparison.drops_without_review(watch.review, _projects(groups)))
         for n in range(0, len(lacking), PAGE_ROWS):
-            watch.in_turn(comparison.restore_reviews, watch.review, lacking[n : n + PAGE_ROWS])
+            _restore_or_halve(watch, comparison, watch.review, lacking[n : n + PAGE_ROWS])
     failpoint("sweep.recorded")
     return recorded
+
+
+def _restore_or_halve(watch: Watch, comparison: Comparison, review: Review, drops: Sequence[Drop]) -> None:
+    """Restore review rows. One that PostgreSQL refuses waits for the next sweep, and keeps back no other."""
+    try:
+        watch.in_turn(comparison.restore_reviews, review, drops)
+    except Poison as poison:
+        if len(drops) == 1:
+            logger.warning("A review row can't be restored. %s", poison, extra={"action": "review.refused"})
+            return
+        half = len(drops) // 2
+        _restore_or_halve(watch, comparison, review, drops[:half])
+        _restore_or_halve(watch, comparison, review, drops[half:])
 
 
 def _mend(watch: Watch, comparison: Comparison, differing: Sequence[Message]) -> Recorded:
@@ -144,12 +160,14 @@ def _differences(
 def _detail(watch: Watch, reading: Reading, holds: Held | None) -> str | None:
     if holds is None:
         return "stands in the bridge's store and not in the ledger"
-    if holds.status in {"retry", "dead"}:
+    says_else = reading.message.content_hash != holds.content_hash
+    is_blank = not reading.message.text.strip()
+    if holds.status in {"retry", "dead"} and (is_blank or not says_else):
         return None
     if holds.gone:
         return "is marked as gone, and stands in the store"
-    if reading.message.content_hash != holds.content_hash:
-        return "says something else now than the ledger knows" if reading.message.text.strip() else None
+    if says_else:
+        return None if is_blank else "says something else now than the ledger knows"
     return None if _is_older(watch, holds) else _misread(held_to(reading, holds), holds)
 
 

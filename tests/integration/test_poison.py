@@ -12,6 +12,7 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable
 from wamon.postgres.recording import Recorder
+from wamon.verify import sweep
 
 POISON = "DR6666666"
 WORDS = "keep this between us"
@@ -210,6 +211,61 @@ def test_a_parked_message_that_vanished_from_the_store_is_given_up(office: Offic
     office.scan()
     assert status_of(office, message_id) == "dead"
     assert office.query("SELECT next_try_at FROM wamon.dead_letters") == [None]
+
+
+def test_a_parked_message_whose_text_vanished_from_the_store_is_given_up_and_keeps_its_drops(
+    office: Office, field: Field
+) -> None:
+    """A blanked re-delivery erases nothing, and what was never recorded is not forgotten without a word."""
+    message_id = field.post(LAWLEY, "DR1752028")
+    office.scan()
+    field.edit(message_id, POISON)
+    office.scan()
+    field.bridge.blank(message_id)
+    come_due(office)
+    office.scan()
+    assert status_of(office, message_id) == "dead"
+    assert office.drops() == {("Lawley", "DR1752028")}
+    verified = office.verify()
+    assert (verified.problems, verified.dead) == ([], 1)
+
+
+def test_a_sweep_records_a_dead_letter_that_was_edited_since(office: Office, field: Field) -> None:
+    message_id = field.post(LAWLEY, POISON)
+    for _ in range(4):
+        office.scan()
+        come_due(office)
+    assert status_of(office, message_id) == "dead"
+    for n in range(10):
+        field.post(MOHADIN, f"DR17520{n:02}")
+    office.scan()
+    field.edit(message_id, "DR1752099")
+    with office.watching() as watch:
+        sweep(watch)
+    assert status_of(office, message_id) == "done"
+    assert ("Lawley", "DR1752099") in office.drops()
+    assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+
+
+@pytest.mark.parametrize("table", [IN_THE_REVIEW_TABLE], indirect=True)
+def test_a_review_row_that_is_refused_keeps_no_other_from_being_restored(
+    office: Office, field: Field, table: str
+) -> None:
+    relent(office, table)
+    for number in ("DR1752028", POISON, "DR1752034", "DR6600001"):
+        field.post(LAWLEY, number)
+    office.scan()
+    office.query("DELETE FROM qa_photo_reviews")
+    office.query(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.refuse()")
+    with office.watching() as watch:
+        sweep(watch)
+    assert set(office.query("SELECT drop_number FROM qa_photo_reviews")) == {"DR1752028", "DR1752034"}
+    assert not office.query("SELECT 1 FROM wamon.sources WHERE last_sweep_at IS NULL OR sweep_due IS NOT NULL")
+    assert [problem.promise for problem in office.verify().problems] == [10, 10]
+    relent(office, table)
+    office.sweep()
+    office.scan()
+    assert office.verify().clean
 
 
 def test_ten_among_others_are_parked(office: Office, field: Field) -> None:

@@ -372,7 +372,7 @@ class Recorder:
         return bool(dead)
 
     def give_up(self, chat_jid: str, message_id: str) -> None:
-        """Bury a parked message whose row has vanished from the store: there is nothing left to try."""
+        """Bury a parked message whose row or text has vanished from the store: there is nothing left to try."""
         key = {"chat": self._source.groups[chat_jid].chat, "message_id": message_id}
         with self._source.turn():
             self._run("give_up", **key)

@@ -113,7 +113,7 @@ RETURNING next_try_at IS NULL, attempts
 UPDATE wamon.ledger_rows SET status = 'dead' WHERE chat = %(chat)s AND message_id = %(message_id)s
 
 -- name: give_up
-UPDATE wamon.dead_letters SET next_try_at = NULL, reason = 'its row has vanished from the store'
+UPDATE wamon.dead_letters SET next_try_at = NULL, reason = 'its row or its text has vanished from the store'
 WHERE chat = %(chat)s AND message_id = %(message_id)s
 
 -- name: forget_letters
