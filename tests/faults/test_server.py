@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from uuid import uuid4
 
 import psycopg
@@ -22,6 +23,7 @@ from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable
 
 Open = Callable[..., Office]
+MIB = 1 << 20
 
 
 # A server that stops
@@ -173,6 +175,24 @@ def test_a_trouble_of_the_server_is_no_messages_and_the_next_scan_records_it(
     office.query(f"DROP TRIGGER trouble ON {table}")
     office.scan()
     assert_whole(office, field)
+
+
+@pytest.mark.fault("F17")
+def test_where_the_servers_files_can_grow_no_more_no_message_is_parked_and_the_next_scan_completes(
+    mortal: Office, field: Field, server: Server
+) -> None:
+    """The server's log is written in files of 16 MB as ever, and no table's file may grow beyond that."""
+    mortal.set(privacy={"keep_text": "forever"})
+    noise = Random(1)
+    with field.batch():
+        for number in range(1_100_000, 1_100_080):
+            field.post(LAWLEY, f"DR{number} {noise.randbytes(200_000).hex()}")
+    with server.with_files_of_at_most(16 * MIB), pytest.raises(DatabaseUnavailable):
+        mortal.scan()
+    assert mortal.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+    assert len(mortal.drops()) < 81
+    mortal.scan()
+    assert_whole(mortal, field)
 
 
 @pytest.mark.fault("F18")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -24,6 +27,20 @@ class Server:
 
     def start(self) -> None:
         embedded._start(self._place)
+
+    @contextmanager
+    def with_files_of_at_most(self, size_bytes: int) -> Iterator[None]:
+        """As on a full disk: the server is started anew for the block, and none of its files grows beyond this."""
+        own, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.stop("fast")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, most))
+        try:
+            self.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (own, most))
+        yield
+        self.stop("fast")
+        self.start()
 
 
 def with_template(dsn: str) -> str:
