@@ -91,6 +91,7 @@ class Recorded:
     gone: frozenset[Key] = frozenset()
     submissions: Mapping[tuple[Key, str], bool] = field(default_factory=dict)  # whether it is live
     cursors: Mapping[str, tuple[int, Anchors]] = field(default_factory=dict)  # of each group, by JID
+    tails: Mapping[str, int] = field(default_factory=dict)  # where each stands
     rewinds: int = 0
     counted: Mapping[str, int] = field(default_factory=dict)
 
@@ -106,20 +107,21 @@ class Recorded:
                 "SELECT chat_jid, message_id, content_hash, status, gone_at IS NOT NULL FROM wamon.ledger"
             )
         ]
-        seqs = db.execute("SELECT seq FROM wamon.cursors WHERE tail = 'main'").fetchall()
+        tails = db.execute("SELECT tail, rowid, seq FROM wamon.cursors").fetchall()
         groups = db.execute("""
             SELECT jid, messages, c.rowid, c.anchors FROM wamon.groups JOIN wamon.cursors AS c USING (source, tail)
         """).fetchall()
         submissions = db.execute("SELECT chat_jid, message_id, drop_number, live FROM wamon.submissions")
         return cls(
             str(db.execute("SELECT instance_id FROM wamon.instance").fetchall()[0][0]),
-            seqs[0][0] if seqs else 0,
+            next((seq for tail, _, seq in tails if tail == "main"), 0),
             {key: text for key, text, _, _ in ledger},
             {key: status for key, _, status, _ in ledger},
             {Key(jid, id_): Letter(attempts, waits) for jid, id_, attempts, waits in db.execute(_LETTERS)},
             frozenset(key for key, _, _, gone in ledger if gone),
             {(Key(jid, id_), number): live for jid, id_, number, live in submissions},
             {jid: (rowid, [(at, said) for at, said in anchors]) for jid, _, rowid, anchors in groups},
+            {tail: rowid for tail, rowid, _ in tails},
             db.execute("SELECT count(*) FROM wamon.rewinds").fetchall()[0][0],
             {jid: messages for jid, messages, _, _ in groups if messages},
         )
@@ -179,8 +181,8 @@ def assert_may_follow(
     if before.instance is not None:
         assert after.instance == before.instance
     assert after.seq >= before.seq
-    for jid, (rowid, _) in after.cursors.items():
-        went_back = before.cursors.get(jid, (0, []))[0] - rowid
+    for tail, rowid in after.tails.items():
+        went_back = before.tails.get(tail, 0) - rowid
         assert went_back <= slip_rows or after.rewinds > before.rewinds, "a position went back without a word"
 
 
