@@ -19,8 +19,7 @@ _HEARD_WITHIN_SECONDS = 10.0
 _TELL = """
     CREATE OR REPLACE FUNCTION bench_tell() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_notify('bench', NEW.drop_number); RETURN NULL; END $$;
-    CREATE OR REPLACE TRIGGER bench_tell AFTER INSERT ON wamon.submission_rows
-    FOR EACH ROW EXECUTE FUNCTION bench_tell();
+    CREATE OR REPLACE TRIGGER bench_tell AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION bench_tell();
     LISTEN bench;
 """
 
@@ -32,12 +31,14 @@ class Latency(NamedTuple):
     p99_seconds: float
 
 
-def measure(dsn: str, store: Path, groups: int, posts: int, seed: int = 7) -> Latency:
-    """Post at random moments while a `wamon run` works on the store; how long each took to be recorded."""
+def measure(
+    dsn: str, store: Path, groups: int, posts: int, *, table: str = "wamon.submission_rows", seed: int = 7
+) -> Latency:
+    """Post at random moments while somebody works on the store; how long each took to come to the table."""
     random = Random(seed)
     seconds = []
     with closing(Writer(store, groups)) as writer, psycopg.connect(dsn, autocommit=True) as db:
-        db.execute(_TELL)
+        db.execute(_TELL.format(table))
         for n in range(posts):
             time.sleep(random.uniform(0.05, 0.25))
             number = f"DR{8_000_000 + n}"

@@ -51,19 +51,32 @@ def make(path: Path, messages: int, groups: int = 4, *, seed: int = 1) -> None:
     temporary = path.with_suffix(".part")
     temporary.unlink(missing_ok=True)
     with closing(sqlite3.connect(temporary, isolation_level=None)) as db:
-        db.executescript(_SCHEMA + "PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
+        db.executescript(_SCHEMA)
         db.executemany("INSERT INTO chats VALUES (?, ?, NULL)", ((jid(n), f"Project {n}") for n in range(groups)))
-        rows = history(messages, groups, Random(seed))
-        while batch := list(islice(rows, _ROWS_A_COMMIT)):
-            db.execute("BEGIN")
-            db.executemany(_INSERT, batch)
-            db.execute("COMMIT")
+        _write(db, history(messages, groups, Random(seed)))
     temporary.rename(path)
 
 
-def history(messages: int, groups: int, random: Random) -> Iterator[tuple[str, str, str, str, str, str]]:
+def grow(path: Path, messages: int, groups: int = 4, *, seed: int = 2) -> None:
+    """Add this many messages to a store, later than those in it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        first = db.execute("SELECT max(rowid) FROM messages").fetchone()[0]
+        _write(db, history(messages, groups, Random(seed), first=first))
+
+
+def _write(db: sqlite3.Connection, rows: Iterator[tuple[str, ...]]) -> None:
+    db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
+    while batch := list(islice(rows, _ROWS_A_COMMIT)):
+        db.execute("BEGIN")
+        db.executemany(_INSERT, batch)
+        db.execute("COMMIT")
+
+
+def history(
+    messages: int, groups: int, random: Random, *, first: int = 0
+) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Rows of a bridge's store: id, chat, sender, text, time, media type."""
-    for n in range(messages):
+    for n in range(first, first + messages):
         at = _FIRST + timedelta(seconds=n)
         number = random.randrange(1_000_000, 10_000_000)
         text = random.choice(_POSTS).format(number) if random.random() < 0.4 else random.choice(_CHATTER)
@@ -72,10 +85,12 @@ def history(messages: int, groups: int, random: Random) -> Iterator[tuple[str, s
 
 
 class Writer:
-    """Posts new messages into a store, each with a durable commit, as a bridge does."""
+    """Posts new messages into a store, each with a commit of its own, as a bridge does."""
 
-    def __init__(self, path: Path, groups: int, *, first: int = 0) -> None:
+    def __init__(self, path: Path, groups: int, *, first: int = 0, flushes: bool = True) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+        if not flushes:
+            self._db.execute("PRAGMA synchronous = OFF")
         self._groups = groups
         self._posted = first
 

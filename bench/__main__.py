@@ -1,0 +1,74 @@
+"""`python -m bench`: measure everything once, and write the page of results."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import catchups, extraction, holding, passes, peers, proof, startup
+from bench.figures import Figures
+from bench.ground import ground, say
+from bench.page import about, page
+from bench.subjects import FULL, QUICK, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.ground import Ground
+    from bench.subjects import Plan
+
+_PAGE = Path(__file__).with_name("RESULTS.md")
+
+
+def main(words: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="20,000 messages only; the page goes to stdout")
+    parser.add_argument("--folder", type=Path, help="keep the stores there for the next run")
+    parser.add_argument("--peers", type=Path, help="the Python of an environment with dlt and sling")
+    said = parser.parse_args(words)
+    plan = QUICK if said.quick else FULL
+    figures = Figures()
+    with ground(said.folder) as here:
+        _measure(here, figures, plan, said.peers)
+        text = page(figures, targets(plan), about(here.dsn, _versions(said.peers)))
+    if said.quick:
+        print(text, end="")
+    else:
+        _PAGE.write_text(text, "utf-8")
+        say(f"{_PAGE.name} is written")
+
+
+def _measure(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> None:
+    catchups.measure(here, figures, plan.compared, plan.rounds)
+    peers.measure(here, figures, plan.compared, python)
+    peers.measure_monitor(here, figures, plan.compared, plan.monitored)
+    if plan.large != plan.compared:
+        catchups.measure(here, figures, plan.large, 2)
+    for size in plan.sizes:
+        passes.measure(here, figures, size, grows_by=plan.large if size == plan.largest else 0)
+    if plan.many_groups:
+        passes.measure(here, figures, plan.large, plan.many_groups)
+    proof.measure(here, figures, plan.large, plan.posts)
+    holding.measure(here, figures, plan.large)
+    startup.measure(here, figures, plan.compared)
+    extraction.measure(figures, plan.compared)
+
+
+def _versions(python: Path | None) -> list[str]:
+    """The peers that were there, with their versions."""
+    if python is None or not python.exists():
+        return []
+    listed = subprocess.run(
+        [python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True
+    )
+    pins = (line.split("==") for line in listed.stdout.splitlines())
+    return [f"{name.partition('-')[0]} {pin}" for name, pin in pins if name.partition("-")[0] in {"dlt", "sling"}]
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # children and the server end with us, as on Ctrl-C
+    main(sys.argv[1:])

@@ -1,0 +1,168 @@
+"""What every measurement stands on: one PostgreSQL, fresh databases, stores, processes with their times."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg
+import yaml
+from psycopg.conninfo import make_conninfo
+
+from bench.stores import jid, make
+from wamon.postgres import embedded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAMON = (sys.executable, "-m", "wamon")
+_SECONDS_BETWEEN_LOOKS = 0.02
+
+
+class Measured(NamedTuple):
+    """A process that ended well: how long it took from its start to its end, its memory at the peak, what it said."""
+
+    seconds: float
+    peak_mb: float
+    out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One run of the bench."""
+
+    dsn: str
+    folder: Path  # of this run, and gone with it
+    kept: Path  # the stores
+    _numbers: count[int] = field(default_factory=count)
+
+    def store(self, messages: int, groups: int = 4) -> Path:
+        """A store of that size, made once. Nobody writes to it: see `copy`."""
+        path = self.kept / f"{messages}-messages-in-{groups}-groups.db"
+        if not path.exists():
+            say(f"making a store of {messages:,} messages in {groups:,} groups")
+        make(path, messages, groups)
+        return path
+
+    def copy(self, store: Path) -> Path:
+        """A copy that may be written to."""
+        path = self.folder / f"{next(self._numbers)}.db"
+        shutil.copyfile(store, path)
+        return path
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The DSN of an empty database, for as long as the block runs."""
+        name = f"bench_{next(self._numbers)}"
+        with psycopg.connect(self.dsn, autocommit=True) as db:
+            db.execute(f"CREATE DATABASE {name}")
+            db.execute("CHECKPOINT")
+        yield make_conninfo(self.dsn, dbname=name)
+        with psycopg.connect(self.dsn, autocommit=True) as db:
+            db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def config(self, store: Path, dsn: str, groups: int = 4, *, review_table: str | None = None) -> Path:
+        """A config of wamon's, with a state directory of its own."""
+        folder = self.folder / f"config-{next(self._numbers)}"
+        folder.mkdir()
+        settings = {
+            "bridge": {"path": str(store)},
+            "database": {"url": dsn, "review_table": review_table or ""},
+            "state": {"dir": str(folder / "state")},
+            "groups": [{"name": f"Project {n}", "jid": jid(n)} for n in range(groups)],
+        }
+        path = folder / "wamon.yaml"
+        path.write_text(yaml.safe_dump(settings), "utf-8")
+        return path
+
+
+@contextmanager
+def ground(kept: Path | None) -> Iterator[Ground]:
+    """A PostgreSQL and a folder, both gone at the end; stores are kept in the other folder, if one is named."""
+    with tempfile.TemporaryDirectory(prefix="wamon-bench-") as named:
+        folder = Path(named)
+        folder.chmod(0o711)  # an unprivileged account runs the server where we are root
+        stores = kept or folder / "stores"
+        stores.mkdir(parents=True, exist_ok=True)
+        embedded.ROOT_HOME = folder / "lib"
+        with embedded.running(folder / "state") as dsn:
+            yield Ground(dsn, folder, stores)
+
+
+def measured(*command: str | Path, environ: dict[str, str] | None = None) -> Measured:
+    """Run a command to its end. Raises AssertionError with the end of what it said where it fails."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        began = time.perf_counter()
+        with process(*command, stdout=out.fileno(), stderr=err.fileno(), environ=environ) as child:
+            peak = _Peak(child.pid)
+            child.wait()
+            seconds = time.perf_counter() - began
+            peak_mb = peak.end()
+        for file in (out, err):
+            file.seek(0)
+        if child.returncode:
+            raise AssertionError(f"{command} ended with {child.returncode}: {err.read()[-2000:]}")
+        return Measured(seconds, peak_mb, out.read())
+
+
+@contextmanager
+def process(
+    *command: str | Path,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+    stderr: int = subprocess.DEVNULL,
+    environ: dict[str, str] | None = None,
+) -> Iterator[subprocess.Popen[str]]:
+    """A child that doesn't outlive the block."""
+    said = {name: text for name, text in os.environ.items() if not name.startswith(("WAMON_", "PG"))} | (environ or {})
+    child = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=said, text=True)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+class _Peak:
+    """Looks at a process's memory until it ends. What `wait4` says holds the memory of whoever started it, too."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._kib = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def _look(self) -> None:
+        with contextlib.suppress(OSError, LookupError):  # it has ended
+            while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
+                self._kib = max(self._kib, memory_kib(self._pid, "VmHWM"))
+
+    def end(self) -> float:
+        """The most that was seen, in MB."""
+        self._ended.set()
+        self._thread.join()
+        return self._kib / 1024
+
+
+def memory_kib(pid: int, name: str) -> int:
+    """A process's memory, now (VmRSS) or at its peak (VmHWM). Raises OSError or LookupError once it is gone."""
+    lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    found = [line.split()[1] for line in lines if line.startswith(name)]
+    return int(found[0])
+
+
+def say(what: str) -> None:
+    """Progress, on stderr."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)

@@ -1,0 +1,138 @@
+"""The daemon's passes, in this process: over an unchanged file, with nothing new, with ten rows new."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from bench import catchups, monitor
+from bench.figures import FLOOR, MONITOR, WAMON
+from bench.floor import Floor
+from bench.ground import say
+from bench.peers import add_rows
+from bench.stores import grow, jid
+from bench.subjects import (
+    GROUPS,
+    bare_query,
+    catch_up,
+    cold_seconds,
+    grown_seconds,
+    nothing_new,
+    others_rows,
+    peak,
+    read_again,
+    ten_rows,
+    unchanged,
+)
+from wamon.app import configured, plan
+from wamon.daemon import Daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from bench.figures import Figures
+    from bench.ground import Ground
+
+_QUICK_ROUNDS = 200
+_ROUNDS = 20
+_NEWEST = "SELECT max(timestamp) FROM messages WHERE rowid > (SELECT max(rowid) FROM messages) - ?"
+_BEYOND = "SELECT rowid, content FROM messages WHERE rowid > ? ORDER BY rowid LIMIT 500"
+_SECONDS_TO_SETTLE = 0.2
+"""A file's time is coarse: only some moments later an equal time means that nothing was written."""
+
+
+def measure(ground: Ground, figures: Figures, messages: int, groups: int = GROUPS, *, grows_by: int = 0) -> None:
+    """Catch up with a store of that size, then measure passes over it; at last let it grow, and catch up again."""
+    say(f"passes over {messages:,} messages in {groups:,} groups")
+    store = ground.copy(ground.store(messages, groups))
+    with ground.database() as dsn, ground.database() as floors:
+        config = ground.config(store, dsn, groups)
+        done = catchups.scan(config, messages)
+        figures.add(catch_up(messages, groups), WAMON, messages / done.seconds)
+        figures.add(peak(messages, groups), WAMON, done.peak_mb)
+        if groups == GROUPS:
+            figures.add(cold_seconds(messages), WAMON, done.seconds)
+        done = catchups.floor(floors, store, messages)
+        figures.add(catch_up(messages, groups), FLOOR, messages / done.seconds)
+        if groups == GROUPS:
+            figures.add(cold_seconds(messages), FLOOR, done.seconds)
+        _passes(figures, config, store, floors, messages, groups)
+        if grows_by:
+            _grow(figures, config, store, floors, messages, grows_by)
+
+
+def _grow(figures: Figures, config: Path, store: Path, floors: str, messages: int, by: int) -> None:
+    say(f"{by:,} messages more")
+    grow(store, by)
+    figures.add(grown_seconds(messages, by), WAMON, catchups.scan(config, by).seconds)
+    figures.add(grown_seconds(messages, by), FLOOR, catchups.floor(floors, store, by).seconds)
+
+
+def _passes(figures: Figures, config: Path, store: Path, floors: str, messages: int, groups: int) -> None:
+    at = messages, groups
+    with _passing(config) as (ring, beat), psycopg.connect(floors, autocommit=True) as db:
+        floor = Floor(db, store)
+        for _ in range(_QUICK_ROUNDS):
+            figures.add(bare_query(*at), FLOOR, _ms(lambda: _query(store, messages)))
+            figures.add(unchanged(*at), WAMON, _ms(beat))
+        for _ in range(_QUICK_ROUNDS):
+            os.utime(store)
+            figures.add(nothing_new(*at), WAMON, _ms(ring))
+            os.utime(store)
+            figures.add(read_again(*at), WAMON, _ms(beat))
+        for n in range(_ROUNDS):
+            _post_elsewhere(store, n)
+            figures.add(others_rows(*at), WAMON, _ms(ring))
+        for n in range(_ROUNDS):
+            add_rows(store, 10, groups, first=10 * n)
+            figures.add(ten_rows(*at), WAMON, _ms(ring))
+            figures.add(ten_rows(*at), FLOOR, _ms(floor.catch_up))
+    since = _newest(store)
+    figures.add(unchanged(*at), MONITOR, _ms(lambda: monitor.poll(store, jid(0), since)) * groups)
+
+
+@contextmanager
+def _passing(config: Path) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """What the daemon does when the doorbell rings, and at a beat; caught up and settled."""
+    whole = plan(lambda: configured(config, {}))
+    daemon = Daemon(whole, standby=False)
+    with whole.session(whole.load()) as session:
+
+        def ring() -> None:
+            daemon._pass(session)  # noqa: SLF001 - this is what is measured
+
+        def beat() -> None:
+            daemon.ring("recent")
+            ring()
+
+        time.sleep(_SECONDS_TO_SETTLE)
+        ring()
+        yield ring, beat
+
+
+def _query(store: Path, rowid: int) -> None:
+    with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as db:
+        db.execute(_BEYOND, (rowid,)).fetchall()
+
+
+def _post_elsewhere(store: Path, n: int) -> None:
+    with closing(sqlite3.connect(store)) as db, db:
+        values = (f"3AEE{n:016X}", jid(10**9), "27820000001", "DR4000000", "2026-01-01 06:00:00+00:00")
+        db.execute("INSERT INTO messages (id, chat_jid, sender, content, timestamp) VALUES (?, ?, ?, ?, ?)", values)
+
+
+def _newest(store: Path) -> str:
+    with closing(sqlite3.connect(store)) as db:
+        return str(db.execute(_NEWEST, (100,)).fetchone()[0])
+
+
+def _ms(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return (time.perf_counter() - began) * 1000

@@ -1,0 +1,187 @@
+"""What is measured, by name, and the targets: which figures are claims, and against what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.figures import DLT, FLOOR, MONITOR, WAMON, Subject, Target
+
+GROUPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    sizes: tuple[int, ...]  # messages in the stores whose passes are measured
+    many_groups: int | None  # the groups of one store more, as large as `large`
+    compared: int  # messages that every peer catches up with
+    large: int
+    largest: int | None  # the store that then grows by `large`
+    rounds: int  # of a catch-up of `compared`; of what is short there are more
+    monitored: int  # messages that the typical monitor is granted
+    posts: int  # whose latency is measured
+
+
+FULL = Plan(
+    sizes=(20_000, 1_000_000, 5_000_000),
+    many_groups=10_000,
+    compared=200_000,
+    large=1_000_000,
+    largest=5_000_000,
+    rounds=3,
+    monitored=4_000,
+    posts=300,
+)
+QUICK = Plan(
+    sizes=(20_000,),
+    many_groups=None,
+    compared=20_000,
+    large=20_000,
+    largest=None,
+    rounds=1,
+    monitored=500,
+    posts=20,
+)
+
+
+def catch_up(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"cold catch-up of {_store(messages, groups)}", "messages/s")
+
+
+def catch_up_with_review(messages: int) -> Subject:
+    return Subject(f"the same of {messages:,} with its review table", "messages/s")
+
+
+def peak(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"memory at its peak in that of {_store(messages, groups)}", "MB")
+
+
+def cold_seconds(messages: int) -> Subject:
+    return Subject(f"time of a cold catch-up of {messages:,}", "s")
+
+
+def grown_seconds(messages: int, by: int) -> Subject:
+    return Subject(f"time of {by:,} more, where {messages:,} are recorded", "s")
+
+
+def next_run(messages: int) -> Subject:
+    return Subject(f"a whole run with 10 new rows, where {messages:,} are recorded", "s")
+
+
+def unchanged(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"an empty pass: {_store(messages, groups)}, the file unchanged", "ms")
+
+
+def bare_query(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"open, `rowid > ?`, close: {_store(messages, groups)}", "ms")
+
+
+def nothing_new(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"the same, the file written and no row new: {_store(messages, groups)}", "ms")
+
+
+def read_again(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"the same at a beat, which looks for edits: {_store(messages, groups)}", "ms")
+
+
+def others_rows(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"the same, a row of another chat new: {_store(messages, groups)}", "ms")
+
+
+def ten_rows(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"a pass with 10 new rows: {_store(messages, groups)}", "ms")
+
+
+def _store(messages: int, groups: int) -> str:
+    return f"{messages:,}" if groups == GROUPS else f"{messages:,} in {groups:,} groups"
+
+
+LATENCY_HALF = Subject("from the bridge's commit to a row, half of them within", "ms")
+LATENCY_MOST = Subject("from the bridge's commit to a row, 99 of 100 within", "ms")
+RESIDENT = Subject("a running daemon's memory", "MB")
+HELP = Subject("`wamon --help`; beside it a bare typer program that imports rich", "ms")
+NOTHING_TO_SCAN = Subject("`wamon scan` with nothing to do", "ms")
+EXTRACTION = Subject("extraction alone", "texts/s")
+HELD_UP = Subject("the bridge's worst commit while its store is read", "ms")
+NOT_HELD_UP = Subject("the same while another store is read", "ms")
+
+
+def verified(messages: int) -> Subject:
+    return Subject(f"`verify` of {messages:,}", "s")
+
+
+def targets(plan: Plan) -> list[Target]:
+    """What is claimed, or aimed at."""
+    return [*_catching_up(plan), *_growing(plan), *_waiting(plan), *_starting(plan)]
+
+
+def _catching_up(plan: Plan) -> list[Target]:
+    large, compared = catch_up(plan.large), catch_up(plan.compared)
+    return [
+        Target(f"catch-up of {plan.large:,}, of the floor's speed", large, 0.5, (large, FLOOR), at_least=True),
+        Target(
+            "the same with its review table, of the floor's speed, which makes no such rows",
+            catch_up_with_review(plan.large),
+            None,
+            (large, FLOOR),
+            at_least=True,
+        ),
+        Target(f"catch-up of {plan.compared:,}, times dlt's speed", compared, 2.5, (compared, DLT), at_least=True),
+        Target(
+            f"catch-up of {plan.compared:,}, times a typical monitor's",
+            compared,
+            100,
+            (compared, MONITOR),
+            at_least=True,
+        ),
+        Target(f"memory at its peak, MB, catching up with {plan.large:,}", peak(plan.large), 120),
+        Target("the bridge's worst commit meanwhile, ms", HELD_UP, 25),
+    ]
+
+
+def _growing(plan: Plan) -> list[Target]:
+    if plan.largest is None:
+        return []
+    large, largest = cold_seconds(plan.large), cold_seconds(plan.largest)
+    grown = grown_seconds(plan.largest, plan.large)
+    return [
+        Target(f"time of {plan.largest:,}, times that of {plan.large:,}", largest, 5.5, (large, WAMON)),
+        Target(f"time of {plan.large:,} more after {plan.largest:,}, times the first's", grown, 1.3, (large, WAMON)),
+        Target(f"memory at its peak, MB, catching up with {plan.largest:,}", peak(plan.largest), 120),
+    ]
+
+
+def _waiting(plan: Plan) -> list[Target]:
+    """An empty pass is claimed for each store: it costs the same, whatever the store holds."""
+    stores = [(size, GROUPS) for size in plan.sizes]
+    stores += [(plan.large, plan.many_groups)] if plan.many_groups else []
+    return [
+        target
+        for size, groups in stores
+        for target in (
+            Target(f"an empty pass, ms: {_store(size, groups)}", unchanged(size, groups), 1),
+            Target(
+                f"an empty pass, times open, query, close: {_store(size, groups)}",
+                unchanged(size, groups),
+                4,
+                (bare_query(size, groups), FLOOR),
+            ),
+            Target(
+                f"a pass over a written file without a new row, times the same: {_store(size, groups)}",
+                nothing_new(size, groups),
+                None,
+                (bare_query(size, groups), FLOOR),
+            ),
+        )
+    ]
+
+
+def _starting(plan: Plan) -> list[Target]:
+    return [
+        Target("from the bridge's commit to a row, half of them, ms", LATENCY_HALF, 15),
+        Target("from the bridge's commit to a row, 99 of 100, ms", LATENCY_MOST, 75),
+        Target("a running daemon's memory, MB", RESIDENT, 80),
+        Target("`wamon --help`, times a bare typer program that imports rich", HELP, 2, (HELP, FLOOR)),
+        Target(f"`verify` of {plan.large:,}, s", verified(plan.large), 60),
+    ]
