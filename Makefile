@@ -2,10 +2,11 @@
 # from has changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check chaos lock always
+.PHONY: help demo test check chaos bench lock always
 
 VENV := .venv
 STAMP := $(VENV)/.installed
+PEERS := .bench/peers
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 # Tried in this order. A name says little (pyenv's python3.12 may only complain), so each is run before it is believed.
@@ -16,7 +17,8 @@ help:
 	@echo "make test   every test"
 	@echo "make check  format, lint, types, imports, then every test"
 	@echo "make chaos  thousands of random histories of faults; EXAMPLES=n says how many"
-	@echo "make lock   requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
+	@echo "make bench  everything measured against its floor and its peers, into bench/RESULTS.md: half an hour"
+	@echo "make lock   both requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
 
 demo: $(STAMP)
 	@$(VENV)/bin/wamon demo --dir .demo
@@ -26,6 +28,13 @@ test: $(STAMP)
 
 chaos: $(STAMP)
 	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 tests/faults/test_properties.py
+
+# The peers live apart: they need much that wamon doesn't. Where they can't be had, the bench says so, and goes on.
+bench: $(STAMP)
+	@$(VENV)/bin/python -m venv --clear $(PEERS) && \
+		$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary :all: \
+		-r bench/requirements.txt || rm -rf $(PEERS)
+	@$(VENV)/bin/python -m bench --folder .bench --peers $(PEERS)/bin/python
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .
@@ -73,8 +82,13 @@ lock:
 	for python in $(PYTHONS); do $(call is_fit,$$python,ensurepip$(comma) venv) && break; done; \
 	$$python -m venv "$$scratch/venv"; \
 	"$$scratch/venv/bin/python" -m pip --disable-pip-version-check install --quiet uv; \
-	cp requirements.txt "$$scratch/lock"; \
-	echo 'editables>=0.5' | "$$scratch/venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --group dev \
-		--generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) -o "$$scratch/lock" - pyproject.toml; \
-	{ echo '# Made by `make lock`: every package that wamon and its tests need, by its hashes.'; \
-		grep -v '^#' "$$scratch/lock"; } > requirements.txt
+	pin() { \
+		file=$$1; what=$$2; shift 2; \
+		cp $$file "$$scratch/lock"; \
+		"$$scratch/venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-annotate $(if $(UPGRADE),--upgrade) -o "$$scratch/lock" "$$@"; \
+		{ echo "# Made by \`make lock\`: every package that $$what, by its hashes."; \
+			grep -v '^#' "$$scratch/lock"; } > $$file; \
+	}; \
+	echo 'editables>=0.5' | pin requirements.txt 'wamon and its tests need' --group dev - pyproject.toml; \
+	pin bench/requirements.txt "the bench's peers need" --group bench

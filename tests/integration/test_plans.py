@@ -1,0 +1,155 @@
+"""What runs in every pass finds its rows by an index, however large the ledger is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from wamon.postgres.connection import Database, connected, keyed_transaction, transaction
+from wamon.postgres.queries import queries
+
+# Shares as in life: few busy groups of many, four in ten messages with a drop, few edits, next to nothing parked.
+_FILLED = """
+    INSERT INTO wamon.sources (source) VALUES ('main'), ('other');
+    INSERT INTO wamon.cursors (source, tail) VALUES ('main', 'main'), ('other', 'main');
+    INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed)
+    SELECT CASE WHEN n % 2 = 0 THEN 'main' ELSE 'other' END, n || '@g.us', 'Project ' || n / 2, 'main', 'beginning',
+           true
+    FROM generate_series(1, 5000) AS n;
+    INSERT INTO wamon.ledger_rows (chat, content_hash, sent_at, rules, message_id, status, reason, sender, gone_at)
+    SELECT n % 4 + 1, n,
+           timestamptz '2026-01-01' + n * interval '1 minute', 1, 'id' || n,
+           CASE n % 4000 WHEN 0 THEN 'retry' WHEN 1 THEN 'dead'
+                         ELSE CASE WHEN n % 5 < 2 THEN 'done' ELSE 'ignored' END END,
+           NULL, 'somebody', CASE WHEN n % 1000 = 0 THEN now() END
+    FROM generate_series(1, 60000) AS n;
+    INSERT INTO wamon.submission_rows (chat, live, sent_at, message_id, drop_number, project, sender)
+    SELECT l.chat, l.content_hash % 50 <> 0, l.sent_at, l.message_id, 'DR' || 1000000 + l.content_hash % 12000,
+           g.project, l.sender
+    FROM wamon.ledger_rows AS l JOIN wamon.groups AS g USING (chat) WHERE l.status = 'done';
+    INSERT INTO wamon.revisions (chat, revision, content_hash, message_id, text)
+    SELECT chat, 1, content_hash, message_id, NULL FROM wamon.ledger_rows WHERE content_hash % 10 = 0;
+    INSERT INTO wamon.dead_letters (chat, message_id, reason, next_try_at)
+    SELECT chat, message_id, 'poison', CASE WHEN status = 'retry' THEN now() END
+    FROM wamon.ledger_rows WHERE status IN ('retry', 'dead');
+    ANALYZE;
+"""
+_MANY = 4_000  # a batch
+_KEYS: dict[str, list[Any]] = {
+    "chats": [n % 4 + 1 for n in range(_MANY)],
+    "message_ids": [f"id{n}" for n in range(_MANY)],
+}
+_DROPS = {"projects": ["Project 1"] * _MANY, "drops": [f"DR{1_000_000 + n}" for n in range(_MANY)]}
+_ONE = {"chat": 1, "message_id": "id4"}
+_FEW_CHATS = {"chats": [1, 2, 3, 4]}
+_KIND = "EXPLAIN (FORMAT JSON) SELECT kind FROM wamon.submissions WHERE project = 'Project 1' AND drop_number = 'DR1'"
+_NOW = "2026-03-01 12:00:00+00"
+
+
+IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
+    ("recording", "known"): _KEYS,
+    ("recording", "own_submissions"): _KEYS,
+    ("recording", "standing"): {**_DROPS, "jids": ["4@g.us"] * _MANY, "message_ids": _KEYS["message_ids"]},
+    ("recording", "keep_revisions"): {**_KEYS, "hashes": [0] * _MANY},
+    ("recording", "change_ledger"): {
+        **_KEYS,
+        "hashes": [0] * _MANY,
+        "rules": 1,
+        "statuses": ["done"] * _MANY,
+        "reasons": [None] * _MANY,
+        "texts": [None] * _MANY,
+    },
+    ("recording", "came_back"): _KEYS,
+    ("recording", "set_live"): {**_KEYS, "drops": _DROPS["drops"], "live": False},
+    ("recording", "without_live"): _DROPS,
+    ("recording", "forget_letters"): _KEYS,
+    ("recording", "park"): {
+        **_ONE,
+        "reason": "poison",
+        "rules": 1,
+        "content_hash": 0,
+        "sent_at": _NOW,
+        "sender": "somebody",
+    },
+    ("recording", "bury"): _ONE,
+    ("recording", "give_up"): _ONE,
+    ("comparison", "held"): _KEYS,
+    ("comparison", "mark_gone"): {"chat": 1, "message_ids": _KEYS["message_ids"][:200]},
+    ("comparison", "drops_after"): {"project": "Project 1", "after": "DR1010000"},
+    ("comparison", "first_submission"): _DROPS,
+}
+BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("comparison", "still_there"): {"chat": 1, "after": "id5"},
+    ("comparison", "dead"): _FEW_CHATS,
+    ("letters", "due"): {"source": "main"},
+    ("letters", "letters"): {"source": "main"},
+    ("health", "unfinished"): _FEW_CHATS,
+    ("health", "newest"): {**_FEW_CHATS, "now": _NOW},
+    ("health", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
+    ("health", "recorded"): {"chats": _KEYS["chats"][:100], "message_ids": _KEYS["message_ids"][:100]},
+}
+NARROW = {
+    "ledger_rows": {"message_id", "sent_at", "ledger_rows_unfinished"},
+    "submission_rows": {"message_id", "drop_number"},
+    "revisions": {"message_id"},
+}
+"""What leads to few rows of a large table: a condition on one of these columns, or that index of few rows."""
+
+
+@pytest.fixture(scope="module", params=["embedded 18", "Debian's 15"])
+def full(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A connection to a database that has seen much, on each server that SQL must run on."""
+    server = request.getfixturevalue("_embedded_18" if request.param == "embedded 18" else "_debian_15")
+    with psycopg.connect(server, autocommit=True) as db:
+        db.execute("CREATE DATABASE full_of_rows TEMPLATE migrated")
+    with connected(make_conninfo(server, dbname="full_of_rows")) as db:
+        db.execute(_FILLED)
+        yield db
+    with psycopg.connect(server, autocommit=True) as db:
+        db.execute("DROP DATABASE full_of_rows WITH (FORCE)")
+
+
+def wide_scans(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where a plan reads more of a large table than it looks for."""
+    reads = [step for step in walked(plan) if "Relation Name" in step and step["Node Type"] != "ModifyTable"]
+    assert reads
+    return [step for step in reads if not is_narrow(step)]
+
+
+def is_narrow(step: dict[str, Any]) -> bool:
+    by = " ".join(f"{below.get('Index Name')} {below.get('Index Cond')}" for below in walked(step))
+    narrow = NARROW.get(step["Relation Name"])
+    return narrow is None or any(name in by for name in narrow)
+
+
+def walked(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield step
+    for below in step.get("Plans", []):
+        yield from walked(below)
+
+
+def explained(db: Database, room: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    with psycopg.ClientCursor(db) as cursor:
+        found = cursor.execute(f"EXPLAIN (FORMAT JSON) {queries(room)[name]}", values).fetchall()
+    plan: dict[str, Any] = found[0][0][0]["Plan"]
+    return plan
+
+
+@pytest.mark.parametrize(("room", "name"), list(IN_A_BATCH), ids=[".".join(key) for key in IN_A_BATCH])
+def test_a_batch_looks_its_rows_up_by_key(full: Database, room: str, name: str) -> None:
+    with keyed_transaction(full):
+        assert not wide_scans(explained(full, room, name, IN_A_BATCH[room, name]))
+
+
+@pytest.mark.parametrize(("room", "name"), list(BESIDE), ids=[".".join(key) for key in BESIDE])
+def test_what_runs_beside_the_passes_goes_through_no_large_table(full: Database, room: str, name: str) -> None:
+    with transaction(full):
+        assert not wide_scans(explained(full, room, name, BESIDE[room, name]))
+
+
+def test_a_kind_is_found_by_its_drop(full: Database) -> None:
+    assert not wide_scans(full.execute(_KIND).fetchall()[0][0][0]["Plan"])
