@@ -165,13 +165,16 @@ def test_the_project_names_nobodys_phone_number() -> None:
     assert found == []
 
 
-def test_the_lock_holds_every_package_by_its_hashes() -> None:
+@pytest.mark.parametrize(("file", "group"), [("requirements.txt", "dev"), ("bench/requirements.txt", "bench")])
+def test_the_lock_holds_every_package_by_its_hashes(file: str, group: str) -> None:
     """And what pyproject.toml asks for is in it."""
-    lock = page("requirements.txt")
+    lock = page(file)
     hashes = r"(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"
     pinned = re.findall(rf"^([\w.-]+)==\S+(?: ; [^\\]+)? \\\n{hashes}", lock, re.MULTILINE)
     assert len(pinned) == len(re.findall(r"^\w", lock, re.MULTILINE))
     asked = tomllib.loads(page("pyproject.toml"))
-    wanted = [*asked["project"]["dependencies"], *asked["dependency-groups"]["dev"], *asked["build-system"]["requires"]]
+    wanted = list(asked["dependency-groups"][group])
+    if group == "dev":
+        wanted += [*asked["project"]["dependencies"], *asked["build-system"]["requires"]]
     assert {re.split(r"[<>=\[ ]", one)[0].lower() for one in wanted} <= set(pinned)
     assert not re.search(r"https?:|/", lock)

@@ -1,0 +1,30 @@
+"""The bench itself, on a small store: what it measures as whole processes, and what it measures of the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import catchups, passes
+from bench.figures import FLOOR, MONITOR, WAMON, Figures
+from bench.ground import Ground
+from bench.subjects import bare_query, catch_up, grown_seconds, peak, ten_rows, unchanged
+
+
+@pytest.fixture
+def ground(request: pytest.FixtureRequest, reachable: Path) -> Ground:
+    return Ground(request.getfixturevalue("_embedded_18"), reachable, reachable)
+
+
+def test_the_bench_measures_wamon_and_its_floor_alike(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "_ROUNDS", 1)
+    monkeypatch.setattr(passes, "_QUICK_ROUNDS", 2)
+    figures = Figures()
+    catchups.measure(ground, figures, 500, rounds=1)
+    passes.measure(ground, figures, 600, grows_by=100)
+    both = (catch_up(500), peak(500), grown_seconds(600, 100), ten_rows(600))
+    assert all(figures.of(subject, who) for subject in both for who in (WAMON, FLOOR))
+    assert figures.of(unchanged(600), WAMON)
+    assert figures.of(unchanged(600), MONITOR)
+    assert figures.of(bare_query(600), FLOOR)
