@@ -595,7 +595,6 @@ def test_the_server_is_durable_and_listens_nowhere_else(ours: Place) -> None:
         "wal_level": "minimal",
         "max_wal_senders": "0",
         "max_connections": "50",
-        "shared_buffers": "64MB",
         "TimeZone": "UTC",
         "server_encoding": "UTF8",
         "lc_collate": "C",
