@@ -87,12 +87,21 @@ class Group:
     last_sent_at: datetime | None
 
 
+class NearMiss(NamedTuple):
+    """What a message says that was meant as a drop number and isn't one."""
+
+    written: str  # as it stands there, normalised and in capitals, such as `D R1752028`
+    reason: str  # constant, such as `too-short`
+    likely: str | None  # the number that it becomes by undoing the slip, where that is one
+
+
 class Reading(NamedTuple):
     """What a message's text says under today's rules: its drop numbers, or why it has none."""
 
     message: Message
     numbers: tuple[str, ...]
     reason: str | None  # None where there are numbers; else `no-drop`, `before-start`, `from-me`, `sender`, `blanked`
+    near: tuple[NearMiss, ...] = ()
 
     @property
     def status(self) -> str:

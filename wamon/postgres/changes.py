@@ -142,7 +142,7 @@ def submission_changes(
 ) -> SubmissionChanges:
     """Compare each message's numbers with the submissions that it has: `own` says which are live, by drop number."""
     changes = SubmissionChanges()
-    for message, numbers, _ in readings:
+    for message, numbers, _, _ in readings:
         had = own.get((message.chat_jid, message.message_id), {})
         for number in numbers:
             candidate = Candidate(message, groups[message.chat_jid].project, number, message.sent_at or now)

@@ -187,7 +187,7 @@ class Recorder:
         now = self._clock.now()
         groups = self._source.groups
         for reading in readings:
-            message, numbers, reason = reading
+            message, numbers, reason, _ = reading
             text = self._kept_text(reading, now) if numbers else None
             _, jid, message_id, sender, sent_at, _, _, _, content_hash = message
             status = "ignored" if reason else "done"
