@@ -28,6 +28,7 @@ from wamon.postgres.recording import Recorder
 from wamon.postgres.retention import prune_texts
 from wamon.postgres.review import Review
 from wamon.postgres.sources import Source
+from wamon.postgres.validation import Validation
 from wamon.service.restarts import note_start
 from wamon.state import ReadOnlyStateFile, StateFile
 
@@ -231,8 +232,17 @@ def _assembled(config: Config, db: Database, store: Store, name: str, state: Sta
         ignore_senders=config.scan.ignore_senders,
     )
     review = _review(config, db, clock)
+    validation = Validation({group.jid for group in config.groups if group.validate_})
+    validation.contact(db)
     number = source.rules_number(rules.fingerprint)
-    recorder = Recorder(source, rules=number, review=review, keep_text=config.privacy.keep_text, clock=clock)
+    recorder = Recorder(
+        source,
+        rules=number,
+        review=review,
+        validation=validation,
+        keep_text=config.privacy.keep_text,
+        clock=clock,
+    )
     return Watch(store, rules, source, recorder, review, state, clock)
 
 

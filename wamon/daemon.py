@@ -28,7 +28,7 @@ from wamon.health.check import State
 from wamon.log import logger
 from wamon.notify import notify
 from wamon.pipeline import reread_recent
-from wamon.scan import catch_up, retry
+from wamon.scan import admit, catch_up, retry
 from wamon.signals import Signals
 from wamon.verify import sweep, verify
 
@@ -208,6 +208,7 @@ class Daemon:
             self._pass(session)
             if self._is_due("retry"):
                 retry(watch)
+                admit(watch)
         except (BridgeUnavailable, BridgeUnknown) as error:
             self._seen = None
             self._tell_degraded(error)

@@ -34,6 +34,7 @@ NAMES = (
     "record.cursor",
     "record.committed",
     "retry.recorded",
+    "record.admitted",
     "tail.merged",
     "state.temporary",
     "state.written",

@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wamon.errors import Poison
 from wamon.failpoints import failpoint
-from wamon.log import correlated
+from wamon.log import correlated, logger
 from wamon.model import BEGINNING, MAIN, Reading
 from wamon.pipeline import reread_recent, run_pass
 from wamon.postgres.letters import due
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wamon.pipeline import Pass, Watch
+    from wamon.postgres.changes import Candidate
     from wamon.postgres.letters import Due, Letter
+
+
+_MOST_ADMITTED_AT_ONCE = 1_000
 
 
 @dataclass(slots=True)
@@ -35,6 +40,7 @@ def scan(watch: Watch, progress: Callable[[Pass], None] = lambda _: None) -> Sca
     scanned = catch_up(watch, progress)
     scanned.recorded.add(watch.in_turn(reread_recent, watch))
     scanned.recorded.add(retry(watch))
+    scanned.recorded.add(admit(watch))
     if cold:  # everything was read just now
         watch.source.note_sweep()
     elif watch.source.sweep_due():
@@ -108,6 +114,28 @@ def _retry(watch: Watch, chat_jid: str, message_id: str) -> Recorded:
         watch.recorder.give_up(chat_jid, message_id)
         return Recorded()
     return watch.recorder.record(Batch([watch.rules.read(found)], again=True))
+
+
+def admit(watch: Watch) -> Recorded:
+    """Make rejected submissions real whose numbers came onto their project's list meanwhile."""
+    recorded = Recorded()
+    waiting = watch.recorder.waiting()
+    for n in range(0, len(waiting), _MOST_ADMITTED_AT_ONCE):
+        _admit_or_halve(watch, waiting[n : n + _MOST_ADMITTED_AT_ONCE], recorded)
+    return recorded
+
+
+def _admit_or_halve(watch: Watch, waiting: Sequence[Candidate], recorded: Recorded) -> None:
+    """One that PostgreSQL refuses stays rejected until the next time, and keeps back no other."""
+    try:
+        recorded.add(watch.in_turn(watch.recorder.admit, waiting))
+    except Poison as poison:
+        if len(waiting) == 1:
+            logger.warning("A rejected post can't be made real. %s", poison, extra={"action": "admit.refused"})
+            return
+        half = len(waiting) // 2
+        _admit_or_halve(watch, waiting[:half], recorded)
+        _admit_or_halve(watch, waiting[half:], recorded)
 
 
 def discard(watch: Watch, letter: Letter) -> Recorded:

@@ -27,7 +27,7 @@ from wamon.failpoints import NAMES
 SCANNED = [name for name in NAMES if not name.startswith("embedded.")]
 """The embedded server's own boundaries are held by test_embedded.py."""
 
-MET_LATER = {"record.known", "retry.recorded", "tail.merged"}
+MET_LATER = {"record.known", "retry.recorded", "record.admitted", "tail.merged"}
 NOT_MET = {
     *(("later", name) for name in NAMES if name.startswith("migration.") or name == "state.adopted"),
     *(("first", name) for name in NAMES if name.startswith("sweep.") or name in MET_LATER),
@@ -40,7 +40,7 @@ DIED_OF_A_FORESEEN_ERROR = 3
 class Stage:
     """A moment in an office's life that can be had again and again: its database, store, config and state file."""
 
-    def __init__(self, folder: Path, server: str, groups: list[dict[str, str]]) -> None:
+    def __init__(self, folder: Path, server: str, groups: list[dict[str, Any]]) -> None:
         self.folder = folder
         self.server = server
         self.groups = groups
@@ -72,7 +72,8 @@ def stages(_embedded_18: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
         folder = tmp_path_factory.mktemp("stages")
         jids = list(PROJECTS)
-        groups = [{"name": name, "jid": jid} for jid, name in PROJECTS.items()]
+        groups: list[dict[str, Any]] = [{"name": name, "jid": jid} for jid, name in PROJECTS.items()]
+        groups[2]["validate"] = True
         first = Stage(folder / "first", _embedded_18, groups[:3])
         later = Stage(folder / "later", _embedded_18, groups)
         first.folder.mkdir()
@@ -99,9 +100,14 @@ def _live_on(first: Stage, later: Stage, meanwhile: Path, jids: list[str]) -> No
     with Field(VeryGoodPlugins(later.folder / "messages.db", seed=4, durable=False), watched=False) as field:
         edited = field.post(jids[1], "DR2000001")
         poison = field.post(jids[1], "DR6666666")
+        field.post(jids[2], "DR3000001")
         shutil.copy(field.path, office.store)
         _refuse_one_drop(office)
+        project = PROJECTS[jids[2]]
+        office.query("INSERT INTO wamon.allow_lists (project) VALUES (%s)", project)
         office.scan()
+        assert office.query("SELECT drop_number FROM wamon.submissions WHERE kind = 'rejected'") == ["DR3000001"]
+        office.query("INSERT INTO wamon.allowed_numbers VALUES (%s, 'DR3000001')", project)
         office.query("DROP TRIGGER refuse ON public.qa_photo_reviews")
         office.query("UPDATE wamon.dead_letters SET next_try_at = now() - interval '1 minute'")
         assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == [poison]

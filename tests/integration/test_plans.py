@@ -53,7 +53,13 @@ _NOW = "2026-03-01 12:00:00+00"
 IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     ("recording", "known"): _KEYS,
     ("recording", "own_submissions"): _KEYS,
-    ("recording", "standing"): {**_DROPS, "jids": ["4@g.us"] * _MANY, "message_ids": _KEYS["message_ids"]},
+    ("recording", "standing"): {
+        **_DROPS,
+        "source": "main",
+        "jids": ["4@g.us"] * _MANY,
+        "message_ids": _KEYS["message_ids"],
+    },
+    ("validation", "look_up"): _DROPS,
     ("recording", "keep_revisions"): {**_KEYS, "hashes": [0] * _MANY},
     ("recording", "change_ledger"): {
         **_KEYS,
@@ -79,7 +85,11 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     ("recording", "give_up"): _ONE,
     ("comparison", "held"): _KEYS,
     ("comparison", "mark_gone"): {"chat": 1, "message_ids": _KEYS["message_ids"][:200]},
-    ("comparison", "drops_after"): {"project": "Project 1", "after": "DR1010000"},
+    ("comparison", "drops_after"): {"project": "Project 1", "drop": "DR1", "projects": ["Project 1", "Project 2"]},
+        "project": "Project 1",
+        "drop": "DR1010000",
+        "projects": ["Project 1", "Project 2"],
+    },
     ("comparison", "first_submission"): _DROPS,
 }
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {

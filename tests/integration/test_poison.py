@@ -11,7 +11,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable
-from wamon.postgres.recording import Recorder
+from wamon.postgres.parking import Parking
 from wamon.verify import sweep
 
 POISON = "DR6666666"
@@ -110,7 +110,7 @@ def test_the_cursor_waits_until_a_poison_message_is_parked(
     field.post(LAWLEY, "DR1752028")
     cursor = "SELECT rowid FROM wamon.cursors"
     with monkeypatch.context() as patch:
-        patch.setattr(Recorder, "_park", lambda *_: (_ for _ in ()).throw(DatabaseUnavailable("It went away.")))
+        patch.setattr(Parking, "park", lambda *_: (_ for _ in ()).throw(DatabaseUnavailable("It went away.")))
         with pytest.raises(DatabaseUnavailable, match="went away"):
             office.scan()
     assert office.query(cursor) == [1]

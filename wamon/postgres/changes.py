@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from wamon.model import Reading
+from wamon.model import Message, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from wamon.model import Group, Message
+    from wamon.model import Group
 
     Key = tuple[str, str]  # chat JID, message id
 
@@ -110,6 +110,20 @@ class Candidate(NamedTuple):
     project: str
     drop_number: str
     sent_at: datetime  # the message's own time; where that can't be read, when it is recorded
+    rejected: bool = False  # its number isn't on the project's list
+    unchecked: bool = False  # that list couldn't be read
+
+    @classmethod
+    def recorded(
+        cls, project: str, number: str, sent_at: datetime, sender: str, message_id: str, jid: str
+    ) -> Candidate:
+        """What a submission was before it was recorded, as far as the ledger knows."""
+        return cls(
+            Message(0, jid, message_id, sender, sent_at, "", "", from_me=False, content_hash=0),
+            project,
+            number,
+            sent_at,
+        )
 
 
 class Standing(NamedTuple):
@@ -163,6 +177,9 @@ def count_kinds(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> 
     begun: set[tuple[str, str]] = set()
     for candidate, before in zip(inserted, standing, strict=True):
         if before.twin:
+            continue
+        if candidate.rejected:
+            counts[candidate.message.chat_jid, "rejected"] += 1
             continue
         drop = (candidate.project, candidate.drop_number)
         kind = "resubmission" if before.live or drop in begun else "new"

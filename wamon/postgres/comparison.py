@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wamon.model import Message
 from wamon.postgres.changes import Candidate
 from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from psycopg import Cursor
 
-    from wamon.model import Group
+    from wamon.model import Group, Message
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
 
@@ -106,7 +104,7 @@ class Comparison:
             lacking = review.missing(db, drops)
             values = {"projects": [project for project, _ in lacking], "drops": [number for _, number in lacking]}
             rows = self._run("first_submission", **values).fetchall()
-            review.insert(db, [_candidate(*row) for row in rows])
+            review.insert(db, [Candidate.recorded(*row) for row in rows])
 
     def dead(self, groups: Sequence[Group]) -> int:
         """How many messages of these groups are dead letters."""
@@ -115,8 +113,3 @@ class Comparison:
 
     def _run(self, name: str, **values: object) -> Cursor[Any]:
         return self._source.db.execute(SQL[name], values)
-
-
-def _candidate(project: str, number: str, sent_at: datetime, sender: str, message_id: str, jid: str) -> Candidate:
-    message = Message(0, jid, message_id, sender, sent_at, "", "", from_me=False, content_hash=0)
-    return Candidate(message, project, number, sent_at)

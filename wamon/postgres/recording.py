@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.errors import UniqueViolation
 
-from wamon.errors import DatabaseUnavailable, Poison
+from wamon.errors import Poison
 from wamon.failpoints import failpoint
-from wamon.log import correlation_id, logger
 from wamon.postgres.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
@@ -28,6 +27,8 @@ from wamon.postgres.changes import (
     newest_of_each,
     submission_changes,
 )
+from wamon.postgres.connection import transaction
+from wamon.postgres.parking import Parking, refuse_an_epidemic
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -41,14 +42,12 @@ if TYPE_CHECKING:
     from wamon.postgres.changes import Key, SubmissionChanges
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
+    from wamon.postgres.validation import Validation
 
 SQL = queries("recording")
 
-_MOST_POISON_IN_A_BATCH = 10
-"""Beyond this many, something is wrong with wamon or the database, and not with the messages: nothing is parked."""
-_FEWEST_THAT_ARE_MOST = 3
 _LEDGER_TYPES = ("int4", "text", "text", "text", "int4", "int8", "timestamptz", "text", "text")
-_SUBMISSION_TYPES = ("int4", "text", "text", "text", "timestamptz", "text")
+_SUBMISSION_TYPES = ("int4", "text", "text", "text", "timestamptz", "text", "bool", "bool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,20 @@ class Recorder:
     """Records batches of one source under one set of rules."""
 
     def __init__(
-        self, source: Source, *, rules: int, review: Review | None, keep_text: timedelta | None, clock: Clock
+        self,
+        source: Source,
+        *,
+        rules: int,
+        review: Review | None,
+        validation: Validation,
+        keep_text: timedelta | None,
+        clock: Clock,
     ) -> None:
         self._source = source
         self.rules = rules
         self._review = review
+        self._validation = validation
+        self._parking = Parking(source, rules)
         self._keep_text = keep_text  # None: for ever
         self._clock = clock
         self._new_lately = True
@@ -102,7 +110,7 @@ class Recorder:
         poisoned: list[tuple[Reading, Poison]] = []
         self._record_or_halve(batch, recorded, poisoned, len(batch.readings))
         for reading, poison in poisoned:
-            recorded.counts[reading.message.chat_jid, "dead"] += self._park_or_refuse(reading, poison)
+            recorded.counts[reading.message.chat_jid, "dead"] += self._parking.park(reading, poison)
         if poisoned and batch.advance:
             recorded.add(self._record_at_once(Batch(batch.readings, batch.advance)))
         return recorded
@@ -116,7 +124,7 @@ class Recorder:
         except Poison as poison:
             if len(batch.readings) <= 1:
                 poisoned.extend((reading, poison) for reading in batch.readings)
-                _refuse_an_epidemic(poisoned, of)
+                refuse_an_epidemic(poisoned, of)
                 return
             half = len(batch.readings) // 2
             self._record_or_halve(Batch(batch.readings[:half], None, batch.again), recorded, poisoned, of)
@@ -220,14 +228,16 @@ class Recorder:
         self, readings: Sequence[Reading], own: Mapping[Key, Mapping[str, bool]], mended: set[Key]
     ) -> Recorded:
         changes = submission_changes(readings, own, self._source.groups, self._clock.now())
+        changes.inserted = self._validation.judged(self._source.db, changes.inserted)
         if self._review and (changes.inserted or changes.revived or changes.retracted):
-            self._lock_projects(changes)
+            self._lock_projects(_messages_of(changes))
         standing = self._standing(changes.inserted)
         recorded = Recorded(count_kinds(changes.inserted, standing))
         self._copy_submissions(changes.inserted)
         revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
         retracted = self._set_live(changes.retracted, live=False)
         recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
+        self._validation.note(self._source.db, [c for c in changes.inserted if c.rejected])
         failpoint("record.submissions")
         if self._review:
             recorded.conflicts += self._follow(self._review, changes, standing, revived, retracted, mended)
@@ -253,7 +263,7 @@ class Recorder:
         inserted = [
             (c, before._replace(latest=ALL_IS_KNOWN) if _key(c.message) in mended else before)
             for c, before in zip(changes.inserted, standing, strict=True)
-            if not before.twin
+            if not before.twin and not c.rejected
         ]
         again = news(((c.message, c.drop_number) for c in changes.revived), revived)
         gone = news(changes.retracted, retracted)
@@ -272,6 +282,7 @@ class Recorder:
             return []
         rows = self._run(
             "standing",
+            source=self._source.name,
             projects=[c.project for c in candidates],
             drops=[c.drop_number for c in candidates],
             jids=[c.message.chat_jid for c in candidates],
@@ -286,8 +297,8 @@ class Recorder:
                 "copy_submissions",
                 _SUBMISSION_TYPES,
                 (
-                    (self._chat(c.message), c.message.message_id, c.drop_number, c.project, c.sent_at, c.message.sender)
-                    for c in inserted
+                    (self._chat(m), m.message_id, number, project, sent_at, m.sender, rejected, unchecked)
+                    for m, project, number, sent_at, rejected, unchecked in inserted
                 ),
             )
 
@@ -305,9 +316,8 @@ class Recorder:
         values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
         return self._run("without_live", **values).fetchall()
 
-    def _lock_projects(self, changes: SubmissionChanges) -> None:
+    def _lock_projects(self, messages: Iterable[Message]) -> None:
         """Two sources may feed one project: what they do to its review rows comes one after the other."""
-        messages = [*(c.message for c in (*changes.inserted, *changes.revived)), *(m for m, _ in changes.retracted)]
         self._run("lock_projects", projects=list({self._source.groups[m.chat_jid].project for m in messages}))
 
     def _count_groups(self, new: Sequence[Reading], batch: Batch) -> None:
@@ -341,42 +351,28 @@ class Recorder:
         for jid in passed:
             self._source.groups[jid].start_passed = True
 
-    def _park_or_refuse(self, reading: Reading, poison: Poison) -> bool:
-        try:
-            return self._park(reading, poison)
-        except Poison as refused:
-            raise DatabaseUnavailable(
-                f"A message could neither be recorded nor parked. {refused}",
-                hint="Look at the triggers and constraints on wamon's own tables. The position stays.",
-            ) from None
-
-    def _park(self, reading: Reading, poison: Poison) -> bool:
-        """Park one message: tried again after 1, 2 and 4 minutes, then dead. Whether it is dead now."""
-        key = {"chat": self._chat(reading.message), "message_id": reading.message.message_id}
-        with self._source.turn():
-            self._run(
-                "park",
-                **key,
-                reason="poison",
-                rules=self.rules,
-                content_hash=reading.message.content_hash,
-                sent_at=reading.message.sent_at,
-                sender=reading.message.sender,
-            )
-            letter = self._run("park_letter", **key, reason=str(poison), correlation_id=correlation_id())
-            dead, attempts = letter.fetchall()[0]
-            if dead:
-                self._run("bury", **key)
-        about = {"message_id": reading.message.message_id, "attempts": attempts}
-        logger.warning("A message was parked. %s", poison, extra={"action": "letter.parked", **about})
-        return bool(dead)
-
     def give_up(self, chat_jid: str, message_id: str) -> None:
         """Bury a parked message whose row or text has vanished from the store: there is nothing left to try."""
-        key = {"chat": self._source.groups[chat_jid].chat, "message_id": message_id}
-        with self._source.turn():
-            self._run("give_up", **key)
-            self._run("bury", **key)
+        self._parking.give_up(self._source.groups[chat_jid].chat, message_id)
+
+    def waiting(self) -> list[Candidate]:
+        """Rejected submissions whose numbers are on their project's list by now, the oldest first."""
+        with transaction(self._source.db) as db:
+            return self._validation.waiting(db, self._source.name)
+
+    def admit(self, waiting: Sequence[Candidate]) -> Recorded:
+        """Make these rejected submissions real, each as of its posting. Raises as `record`, and Poison."""
+        with self._source.turn() as db:
+            if self._review:
+                self._lock_projects(candidate.message for candidate in waiting)
+            standing = self._standing(waiting)
+            live = self._validation.admit(db, self._source.name, waiting)
+            admitted = [(c, before) for c, before in zip(waiting, standing, strict=True) if c in live]
+            recorded = Recorded(count_kinds([c for c, _ in admitted], [before for _, before in admitted]))
+            if self._review:
+                recorded.conflicts += self._review.follow(db, [pair for pair in admitted if not pair[1].twin], (), ())
+            failpoint("record.admitted")
+        return recorded
 
     def _chat(self, message: Message) -> int:
         return self._source.groups[message.chat_jid].chat
@@ -412,15 +408,9 @@ def _nothing_held() -> Iterator[None]:
         raise
 
 
+def _messages_of(changes: SubmissionChanges) -> list[Message]:
+    return [*(c.message for c in (*changes.inserted, *changes.revived)), *(m for m, _ in changes.retracted)]
+
+
 def _key(message: Message) -> Key:
     return message.chat_jid, message.message_id
-
-
-def _refuse_an_epidemic(poisoned: Sequence[tuple[Reading, Poison]], of: int) -> None:
-    """Refuse to park many messages, or most of a batch: when everything fails, it isn't the messages."""
-    most = _FEWEST_THAT_ARE_MOST <= len(poisoned) > of / 2
-    if most or len(poisoned) > _MOST_POISON_IN_A_BATCH:
-        raise DatabaseUnavailable(
-            f"PostgreSQL refuses message after message. {poisoned[-1][1]}",
-            hint="That is no message's fault: look at the review table's columns and triggers. The position stays.",
-        )

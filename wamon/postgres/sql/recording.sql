@@ -9,11 +9,13 @@ FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.submission_rows AS s USING (chat, message_id)
 
 -- name: standing
-SELECT k.n, max(s.sent_at), bool_or(s.live AND NOT s.rejected), bool_or(g.jid = k.jid AND s.message_id = k.message_id)
+SELECT k.n, max(s.sent_at), bool_or(s.live),
+       bool_or(g.source <> %(source)s AND g.jid = k.jid AND s.message_id = k.message_id)
 FROM unnest(%(projects)b::text[], %(drops)b::text[], %(jids)b::text[], %(message_ids)b::text[])
      WITH ORDINALITY AS k(project, drop_number, jid, message_id, n)
 JOIN wamon.submission_rows AS s USING (project, drop_number)
 JOIN wamon.groups AS g USING (chat)
+WHERE NOT s.rejected
 GROUP BY k.n
 
 -- name: copy_ledger
@@ -21,7 +23,8 @@ COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, s
 FROM STDIN (FORMAT BINARY)
 
 -- name: copy_submissions
-COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender) FROM STDIN (FORMAT BINARY)
+COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender, rejected, unchecked)
+FROM STDIN (FORMAT BINARY)
 
 -- name: keep_revisions
 INSERT INTO wamon.revisions (chat, message_id, revision, content_hash, text)
@@ -49,12 +52,12 @@ WITH changed AS (
     UPDATE wamon.submission_rows AS s SET live = %(live)s
     FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(drops)s::text[]) AS k(chat, message_id, drop_number)
     WHERE s.chat = k.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number
-    RETURNING s.chat, s.message_id, s.project, s.drop_number
+    RETURNING s.chat, s.message_id, s.project, s.drop_number, s.rejected
 )
 SELECT c.project, c.drop_number
 FROM changed AS c
 JOIN wamon.groups AS g USING (chat)
-WHERE NOT EXISTS (
+WHERE NOT c.rejected AND NOT EXISTS (
     SELECT
     FROM wamon.submission_rows AS t
     JOIN wamon.groups AS tg USING (chat)

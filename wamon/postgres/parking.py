@@ -1,0 +1,82 @@
+"""Parking: a message that PostgreSQL refuses waits as a letter for its retries, and delays nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wamon.errors import DatabaseUnavailable, Poison
+from wamon.log import correlation_id, logger
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Cursor
+
+    from wamon.model import Reading
+    from wamon.postgres.sources import Source
+
+SQL = queries("recording")
+
+_MOST_POISON_IN_A_BATCH = 10
+"""Beyond this many, something is wrong with wamon or the database, and not with the messages: nothing is parked."""
+_FEWEST_THAT_ARE_MOST = 3
+
+
+def refuse_an_epidemic(poisoned: Sequence[tuple[Reading, Poison]], of: int) -> None:
+    """Refuse to park many messages, or most of a batch: when everything fails, it isn't the messages."""
+    most = _FEWEST_THAT_ARE_MOST <= len(poisoned) > of / 2
+    if most or len(poisoned) > _MOST_POISON_IN_A_BATCH:
+        raise DatabaseUnavailable(
+            f"PostgreSQL refuses message after message. {poisoned[-1][1]}",
+            hint="That is no message's fault: look at the review table's columns and triggers. The position stays.",
+        )
+
+
+class Parking:
+    """The letters of one source, under one set of rules."""
+
+    def __init__(self, source: Source, rules: int) -> None:
+        self._source = source
+        self._rules = rules
+
+    def park(self, reading: Reading, poison: Poison) -> bool:
+        """Park one message; whether it is dead now. Raises DatabaseUnavailable where not even that can be recorded."""
+        try:
+            return self._park(reading, poison)
+        except Poison as refused:
+            raise DatabaseUnavailable(
+                f"A message could neither be recorded nor parked. {refused}",
+                hint="Look at the triggers and constraints on wamon's own tables. The position stays.",
+            ) from None
+
+    def _park(self, reading: Reading, poison: Poison) -> bool:
+        """Tried again after 1, 2 and 4 minutes, then dead."""
+        message = reading.message
+        key = {"chat": self._source.groups[message.chat_jid].chat, "message_id": message.message_id}
+        with self._source.turn():
+            self._run(
+                "park",
+                **key,
+                reason="poison",
+                rules=self._rules,
+                content_hash=message.content_hash,
+                sent_at=message.sent_at,
+                sender=message.sender,
+            )
+            letter = self._run("park_letter", **key, reason=str(poison), correlation_id=correlation_id())
+            dead, attempts = letter.fetchall()[0]
+            if dead:
+                self._run("bury", **key)
+        about = {"message_id": message.message_id, "attempts": attempts}
+        logger.warning("A message was parked. %s", poison, extra={"action": "letter.parked", **about})
+        return bool(dead)
+
+    def give_up(self, chat: int, message_id: str) -> None:
+        """Bury a letter whose row or text has vanished from the store: there is nothing left to try."""
+        with self._source.turn():
+            self._run("give_up", chat=chat, message_id=message_id)
+            self._run("bury", chat=chat, message_id=message_id)
+
+    def _run(self, name: str, **values: object) -> Cursor[Any]:
+        return self._source.db.execute(SQL[name], values)
