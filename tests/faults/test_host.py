@@ -24,6 +24,8 @@ from tests.support.truth import Field
 from wamon import daemon as tested
 from wamon.app import bridge_of, configured, watching
 from wamon.clock import Clock
+from wamon.errors import LostTurn
+from wamon.pipeline import run_pass
 from wamon.postgres import leases
 from wamon.postgres.connection import connected
 from wamon.scan import scan
@@ -159,9 +161,25 @@ def test_a_lease_of_another_host_holds_until_it_expires_by_the_databases_clock(f
             assert daemon.end() == 0
 
 
+@pytest.mark.fault("F5", "F57")
+def test_whoever_takes_a_lease_over_takes_the_turn_with_it_before_it_records_anything(
+    field: Field, open_office: Open
+) -> None:
+    office = open_office(field.path)
+    office.scan()
+    field.post(LAWLEY, "DR1000002")
+    with office.watching() as former, connected(office.dsn) as db, leases.leased(db, "main"):
+        with pytest.raises(LostTurn):
+            run_pass(former)
+        assert office.drops() == {("Lawley", "DR1000001")}
+    office.scan()
+    assert_whole(office, field)
+
+
 # Too little memory
 
 MIB = 1 << 20
+WAVES, WAVE = 3, 10_000
 
 
 @pytest.mark.fault("F6", "F69")
@@ -174,6 +192,28 @@ def test_a_backlog_larger_than_the_memory_it_may_use_is_recorded(field: Field, o
     assert process.returncode == 0, said.decode()
     assert len(office.drops()) == 301
     assert office.verify().clean
+
+
+@pytest.mark.fault("F69")
+def test_a_storm_is_drained_while_it_lasts_and_holds_up_no_quiet_group(field: Field, open_office: Open) -> None:
+    """Three waves, each of as many messages as come in a second of the worst storm that was thought of."""
+    office = open_office(field.path, **LONG)
+    with office.running() as daemon:
+        recorded(office, "DR1000001", daemon.said)
+        for wave in range(WAVES):
+            storm(field, first=1_100_000 + wave * WAVE)
+            field.post(LAWLEY, f"DR100010{wave}")
+            recorded(office, f"DR100010{wave}", daemon.said)
+        assert daemon.end() == 0
+    assert office.query("SELECT count(*) FROM wamon.submissions") == [1 + WAVES * (1 + WAVE)]
+    assert len(office.drops()) == 1 + WAVES * (1 + WAVE)
+    assert office.verify().clean
+
+
+def storm(field: Field, *, first: int) -> None:
+    with field.bridge.batch():
+        for number in range(first, first + WAVE):
+            field.bridge.post(MOHADIN, f"DR{number}")
 
 
 def fill(field: Field, *, rows: int, kilobytes: int) -> None:

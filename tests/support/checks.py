@@ -10,7 +10,8 @@ from tests.support.truth import Field
 
 def recorded(office: Office, number: str, said: Callable[[], object] = str) -> None:
     """Wait until this number is a drop of Lawley's."""
-    eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops(), said=lambda: str(said()))
+    drop = "SELECT 1 FROM wamon.drops WHERE project = 'Lawley' AND drop_number = %s"
+    eventually(f"{number} recorded", lambda: office.query(drop, number), said=lambda: str(said()))
 
 
 def assert_whole(office: Office, field: Field) -> None:
