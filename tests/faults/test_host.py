@@ -24,10 +24,6 @@ from tests.support.truth import Field
 from wamon import daemon as tested
 from wamon.app import bridge_of, configured, watching
 from wamon.clock import Clock
-from wamon.errors import LostTurn
-from wamon.pipeline import run_pass
-from wamon.postgres import leases
-from wamon.postgres.connection import connected
 from wamon.scan import scan
 
 Open = Callable[..., Office]
@@ -128,52 +124,6 @@ def test_one_that_starts_while_another_takes_long_to_stop_waits_for_its_end(fiel
         assert next_one.end() == 0
     assert ("Lawley", "DR1000002") in office.drops()
     assert office.verify().clean
-
-
-# Who holds a lease
-
-
-@pytest.mark.fault("F59")
-def test_a_process_number_that_was_used_again_holds_no_lease(field: Field, open_office: Open) -> None:
-    office = open_office(field.path)
-    office.scan()
-    me = leases.Process.this()
-    with connected(office.dsn) as db, leases.leased(db, "main"):
-        office.query("UPDATE wamon.leases SET process_started = process_started - 1")
-        assert leases.Process(me.host, me.boot, me.pid, me.process_started - 1).is_gone()
-        with office.running() as daemon:
-            field.post(LAWLEY, "DR1000002")
-            recorded(office, "DR1000002", daemon.said)
-            assert daemon.end() == 0
-
-
-@pytest.mark.fault("F59")
-def test_a_lease_of_another_host_holds_until_it_expires_by_the_databases_clock(field: Field, open_office: Open) -> None:
-    office = open_office(field.path, **LONG)
-    office.scan()
-    with connected(office.dsn) as db, leases.leased(db, "main"):
-        office.query("UPDATE wamon.leases SET host = 'elsewhere', process_started = 1")
-        assert office.run("run").returncode == 75
-        office.query("UPDATE wamon.leases SET expires_at = now()")
-        with office.running() as daemon:
-            field.post(LAWLEY, "DR1000002")
-            recorded(office, "DR1000002", daemon.said)
-            assert daemon.end() == 0
-
-
-@pytest.mark.fault("F5", "F57")
-def test_whoever_takes_a_lease_over_takes_the_turn_with_it_before_it_records_anything(
-    field: Field, open_office: Open
-) -> None:
-    office = open_office(field.path)
-    office.scan()
-    field.post(LAWLEY, "DR1000002")
-    with office.watching() as former, connected(office.dsn) as db, leases.leased(db, "main"):
-        with pytest.raises(LostTurn):
-            run_pass(former)
-        assert office.drops() == {("Lawley", "DR1000001")}
-    office.scan()
-    assert_whole(office, field)
 
 
 # Too little memory
