@@ -92,6 +92,7 @@ class Daemon:
         self._degraded: str | None = None
         self._passed_at_seconds: float | None = None
         self._seen: Stamp | None = None
+        self._reread: Stamp | None = None
         self._is_fresh = False
         self._chores: dict[str, threading.Thread] = {}
         self._troubles: dict[tuple[str, str | None], Check] = {}
@@ -175,7 +176,7 @@ class Daemon:
 
     def _serve(self, session: Session, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
-        self._seen = None
+        self._seen = self._reread = None
         self._due |= {"pass", "recent", "retry", "upkeep", "look", "daily"}
         with ExitStack() as stack:
             stack.enter_context(doorbell(session.watch.store.path, self.ring))
@@ -233,17 +234,18 @@ class Daemon:
             lease.renew()
 
     def _pass(self, session: Session) -> None:
-        """Pass over the store where it changed since it was last read whole."""
-        watch, recent = session.watch, self._is_due("recent")
+        """Pass over the store where it changed since it was last read, and now and then over its last half hour."""
+        watch = session.watch
         now = stamp(watch.store.path)
         if now != self._seen:
             settled = now.settled(int(watch.clock.now().timestamp() * 1e9))
             began_seconds = time.monotonic()
             catch_up(watch, lambda one: self._after_pass(session, one, time.monotonic() - began_seconds))
-            if recent:
-                watch.in_turn(reread_recent, watch)
             self._seen = now if settled else None
             self._is_fresh = not settled
+        if self._is_due("recent") and now != self._reread:
+            watch.in_turn(reread_recent, watch)
+            self._reread = self._seen
         self._passed_at_seconds = time.monotonic()
         self._tell_up_to_date(watch)
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office, eventually
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
+from wamon.bridge.store import OVERLAP_ROWS
 from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
 
 Open = Callable[..., Office]
@@ -146,6 +148,43 @@ def test_a_history_that_is_delivered_again_whole_is_read_again_and_doubles_nothi
     field.post(LAWLEY, "DR1000002")
     office.scan()
     assert_whole(office, field)
+
+
+@pytest.fixture
+def busy_half_hour(tmp_path: Path) -> Iterator[Field]:
+    """More messages of the last minutes than the overlap holds, in a store whose bridge edits in place."""
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False), watched=False) as field:
+        begun = datetime.now(UTC) - timedelta(minutes=10)
+        with field.batch():
+            for n in range(OVERLAP_ROWS + 50):
+                field.post(LAWLEY, f"DR{1_100_000 + n}", message_id=f"{n:04}", at=begun + timedelta(seconds=n / 2))
+        yield field
+
+
+@pytest.mark.fault("F47")
+def test_an_edit_of_the_last_half_hour_is_found_by_the_next_scan_also_beyond_the_overlap(
+    busy_half_hour: Field, open_office: Open
+) -> None:
+    office = open_office(busy_half_hour.path)
+    office.scan()
+    busy_half_hour.edit("0000", "DR1000002")
+    office.scan()
+    assert_whole(office, busy_half_hour)
+
+
+@pytest.mark.fault("F47")
+def test_an_edit_of_the_last_half_hour_is_found_by_a_daemon_also_beyond_the_overlap(
+    busy_half_hour: Field, open_office: Open
+) -> None:
+    office = open_office(busy_half_hour.path, scan={"interval": "1s"})
+    office.scan()
+    with office.running() as daemon:
+        busy_half_hour.post(LAWLEY, "DR1000002")
+        recorded(office, "DR1000002", daemon.said)
+        busy_half_hour.edit("0000", "DR1000003")
+        recorded(office, "DR1000003", daemon.said)
+        assert daemon.end() == 0
+    assert_whole(office, busy_half_hour)
 
 
 @pytest.mark.fault("F43")
