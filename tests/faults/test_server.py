@@ -187,7 +187,7 @@ def test_where_the_servers_files_can_grow_no_more_no_message_is_parked_and_the_n
     with field.batch():
         for number in range(1_100_000, 1_100_080):
             field.post(LAWLEY, f"DR{number} {noise.randbytes(200_000).hex()}")
-    with server.with_files_of_at_most(16 * MIB), pytest.raises(DatabaseUnavailable):
+    with server.with_files_of_at_most(16 * MIB), pytest.raises(DatabaseUnavailable, match="can't be used now"):
         mortal.scan()
     assert mortal.query("SELECT count(*) FROM wamon.dead_letters") == [0]
     assert len(mortal.drops()) < 81
