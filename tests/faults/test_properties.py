@@ -6,16 +6,12 @@ many examples of 50 steps at random.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -29,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedTable
 
 from tests.support.bridges import PROJECTS, Gowa, Key, Lharries, Renumbering, VeryGoodPlugins, Wacli
+from tests.support.chaos import Movable, Running, Stalled, ahead, failing, record, until_killed
 from tests.support.office import Office
 from tests.support.oracle import (
     FEWEST_THAT_BREAK,
@@ -44,14 +41,11 @@ from tests.support.oracle import (
     state_of,
 )
 from tests.support.server import Server
-from wamon import failpoints
 from wamon.app import bridge_of, configured, watching
-from wamon.bridge.store import Overlap, Page
-from wamon.clock import Clock
+from wamon.bridge.store import Overlap
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn, Retryable, WamonError
 from wamon.failpoints import NAMES
 from wamon.model import MAIN
-from wamon.pipeline import Watch, run_pass
 from wamon.postgres.letters import letters
 from wamon.scan import catch_up, retry_one, scan, scan_groups
 from wamon.verify import verify
@@ -87,36 +81,6 @@ REFUSING = f"""
     CREATE OR REPLACE TRIGGER refuse BEFORE INSERT OR UPDATE ON public.qa_photo_reviews
     FOR EACH ROW EXECUTE FUNCTION public.refuse();
 """
-
-
-class Movable(Clock):
-    """Stands where the bridge stands, or as far from there as it was moved."""
-
-    def __init__(self, there: Callable[[], datetime]) -> None:
-        self.there = there
-        self.away = timedelta()
-
-    def now(self) -> datetime:
-        return self.there() + self.away
-
-
-@dataclass
-class Running:
-    """A wamon that stays in its process, with what it remembers."""
-
-    stack: ExitStack
-    watch: Watch
-    is_disturbed: bool = False  # something was done to its database that may end it
-
-
-@dataclass(frozen=True)
-class Stalled:
-    """A wamon that has read a page and not recorded it."""
-
-    wamon: Running
-    page: Page
-    read: Stored
-    at: tuple[str | None, int]  # instance and seq
 
 
 class Chaos(RuleBasedStateMachine):
@@ -248,7 +212,7 @@ class Chaos(RuleBasedStateMachine):
         elif what == "cut":
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         else:
-            path.write_text(_ahead(path) if what == "ahead" else what)
+            path.write_text(ahead(path) if what == "ahead" else what)
 
     @rule(is_kept=st.booleans())
     def keep_the_state_or_put_an_older_one_back(self, is_kept: bool) -> None:
@@ -316,7 +280,7 @@ class Chaos(RuleBasedStateMachine):
         """At once, as a power cut would, at a step's boundary; where the daemon doesn't come to it, after its pass."""
         self.edit(place, TEXTS[place % len(TEXTS)], None)
         running = self._running(daemon)
-        with self._step(), suppress(WamonError), _failing(f"{name}:1:raise", self._restart):
+        with self._step(), suppress(WamonError), failing(f"{name}:1:raise", self._restart):
             catch_up(running.watch)
         if not self.restarts:
             self._restart()
@@ -381,7 +345,7 @@ class Chaos(RuleBasedStateMachine):
     def scan_until_killed(self, name: str, nth: int) -> None:
         may_break = self._may_break()
         with self._step():
-            _until_killed(self._scan, f"{name}:{nth}:kill", may_break=may_break)
+            until_killed(self._scan, f"{name}:{nth}:kill", may_break=may_break)
 
     @rule(daemon=daemons)
     def daemon_passes(self, daemon: str) -> None:
@@ -401,7 +365,7 @@ class Chaos(RuleBasedStateMachine):
         self.edit(place, TEXTS[place % len(TEXTS)], None)
         running = self._running(daemon)
         try:
-            with self._step(), _failing(f"{name}:{nth}:raise"):
+            with self._step(), failing(f"{name}:{nth}:raise"):
                 catch_up(running.watch)
         except WamonError:
             if ends or running.is_disturbed:
@@ -432,7 +396,7 @@ class Chaos(RuleBasedStateMachine):
         before = self._look()
         with stalled.wamon.stack, self._step(also_read=stalled.read):
             try:
-                _record(stalled)
+                record(stalled)
             except LostTurn:
                 assert stalled.at != (before.instance, before.seq)
             except WamonError as error:
@@ -629,55 +593,6 @@ class Chaos(RuleBasedStateMachine):
         for name in (self.database, f"{self.database}_old"):
             self._administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         shutil.rmtree(self.folder)
-
-
-def _ahead(path: Path) -> str:
-    """What the state file says, at a position that nothing has come to; the file as it is where it says nothing."""
-    content = path.read_text()
-    try:
-        document = json.loads(content)
-        for position in document["sources"].values():
-            position |= {"seq": 10**6, "rowid": 10**9}
-    except (ValueError, LookupError, TypeError):
-        return content
-    return json.dumps(document)
-
-
-def _record(stalled: Stalled) -> None:
-    """Go on with the page that was read before."""
-    watch = stalled.wamon.watch
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch.store, "read_page", lambda *_: stalled.page)
-        run_pass(watch)
-
-
-@contextmanager
-def _failing(failpoint: str, act: Callable[[str, str], None] = failpoints._act) -> Iterator[None]:
-    failpoints._reached.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WAMON_FAILPOINT", failpoint)
-        patch.setattr(failpoints, "_act", act)
-        yield
-
-
-def _until_killed(scans: Callable[[], None], failpoint: str, *, may_break: bool) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, where threads idle: the child needs none
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            failpoints._reached.clear()
-            os.environ["WAMON_FAILPOINT"] = failpoint
-            scans()
-            code = 0
-        except DatabaseUnavailable:
-            code = 0 if may_break else 1
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    assert not os.WIFSIGNALED(status) or os.WTERMSIG(status) == signal.SIGKILL
 
 
 @pytest.fixture
