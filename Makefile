@@ -31,10 +31,14 @@ chaos: $(STAMP)
 
 # The peers live apart: they need much that wamon doesn't. Where they can't be had, the bench says so, and goes on.
 bench: $(STAMP)
-	@$(VENV)/bin/python -m venv --clear $(PEERS) && \
-		$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary :all: \
-		-r bench/requirements.txt || rm -rf $(PEERS)
+	@$(MAKE) --no-print-directory $(PEERS)/.installed || rm -rf $(PEERS)
 	@$(VENV)/bin/python -m bench --folder .bench --peers $(PEERS)/bin/python
+
+$(PEERS)/.installed: bench/requirements.txt
+	@echo "Installing what wamon is measured beside into $(PEERS) …"
+	@$(VENV)/bin/python -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary :all: -r $<
+	@touch $@
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .

@@ -70,5 +70,6 @@ def _versions(python: Path | None) -> list[str]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # children and the server end with us, as on Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # by the way out: children and the server end with us
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     main(sys.argv[1:])
