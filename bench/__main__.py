@@ -37,6 +37,7 @@ def main(words: Sequence[str]) -> None:
         text = page(figures, targets(plan), about(here.dsn, _versions(said.peers)))
     if said.quick:
         print(text, end="")
+        say("of so few messages a catch-up is mostly starting up: its ratios tell little")
     else:
         _PAGE.write_text(text, "utf-8")
         say(f"{_PAGE.name} is written")

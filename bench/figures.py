@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 WAMON = "wamon"
 FLOOR = "floor"
 DLT = "dlt"
+DLT_DROPS = "dlt, drops only"
 SLING = "sling"
 MONITOR = "typical monitor"
-EVERYBODY = (WAMON, FLOOR, DLT, SLING, MONITOR)
+EVERYBODY = (WAMON, FLOOR, DLT, DLT_DROPS, SLING, MONITOR)
 
 
 class Subject(NamedTuple):
@@ -43,17 +44,18 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound on a figure of wamon's, or on its ratio to another figure; without a bound it is only told."""
+    """A bound on a figure, or on its ratio to another figure; without a bound it is only told."""
 
     what: str
     subject: Subject
     bound: float | None
     over: tuple[Subject, str] | None = None  # what it is divided by
     at_least: bool = False
+    who: str = WAMON
 
     def reached(self, figures: Figures) -> float | None:
         """The figure or ratio; None where something of it wasn't measured."""
-        ours = figures.of(self.subject, WAMON)
+        ours = figures.of(self.subject, self.who)
         if self.over is None or ours is None:
             return ours
         theirs = figures.of(*self.over)

@@ -29,8 +29,9 @@ in ten with a drop number. Absolute times belong to the machine; the ratios are 
 
 The floor is the fastest honest pipeline that we can write: pages by rowid, one pattern, COPY into a staging table, one
 upsert and one durable commit a batch, one thread. It keeps no ledger, so it can't tell what it missed, and sees no edit
-and no late row. sling copies rows and finds no drops. The typical monitor opens a connection for each statement, asks
-by timestamp and commits each drop; of its catch-up the beginning was timed, of its empty pass one group, times groups.
+and no late row. dlt merges messages, and the drops that a transformer finds in them; sling copies rows and finds no
+drops. The typical monitor opens a connection for each statement, asks by timestamp and commits each drop; of its
+catch-up the beginning was timed, and of its empty pass one group, times groups.
 
 ## Held against its targets
 """

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import monitor
-from bench.figures import DLT, FLOOR, MONITOR, SLING, WAMON
+from bench.figures import DLT, DLT_DROPS, FLOOR, MONITOR, SLING, WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import measured, say
 from bench.stores import Writer, jid
@@ -52,7 +52,8 @@ def measure(ground: Ground, figures: Figures, messages: int, python: Path | None
     if python is None or not python.exists():
         say("dlt and sling are left out: their environment isn't there")
         return
-    _measure(ground, figures, messages, DLT, lambda run: _dlt(python, run))
+    _measure(ground, figures, messages, DLT, lambda run: _dlt(python, run, "messages"))
+    _measure(ground, figures, messages, DLT_DROPS, lambda run: _dlt(python, run, "drops"))
     binary = next(python.parents[1].glob("lib/*/site-packages/sling_*/bin/sling-*"), None)
     if binary is None:
         say("sling is left out: it has no binary for this machine")
@@ -91,9 +92,9 @@ def _floor(run: Run) -> Measured:
     return measured(sys.executable, "-m", "bench.floor", run.dsn, run.store)
 
 
-def _dlt(python: Path, run: Run) -> Measured:
+def _dlt(python: Path, run: Run, what: str) -> Measured:
     environ = {"RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": str(run.state), "DLT_DATA_DIR": str(run.state)}
-    return measured(python, _DLT, _url(run.dsn, "localhost"), run.store, run.state, environ=environ)
+    return measured(python, _DLT, _url(run.dsn, "localhost"), run.store, run.state, what, environ=environ)
 
 
 def _sling(binary: Path, run: Run) -> Measured:
