@@ -27,8 +27,8 @@ _PAGE = Path(__file__).with_name("RESULTS.md")
 def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20,000 messages only; the page goes to stdout")
-    parser.add_argument("--folder", type=Path, help="keep the stores there for the next run")
-    parser.add_argument("--peers", type=Path, help="the Python of an environment with dlt and sling")
+    parser.add_argument("--folder", type=_absolute, help="keep the stores there for the next run")
+    parser.add_argument("--peers", type=_absolute, help="the Python of an environment with dlt and sling")
     said = parser.parse_args(words)
     plan = QUICK if said.quick else FULL
     figures = Figures()
@@ -41,6 +41,11 @@ def main(words: Sequence[str]) -> None:
     else:
         _PAGE.write_text(text, "utf-8")
         say(f"{_PAGE.name} is written")
+
+
+def _absolute(path: str) -> Path:
+    """As it is named, and not where it leads to: an environment's Python is a link."""
+    return Path(path).absolute()
 
 
 def _measure(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> None:
