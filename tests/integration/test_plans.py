@@ -86,10 +86,6 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     ("comparison", "held"): _KEYS,
     ("comparison", "mark_gone"): {"chat": 1, "message_ids": _KEYS["message_ids"][:200]},
     ("comparison", "drops_after"): {"project": "Project 1", "drop": "DR1", "projects": ["Project 1", "Project 2"]},
-        "project": "Project 1",
-        "drop": "DR1010000",
-        "projects": ["Project 1", "Project 2"],
-    },
     ("comparison", "first_submission"): _DROPS,
 }
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
