@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pickle
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from wamon import config as configs
+from wamon import service
+from wamon.alerts.file import AlertsFile
+from wamon.alerts.teller import Teller
 from wamon.bridge.access import access
 from wamon.bridge.store import Store
 from wamon.clock import Clock
@@ -145,24 +148,45 @@ def _opened(config: Config, stack: ExitStack) -> Database | Absent:
 
 
 def _troubles(config: Config) -> list[Check]:
-    """Every check, but of a store that this process had better not open beside its passes."""
-    bridge: Bridge | None = bridge_of(config)
+    """Every check, and whether the nightly restart happened; a store that we had better not open is left closed."""
+    bridge = bridge_of(config)
+    nightly = service.nightly(config.state.dir, Clock())
     with suppress(OSError):
-        if bridge is not None and access(bridge.path).endangers_the_bridge:
-            bridge = None
-    return check_all(looked_at(config, bridge))
+        rights = access(bridge.path)
+        if rights.endangers_the_bridge:
+            unread = Absent("Only passes read the store, as long as reading it may lock the bridge out.")
+            facts = replace(looked_at(config, None), access=rights, store=unread)
+            return [*check_all(facts), *nightly]
+    return [*check_all(looked_at(config, bridge)), *nightly]
 
 
 def plan(load: Callable[[], Config]) -> Plan:
     """How the daemon comes by what it works with."""
+    files: dict[Path, AlertsFile] = {}
+
+    def telling(config: Config) -> Teller:
+        folder = config.state.dir
+        return teller(config, files.setdefault(folder, AlertsFile(folder)))
+
+    def take(config: Config, checks: Sequence[Check]) -> None:
+        if config.alerts.channels.named:
+            telling(config).take(checks)
+
     return Plan(
         lambda: _packed(load),
         session,
         watching=lambda config: watching(config, bridge_of(config)),
         daily=daily,
         look=_troubles,
+        take=take,
+        send=lambda config: telling(config).send(),
         ready=lambda config: note_start(config.state.dir, Clock()),
     )
+
+
+def teller(config: Config, file: AlertsFile | None = None) -> Teller:
+    """Who tells people by this config's channels."""
+    return Teller(file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, Clock())
 
 
 def _packed(load: Callable[[], Config]) -> Config:

@@ -14,18 +14,16 @@ import random
 import signal
 import threading
 import time
-import traceback
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wamon.alerts.lookout import Lookout
 from wamon.bridge.doorbell import doorbell, stamp
 from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable, WamonError
-from wamon.health.check import State
-from wamon.log import logger
+from wamon.log import logger, tolerantly
 from wamon.notify import notify
 from wamon.pipeline import reread_recent
 from wamon.scan import admit, catch_up, retry
@@ -48,7 +46,7 @@ _SECONDS_TO_FINISH = 8.0
 _SECONDS_BETWEEN_SWEPT_PAGES = 0.05
 _COARSE_SECONDS = 0.1
 _MOST_IDS_TOLD = 20
-_BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "look": 900, "daily": 3600}
+_BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "daily": 3600}
 
 
 class Stopped(Exception):
@@ -72,6 +70,8 @@ class Plan:
     watching: Callable[[Config], AbstractContextManager[Watch]]
     daily: Callable[[Config], None]
     look: Callable[[Config], Sequence[Check]]
+    take: Callable[[Config, Sequence[Check]], None]
+    send: Callable[[Config], None]
     ready: Callable[[Config], None]
 
 
@@ -95,7 +95,11 @@ class Daemon:
         self._reread: Stamp | None = None
         self._is_fresh = False
         self._chores: dict[str, threading.Thread] = {}
-        self._troubles: dict[tuple[str, str | None], Check] = {}
+        self.lookout = Lookout(
+            lambda: plan.look(self._config),
+            lambda checks: plan.take(self._config, checks),
+            lambda: plan.send(self._config),
+        )
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises what can't be tried again, and Busy where another holds the source."""
@@ -115,9 +119,11 @@ class Daemon:
         notify("STOPPING=1")
         self._stopping.set()
         self._rung.set()
+        self.lookout.stop()
         deadline = time.monotonic() + _SECONDS_TO_FINISH
-        for thread in (worker, *self._chores.values()):
-            thread.join(max(0, deadline - time.monotonic()))
+        for thread in (worker, *self._chores.values(), self.lookout.thread):
+            if thread.is_alive():
+                thread.join(max(0, deadline - time.monotonic()))
             if thread.is_alive() and self._ended_by is None:
                 logger.warning("Stopped while at the %s, which is rolled back.", thread.name, extra={"action": "stop"})
                 logging.shutdown()
@@ -177,7 +183,7 @@ class Daemon:
     def _serve(self, session: Session, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
         self._seen = self._reread = None
-        self._due |= {"pass", "recent", "retry", "upkeep", "look", "daily"}
+        self._due |= {"pass", "recent", "retry", "upkeep", "daily"}
         with ExitStack() as stack:
             stack.enter_context(doorbell(session.watch.store.path, self.ring))
             stack.enter_context(_beats(self.ring, interval_seconds))
@@ -217,8 +223,6 @@ class Daemon:
         watch.state.flush_if_due()
         if self._is_due("upkeep") and (watch.source.sweep_due() or watch.source.verify_due()):
             self._start("upkeep", self._keep_up)
-        if self._is_due("look"):
-            self._start("look", self._look)
         if self._is_due("daily"):
             self._start("daily", lambda: self._plan.daily(self._config))
 
@@ -262,25 +266,15 @@ class Daemon:
         """Run a chore in the background, unless it still runs."""
         running = self._chores.get(name)
         if running is None or not running.is_alive():
-            self._chores[name] = threading.Thread(target=_tolerantly, args=(name, chore), name=name, daemon=True)
+            self._chores[name] = threading.Thread(target=tolerantly, args=(name, chore), name=name, daemon=True)
             self._chores[name].start()
 
     def _keep_up(self) -> None:
-        with self._plan.watching(self._config) as watch:
+        with suppress(Stopped), self._plan.watching(self._config) as watch:
             if watch.source.sweep_due():
                 sweep(watch, self._breathe)
             if watch.source.verify_due():
                 self._verify(watch)
-
-    def _look(self) -> None:
-        """Tell what has become bad or odd since the last look, such as a group that fell silent, and what is over."""
-        found = {(c.name, c.jid): c for c in self._plan.look(self._config) if c.state in {State.WARN, State.BAD}}
-        for key, check in found.items():
-            if key not in self._troubles:
-                logger.warning("%s %s", check.sentence, check.hint, extra={"action": "health", "check": check.name})
-        for key in self._troubles.keys() - found.keys():
-            logger.info("Over: %s", self._troubles[key].sentence, extra={"action": "health.over", "check": key[0]})
-        self._troubles = found
 
     def _verify(self, watch: Watch) -> None:
         verified = verify(watch, [watch.source.groups[jid] for jid in watch.named([])], self._breathe)
@@ -299,6 +293,7 @@ class Daemon:
             raise Stopped
 
     def _tell_up_to_date(self, watch: Watch) -> None:
+        self.lookout.degraded = None
         if self._degraded is not None:
             self._degraded = None
             logger.info("Works again, and is up to date.", extra={"action": "recovered"})
@@ -307,12 +302,14 @@ class Daemon:
     def _tell_ready(self, status: str) -> None:
         if not self._is_ready:
             self._is_ready = True
+            self.lookout.start()
             self._plan.ready(self._config)
             notify("READY=1")
         notify(f"STATUS={status}")
 
     def _tell_degraded(self, error: WamonError) -> None:
         """Tell a trouble once, and how long no pass has ended for as long as it lasts."""
+        self.lookout.degraded = error
         why = error.paragraph()
         if why != self._degraded:
             self._degraded = why
@@ -373,23 +370,3 @@ def _tell_pass(one: Pass, seconds: float) -> None:
             **kinds,
         },
     )
-
-
-def _tolerantly(name: str, chore: Callable[[], None]) -> None:
-    """A chore in the background that fails is told, and tried again at its next beat."""
-    try:
-        chore()
-    except Stopped:
-        pass
-    except WamonError as error:
-        logger.warning("The %s was put off. %s", name, error.paragraph(), extra={"action": f"{name}.failed"})
-    except Exception as error:  # noqa: BLE001 - its own words may quote a message: only its kind and place are told
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        logger.error(
-            "The %s failed: %s at %s:%d.",
-            name,
-            type(error).__name__,
-            Path(place.filename).name,
-            place.lineno,
-            extra={"action": f"{name}.failed"},
-        )

@@ -9,14 +9,18 @@ import json
 import logging
 import os
 import sys
+import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from wamon.errors import WamonError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 logger = logging.getLogger("wamon")
 
@@ -52,6 +56,24 @@ def correlation_id() -> str | None:
 def under_systemd() -> bool:
     """Whether stderr goes to the journal."""
     return "JOURNAL_STREAM" in os.environ
+
+
+def tolerantly(name: str, chore: Callable[[], object]) -> None:
+    """Do a chore in the background. One that fails is told, and tried again when it is due again."""
+    try:
+        chore()
+    except WamonError as error:
+        logger.warning("The %s was put off. %s", name, error.paragraph(), extra={"action": f"{name}.failed"})
+    except Exception as error:  # noqa: BLE001 - its own words may quote a message: only its kind and place are told
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        logger.error(  # noqa: TRY400
+            "The %s failed: %s at %s:%d.",
+            name,
+            type(error).__name__,
+            Path(place.filename).name,
+            place.lineno,
+            extra={"action": f"{name}.failed"},
+        )
 
 
 class _Json(logging.Formatter):

@@ -257,5 +257,5 @@ def test_a_group_that_falls_silent_against_its_rhythm_is_told_once_and_again_whe
 
 
 def left_over(one: Daemon, looks: list[list[Check]], most: int) -> bool:
-    one.ring("look")  # the one before may still be running
+    one.lookout.ring()  # the one before may still be running
     return len(looks) <= most

@@ -16,7 +16,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wamon import config as tested
-from wamon.config import Config, Group, Start, as_yaml, defaults, describe, document, fields, load, show
+from wamon.config import (
+    Alerts,
+    Config,
+    Group,
+    Start,
+    as_yaml,
+    defaults,
+    describe,
+    document,
+    fields,
+    load,
+    load_alerts,
+    show,
+)
 from wamon.config.zone import host_zone
 from wamon.errors import ConfigError
 
@@ -68,15 +81,19 @@ def test_the_shipped_example_loads_and_names_the_four_groups() -> None:
 
 
 def test_the_shipped_example_shows_every_key_and_its_default(read: Any) -> None:
-    shown, default = yaml.safe_load(EXAMPLE.read_text()), describe(read(""))
+    shown: Any = yaml.safe_load(EXAMPLE.read_text())
+    default: Any = describe(read(""))
 
     assert {name: set(section) for name, section in shown.items() if isinstance(section, dict)} == {
         name: set(section) for name, section in default.items() if isinstance(section, dict)
     }
     assert set(shown) == set(default)
     assert all(set(group) == {"name", "jid", "description", "enabled", "validate"} for group in shown["groups"])
-    for name in ("scan", "drops", "privacy", "alerts", "replies"):
+    for name in ("scan", "drops", "privacy", "replies"):
         assert shown[name] == default[name]
+    assert shown["alerts"]["rules"] == default["alerts"]["rules"]
+    for name, channel in default["alerts"]["channels"].items():
+        assert set(shown["alerts"]["channels"][name]) == set(channel)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "~", "bridge:\nscan:\ngroups:\nalerts:\n", "\ufeff# bom"])
@@ -89,7 +106,8 @@ def test_an_empty_file_or_section_means_the_defaults(read: Any, text: str) -> No
     assert config.drops.pattern == "DR[0-9]{6,8}"
     assert config.privacy.keep_text == timedelta(days=90)
     assert config.timezone == ZoneInfo("Africa/Johannesburg")
-    assert (config.groups, config.alerts, config.replies.enabled) == ((), {}, False)
+    assert (config.groups, config.alerts, config.replies.enabled) == ((), Alerts(), False)
+    assert config.alerts.channels.named == ()
 
 
 def test_a_config_can_not_be_changed() -> None:
@@ -308,10 +326,14 @@ def test_unquoted_text_means_what_it_looks_like(text: str, meant: object) -> Non
     assert type(document.resolve(text)) is type(meant)
 
 
-def test_the_type_of_an_unquoted_variable_is_found_after_filling(read: Any) -> None:
-    found = read("alerts:\n  plain: ${X:-true}\n  quoted: '${X:-true}'\n  number: ${N}\n", N="7").alerts
+def test_the_type_of_an_unquoted_variable_is_found_after_filling() -> None:
+    text = "plain: ${X:-true}\nquoted: '${X:-true}'\nnumber: ${N}\n"
 
-    assert found == {"plain": True, "quoted": "true", "number": 7}
+    assert document.read(text.encode(), {"N": "7"}, lambda _, key: key).data == {
+        "plain": True,
+        "quoted": "true",
+        "number": 7,
+    }
 
 
 def test_a_variable_that_is_empty_leaves_the_default(read: Any) -> None:
@@ -434,8 +456,8 @@ def test_a_line_begins_with_the_file_and_the_error_says_what_to_do(file: Path, r
         ("state: {dir: false}", "1:14: state.dir: should be text"),
         ("database: {review_table: a.b.c}", "should be a table or schema.table"),
         ("alerts: [a]", "1:9: alerts: should be a mapping"),
-        ("alerts: {x: !!python/object/apply:os.system [echo]}", "1:13: a YAML tag (!…) is refused"),
-        ("alerts: {x: !env Y}", "1:13: a YAML tag (!…) is refused"),
+        ("alerts: {rules: !!python/object/apply:os.system [echo]}", "1:17: a YAML tag (!…) is refused"),
+        ("bridge: {name: !env Y}", "1:16: a YAML tag (!…) is refused"),
         ("alerts:\n  <<: 5\n", "2:7: alerts: `<<` should name a mapping"),
         ("- a\n- b\n", "1:1: the file should be a mapping"),
         ("just words", "1:1: the file should be a mapping"),
@@ -555,7 +577,9 @@ def test_no_problem_shows_a_secret(file: Path, text: str) -> None:
 
 
 def test_a_config_shows_neither_phone_numbers_nor_channels_in_passing(read: Any) -> None:
-    config = read("scan: {ignore_senders: [27821234567]}\nalerts: {hook: hunter2}\n")
+    config = read(
+        "scan: {ignore_senders: [27821234567]}\nalerts: {channels: {webhook: {url: https://h.example.com/hunter2}}}\n"
+    )
 
     assert not re.search("hunter2|27821234567", f"{config!r} {config}")
 
@@ -592,21 +616,87 @@ def test_alerts_are_shown_without_what_opens_a_channel(read: Any) -> None:
     config = read(
         """\
 alerts:
-  lag: 5m
-  mail: {host: h, password: hunter2, to: [a@b.c]}
-  hook: https://hooks.example.com/hunter2
-  relay: smtp://u:hun/ter2@mail:25
-  tokens: [hunter2]
+  channels:
+    webhook: {url: "https://hooks.example.com:8443/hunter2?token=hunter2"}
+    mail: {host: h, user: u, password: hunter2, from: a@b.c, to: [d@e.f]}
 """
     )
 
-    assert describe(config)["alerts"] == {
-        "lag": "5m",
-        "mail": {"host": "h", "password": "***", "to": ["a@b.c"]},
-        "hook": "https://hooks.example.com/***",
-        "relay": "smtp://mail:25/***",
-        "tokens": ["***"],
-    }
+    shown: Any = describe(config)
+    channels = shown["alerts"]["channels"]
+    assert channels["webhook"] == {"url": "https://hooks.example.com:8443/***", "allow_private": False}
+    assert (channels["mail"]["password"], channels["mail"]["user"], channels["mail"]["to"]) == ("***", "u", ["d@e.f"])
+    assert "hunter2" not in f"{config!r} {config} {as_yaml(config)} {config.model_dump_json()}"
+
+
+def test_every_problem_of_alerts_has_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "wamon.yaml"
+    file.write_text(
+        """\
+alerts:
+  channels:
+    webhook: {url: "ftp://x", urll: 1}
+    mail: {host: mail.example.com, to: x}
+    sms: {}
+  rules:
+    lag: {more_than: 10}
+    laag: {}
+    dead: {more_than: -1, hold: 2d}
+    verify: {repeat: 1s}
+"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(file, HOST)
+    first, *others = str(caught.value).replace(f"{file}:", "").splitlines()
+    assert first.startswith("3:20: alerts.channels.webhook.url: should be a webhook's address such as https://")
+    assert others == [
+        "3:31: alerts.channels.webhook.urll: unknown key; did you mean 'url'?",
+        "4:40: alerts.channels.mail.to: should be a list: lines that begin with `- `",
+        "5:5: alerts.channels.sms: unknown key; known are webhook, mail",
+        "7:22: alerts.rules.lag.more_than: should be a duration such as 15s, 2m, 24h or 90d",
+        "8:5: alerts.rules.laag: unknown key; did you mean 'lag'?",
+        "9:23: alerts.rules.dead.more_than: should be a whole number, 0 or more",
+        "9:33: alerts.rules.dead.hold: should be between 0s and 1d",
+        "10:22: alerts.rules.verify.repeat: should be at least 1m",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mail", "problem"),
+    [
+        ("{host: h}", "needs `from`, an address, and `to`, a list of them, beside `host`"),
+        ("{host: h, from: a@b.c, to: [d@e.f], user: u}", "needs `user` and `password` together, or neither"),
+        (
+            "{host: h, from: a@b.c, to: [d@e.f], user: u, password: p, security: none}",
+            "would send its password for all to read: set `security` to starttls or tls",
+        ),
+        ("{host: a b}", "should be a host's name such as mail.example.com"),
+        ("{from: 'A <a@b.c>'}", "should be a mail address such as office@example.com"),
+        ("{port: 70000}", "should be a port, 1 to 65535"),
+    ],
+)
+def test_a_mail_channel_that_could_not_send_is_refused(read: Any, mail: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        read(f"alerts: {{channels: {{mail: {mail}}}}}\n")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:p@h/x", "https://h/a b", "https://h:0/", "http://", "https://h/#x", "//h/x", "https://h:99999/"]
+)
+def test_an_address_that_is_no_webhooks_is_refused(read: Any, url: str) -> None:
+    with pytest.raises(ConfigError, match="should be a webhook's address"):
+        read(f"alerts: {{channels: {{webhook: {{url: '{url}'}}}}}}\n")
+
+
+def test_alerts_are_read_from_a_config_that_is_wrong_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "wamon.yaml"
+    file.write_text("groups: 5\nalerts: {channels: {webhook: {url: https://h.example.com/x}}}\n")
+    with pytest.raises(ConfigError):
+        load(file, HOST)
+    assert load_alerts(file, HOST).channels.named == ("webhook",)
+    file.write_text("groups: [broken")
+    with pytest.raises(ConfigError, match="alerts"):
+        load_alerts(file, HOST)
 
 
 # What is shown
@@ -622,7 +712,7 @@ scan: {interval: 90s, start: 2026-11-10 06:00, ignore_senders: [27821234567]}
 drops: {pattern: 'DR$$$${7}$'}
 timezone: Asia/Tokyo
 privacy: {keep_text: forever}
-alerts: {deep: {list: ["$${x}", 1, true]}}
+alerts: {channels: {mail: {host: h, port: 2525, from: a@b.c, to: [d@e.f]}}, rules: {lag: {more_than: 90s}}}
 groups: [{name: 'no', jid: 1@g.us, description: "12:30", enabled: false, validate: true}]
 """
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from wamon.cli import config as config_commands
 from wamon.cli import (
+    alerts,
     db,
     dead,
     demo,
@@ -30,6 +30,7 @@ from wamon.cli import (
     status,
     verify,
 )
+from wamon.cli import config as config_commands
 from wamon.cli.options import ConfigOption, JsonOption, Said
 from wamon.errors import WamonError
 from wamon.log import configure, logger
@@ -65,6 +66,7 @@ init.add_to(app)
 drops.add_to(app)
 dead.add_to(app)
 config_commands.add_to(app)
+alerts.add_to(app)
 db.add_to(app)
 demo.add_to(app)
 service.add_to(app)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.stopped import stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -313,33 +314,7 @@ def uninstall(
     )
 
 
-@commands.command(hidden=True)
-def stopped(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Keep why the service stopped: systemd runs this after each stop, and says the reason in the environment.
-
-    \b
-    wamon service stopped
-    """
-    from wamon.clock import Clock
-    from wamon.log import configure, logger, under_systemd
-    from wamon.service.history import reason
-    from wamon.service.restarts import note_stop
-
-    options = said(ctx, config, json)
-    event = note_stop(_state_dir(options), Clock(), os.environ)
-    why = reason(event.said)
-    if why != "stopped":
-        configure(as_json=options.json or under_systemd())
-        detail = " ".join(map(str, event.said.values())) or "no reason"
-        logger.error(
-            "wamon's service stopped: %s (%s).", why, detail, extra={"action": "service.stopped", "reason": why}
-        )
-
-
-def _state_dir(options: Said) -> Path:
-    """Where the unit keeps its state; the config, which may be what was wrong, is asked only without one."""
-    named = os.environ.get("WAMON_STATE_DIR") or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(named) if named and options.config_path is None else options.config().state.dir
+commands.command(hidden=True)(stopped)
 
 
 @commands.command(hidden=True)

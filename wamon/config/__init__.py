@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from wamon.config import document, fields, problems
+from wamon.config.alerts import Alerts
 from wamon.config.credentials import with_credentials
 from wamon.config.document import Document, Place, Problem, Steps
 from wamon.config.fields import Start
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
+    "Alerts",
     "Bridge",
     "Config",
     "Database",
@@ -49,6 +51,7 @@ __all__ = [
     "describe",
     "find",
     "load",
+    "load_alerts",
 ]
 
 PLACES = (Path("config/wamon.yaml"), Path("/etc/wamon/wamon.yaml"))
@@ -83,6 +86,15 @@ def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str
     else:
         return _checked(found, path, environ, check_pattern)
     raise _error(Document(), [broken], path)
+
+
+def load_alerts(path: Path, environ: Mapping[str, str]) -> Alerts:
+    """Return the section `alerts` of a config that may be wrong elsewhere; raise ConfigError if it can't be read."""
+    try:
+        found = document.read(_content(path), with_credentials(environ), renamed)
+        return Alerts.model_validate(found.data.get("alerts"))
+    except (document.BrokenError, ValidationError):
+        raise ConfigError(f"The section alerts of {path} can't be read.", hint=_HINT) from None
 
 
 def defaults(environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:

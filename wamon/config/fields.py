@@ -224,3 +224,71 @@ def database_url(value: object) -> str:
     if not _URL.fullmatch(found):
         raise ValueError("should be a PostgreSQL URL (postgresql://user:password@host/name), or empty")
     return found
+
+
+def hold(value: object) -> timedelta:
+    """Return how long something must last before it is told: at most a day."""
+    return _between(value, timedelta(), timedelta(days=1), "between 0s and 1d")
+
+
+def repeat(value: object) -> timedelta:
+    """Return after how long something is said again."""
+    return _between(value, timedelta(minutes=1), _LONGEST, "at least 1m")
+
+
+def span_to_wait(value: object) -> timedelta:
+    """Return how long something may last: a minute, the least that is looked for, to 30 days."""
+    return _between(value, timedelta(minutes=1), timedelta(days=30), "between 1m and 30d")
+
+
+def _between(value: object, least: timedelta, most: timedelta, said: str) -> timedelta:
+    span = value if isinstance(value, timedelta) else duration(value)
+    if not least <= span <= most:
+        raise ValueError(f"should be {said}")
+    return span
+
+
+def count(value: object) -> int:
+    """Return a whole number, 0 or more."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("should be a whole number, 0 or more")
+    return value
+
+
+def port(value: object) -> int:
+    """Return a port; one in quotes, such as of a variable, is one, too."""
+    found = text(value)
+    if not found.isascii() or not found.isdigit() or not 1 <= int(found) <= 65_535:
+        raise ValueError("should be a port, 1 to 65535")
+    return int(found)
+
+
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+_HTTP = re.compile(rf"https?://{_HOST}(?::([0-9]{{1,5}}))?(?:[/?][!-~]*)?", re.IGNORECASE)
+_ADDRESS = re.compile(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]{{1,64}}@{_HOST}")
+
+
+def http_url(value: object) -> str:
+    """Return the address of a webhook, without a password in front of its host and without a fragment."""
+    found = text(value)
+    match = _HTTP.fullmatch(found)
+    if not match or "#" in found or (match[1] and not 1 <= int(match[1]) <= 65_535):
+        raise ValueError("should be a webhook's address such as https://hooks.example.com/…, or empty")
+    return found
+
+
+def host(value: object) -> str:
+    """Return a host's name or address; one of IPv6 may stand in brackets."""
+    found = text(value)
+    bare = f"[{found}]" if ":" in found and not found.startswith("[") else found
+    if not re.fullmatch(_HOST, bare):
+        raise ValueError("should be a host's name such as mail.example.com")
+    return bare.strip("[]")
+
+
+def mail_address(value: object) -> str:
+    """Return a plain mail address."""
+    found = text(value)
+    if not _ADDRESS.fullmatch(found):
+        raise ValueError("should be a mail address such as office@example.com")
+    return found

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo
 
 from wamon.config import fields
+from wamon.config.alerts import Alerts
 from wamon.config.document import Steps
+from wamon.config.section import Section, known
 
 PATTERN = "DR[0-9]{6,8}"
 
@@ -70,31 +72,6 @@ def _pattern(value: object, info: ValidationInfo) -> str:
 
 Name = Annotated[str, BeforeValidator(fields.name)]
 AnyPath = Annotated[Path, BeforeValidator(_path)]
-
-
-class Section(BaseModel):
-    """A mapping of the file. An empty value, such as of a variable that is empty, is a missing one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
-    empty_counts: ClassVar[frozenset[str]] = frozenset()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empties(cls, data: object) -> object:
-        if data is None or data == "":
-            return {}
-        if not isinstance(data, dict):
-            return data
-        return {
-            key: value
-            for key, value in data.items()
-            if key in cls.empty_counts or key not in _known(cls) or not (value is None or value == "")
-        }
-
-
-def _known(model: type[BaseModel]) -> dict[str, object]:
-    """The model's fields, by their names in the file."""
-    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 class Bridge(Section):
@@ -169,7 +146,7 @@ class Config(Section):
     drops: Drops = Drops()
     timezone: Annotated[ZoneInfo, BeforeValidator(_zone)]
     privacy: Privacy = Privacy()
-    alerts: dict[str, object] = Field(default_factory=dict, repr=False)
+    alerts: Alerts = Alerts()
     replies: Replies = Replies()
     groups: tuple[Group, ...] = ()
 
@@ -181,6 +158,7 @@ SECTIONS: dict[str, type[Section]] = {
     "scan": Scan,
     "drops": Drops,
     "privacy": Privacy,
+    "alerts": Alerts,
     "replies": Replies,
 }
 
@@ -200,12 +178,22 @@ def _is_group(steps: Steps) -> bool:
 
 def known_keys(steps: Steps) -> list[str]:
     """Return the keys that the mapping at `steps` may have."""
-    if not steps:
-        return list(_known(Config))
-    model = Group if _is_group(steps) else SECTIONS.get(str(steps[0]))
-    return list(_known(model)) if model else []
+    model = _model_at(steps)
+    return list(known(model)) if model else []
+
+
+def _model_at(steps: Steps) -> type[Section] | None:
+    if _is_group(steps):
+        return Group
+    model: type[Section] = Config
+    for step in steps:
+        found = known(model).get(str(step))
+        if found is None or not isinstance(found.annotation, type) or not issubclass(found.annotation, Section):
+            return None
+        model = found.annotation
+    return model
 
 
 def home_of(key: str) -> str | None:
     """Return the section to which a key belongs."""
-    return next((name for name, model in SECTIONS.items() if key in _known(model)), None)
+    return next((name for name, model in SECTIONS.items() if key in known(model)), None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
@@ -13,6 +14,7 @@ from wamon.config.fields import FOREVER, written
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from wamon.config.alerts import Alerts, Rule
     from wamon.config.schema import Config, Group
 
 MASK = "***"
@@ -38,7 +40,7 @@ def describe(config: Config) -> dict[str, object]:
         "drops": {"pattern": config.drops.pattern},
         "timezone": str(config.timezone),
         "privacy": {"show": config.privacy.show, "keep_text": _keep(config)},
-        "alerts": _masked(config.alerts),
+        "alerts": _alerts(config.alerts),
         "replies": {"enabled": config.replies.enabled},
         "groups": [_group(group) for group in config.groups],
     }
@@ -86,15 +88,40 @@ def _parameter(each: str) -> str:
     return _setting(key, between, value) if between or not each else MASK  # a password's rest, after a plain `&`
 
 
-def _masked(value: object, key: str = "") -> object:
-    """Return what `alerts` says, without what a channel needs to be trusted."""
-    if isinstance(value, dict):
-        return {name: _masked(each, name) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_masked(each, key) for each in value]
-    if value and _SECRET.search(key):
-        return MASK
-    return re.sub(r"://(?:\S*@)?([^\s/?#@]*)\S*", rf"://\1/{MASK}", value) if isinstance(value, str) else value
+def _alerts(alerts: Alerts) -> dict[str, object]:
+    """What `alerts` says, without what a channel needs to be trusted."""
+    webhook, mail = alerts.channels.webhook, alerts.channels.mail
+    rules = {name: _rule(getattr(alerts.rules, name)) for name in type(alerts.rules).model_fields}
+    return {
+        "channels": {
+            "webhook": {
+                "url": webhook.url and _without_token(webhook.url.get_secret_value()),
+                "allow_private": webhook.allow_private,
+            },
+            "mail": {
+                **mail.model_dump(by_alias=True),
+                "password": mail.password and MASK,
+                "to": list(mail.to),
+            },
+        },
+        "rules": rules,
+    }
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    return {
+        name: written(value) if isinstance(value, timedelta) else value
+        for name in sorted(type(rule).model_fields, key=_RULE_KEYS.index)
+        for value in [getattr(rule, name)]
+    }
+
+
+_RULE_KEYS = ("enabled", "more_than", "hold", "repeat")
+
+
+def _without_token(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{MASK}"
 
 
 def _escaped(value: object) -> object:

@@ -45,6 +45,7 @@ def lag(group: GroupFacts) -> Check:
         return result(State.OK, f"{group.name} is being read again; nothing new was found so far.", numbers=numbers)
     still_seconds = float("inf") if group.moved_seconds is None else group.moved_seconds
     stuck_seconds = min(still_seconds, found.seconds)
+    numbers = {**numbers, "stuck_seconds": stuck_seconds}
     late = State.BAD if stuck_seconds > _FAR_BEHIND_SECONDS else State.WARN
     state = late if stuck_seconds > _BEHIND_SECONDS else State.OK
     waiting = f"{'at least ' if found.more else ''}{amount(found.messages, 'message')}"

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 from wamon.clock import Clock
 from wamon.errors import Fatal
 from wamon.health import Check, State
-from wamon.service import hygiene
+from wamon.service import history, hygiene
+from wamon.service.restarts import events
 from wamon.service.systemd import NoSystemd, Systemd
 from wamon.service.units import Service, installed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from wamon.config import Config
-    from wamon.service.history import Restart
+    from wamon.service.history import Night, Restart
     from wamon.service.hygiene import Hygiene
+    from wamon.service.schedule import Schedule
 
 _MEANT = {"planned", "stopped"}
 
@@ -37,6 +40,19 @@ def sound(settings: Config, root: Path = Path("/")) -> list[Check]:
         return [unit]
     recent = [one for one in found.restarts if one.at >= clock.now() - timedelta(days=1)]
     return [unit, _nightly(found), _restarts(recent)]
+
+
+def last_night(state_dir: Path, clock: Clock, root: Path = Path("/")) -> list[Check]:
+    """The check of the nightly restart, where one is planned for the service that works on this state."""
+    service = _service_of(state_dir, root)
+    planned = hygiene.planned_by(service) if service else None
+    if planned is None:
+        return []
+    try:
+        kept = events(state_dir)
+    except Fatal as error:
+        return [Check("service.nightly", State.UNKNOWN, str(error), error.hint)]
+    return [_night(planned, history.last_night(kept, planned, clock.now()), None)]
 
 
 def _service_of(state_dir: Path, root: Path) -> Service | None:
@@ -72,12 +88,17 @@ def _nightly(found: Hygiene) -> Check:
     name = "service.nightly"
     if found.schedule is None or found.night is None:
         return Check(name, State.WARN, "No nightly restart is planned.", "`wamon service install` plans one.")
-    numbers = {"next_at": found.next_at, "due_at": found.night.due_at}
-    if found.night.happened is False:
-        sentence = f"The last planned restart, at {found.schedule}, didn't happen."
+    return _night(found.schedule, found.night, found.next_at)
+
+
+def _night(planned: Schedule, night: Night, next_at: datetime | None) -> Check:
+    name = "service.nightly"
+    numbers = {"next_at": next_at, "due_at": night.due_at}
+    if night.happened is False:
+        sentence = f"The last planned restart, at {planned}, didn't happen."
         return Check(name, State.WARN, sentence, "`wamon hygiene` shows what did.", numbers=numbers)
-    how = "happened" if found.night.happened else "is still to come"
-    return Check(name, State.OK, f"The nightly restart, at {found.schedule}, {how}.", numbers=numbers)
+    how = "happened" if night.happened else "is still to come"
+    return Check(name, State.OK, f"The nightly restart, at {planned}, {how}.", numbers=numbers)
 
 
 def _restarts(recent: Sequence[Restart]) -> Check:

@@ -1,0 +1,104 @@
+"""Connecting to a host that the config names, and to no host of the private network that its name may lead to.
+
+The name is resolved once, and the very address that was looked at is connected to: a name can't be one thing when it is
+looked at and another when it is used.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from wamon.alerts.failure import NotSent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_SECONDS_TO_CONNECT = 4.0
+_SECONDS_TO_TALK = 6.0
+_SECONDS_TO_ANSWER = 5.0
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def is_public(address: IP) -> bool:
+    """Whether an address is one of the internet, also where it is an IPv4 one in the clothes of IPv6."""
+    inner = _inner(address)
+    if inner is not None:
+        return is_public(inner)
+    site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or site_local)
+
+
+def _inner(address: IP) -> IP | None:
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def connect(host: str, port: int, *, allow_private: bool) -> socket.socket:
+    """A connection to one of the host's addresses that may be used. Raises NotSent."""
+    failed: OSError | None = None
+    deadline_seconds = time.monotonic() + _SECONDS_TO_CONNECT
+    for family, address in _allowed(host, port, allow_private=allow_private):
+        found = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            found.settimeout(max(0.1, deadline_seconds - time.monotonic()))
+            found.connect(address)
+            found.settimeout(_SECONDS_TO_ANSWER)
+        except OSError as error:
+            found.close()
+            failed = error
+        else:
+            return found
+    raise NotSent(f"{host} can't be reached: {_why(failed)}.", "Is the port right, and does a firewall let it out?")
+
+
+def _allowed(host: str, port: int, *, allow_private: bool) -> Sequence[tuple[int, tuple[str, int]]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise NotSent(f"{host} has no address.", "Is the name right, and does this host's DNS work?") from None
+    allowed = [
+        (family, address)
+        for family, _, _, _, address in found
+        if allow_private or is_public(ipaddress.ip_address(str(address[0]).partition("%")[0]))
+    ]
+    if not allowed:
+        raise NotSent(
+            f"{host} is an address of a private network, which is refused.",
+            "Set allow_private of this channel where that is meant.",
+        )
+    return allowed  # type: ignore[return-value]
+
+
+def _why(error: OSError | None) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return error.strerror or type(error).__name__ if error else "no address answered"
+
+
+@contextmanager
+def limited(connection: socket.socket) -> Iterator[None]:
+    """Cut the connection when the block takes longer than a try may: a peer that sends a byte a second is no answer."""
+    with connection.dup() as same:  # TLS takes the first one over
+        timer = threading.Timer(_SECONDS_TO_TALK, _cut, [same])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,145 @@
+"""What is kept of alerts: what is firing, what waits to be sent, and how each channel fared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+Kind = Literal["alert", "reminder", "over", "test"]
+
+MOST_WAITING = 100
+KEPT = timedelta(days=3)
+"""What couldn't be sent by then tells nobody anything."""
+
+_MOST_TOLD = 10
+_BEGINNINGS: Mapping[Kind, str] = {"alert": "", "reminder": "Still: ", "over": "Over: ", "test": "Test: "}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, as one check found it."""
+
+    since: datetime
+    sentence: str
+    hint: str = ""
+    group: str | None = None
+    is_told: bool = False
+    calm_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """The faults of one rule. `told_at` None: none of them was told yet."""
+
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+    told_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What is told. It may come twice, with the same id; it names groups, hosts and paths, never a person."""
+
+    id: str
+    kind: Kind
+    rule: str
+    title: str
+    source: str
+    host: str
+    at: datetime
+    since: datetime
+    sentences: tuple[str, ...] = ()
+    hint: str = ""
+    groups: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """It in one line."""
+        return f"{_BEGINNINGS[self.kind]}{self.title} (wamon {self.source} on {self.host})"
+
+    @property
+    def text(self) -> str:
+        """It in words, for people."""
+        told = list(self.sentences[:_MOST_TOLD])
+        if len(self.sentences) > _MOST_TOLD:
+            told.append(f"And {len(self.sentences) - _MOST_TOLD} more.")
+        lines = [f"{self.subject}.", *told, self.hint if self.kind in {"alert", "reminder"} else "", self._since]
+        return "\n".join(line for line in lines if line)
+
+    @property
+    def _since(self) -> str:
+        if self.kind == "test":
+            return ""
+        since = f"Since {self.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{since}, until {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC." if self.kind == "over" else f"{since}."
+
+    def document(self) -> dict[str, object]:
+        """It as JSON has it: always these fields."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "rule": self.rule,
+            "title": self.title,
+            "text": self.text,
+            "source": self.source,
+            "host": self.host,
+            "at": f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "since": f"{self.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "groups": list(self.groups),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An alert, and the channels by which it is sent already."""
+
+    alert: Alert
+    sent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A channel that failed: how often in a row, why the last time, and when it is tried again."""
+
+    tries: int
+    since: datetime
+    failed_at: datetime
+    next_at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All of it."""
+
+    firing: Mapping[str, Firing] = field(default_factory=dict)
+    waiting: tuple[Waiting, ...] = ()
+    outages: Mapping[str, Outage] = field(default_factory=dict)
+
+    def queued(self, alerts: tuple[Alert, ...]) -> "Book":
+        """With these waiting too; of too many the oldest are dropped."""
+        waiting = (*self.waiting, *map(Waiting, alerts))
+        return replace(self, waiting=waiting[-MOST_WAITING:])
+
+    def sent(self, alert_id: str, channel: str) -> "Book":
+        """With this alert sent by this channel, which therefore works."""
+        waiting = tuple(
+            replace(one, sent=(*one.sent, channel)) if one.alert.id == alert_id else one for one in self.waiting
+        )
+        return replace(self, waiting=waiting, outages=_without(self.outages, channel))
+
+    def failed(self, channel: str, why: str, now: datetime, pause: timedelta) -> "Book":
+        """With this channel failed once more, to be tried again after a pause."""
+        former = self.outages.get(channel)
+        outage = Outage(former.tries + 1 if former else 1, former.since if former else now, now, now + pause, why)
+        return replace(self, outages={**self.outages, channel: outage})
+
+    def tidied(self, channels: tuple[str, ...], now: datetime) -> "Book":
+        """Without what is sent by all of these channels, what is too old to tell, and what isn't configured now."""
+        waiting = tuple(one for one in self.waiting if not set(channels) <= set(one.sent) and one.alert.at > now - KEPT)
+        return replace(
+            self, waiting=waiting, outages={name: kept for name, kept in self.outages.items() if name in channels}
+        )
+
+
+def _without(outages: Mapping[str, Outage], channel: str) -> dict[str, Outage]:
+    return {name: outage for name, outage in outages.items() if name != channel}

@@ -1,0 +1,92 @@
+"""Mailing an alert by a mail server."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from contextlib import suppress
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from wamon.alerts.address import connect, limited
+from wamon.alerts.failure import NotSent, broken_off
+from wamon.config.alerts import PORTS
+
+if TYPE_CHECKING:
+    import socket
+
+    from wamon.alerts.book import Alert
+    from wamon.config.alerts import Mail
+
+
+class MailChannel:
+    """One mail server and those who get mail by it."""
+
+    name = "mail"
+
+    def __init__(self, config: Mail, host: str) -> None:
+        self._config = config
+        self.host = host
+
+    def send(self, alert: Alert) -> None:
+        """Mail it to everyone. Raises NotSent where none of them gets it."""
+        port = self._config.port or PORTS[self._config.security]
+        with connect(self.host, port, allow_private=self._config.allow_private) as plain, limited(plain):
+            try:
+                self._mailed(plain, self._message(alert))
+            except (OSError, smtplib.SMTPException) as error:
+                raise _failure(self.host, error) from None
+
+    def _message(self, alert: Alert) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = self._config.sender
+        message["To"] = ", ".join(self._config.to)
+        message["Subject"] = alert.subject
+        message["Date"] = format_datetime(alert.at)
+        message["Message-ID"] = f"<{alert.id}@wamon.invalid>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(alert.text)
+        return message
+
+    def _mailed(self, plain: socket.socket, message: EmailMessage) -> None:
+        context = ssl.create_default_context()
+        connection = plain
+        if self._config.security == "tls":
+            connection = context.wrap_socket(plain, server_hostname=self.host)
+        server = _Connected(connection, self.host)
+        try:
+            if self._config.security == "starttls":
+                server.starttls(context=context)
+            if self._config.user and self._config.password:
+                server.login(self._config.user, self._config.password.get_secret_value())
+            server.send_message(message)
+            with suppress(OSError, smtplib.SMTPException):  # it has taken the mail
+                server.quit()
+        finally:
+            server.close()
+
+
+def _failure(host: str, error: Exception) -> NotSent:
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return NotSent(f"{host} refused user and password ({error.smtp_code}).", "Are both right?")
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = sorted({str(code) for code, _ in error.recipients.values()})
+        return NotSent(f"{host} refused every address of `to` ({', '.join(codes)}).", "Does it relay to them?")
+    if isinstance(error, smtplib.SMTPResponseException):
+        return NotSent(f"{host} refused the mail ({error.smtp_code}).", "Does it take mail of this `from`?")
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return NotSent(f"{host} lacks STARTTLS or a login.", "Is `security` of this channel right?")
+    return broken_off(host, error)
+
+
+class _Connected(smtplib.SMTP):
+    """SMTP over a connection that is there already."""
+
+    def __init__(self, connection: socket.socket, host: str) -> None:
+        super().__init__(local_hostname="wamon.invalid")
+        self._host = host  # what STARTTLS verifies
+        self.sock = connection
+        code, _ = self.getreply()
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, b"")

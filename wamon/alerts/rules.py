@@ -1,0 +1,121 @@
+"""What there is to be told: each rule, the checks that it reads, and what of them counts as a fault. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from wamon.health.check import Check, State
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from wamon.config.alerts import Rule as Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`checks`: by name, from which state on it is a fault. `number`: which of a check's the config bounds."""
+
+    name: str
+    title: str
+    checks: Mapping[str, State]
+    number: str | None = None
+    told_at_once: bool = False
+
+
+RULES = (
+    Rule("lag", "Messages wait to be recorded", {"recording.lag": State.WARN}, "stuck_seconds"),
+    Rule("silence", "Unusual silence", {"bridge.freshness": State.WARN}, "age_seconds"),
+    Rule(
+        "bridge",
+        "The bridge has stopped, or its store can't be read",
+        {"bridge.store": State.BAD, "bridge.writing": State.BAD, "bridge.rights": State.BAD},
+    ),
+    Rule("dead", "Messages couldn't be recorded", {"recording.dead": State.WARN}, "dead"),
+    Rule("passes", "Nothing can be recorded", {"recording.passes": State.BAD}),
+    Rule("database", "PostgreSQL can't be used", {"database.server": State.BAD, "database.schema": State.BAD}),
+    Rule(
+        "state",
+        "The state directory needs a look",
+        {"files.set_aside": State.WARN, "files.folder": State.BAD, "files.room": State.BAD},
+    ),
+    Rule("verify", "The last verify is not clean, or long ago", {"recording.verify": State.WARN}),
+    Rule("nightly", "The nightly restart was missed", {"service.nightly": State.WARN}),
+    Rule("service", "wamon stopped unforeseen", {"service.stopped": State.BAD}, told_at_once=True),
+)
+"""In the config's order."""
+
+_HIDES = {
+    "database.server": ("recording.passes", "recording.lag", "bridge.freshness", "bridge.writing"),
+    "bridge.store": ("recording.passes", "recording.lag", "bridge.freshness"),
+    "bridge.writing": ("bridge.freshness",),
+    "recording.passes": ("recording.lag",),
+}
+"""What a bad check makes of others: they follow from it, or speak of nothing. One fault is one alert."""
+
+_LONG_NUMBER = re.compile(r"\+?[0-9]{9,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A check that its rule calls a fault, in words that name nobody."""
+
+    sentence: str
+    hint: str
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a rule has found, by key: troubles, and of what nothing can be said now. `hold`: before they are told."""
+
+    troubles: Mapping[str, Trouble] = field(default_factory=dict)
+    unknown: Collection[str] = frozenset()
+    hold: timedelta = timedelta()
+
+
+def found(rule: Rule, thresholds: Thresholds, checks: Sequence[Check]) -> Found:
+    """What these checks say by the rule."""
+    own = [check for check in _unhidden(checks) if check.name in rule.checks]
+    troubles = {
+        _key(check): Trouble(_unnamed(check.sentence), _unnamed(check.hint), _group(check))
+        for check in own
+        if _is_fault(rule, thresholds, check)
+    }
+    unknown = frozenset(_key(check) for check in own if check.state is State.UNKNOWN)
+    return Found(troubles, unknown, timedelta() if rule.told_at_once else thresholds.hold)
+
+
+def _unhidden(checks: Sequence[Check]) -> list[Check]:
+    hidden = {name for check in checks if check.state is State.BAD for name in _HIDES.get(check.name, ())}
+    return [replace(check, state=State.UNKNOWN) if check.name in hidden else check for check in checks]
+
+
+def _key(check: Check) -> str:
+    """What it is about: a JID may hold somebody's number, but this stays on the host and is told to nobody."""
+    return f"{check.name} {check.jid}" if check.jid else check.name
+
+
+def _is_fault(rule: Rule, thresholds: Thresholds, check: Check) -> bool:
+    order = list(State)
+    if order.index(check.state) < order.index(rule.checks[check.name]):
+        return False
+    return rule.number is None or _exceeds(check.numbers.get(rule.number), thresholds)
+
+
+def _exceeds(number: object, thresholds: Thresholds) -> bool:
+    most = getattr(thresholds, "more_than", 0)
+    most_number = most.total_seconds() if isinstance(most, timedelta) else most
+    return isinstance(number, int | float) and number > most_number
+
+
+def _group(check: Check) -> str | None:
+    return None if check.group is None else _unnamed(check.group)
+
+
+def _unnamed(text: str) -> str:
+    """The text without what may be somebody's number: a chat that has no name is called by its JID."""
+    return _LONG_NUMBER.sub("…", text)

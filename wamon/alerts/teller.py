@@ -1,0 +1,126 @@
+"""From what health found to what people are told: the book is kept, and what waits is sent."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from wamon.alerts.book import Alert, Firing
+from wamon.alerts.channels import channels
+from wamon.alerts.failure import NotSent
+from wamon.alerts.firing import evaluate
+from wamon.alerts.rules import RULES, found
+from wamon.log import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wamon.alerts.book import Book, Kind
+    from wamon.alerts.channels import Channel
+    from wamon.alerts.file import AlertsFile
+    from wamon.alerts.firing import Told
+    from wamon.alerts.rules import Rule
+    from wamon.clock import Clock
+    from wamon.config.alerts import Alerts
+    from wamon.health.check import Check
+
+_FIRST_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Who tells, of which source, by which config. One may be made for each occasion: what lasts is in the file."""
+
+    file: AlertsFile
+    config: Alerts
+    source: str
+    clock: Clock
+
+    def take(self, checks: Sequence[Check], rules: Sequence[Rule] = RULES) -> None:
+        """Judge these checks by these rules, and have what is to be told wait to be sent."""
+        self.file.change(lambda book: self._taken(book, checks, rules))
+
+    def _taken(self, book: Book, checks: Sequence[Check], rules: Sequence[Rule]) -> Book:
+        now = self.clock.now()
+        firing = dict(book.firing)
+        alerts = []
+        for rule in rules:
+            thresholds = getattr(self.config.rules, rule.name)
+            former = firing.pop(rule.name, Firing())
+            if not thresholds.enabled:
+                continue
+            latter, told = evaluate(former, found(rule, thresholds, checks), thresholds, now)
+            if latter.faults:
+                firing[rule.name] = latter
+            if told:
+                alerts.append(self._alert(rule, told))
+        return replace(book, firing=firing).queued(tuple(alerts))
+
+    def _alert(self, rule: Rule, told: Told) -> Alert:
+        faults = sorted(told.faults, key=lambda fault: fault.since)
+        return Alert(
+            str(uuid4()),
+            told.kind,
+            rule.name,
+            rule.title,
+            self.source,
+            socket.gethostname(),
+            self.clock.now(),
+            faults[0].since,
+            tuple(dict.fromkeys(fault.sentence for fault in faults)),
+            faults[0].hint,
+            tuple(dict.fromkeys(fault.group for fault in faults if fault.group)),
+        )
+
+    def test(self) -> Alert:
+        """An alert that says that it is a test."""
+        now = self.clock.now()
+        sentence = "Alerts of wamon come this way."
+        kind: Kind = "test"
+        return Alert(
+            str(uuid4()), kind, kind, "alerts arrive", self.source, socket.gethostname(), now, now, (sentence,)
+        )
+
+    def send(self) -> None:
+        """Send what waits by each channel that may be tried now, and keep what came of it."""
+        configured = self.config.channels.named
+        now = self.clock.now()
+        book = self.file.read_kept()
+        if book.tidied(configured, now) != book:
+            book = self.file.change(lambda kept: kept.tidied(configured, now))
+        if book.waiting:
+            for channel in channels(self.config):
+                self._send_by(channel, book)
+            self.file.change(lambda kept: kept.tidied(configured, now))
+
+    def _send_by(self, channel: Channel, book: Book) -> None:
+        """Send by one channel until it fails: then the others wait for its next try."""
+        outage = book.outages.get(channel.name)
+        now = self.clock.now()
+        if outage and now < outage.next_at <= now + _LONGEST_PAUSE:  # else the clock was set back
+            return
+        for alert in [one.alert for one in book.waiting if channel.name not in one.sent]:
+            try:
+                channel.send(alert)
+            except NotSent as error:
+                self._note_failure(channel, error)
+                return
+            book = self.file.change(lambda kept, alert_id=alert.id: kept.sent(alert_id, channel.name))  # type: ignore[misc]
+        if outage:
+            logger.info("Alerts are sent by %s again.", channel.name, extra={"action": "alerts.sent"})
+
+    def _note_failure(self, channel: Channel, error: NotSent) -> None:
+        former = self.file.read_kept().outages.get(channel.name)
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(former.tries if former else 0, 10))
+        self.file.change(lambda kept: kept.failed(channel.name, str(error), self.clock.now(), pause))
+        if former is None:
+            logger.warning(
+                "Alerts can't be sent by %s, and wait. %s",
+                channel.name,
+                error.paragraph(),
+                extra={"action": "alerts.failed", "channel": channel.name},
+            )
