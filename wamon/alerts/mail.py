@@ -77,7 +77,8 @@ def _failure(host: str, error: Exception) -> NotSent:
         return NotSent(f"{host} refused the mail ({error.smtp_code}).", "Does it take mail of this `from`?")
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return NotSent(f"{host} lacks STARTTLS or a login.", "Is `security` of this channel right?")
-    return broken_off(host, error)
+    cause = error.__context__  # smtplib says of both, silence and a hang-up, that the server disconnected
+    return broken_off(host, cause if isinstance(cause, TimeoutError) else error)
 
 
 class _Connected(smtplib.SMTP):

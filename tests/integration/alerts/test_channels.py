@@ -1,0 +1,316 @@
+"""Webhook and mail against real servers, also those that hang, refuse, drip, lie and break off."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_string, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.receivers import Hooks, Mails, behaving, hanging, hooks, mails
+from wamon.alerts import address
+from wamon.alerts.book import Alert, Book
+from wamon.alerts.channels import channels
+from wamon.alerts.failure import NotSent
+from wamon.alerts.file import AlertsFile
+from wamon.alerts.teller import Teller
+from wamon.clock import Clock
+from wamon.config import Alerts
+
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+ALERT = Alert("id-1", "alert", "database", "PostgreSQL can't be used", "main", "host1", NOON, NOON, ("Gone.",), "Look.")
+
+
+@pytest.fixture
+def hook() -> Iterator[Hooks]:
+    with hooks() as found:
+        yield found
+
+
+@pytest.fixture
+def mail() -> Iterator[Mails]:
+    with mails() as found:
+        yield found
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "_SECONDS_TO_ANSWER", 0.2)
+    monkeypatch.setattr(address, "_SECONDS_TO_TALK", 0.4)
+
+
+def settings(*named: dict[str, Any]) -> Alerts:
+    return Alerts.model_validate({"channels": {name: channel for one in named for name, channel in one.items()}})
+
+
+def webhook(port: int, scheme: str = "http", host: str = "127.0.0.1") -> dict[str, Any]:
+    return {"webhook": {"url": f"{scheme}://{host}:{port}/hook?token=hunter2", "allow_private": True}}
+
+
+def mailing(port: int, **more: Any) -> dict[str, Any]:
+    with_port = Mails()
+    with_port.port = port
+    return {"mail": with_port.channels["mail"] | more}
+
+
+def send(*named: dict[str, Any]) -> None:
+    for channel in channels(settings(*named)):
+        channel.send(ALERT)
+
+
+def test_a_webhook_gets_json_with_a_text_that_says_it(hook: Hooks) -> None:
+    send(hook.channels)
+    assert hook.posted == [ALERT.document()]
+    assert hook.posted[0]["text"].splitlines()[0] == "PostgreSQL can't be used (wamon main on host1)."
+    assert hook.paths == ["/hook?token=hunter2"]
+    assert hook.headers["Content-Type"].startswith("application/json")
+
+
+def test_a_mail_reaches_everyone_and_says_it_in_its_subject(mail: Mails) -> None:
+    send(mail.channels)
+    message = message_from_string(mail.took[0], policy=policy.default)
+    assert message["Subject"] == "PostgreSQL can't be used (wamon main on host1)"
+    assert message["Message-ID"].startswith("<id-1@")
+    assert "Gone." in message.get_content()
+    assert len(mail.recipients) == 2
+
+
+@pytest.mark.fault("F79")
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_is_not_followed(hook: Hooks, status: int) -> None:
+    hook.status = status
+    with pytest.raises(NotSent, match=f"status {status}"):
+        send(hook.channels)
+    assert len(hook.paths) == 1
+
+
+@pytest.mark.parametrize(("status", "hint"), [(404, "still valid"), (500, "tried again"), (400, "field `text`")])
+def test_a_refusal_is_said_with_its_status_and_what_to_do(hook: Hooks, status: int, hint: str) -> None:
+    hook.status = status
+    with pytest.raises(NotSent) as caught:
+        send(hook.channels)
+    assert f"127.0.0.1 answered with status {status}." in caught.value.paragraph()
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "said"),
+    [
+        ("MAIL", "550 no", r"refused the mail \(550\)"),
+        ("RCPT", "554 no", r"refused every address of `to` \(554\)"),
+        ("DATA", "451 later", r"refused the mail \(451\)"),
+    ],
+)
+def test_a_mail_servers_refusal_is_said_with_its_code(mail: Mails, command: str, answer: str, said: str) -> None:
+    mail.refuses = {command: answer}
+    with pytest.raises(NotSent, match=said):
+        send(mail.channels)
+
+
+def test_a_mail_that_was_taken_is_sent_though_the_goodbye_fails(mail: Mails) -> None:
+    mail.refuses = {"QUIT": "nonsense"}
+    send(mail.channels)
+    assert len(mail.took) == 1
+
+
+@pytest.mark.fault("F80")
+@pytest.mark.parametrize("channel", [webhook, mailing])
+@pytest.mark.usefixtures("impatient")
+def test_a_host_that_says_nothing_is_given_up(channel: Any) -> None:
+    with hanging() as port, pytest.raises(NotSent, match="no answer in time"):
+        send(channel(port))
+
+
+@pytest.mark.fault("F80")
+@pytest.mark.parametrize("channel", [webhook, mailing])
+@pytest.mark.usefixtures("impatient")
+def test_a_host_that_says_a_byte_at_a_time_is_given_up(channel: Any) -> None:
+    def drip(handler: Any) -> None:
+        with pytest.raises(OSError, match=""):
+            while True:
+                handler.wfile.write(b"2")
+                handler.connection.settimeout(0.02)
+                try:
+                    if handler.connection.recv(65536) == b"":
+                        return
+                except TimeoutError:
+                    pass
+
+    with behaving(drip) as port, pytest.raises(NotSent, match=r"127\.0\.0\.1"):
+        send(channel(port))
+
+
+@pytest.mark.parametrize("channel", [webhook, mailing])
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"\xff\x00" * 50_000], ids=["nothing", "words", "bytes"])
+def test_a_host_that_breaks_off_or_talks_nonsense_is_no_success(channel: Any, said: bytes) -> None:
+    def answer(handler: Any) -> None:
+        handler.wfile.write(said)
+
+    with behaving(answer) as port, pytest.raises(NotSent, match=r"127\.0\.0\.1"):
+        send(channel(port))
+
+
+@pytest.mark.parametrize("channel", [webhook, mailing])
+def test_a_host_that_is_not_there_is_said_to_be(channel: Any) -> None:
+    with hanging() as port:
+        pass
+    with pytest.raises(NotSent, match="can't be reached: Connection refused"):
+        send(channel(port))
+
+
+def test_a_name_without_an_address_is_said_to_be() -> None:
+    with pytest.raises(NotSent, match=r"nowhere\.invalid has no address"):
+        send(webhook(80, host="nowhere.invalid"))
+
+
+@pytest.mark.fault("F79")
+@pytest.mark.parametrize("kind", ["webhook", "mail"])
+def test_a_private_address_is_refused_unless_it_is_allowed(hook: Hooks, mail: Mails, kind: str) -> None:
+    named = {**hook.channels, **mail.channels}
+    with pytest.raises(NotSent, match="private network") as caught:
+        send({kind: {**named[kind], "allow_private": False}})
+    assert "allow_private" in caught.value.hint
+    assert (hook.posted, mail.took) == ([], [])
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> ssl.SSLContext:
+    """Of a host that calls itself localhost, and that nobody vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl isn't installed here")
+    files = (str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
+    words = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -out {files[0]} -keyout {files[1]}"
+    alternative = ["-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*words.split(), *alternative], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    return context
+
+
+@pytest.mark.fault("F79")
+def test_tls_is_verified_by_authority_and_by_name(
+    certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hooks(certificate) as found:
+        with pytest.raises(NotSent, match="isn't who it says"):
+            send(webhook(found.port, "https", "localhost"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        with pytest.raises(NotSent, match="isn't who it says"):
+            send(webhook(found.port, "https"))
+        assert found.posted == []
+        send(webhook(found.port, "https", "localhost"))
+        assert len(found.posted) == 1
+
+
+def test_a_host_without_tls_is_not_trusted(hook: Hooks, mail: Mails) -> None:
+    with pytest.raises(NotSent, match=r"no TLS|broke the connection off"):
+        send(webhook(hook.port, "https"))
+    with pytest.raises(NotSent, match="lacks STARTTLS"):
+        send(mailing(mail.port, security="starttls"))
+    assert (hook.posted, mail.took) == ([], [])
+
+
+@pytest.mark.fault("F79", "F81")
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+def test_no_proxy_of_the_environment_is_asked(hook: Hooks, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    send(hook.channels)
+    assert len(hook.posted) == 1
+
+
+# What waits
+
+
+class Moving(Clock):
+    def __init__(self) -> None:
+        self.moment = NOON
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def waiting(folder: Path, clock: Clock, *named: dict[str, Any]) -> Teller:
+    """A teller with one alert that waits."""
+    teller = Teller(AlertsFile(folder), settings(*named), "main", clock)
+    teller.file.change(lambda book: book.queued((ALERT,)))
+    return teller
+
+
+@pytest.mark.fault("F80")
+def test_an_outage_is_told_once_tried_ever_more_rarely_and_made_up_for(
+    hook: Hooks, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "wamon")
+    logging.getLogger("wamon").propagate = True
+    clock = Moving()
+    teller = waiting(tmp_path, clock, hook.channels)
+    hook.status = 500
+    tries = []
+    for minute in range(200):
+        before = len(hook.posted)
+        teller.send()
+        tries += [minute] if len(hook.posted) > before else []
+        clock.moment += timedelta(minutes=1)
+    assert tries == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+    hook.status = 200
+    clock.moment += timedelta(hours=1)
+    teller.send()
+    assert {posted["id"] for posted in hook.posted} == {"id-1"}
+    assert teller.file.read() == Book()
+    told = [record.getMessage() for record in caplog.records]
+    assert [one.partition(".")[0] for one in told] == [
+        "Alerts can't be sent by webhook, and wait",
+        "Alerts are sent by webhook again",
+    ]
+    assert "hunter2" not in str(told)
+
+
+@pytest.mark.fault("F80")
+def test_what_one_channel_takes_is_not_sent_again_while_the_other_is_away(
+    hook: Hooks, mail: Mails, tmp_path: Path
+) -> None:
+    clock = Moving()
+    teller = waiting(tmp_path, clock, hook.channels, mail.channels)
+    hook.status = 503
+    for _ in range(3):
+        teller.send()
+        clock.moment += timedelta(hours=2)
+    assert (len(hook.posted), len(mail.took)) == (3, 1)
+    hook.status = 204
+    teller.send()
+    assert (len(hook.posted), len(mail.took)) == (4, 1)
+    assert teller.file.read() == Book()
+
+
+def test_the_next_process_sends_what_the_last_one_could_not(hook: Hooks, tmp_path: Path) -> None:
+    clock = Moving()
+    hook.status = 500
+    waiting(tmp_path, clock, hook.channels).send()
+    hook.status = 200
+    clock.moment += timedelta(minutes=2)
+    Teller(AlertsFile(tmp_path), settings(hook.channels), "main", clock).send()
+    assert [posted["id"] for posted in hook.posted] == ["id-1", "id-1"]
+
+
+def test_a_clock_set_back_does_not_silence_a_channel(hook: Hooks, tmp_path: Path) -> None:
+    clock = Moving()
+    teller = waiting(tmp_path, clock, hook.channels)
+    hook.status = 500
+    teller.send()
+    clock.moment -= timedelta(days=400)
+    hook.status = 200
+    teller.send()
+    assert len(hook.posted) == 2
+
+
+def test_without_a_channel_nothing_waits(tmp_path: Path) -> None:
+    teller = waiting(tmp_path, Moving())
+    teller.send()
+    assert teller.file.read() == Book()

@@ -1,0 +1,79 @@
+"""alerts.json: what is kept of alerts, whatever becomes of the file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from wamon.alerts.book import Alert, Book, Fault, Firing
+from wamon.alerts.file import AlertsFile
+
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+BOOK = (
+    Book({"lag": Firing({"recording.lag 1@g.us": Fault(NOON, "A is behind.", "Look.", "A", is_told=True)}, NOON)})
+    .queued((Alert("1", "alert", "lag", "t", "main", "h", NOON, NOON, ("ä",), "", ("A",)),))
+    .failed("mail", "refused", NOON, NOON - NOON)
+)
+
+
+def test_what_is_written_is_read_again_by_its_owner_alone(tmp_path: Path) -> None:
+    AlertsFile(tmp_path / "state").change(lambda _: BOOK)
+    file = AlertsFile(tmp_path / "state")
+    assert file.read() == BOOK
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+def test_what_does_not_change_is_not_written(tmp_path: Path) -> None:
+    file = AlertsFile(tmp_path)
+    file.change(lambda book: book)
+    assert not file.path.exists()
+    file.change(lambda _: BOOK)
+    before = file.path.stat().st_ino
+    file.change(lambda book: book)
+    assert file.path.stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"firing": 5}', "\0" * 100, '{"waiting": [{"alert": {}}]}', " " * 5_000_000]
+)
+def test_a_file_that_is_torn_is_set_aside(tmp_path: Path, content: str) -> None:
+    file = AlertsFile(tmp_path)
+    file.path.write_text(content)
+    assert file.read() == Book()
+    assert file.change(lambda _: BOOK) == BOOK
+    assert file.read() == BOOK
+    assert (tmp_path / "alerts.json.bad").read_text() == content
+
+
+@pytest.mark.fault("F22")
+def test_where_it_cannot_be_written_it_is_kept_in_memory_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logging.getLogger("wamon").propagate = True
+    file = AlertsFile(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        assert file.change(lambda _: BOOK) == BOOK
+        assert file.change(lambda book: book) == BOOK
+        assert file.read_kept() == BOOK
+    assert not list(tmp_path.glob("*.tmp"))
+    assert [record.getMessage() for record in caplog.records if "No space left" in record.getMessage()] != []
+    assert len(caplog.records) == 1
+    file.change(lambda book: book)
+    assert AlertsFile(tmp_path).read() == BOOK
+
+
+def test_two_that_change_it_at_once_lose_nothing(tmp_path: Path) -> None:
+    def add(n: int) -> None:
+        alert = Alert(str(n), "alert", "lag", "t", "main", "h", NOON, NOON)
+        AlertsFile(tmp_path).change(lambda book: book.queued((alert,)))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(40)))
+    assert {int(one.alert.id) for one in AlertsFile(tmp_path).read().waiting} == set(range(40))
