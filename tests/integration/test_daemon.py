@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,10 +15,9 @@ from typing import cast
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
-from tests.support.office import Office, eventually
+from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
 from wamon import daemon
-from wamon.app import configured, plan
 from wamon.clock import Clock
 from wamon.daemon import Daemon
 from wamon.health import Check, State
@@ -34,31 +31,6 @@ def field(tmp_path: Path) -> Iterator[Field]:
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         field.post(LAWLEY, "DR1000001")
         yield field
-
-
-def run_while(office: Office, act: Callable[[], None]) -> None:
-    """A daemon on this thread, as it needs, until `act` has ended on another. Raises what either raises."""
-    failed: list[BaseException] = []
-
-    def acted() -> None:
-        try:
-            act()
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            failed.append(error)
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    other = threading.Thread(target=acted)
-    one = Daemon(plan(lambda: configured(office.config_path, {})), standby=False)
-    former = signal.signal(signal.SIGTERM, lambda *_: None)
-    try:
-        other.start()
-        one.run()
-    finally:
-        other.join()
-        signal.signal(signal.SIGTERM, former)
-    for error in failed:
-        raise error
 
 
 def recorded(office: Office, number: str) -> None:

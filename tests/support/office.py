@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -19,7 +20,8 @@ import psycopg
 import yaml
 
 from tests.support.bridges import PROJECTS
-from wamon.app import bridge_of, configured, watching
+from wamon.app import bridge_of, configured, plan, watching
+from wamon.daemon import Daemon as InProcess
 from wamon.pipeline import Watch
 from wamon.scan import Scanned, scan, scan_groups
 from wamon.verify import Verified, verify
@@ -170,3 +172,28 @@ class Office:
             "submissions": self.query(f"SELECT {submissions} FROM wamon.submissions ORDER BY 1, 2, 3"),
             "drops": self.query("SELECT * FROM wamon.drops ORDER BY 1, 2"),
         }
+
+
+def run_while(office: Office, act: Callable[[], None]) -> None:
+    """A daemon on this thread, as it needs, until `act` has ended on another. Raises what either raises."""
+    failed: list[BaseException] = []
+
+    def acted() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    other = threading.Thread(target=acted)
+    one = InProcess(plan(lambda: configured(office.config_path, {})), standby=False)
+    former = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        other.start()
+        one.run()
+    finally:
+        other.join()
+        signal.signal(signal.SIGTERM, former)
+    for error in failed:
+        raise error
