@@ -16,7 +16,10 @@ from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.machine import Machine
 from tests.support.office import Office
+from tests.support.receivers import hooks
+from wamon.app import configured, teller
 from wamon.clock import Clock
+from wamon.health import Check, State
 from wamon.service.restarts import note_start
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
@@ -109,7 +112,7 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     ask("db restore", str(tmp_path / "x.dump"), "--force")
     ask("db stop")
     ask("failpoints")
-    office.set(scan={"ignore_senders": ["27820000001"]}, alerts={"mail": {"to": "x"}})
+    office.set(scan={"ignore_senders": ["27820000001"]})
     ask("config show")
     ask("config check")
 
@@ -138,6 +141,20 @@ def test_an_office_that_is_new_answers(
     answers["init"].append(json.loads(wamon(*init).stdout))
     embedded_in(tmp_path / "demo/state")
     answers["demo"].append(json.loads(wamon("demo", "--dir", str(tmp_path / "demo"), "--json").stdout))
+
+
+def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None]) -> None:
+    crashed = {"SERVICE_RESULT": "watchdog"}
+    with hooks() as hook:
+        office.set(alerts={"channels": hook.channels})
+        ask("alerts list")
+        ask("alerts test")
+        hook.status = 500
+        ask("alerts test", status=1)
+        office.run("service", "stopped", **crashed)
+        silent = Check("bridge.freshness", State.WARN, "x", "", "Lawley", LAWLEY, {"age_seconds": 9999.0})
+        teller(configured(office.config_path, {})).take([silent])
+        ask("alerts list")
 
 
 def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> None:

@@ -138,9 +138,10 @@ def _show(answer: dict[str, Any], zone: ZoneInfo) -> None:
     for fault in answer["firing"]:
         told = f"told {local(fault['told_at'], zone)}" if fault["told_at"] else "not told yet"
         say(f"{fault['rule']}, since {local(fault['since'], zone)}, {told}: {' '.join(fault['sentences'])}")
-    say("" if answer["firing"] else "Nothing is firing.")
-    if answer["waiting"]:
-        say(f"{len(answer['waiting'])} alerts wait to be sent.")
+    if not answer["firing"]:
+        say("Nothing is firing.")
+    if waiting := len(answer["waiting"]):
+        say(f"{waiting:,} alerts wait to be sent." if waiting > 1 else "1 alert waits to be sent.")
 
 
 @commands.command("test")

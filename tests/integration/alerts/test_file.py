@@ -13,6 +13,7 @@ import pytest
 
 from wamon.alerts.book import Alert, Book, Fault, Firing
 from wamon.alerts.file import AlertsFile
+from wamon.errors import Fatal
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 BOOK = (
@@ -67,6 +68,15 @@ def test_where_it_cannot_be_written_it_is_kept_in_memory_and_told_once(
     assert len(caplog.records) == 1
     file.change(lambda book: book)
     assert AlertsFile(tmp_path).read() == BOOK
+
+
+def test_one_that_cannot_be_seen_is_said_to_be(tmp_path: Path) -> None:
+    file = AlertsFile(tmp_path)
+    file.path.mkdir()
+    with pytest.raises(Fatal, match="can't be read") as caught:
+        file.read()
+    assert "account of wamon's service" in caught.value.hint
+    assert file.change(lambda _: BOOK) == BOOK
 
 
 def test_two_that_change_it_at_once_lose_nothing(tmp_path: Path) -> None:
