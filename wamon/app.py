@@ -186,7 +186,9 @@ def plan(load: Callable[[], Config]) -> Plan:
 
 def teller(config: Config, file: AlertsFile | None = None) -> Teller:
     """Who tells people by this config's channels."""
-    return Teller(file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, Clock())
+    return Teller(
+        file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, Clock(), str(config.timezone)
+    )
 
 
 def _packed(load: Callable[[], Config]) -> Config:

@@ -302,8 +302,8 @@ class Daemon:
     def _tell_ready(self, status: str) -> None:
         if not self._is_ready:
             self._is_ready = True
-            self.lookout.start()
             self._plan.ready(self._config)
+            self.lookout.start()
             notify("READY=1")
         notify(f"STATUS={status}")
 

@@ -113,6 +113,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F68": Fault("a pattern that would take for ever", "matches in linear time"),
         "F70": Fault("a wrong config while it runs", "says what is wrong, and keeps the old one"),
         "F71": Fault("names that look like SQL", "treats them as data, or refuses them"),
+        "F79": Fault("an alert's address leads where it shouldn't", "refuses private networks, follows no redirect"),
         "F80": Fault("nobody hears how it is", "works on"),
     },
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 Kind = Literal["alert", "reminder", "over", "test"]
 
@@ -11,7 +12,6 @@ MOST_WAITING = 100
 KEPT = timedelta(days=3)
 """What couldn't be sent by then tells nobody anything."""
 
-_MOST_TOLD = 10
 _BEGINNINGS: Mapping[Kind, str] = {"alert": "", "reminder": "Still: ", "over": "Over: ", "test": "Test: "}
 
 
@@ -50,6 +50,7 @@ class Alert:
     sentences: tuple[str, ...] = ()
     hint: str = ""
     groups: tuple[str, ...] = ()
+    zone: str = "UTC"  # in whose times it is told
 
     @property
     def subject(self) -> str:
@@ -59,18 +60,22 @@ class Alert:
     @property
     def text(self) -> str:
         """It in words, for people."""
-        told = list(self.sentences[:_MOST_TOLD])
-        if len(self.sentences) > _MOST_TOLD:
-            told.append(f"And {len(self.sentences) - _MOST_TOLD} more.")
-        lines = [f"{self.subject}.", *told, self.hint if self.kind in {"alert", "reminder"} else "", self._since]
-        return "\n".join(line for line in lines if line)
+        hint = self.hint if self.kind in {"alert", "reminder"} else ""
+        return "\n".join(line for line in (f"{self.subject}.", *self.sentences, hint, self._times) if line)
 
     @property
-    def _since(self) -> str:
+    def _times(self) -> str:
         if self.kind == "test":
             return ""
-        since = f"Since {self.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        return f"{since}, until {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC." if self.kind == "over" else f"{since}."
+        since = f"Since {self._local(self.since)}"
+        return (
+            f"{since}, until {self._local(self.at)} ({self.zone})."
+            if self.kind == "over"
+            else f"{since} ({self.zone})."
+        )
+
+    def _local(self, moment: datetime) -> str:
+        return f"{moment.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M}"
 
     def document(self) -> dict[str, object]:
         """It as JSON has it: always these fields."""

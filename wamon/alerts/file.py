@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FILE = "alerts.json"
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST_BYTES = 64 * 1024 * 1024
 _BOOKS = TypeAdapter(Book)
 
 

@@ -77,9 +77,15 @@ class Found:
     hold: timedelta = timedelta()
 
 
+def without_consequences(checks: Sequence[Check]) -> list[Check]:
+    """The checks, of which those that follow from a fault of another are unknown."""
+    hidden = {name for check in checks if check.state is State.BAD for name in _HIDES.get(check.name, ())}
+    return [replace(check, state=State.UNKNOWN) if check.name in hidden else check for check in checks]
+
+
 def found(rule: Rule, thresholds: Thresholds, checks: Sequence[Check]) -> Found:
-    """What these checks say by the rule."""
-    own = [check for check in _unhidden(checks) if check.name in rule.checks]
+    """What these checks, of which those that follow from others are unknown, say by the rule."""
+    own = [check for check in checks if check.name in rule.checks]
     troubles = {
         _key(check): Trouble(_unnamed(check.sentence), _unnamed(check.hint), _group(check))
         for check in own
@@ -87,11 +93,6 @@ def found(rule: Rule, thresholds: Thresholds, checks: Sequence[Check]) -> Found:
     }
     unknown = frozenset(_key(check) for check in own if check.state is State.UNKNOWN)
     return Found(troubles, unknown, timedelta() if rule.told_at_once else thresholds.hold)
-
-
-def _unhidden(checks: Sequence[Check]) -> list[Check]:
-    hidden = {name for check in checks if check.state is State.BAD for name in _HIDES.get(check.name, ())}
-    return [replace(check, state=State.UNKNOWN) if check.name in hidden else check for check in checks]
 
 
 def _key(check: Check) -> str:

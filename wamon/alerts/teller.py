@@ -12,7 +12,7 @@ from wamon.alerts.book import Alert, Firing
 from wamon.alerts.channels import channels
 from wamon.alerts.failure import NotSent
 from wamon.alerts.firing import evaluate
-from wamon.alerts.rules import RULES, found
+from wamon.alerts.rules import RULES, found, without_consequences
 from wamon.log import logger
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
+_MOST_TOLD = 10
+_MOST_GROUPS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Teller:
     config: Alerts
     source: str
     clock: Clock
+    zone: str = "UTC"  # in whose times it is told
 
     def take(self, checks: Sequence[Check], rules: Sequence[Rule] = RULES) -> None:
         """Judge these checks by these rules, and have what is to be told wait to be sent."""
@@ -46,6 +49,7 @@ class Teller:
 
     def _taken(self, book: Book, checks: Sequence[Check], rules: Sequence[Rule]) -> Book:
         now = self.clock.now()
+        judged = without_consequences(checks)
         firing = dict(book.firing)
         alerts = []
         for rule in rules:
@@ -53,7 +57,7 @@ class Teller:
             former = firing.pop(rule.name, Firing())
             if not thresholds.enabled:
                 continue
-            latter, told = evaluate(former, found(rule, thresholds, checks), thresholds, now)
+            latter, told = evaluate(former, found(rule, thresholds, judged), thresholds, now)
             if latter.faults:
                 firing[rule.name] = latter
             if told:
@@ -62,28 +66,24 @@ class Teller:
 
     def _alert(self, rule: Rule, told: Told) -> Alert:
         faults = sorted(told.faults, key=lambda fault: fault.since)
-        return Alert(
-            str(uuid4()),
-            told.kind,
-            rule.name,
-            rule.title,
-            self.source,
-            socket.gethostname(),
-            self.clock.now(),
-            faults[0].since,
-            tuple(dict.fromkeys(fault.sentence for fault in faults)),
-            faults[0].hint,
-            tuple(dict.fromkeys(fault.group for fault in faults if fault.group)),
+        sentences = list(dict.fromkeys(fault.sentence for fault in faults))
+        more = [f"And {len(sentences) - _MOST_TOLD:,} more."] if len(sentences) > _MOST_TOLD else []
+        groups = list(dict.fromkeys(fault.group for fault in faults if fault.group))
+        return replace(
+            self._empty(told.kind, rule.name, rule.title),
+            since=faults[0].since,
+            sentences=(*sentences[:_MOST_TOLD], *more),
+            hint=faults[0].hint,
+            groups=tuple(groups[:_MOST_GROUPS]),
         )
 
     def test(self) -> Alert:
         """An alert that says that it is a test."""
+        return replace(self._empty("test", "test", "alerts arrive"), sentences=("Alerts of wamon come this way.",))
+
+    def _empty(self, kind: Kind, rule: str, title: str) -> Alert:
         now = self.clock.now()
-        sentence = "Alerts of wamon come this way."
-        kind: Kind = "test"
-        return Alert(
-            str(uuid4()), kind, kind, "alerts arrive", self.source, socket.gethostname(), now, now, (sentence,)
-        )
+        return Alert(str(uuid4()), kind, rule, title, self.source, socket.gethostname(), now, now, zone=self.zone)
 
     def send(self) -> None:
         """Send what waits by each channel that may be tried now, and keep what came of it."""

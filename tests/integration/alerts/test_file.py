@@ -41,7 +41,7 @@ def test_what_does_not_change_is_not_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"firing": 5}', "\0" * 100, '{"waiting": [{"alert": {}}]}', " " * 5_000_000]
+    "content", ["", "{", "[]", '{"firing": 5}', "\0" * 100, '{"waiting": [{"alert": {}}]}', " " * 70_000_000]
 )
 def test_a_file_that_is_torn_is_set_aside(tmp_path: Path, content: str) -> None:
     file = AlertsFile(tmp_path)
