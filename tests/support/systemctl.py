@@ -71,9 +71,9 @@ def environ(unit: str) -> dict[str, str]:
         said.update(word.partition("=")[::2] for word in shlex.split(line))
     credentials = ROOT / "credentials"
     credentials.mkdir(exist_ok=True)
-    source = Path(lines(unit, "LoadCredential")[-1].partition(":")[2])
-    if source.exists():
-        (credentials / "database-url").write_text(source.read_text())
+    for name, source in dict(line.split(":", 1) for line in lines(unit, "LoadCredential")).items():
+        if Path(source).exists():
+            (credentials / name).write_text(Path(source).read_text())
     return said | {"CREDENTIALS_DIRECTORY": str(credentials)}
 
 

@@ -45,7 +45,9 @@ class Mail(Section):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if self.host and not (self.sender and self.to):
+        if self.host is None:
+            return self
+        if not (self.sender and self.to):
             raise ValueError("needs `from`, an address, and `to`, a list of them, beside `host`")
         if (self.user is None) is not (self.password is None):
             raise ValueError("needs `user` and `password` together, or neither")

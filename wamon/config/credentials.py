@@ -10,7 +10,11 @@ from wamon.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FILES = {"WAMON_DATABASE_URL": "database-url"}
+_FILES = {
+    "WAMON_DATABASE_URL": "database-url",
+    "WAMON_ALERT_URL": "alert-url",
+    "WAMON_ALERT_PASSWORD": "alert-password",
+}
 
 
 def with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
