@@ -22,7 +22,7 @@ from wamon.postgres.leases import Process
 from wamon.service import history, hygiene, restarts, schedule
 from wamon.service.installation import ChangedByHand, remove, write
 from wamon.service.restarts import Event
-from wamon.service.soundness import sound
+from wamon.service.soundness import last_night, sound
 from wamon.service.systemd import Systemd
 from wamon.service.units import Host, Service, installed, rendered, state_of
 
@@ -448,6 +448,21 @@ def test_the_doctor_warns_of_a_missed_night_and_of_unforeseen_restarts(tmp_path:
     assert (unit.name, unit.state) == ("service.unit", State.UNKNOWN)
     assert (nightly.state, "didn't happen" in nightly.sentence) == (State.WARN, True)
     assert (unforeseen.state, dict(unforeseen.numbers)) == (State.WARN, {"config": 2})
+
+
+def test_the_daemon_hears_of_a_missed_night_without_asking_systemd(tmp_path: Path) -> None:
+    service, state = Service(tmp_path), tmp_path / "state"
+    assert last_night(state, FixedClock(WINTER), tmp_path) == []
+    install(service)
+    (service.unit_file("wamon.service.d")).mkdir()
+    (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
+    [unknown] = last_night(state, FixedClock(WINTER), tmp_path)
+    assert unknown.state is State.OK
+    restarts.note_stop(state, FixedClock(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    [missed] = last_night(state, FixedClock(WINTER), tmp_path)
+    assert (missed.name, missed.state) == ("service.nightly", State.WARN)
+    service.unit_file(service.timer).unlink()
+    assert last_night(state, FixedClock(WINTER), tmp_path) == []
 
 
 # The credential

@@ -6,7 +6,9 @@ import logging
 import shutil
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email import message_from_string, policy
 from pathlib import Path
@@ -207,6 +209,23 @@ def test_tls_is_verified_by_authority_and_by_name(
         assert found.posted == []
         send(webhook(found.port, "https", "localhost"))
         assert len(found.posted) == 1
+
+
+@pytest.mark.fault("F80")
+@pytest.mark.usefixtures("impatient")
+def test_a_host_that_says_a_byte_at_a_time_under_tls_is_given_up(
+    certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+
+    def drip(handler: Any) -> None:
+        with certificate.wrap_socket(handler.connection, server_side=True) as secure, suppress(OSError):
+            while True:
+                secure.write(b"2")
+                threading.Event().wait(0.02)
+
+    with behaving(drip) as port, pytest.raises(NotSent, match="localhost"):
+        send(webhook(port, "https", "localhost"))
 
 
 def test_a_host_without_tls_is_not_trusted(hook: Hooks, mail: Mails) -> None:

@@ -19,6 +19,7 @@ from tests.support.receivers import Hooks, behaving, hooks
 from tests.support.truth import Field
 from wamon.alerts import address, lookout
 from wamon.alerts.file import AlertsFile
+from wamon.bridge.access import access
 from wamon.health import Check, State
 
 Open = Callable[..., Office]
@@ -188,6 +189,18 @@ def test_a_state_file_that_was_set_aside_is_told(office: Office, hook: Hooks, lo
     office.state_path.parent.mkdir()
     office.state_path.write_text("{torn")
     run_while(office, partial(told, hook, "state alert"))
+
+
+@pytest.mark.fault("F33")
+def test_a_store_that_the_daemon_had_better_not_open_is_told_for_its_rights_and_not_as_missing(
+    office: Office, hook: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root reads the store of a bridge in WAL mode, say."""
+    found = access(office.store)._replace(is_owner=False, may_write_folder=True, is_wal=True)
+    monkeypatch.setattr("wamon.app.access", lambda _: found)
+    run_while(office, partial(told, hook, "bridge alert"))
+    assert "files that the bridge can't write" in hook.posted[0]["text"]
+    assert "No bridge's store is named" not in hook.posted[0]["text"]
 
 
 @contextmanager
