@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from wamon.alerts.failure import NotSent
+
 if TYPE_CHECKING:
     from wamon.alerts.book import Alert
     from wamon.config.alerts import Alerts
@@ -17,6 +19,16 @@ class Channel(Protocol):
 
     def send(self, alert: Alert) -> None:
         """Send it within ten seconds and what the resolver takes. Raises NotSent."""
+
+
+def deliver(channel: Channel, alert: Alert) -> None:
+    """Send an alert by a channel. Raises NotSent, whatever it is that fails: one channel never stops another."""
+    try:
+        channel.send(alert)
+    except NotSent:
+        raise
+    except Exception as error:  # noqa: BLE001 - its own words may quote a secret
+        raise NotSent(f"{channel.host} couldn't be asked: {type(error).__name__}.") from None
 
 
 def channels(config: Alerts) -> list[Channel]:

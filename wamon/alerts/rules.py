@@ -31,7 +31,7 @@ RULES = (
     Rule("silence", "Unusual silence", {"bridge.freshness": State.WARN}, "age_seconds"),
     Rule(
         "bridge",
-        "The bridge has stopped, or its store can't be read",
+        "The bridge has stopped, or its store isn't as it should be",
         {"bridge.store": State.BAD, "bridge.writing": State.BAD, "bridge.rights": State.BAD},
     ),
     Rule("dead", "Messages couldn't be recorded", {"recording.dead": State.WARN}, "dead"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from wamon.alerts.book import Alert, Firing
-from wamon.alerts.channels import channels
+from wamon.alerts.channels import channels, deliver
 from wamon.alerts.failure import NotSent
 from wamon.alerts.firing import evaluate
 from wamon.alerts.rules import RULES, found, without_consequences
@@ -105,7 +105,7 @@ class Teller:
             return
         for alert in [one.alert for one in book.waiting if channel.name not in one.sent]:
             try:
-                channel.send(alert)
+                deliver(channel, alert)
             except NotSent as error:
                 self._note_failure(channel, error)
                 return

@@ -171,11 +171,12 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
 
 
 def _tried(channel: Channel, teller: Teller) -> dict[str, Any]:
+    from wamon.alerts.channels import deliver
     from wamon.alerts.failure import NotSent
 
     told = {"name": channel.name, "host": channel.host}
     try:
-        channel.send(teller.test())
+        deliver(channel, teller.test())
     except NotSent as error:
         return {**told, "sent": False, "why": error.paragraph()}
     return {**told, "sent": True, "why": None}

@@ -308,6 +308,20 @@ def test_what_one_channel_takes_is_not_sent_again_while_the_other_is_away(
     assert teller.file.read() == Book()
 
 
+@pytest.mark.fault("F80", "F81")
+def test_a_channel_that_fails_in_a_way_that_nobody_foresaw_stops_no_other_and_quotes_nothing(
+    hook: Hooks, mail: Mails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr("wamon.alerts.webhook.WebhookChannel.send", fail)
+    teller = waiting(tmp_path, Moving(), hook.channels, mail.channels)
+    teller.send()
+    assert (hook.posted, len(mail.took)) == ([], 1)
+    assert teller.file.read().outages["webhook"].why == "127.0.0.1 couldn't be asked: RuntimeError."
+
+
 def test_the_next_process_sends_what_the_last_one_could_not(hook: Hooks, tmp_path: Path) -> None:
     clock = Moving()
     hook.status = 500

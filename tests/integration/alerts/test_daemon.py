@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -183,6 +186,34 @@ def test_groups_that_fall_silent_are_one_alert_by_name(
 
     run_while(office, act)
     assert [posted["groups"] for posted in hook.posted] == [["Lawley", "Mohadin"]] * 2
+
+
+@pytest.mark.fault("F8")
+def test_a_crash_is_over_once_it_runs_again(office: Office, hook: Hooks, looks: list[int]) -> None:
+    assert office.run("service", "stopped", SERVICE_RESULT="watchdog").returncode == 0
+    assert kinds(hook) == ["service alert"]
+    run_while(office, partial(told, hook, "service alert", "service over"))
+
+
+@pytest.mark.fault("F8", "F80")
+def test_a_crash_that_could_not_be_told_is_told_by_the_next_start(
+    office: Office, hook: Hooks, looks: list[int]
+) -> None:
+    office.set(alerts={"channels": {}})
+    broken = office.config_path.read_text("utf-8")
+    office.config_path.write_text("alerts: [broken", "utf-8")
+    environ = {"WAMON_STATE_DIR": str(office.state_path.parent), "WAMON_CONFIG": str(office.config_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "wamon", "service", "stopped"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environ, "SERVICE_RESULT": "oom-kill"},
+    )
+    assert "memory" in done.stderr
+    office.config_path.write_text(broken, "utf-8")
+    office.set(alerts={"channels": hook.channels})
+    run_while(office, partial(told, hook, "service alert", "service over"))
 
 
 def test_a_state_file_that_was_set_aside_is_told(office: Office, hook: Hooks, looks: list[int]) -> None:
