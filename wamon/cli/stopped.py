@@ -12,8 +12,8 @@ import typer  # noqa: TC002 - typer reads the types of a command as it runs
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
+    from wamon.alerts.teller import Teller
     from wamon.cli.options import Said
-    from wamon.config import Alerts
 
 _SECONDS_TO_ALERT = 6.0
 
@@ -48,40 +48,44 @@ def _alert(options: Said, state_dir: Path, sentence: str) -> None:
     """Have people told that the service stopped, within a few seconds if that can be."""
     from threading import Thread
 
-    from wamon.alerts.file import AlertsFile
     from wamon.alerts.rules import RULES
-    from wamon.alerts.teller import Teller
-    from wamon.clock import Clock
-    from wamon.config import Alerts
     from wamon.health import Check, State
     from wamon.log import tolerantly
 
-    settings, source = _alerts(options)
-    if settings is not None and not settings.channels.named:
+    teller = _teller(options, state_dir)
+    if teller is None:
         return
-    teller = Teller(AlertsFile(state_dir), settings or Alerts(), source, Clock())
     hint = "`wamon hygiene` lists its restarts, the journal says what came before."
     why = Check("service.stopped", State.BAD, sentence, hint)
     teller.take([why], [rule for rule in RULES if rule.name == "service"])
-    if settings is not None:
+    if teller.config.channels.named:
         sending = Thread(target=tolerantly, args=("alert", teller.send), daemon=True)
         sending.start()
         sending.join(_SECONDS_TO_ALERT)
 
 
-def _alerts(options: Said) -> tuple[Alerts | None, str]:
-    """What the config says of alerts, and its source's name; None where not even that can be read."""
+def _teller(options: Said, state_dir: Path) -> Teller | None:
+    """Who tells, as far as the config can be read; None where it names no channel.
+
+    Where not even its alerts can be read, the channels are unknown: then the alert waits for the next start.
+    """
     from wamon import config as configs
+    from wamon.alerts.file import AlertsFile
+    from wamon.alerts.teller import Teller
+    from wamon.app import teller
+    from wamon.clock import Clock
     from wamon.errors import ConfigError
 
+    file = AlertsFile(state_dir)
     try:
         settings = options.config()
     except ConfigError:
+        alerts = configs.Alerts()
         with suppress(ConfigError):
             path = configs.find(options.config_path, os.environ)
-            return (configs.load_alerts(path, os.environ) if path else None), "?"
-        return None, "?"
-    return settings.alerts, settings.bridge.name
+            alerts = configs.load_alerts(path, os.environ) if path else alerts
+        return Teller(file, alerts, "?", Clock())
+    return teller(settings, file) if settings.alerts.channels.named else None
 
 
 def _state_dir(options: Said) -> Path:

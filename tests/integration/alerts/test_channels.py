@@ -45,6 +45,10 @@ def mail() -> Iterator[Mails]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "_SECONDS_TO_ANSWER", 0.2)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "_SECONDS_TO_TALK", 0.4)
 
 
@@ -132,7 +136,7 @@ def test_a_host_that_says_nothing_is_given_up(channel: Any) -> None:
 
 @pytest.mark.fault("F80")
 @pytest.mark.parametrize("channel", [webhook, mailing])
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("hurried")
 def test_a_host_that_says_a_byte_at_a_time_is_given_up(channel: Any) -> None:
     def drip(handler: Any) -> None:
         with pytest.raises(OSError, match=""):
@@ -212,7 +216,7 @@ def test_tls_is_verified_by_authority_and_by_name(
 
 
 @pytest.mark.fault("F80")
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("hurried")
 def test_a_host_that_says_a_byte_at_a_time_under_tls_is_given_up(
     certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
