@@ -136,7 +136,7 @@ def test_a_history_that_is_delivered_again_whole_is_read_again_and_doubles_nothi
 ) -> None:
     with field.batch():
         for number in range(50_000):
-            field.post(LAWLEY, f"DR{1_100_000 + number}")
+            field.bridge.post(LAWLEY, f"DR{1_100_000 + number}")
     office = open_office(field.path)
     office.scan()
     before = office.everything()
@@ -147,7 +147,8 @@ def test_a_history_that_is_delivered_again_whole_is_read_again_and_doubles_nothi
     assert office.query("SELECT reason FROM wamon.rewinds") == ["the store was replaced or renumbered"]
     field.post(LAWLEY, "DR1000002")
     office.scan()
-    assert_whole(office, field)
+    assert len(office.drops()) == 50_002
+    assert office.verify().clean
 
 
 @pytest.fixture
