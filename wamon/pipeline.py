@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-PAGES_A_BATCH = 2
+PAGES_A_BATCH = 8
 _EDITABLE = timedelta(minutes=30)
 
 

@@ -7,6 +7,7 @@ other wamons work meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from wamon.ahead import each
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 EVERY_ROW_IN_THE_LEDGER = 1
 CURSOR_PASSES_NOTHING = 2
 REVIEWS_ARE_KEPT = 10
+
+_PAGES_AT_ONCE = 4
+"""Of the store, compared together: each comparison is a round trip to PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +131,10 @@ def _mend(watch: Watch, comparison: Comparison, differing: Sequence[Message]) ->
 def _pages(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None]) -> Iterator[list[Reading]]:
     wanted = {jid: name for jid, name in watch.source.wanted().items() if name in {group.jid for group in groups}}
     done = 0
-    for messages, rows in watch.store.pages(wanted):
-        yield _understood(watch, messages)
-        done += rows
+    pages = watch.store.pages(wanted)
+    while together := list(islice(pages, _PAGES_AT_ONCE)):
+        yield _understood(watch, [message for messages, _ in together for message in messages])
+        done += sum(rows for _, rows in together)
         progress(done)
 
 

@@ -1,6 +1,6 @@
 """Reading a bridge's store: pages of new rows, the overlap before a position, and rows by their keys.
 
-Each read is one snapshot of at most 2,000 rows and 8 MiB, fetched whole. Only rows of wanted chats become messages.
+Each read is one snapshot of at most 500 rows and 8 MiB, fetched whole. Only rows of wanted chats become messages.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]  # rowid, chat, id, sender, time, from me, text, media type: as the store holds them
 
-PAGE_ROWS = 2_000
+PAGE_ROWS = 500
+"""The bridge's writer waits while a page is read; and that waits for each row where another thread computes."""
 PAGE_BYTES = 8 * 1024 * 1024
 OVERLAP_ROWS = 500
 RECENT_ROWS = 5_000
@@ -61,6 +62,7 @@ class Overlap:
     def __init__(self) -> None:
         self.due = True
         self._held: dict[int, int] = {}  # by rowid, in row order
+        self._new: list[Row] = []
 
     def differing(self, rows: Sequence[Row]) -> list[Row]:
         """Those of the rows that weren't seen at their rowid, or hold something else now. Remembers them all."""
@@ -69,10 +71,13 @@ class Overlap:
         self._held = held
         return differing
 
-    def follow(self, rows: Sequence[Row]) -> None:
-        """Remember new rows: the last ones are the next overlap."""
-        self._held.update({row[0]: _said(row) for row in rows[-OVERLAP_ROWS:]})
-        self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
+    def follow(self, rows: Sequence[Row], *, complete: bool) -> None:
+        """Remember new rows: the last ones are the next overlap, once nothing follows them."""
+        self._new = [*self._new, *rows][-OVERLAP_ROWS:]
+        if complete:
+            self._held.update({row[0]: _said(row) for row in self._new})
+            self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
+            self._new = []
 
 
 def _said(row: Row) -> int:
@@ -86,6 +91,7 @@ class Store:
     def __init__(self, path: Path, flavour: str = "auto") -> None:
         self.path = path
         self._wanted_flavour = flavour
+        self._recognised_as: tuple[tuple[int, ...], Flavour] | None = None
 
     def read_page(self, place: Place, wanted: Mapping[bytes, str], overlap: Overlap) -> Page:
         """The next rows beyond the place, or beyond as much of it as still stands, and what differs just before it.
@@ -93,12 +99,12 @@ class Store:
         `wanted` maps the chats' raw JIDs to their text. Raises as `snapshot` does.
         """
         with self._open() as (db, flavour):
-            start = still_standing(place, _keys_at(db, flavour, [anchor.rowid for anchor in place.anchors]))
+            start = _standing(db, flavour, place)
             before = _rows_until(db, flavour, start.rowid, OVERLAP_ROWS)[::-1] if overlap.due else []
             rows, complete = _rows_beyond(db, flavour, start)
         failpoint("bridge.closed")
         changed = overlap.differing(before) if overlap.due else []
-        overlap.follow(rows)
+        overlap.follow(rows, complete=complete)
         overlap.due = complete
         return Page(_messages([*changed, *rows], wanted), start, advanced(start, rows), len(rows), complete)
 
@@ -109,10 +115,10 @@ class Store:
         for passed in range(OVERLAP_ROWS, RECENT_ROWS, PAGE_ROWS):
             with self._open() as (db, flavour):
                 rows = _rows_until(db, flavour, before, min(PAGE_ROWS, RECENT_ROWS - passed))
-            young = [m for m in _messages(rows, wanted) if m.sent_at is not None and m.sent_at >= since]
+            young = [row for row in rows if (sent_at := utc(row[4])) is not None and sent_at >= since]
             if not young:
                 break
-            recent += young
+            recent += _messages(young, wanted)
             before = rows[-1][0] - 1
         return recent
 
@@ -130,7 +136,7 @@ class Store:
     def standing(self, place: Place) -> Place:
         """As much of the place as still stands."""
         with self._open() as (db, flavour):
-            return still_standing(place, _keys_at(db, flavour, [anchor.rowid for anchor in place.anchors]))
+            return _standing(db, flavour, place)
 
     def place_before(self, moment: datetime) -> Place:
         """The place just before the first row, in row order, that was sent at or after this moment."""
@@ -198,7 +204,15 @@ class Store:
     @contextmanager
     def _open(self) -> Iterator[tuple[sqlite3.Connection, Flavour]]:
         with snapshot(self.path) as db:
-            yield db, self._recognised(db)
+            yield db, self._flavour_of(db)
+
+    def _flavour_of(self, db: sqlite3.Connection) -> Flavour:
+        """The flavour, recognised anew only where the file or its schema is another than when it was."""
+        about = self.path.stat()
+        schema = (about.st_dev, about.st_ino, *db.execute("PRAGMA schema_version").fetchone())
+        if self._recognised_as is None or self._recognised_as[0] != schema:
+            self._recognised_as = schema, self._recognised(db)
+        return self._recognised_as[1]
 
     def _recognised(self, db: sqlite3.Connection) -> Flavour:
         columns = _columns(db, "messages")
@@ -240,6 +254,14 @@ def _has_row_order(db: sqlite3.Connection) -> bool:
     """Whether `messages` is an ordinary table with rowids. An SQLite before 3.37 can't tell: then it is believed."""
     listed = db.execute("PRAGMA table_list(messages)").fetchall()
     return all(kind == b"table" and not without_rowid for _, _, kind, _, without_rowid, _ in listed)
+
+
+def _standing(db: sqlite3.Connection, flavour: Flavour, place: Place) -> Place:
+    """As much of the place as still stands. Nearly always that is all of it, as its newest anchor tells."""
+    newest = place.anchors[:1]
+    if newest and _keys_at(db, flavour, [place.rowid]) == dict(newest):
+        return place
+    return still_standing(place, _keys_at(db, flavour, [anchor.rowid for anchor in place.anchors]))
 
 
 def _keys_at(db: sqlite3.Connection, flavour: Flavour, rowids: Sequence[int]) -> dict[int, str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wamon.postgres.vitals import Server, Vitals
 
 _DAYS_OF_PHOTOS = timedelta(days=7)
-_MOST_PAGES_BEHIND = 10
+_MOST_PAGES_BEHIND = 40
 _MOST_RHYTHMS = 500
 """With more groups than that, only those that are silent now are asked for theirs."""
 
