@@ -35,6 +35,7 @@ NAMES = (
     "record.committed",
     "retry.recorded",
     "record.admitted",
+    "record.replayed",
     "tail.merged",
     "state.temporary",
     "state.written",

@@ -107,7 +107,7 @@ def show(
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        answer = _story(db, _canonical(" ".join(number)), settings)
+        answer = _story(db, canonical(" ".join(number)), settings)
     if options.json:
         as_json(answer)
     else:
@@ -164,7 +164,7 @@ def _show_list(answer: dict[str, Any], config: Config) -> None:
         say(f"{total:,} drop{'' if total == 1 else 's'}.")
 
 
-def _canonical(text: str) -> str:
+def canonical(text: str) -> str:
     from wamon.drops.extraction import candidates
     from wamon.errors import UsageError
 

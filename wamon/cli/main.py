@@ -22,6 +22,7 @@ from wamon.cli import (
     groups,
     hygiene,
     init,
+    replay,
     restart,
     run,
     scan,
@@ -56,6 +57,7 @@ def common(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = F
 
 scan.add_to(app)
 run.add_to(app)
+replay.add_to(app)
 state.add_to(app)
 verify.add_to(app)
 gaps.add_to(app)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from wamon.scan import Scanned
 
 KINDS = ("new", "resubmission", "rejected", "retracted")
-_SHOWN = ("new", "resubmission", "retracted")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -91,8 +90,8 @@ def _answer(watch: Watch, scanned: Scanned, names: list[str], elapsed_seconds: f
 def _show(answer: dict[str, Any], *, dry_run: bool) -> None:
     from wamon.render import say, table
 
-    columns = ("Group", "Messages", "New drops", "Posted again", "Retracted", "Dead letters")
-    rows = [(g["name"], g["read"], *(g["submissions"][kind] for kind in _SHOWN), g["dead"]) for g in answer["groups"]]
+    columns = ("Group", "Messages", "New drops", "Posted again", "Rejected", "Retracted", "Dead")
+    rows = [(g["name"], g["read"], *g["submissions"].values(), g["dead"]) for g in answer["groups"]]
     table(columns, rows, right=columns[1:])
     would = "would be recorded; nothing was" if dry_run else "read and recorded"
     say(f"{answer['read']:,} messages {would}, in {answer['elapsed_seconds']:.1f} s.")

@@ -81,6 +81,39 @@ def held_to(reading: Reading, was: Decided) -> Reading:
     return Reading(reading.message, (), was.reason) if discarded or was.reason == "before-start" else reading
 
 
+@dataclass(slots=True)
+class Additions:
+    """What today's rules read beside what is held: the readings with more numbers, and those with near misses."""
+
+    readings: list[Reading] = field(default_factory=list)
+    whole: list[Reading] = field(default_factory=list)  # those of them that hold nothing else then
+    near: list[Reading] = field(default_factory=list)
+
+
+def replayed(
+    readings: Iterable[Reading], known: Mapping[Key, Known], own: Mapping[Key, Mapping[str, bool]]
+) -> Additions:
+    """What a replay adds. It passes over what is unrecorded, parked, discarded or edited since: others mend that."""
+    additions = Additions()
+    for reading in readings:
+        was = known.get(_key(reading))
+        if was is None or not _may_be_replayed(reading, was):
+            continue
+        live = [number for number, is_live in own.get(_key(reading), {}).items() if is_live]
+        if set(reading.numbers) - set(live):
+            beyond = [number for number in live if number not in reading.numbers]
+            additions.readings.append(reading._replace(numbers=(*reading.numbers, *beyond)))
+            additions.whole += [] if beyond else [reading]
+        if reading.near:
+            additions.near.append(reading)
+    return additions
+
+
+def _may_be_replayed(reading: Reading, was: Known) -> bool:
+    is_held = was.status in {"done", "ignored"} and was.content_hash == reading.message.content_hash
+    return is_held and was.reason != "discarded"
+
+
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
     """One reading for each message, in order of key: the last that says something, else the last."""
     keys = [reading[0][1:3] for reading in readings]

@@ -15,6 +15,7 @@ from psycopg.errors import UniqueViolation
 
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
+from wamon.postgres import nearness
 from wamon.postgres.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
@@ -25,6 +26,7 @@ from wamon.postgres.changes import (
     count_kinds,
     ledger_changes,
     newest_of_each,
+    replayed,
     submission_changes,
 )
 from wamon.postgres.connection import transaction
@@ -162,6 +164,7 @@ class Recorder:
         with _nothing_held():
             self._write_ledger(LedgerChanges(new=readings))
             recorded = self._write_submissions(readings, {}, set())
+        nearness.keep(self._source.db, readings, self._source.groups, self._clock.now())
         self._count_groups(readings, batch)
         return recorded
 
@@ -172,6 +175,8 @@ class Recorder:
         self._write_ledger(changes)
         written = [*changes.new, *changes.changed]
         recorded = self._write_submissions(written, self._own(written), changes.mended)
+        nearness.retract(self._source.db, changes.changed, self._source.groups)
+        nearness.keep(self._source.db, written, self._source.groups, self._clock.now())
         self._count_groups(changes.new, batch)
         self._new_lately = len(changes.new) == len(readings)
         return recorded
@@ -195,8 +200,8 @@ class Recorder:
         now = self._clock.now()
         groups = self._source.groups
         for reading in readings:
-            message, numbers, reason, _ = reading
-            text = self._kept_text(reading, now) if numbers else None
+            message, numbers, reason, near = reading
+            text = self._kept_text(reading, now) if numbers or near else None
             _, jid, message_id, sender, sent_at, _, _, _, content_hash = message
             status = "ignored" if reason else "done"
             yield groups[jid].chat, message_id, status, reason, self.rules, content_hash, sent_at, sender, text
@@ -218,7 +223,7 @@ class Recorder:
         self._run("forget_letters", **keys)
 
     def _kept_text(self, reading: Reading, now: datetime) -> str | None:
-        if not reading.numbers:
+        if not reading.numbers and not reading.near:
             return None
         sent_at = min(reading.message.sent_at or now, now)
         old = self._keep_text is not None and sent_at <= now - self._keep_text
@@ -354,6 +359,22 @@ class Recorder:
     def give_up(self, chat_jid: str, message_id: str) -> None:
         """Bury a parked message whose row or text has vanished from the store: there is nothing left to try."""
         self._parking.give_up(self._source.groups[chat_jid].chat, message_id)
+
+    def replay(self, readings: Sequence[Reading]) -> Recorded:
+        """Record what messages that are recorded say beside what is held of them, and take nothing away.
+
+        As of their posting: nobody's work on a review row is reset. Raises as `record`, and Poison.
+        """
+        with self._source.turn() as db:
+            known, own = self._known(readings), self._own(readings)
+            added = replayed(readings, known, own)
+            if added.whole:
+                self._change_ledger(added.whole)
+            recorded = self._write_submissions(added.readings, own, {_key(r.message) for r in added.readings})
+            near = nearness.keep(db, added.near, self._source.groups, self._clock.now())
+            recorded.counts.update((jid, "near-miss") for jid in near)
+            failpoint("record.replayed")
+        return recorded
 
     def waiting(self) -> list[Candidate]:
         """Rejected submissions whose numbers are on their project's list by now, the oldest first."""

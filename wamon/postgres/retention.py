@@ -16,9 +16,12 @@ SQL = queries("retention")
 
 
 def prune_texts(db: Database, sent_before: datetime) -> int:
-    """Forget the texts of messages that were sent before this, a portion a transaction; how many."""
+    """Forget the texts of messages that were sent before this, and near misses, which quote them; how many.
+
+    A portion a transaction.
+    """
     pruned = 0
-    for table in ("ledger", "revisions"):
+    for table in ("ledger", "revisions", "near_misses"):
         while True:
             with transaction(db):
                 portion = db.execute(SQL[f"prune_{table}"], {"sent_before": sent_before}).rowcount

@@ -4,6 +4,10 @@ WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM wamon.ledger_rows WHERE text IS NOT NULL AND coalesce(sent_at, seen_at) < %(sent_before)s LIMIT 5000
 ))
 
+-- name: prune_near_misses
+DELETE FROM wamon.near_miss_rows
+WHERE ctid = ANY(ARRAY(SELECT ctid FROM wamon.near_miss_rows WHERE sent_at < %(sent_before)s LIMIT 5000))
+
 -- name: prune_revisions
 UPDATE wamon.revisions SET text = NULL
 WHERE ctid = ANY(ARRAY(

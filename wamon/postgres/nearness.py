@@ -1,0 +1,47 @@
+"""Near misses in PostgreSQL: kept beside the drops that they were meant to be, and never counted as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from wamon.model import Group, Reading
+    from wamon.postgres.connection import Database
+
+SQL = queries("nearness")
+
+
+def retract(db: Database, changed: Sequence[Reading], groups: Mapping[str, Group]) -> None:
+    """Within a recording transaction: what these messages were near to, they may not be any more."""
+    if changed:
+        messages = [reading.message for reading in changed]
+        chats = [groups[message.chat_jid].chat for message in messages]
+        db.execute(SQL["retract"], {"chats": chats, "message_ids": [message.message_id for message in messages]})
+
+
+def keep(db: Database, readings: Sequence[Reading], groups: Mapping[str, Group], now: datetime) -> list[str]:
+    """Within a recording transaction: keep the near misses of these messages; the chat JID of each that is news."""
+    found = [(reading.message, miss) for reading in readings for miss in reading.near]
+    if not found:
+        return []
+    own = [groups[message.chat_jid] for message, _ in found]
+    kept = db.execute(
+        SQL["keep"],
+        {
+            "chats": [group.chat for group in own],
+            "message_ids": [message.message_id for message, _ in found],
+            "written": [miss.written for _, miss in found],
+            "reasons": [miss.reason for _, miss in found],
+            "likely": [miss.likely for _, miss in found],
+            "projects": [group.project for group in own],
+            "sent_ats": [message.sent_at or now for message, _ in found],
+            "senders": [message.sender for message, _ in found],
+        },
+    )
+    jids = {group.chat: group.jid for group in own}
+    return [jids[chat] for chat, is_news in kept if is_news]

@@ -1,0 +1,97 @@
+"""Replay: history once more under today's rules. It adds what they find, and takes nothing away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wamon.errors import Poison
+from wamon.log import logger
+from wamon.model import FROM_THE_BEGINNING
+from wamon.pipeline import starts_of
+from wamon.postgres.changes import newest_of_each
+from wamon.postgres.comparison import Comparison
+from wamon.postgres.recording import Recorded
+from wamon.scan import admit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from wamon.model import Message, Reading
+    from wamon.pipeline import Watch
+    from wamon.postgres.comparison import Drop
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which messages are meant. A time is a message's own; `until` itself is not within."""
+
+    jids: Sequence[str]
+    since: datetime | None = None
+    until: datetime | None = None
+    drops: frozenset[str] = frozenset()  # in canonical form; empty: whatever they say
+
+    def has(self, reading: Reading) -> bool:
+        sent_at = reading.message.sent_at
+        if sent_at is None:
+            return self.since is None and self.until is None and self._says(reading)
+        begun = self.since is None or sent_at >= self.since
+        return begun and (self.until is None or sent_at < self.until) and self._says(reading)
+
+    def _says(self, reading: Reading) -> bool:
+        return not self.drops or not self.drops.isdisjoint(reading.numbers)
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay did: messages read, by chat JID, and what was added."""
+
+    read: Counter[str] = field(default_factory=Counter)
+    recorded: Recorded = field(default_factory=Recorded)
+    without_review: list[Drop] = field(default_factory=list)
+
+
+def replay(watch: Watch, selection: Selection, progress: Callable[[int], None] = lambda _: None) -> Replayed:
+    """Process history again. `progress` is told how many rows are done."""
+    done = Replayed(recorded=admit(watch))
+    for readings in _pages(watch, selection, progress):
+        done.read.update(reading.message.chat_jid for reading in readings)
+        _replay_or_halve(watch, [reading for reading in readings if reading.numbers or reading.near], done.recorded)
+    if watch.review:
+        projects = sorted({watch.source.groups[jid].project for jid in selection.jids})
+        done.without_review = list(Comparison(watch.source).drops_without_review(watch.review, projects))
+    return done
+
+
+def _pages(watch: Watch, selection: Selection, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
+    wanted = {jid.encode(): jid for jid in selection.jids}
+    done = 0
+    for messages, rows in watch.store.pages(wanted):
+        yield [reading for reading in _understood(watch, messages) if selection.has(reading)]
+        done += rows
+        progress(done)
+
+
+def _understood(watch: Watch, messages: Sequence[Message]) -> list[Reading]:
+    """Each message's reading, also of one before its group's start, once the walk from that start is over."""
+    starts = {jid: start for tail in watch.source.tails for jid, start in starts_of(watch, tail).items()}
+    begun = [m for m in messages if not starts.get(m.chat_jid, FROM_THE_BEGINNING).excludes(m)]
+    return newest_of_each([watch.rules.read(message) for message in begun])
+
+
+def _replay_or_halve(watch: Watch, readings: Sequence[Reading], recorded: Recorded) -> None:
+    """A message that PostgreSQL refuses stays as it was, and keeps back no other."""
+    if not readings:
+        return
+    try:
+        recorded.add(watch.in_turn(watch.recorder.replay, readings))
+    except Poison as poison:
+        if len(readings) == 1:
+            about = {"action": "replay.refused", "message_id": readings[0].message.message_id}
+            logger.warning("A message can't be replayed. %s", poison, extra=about)
+            return
+        half = len(readings) // 2
+        _replay_or_halve(watch, readings[:half], recorded)
+        _replay_or_halve(watch, readings[half:], recorded)
