@@ -100,7 +100,7 @@ class Reading(NamedTuple):
 
     message: Message
     numbers: tuple[str, ...]
-    reason: str | None  # None where there are numbers; else `no-drop`, `before-start`, `from-me`, `sender`, `blanked`
+    reason: str | None  # None where there are numbers; else `no-drop`, `near-miss`, `before-start`, …
     near: tuple[NearMiss, ...] = ()
 
     @property

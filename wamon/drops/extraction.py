@@ -52,19 +52,28 @@ class Extractor:
     def __init__(self, pattern: str) -> None:
         """Compile the pattern; raise ValueError with RE2's own reason for one that doesn't compile."""
         in_linear_time = _compiled(pattern)
-        self._is_number = _flat(pattern) or (lambda number: in_linear_time(number.encode()))
+        self.is_number = _flat(pattern) or (lambda number: in_linear_time(number.encode()))
+        """Something where a canonical form is a number, else None."""
 
     def numbers(self, text: str) -> tuple[str, ...]:
         """Every drop number of the text in canonical form, each once, in the order of first appearance."""
-        found = candidates(text)
+        return self.numbers_in(normalise(text))
+
+    def numbers_in(self, plain: str) -> tuple[str, ...]:
+        """As `numbers`, of a text that is normalised already."""
+        found = _candidates_in(plain)
         if not found:
             return ()
-        return tuple([number for number in found if self._is_number(number) is not None])
+        return tuple([number for number in found if self.is_number(number) is not None])
 
 
 def candidates(text: str) -> tuple[str, ...]:
     """What stands in the text like a drop number, before any pattern: canonical, each once, in order of appearance."""
-    found: list[tuple[str, str]] = _BACKWARDS.findall(normalise(text)[::-1])
+    return _candidates_in(normalise(text))
+
+
+def _candidates_in(plain: str) -> tuple[str, ...]:
+    found: list[tuple[str, str]] = _BACKWARDS.findall(plain[::-1])
     if not found:
         return ()
     found.reverse()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from wamon.drops.extraction import EXTRACTION_VERSION, Extractor
+from wamon.drops.extraction import EXTRACTION_VERSION, Extractor, normalise
+from wamon.drops.near import Nearness
 from wamon.model import FROM_THE_BEGINNING, Reading
 
 if TYPE_CHECKING:
-    from wamon.model import Message, Start
+    from wamon.model import Message, NearMiss, Start
 
 
 class Rules:
@@ -17,6 +18,7 @@ class Rules:
 
     def __init__(self, pattern: str, *, ignore_from_me: bool = False, ignore_senders: tuple[str, ...] = ()) -> None:
         self._extractor = Extractor(pattern)
+        self._nearness = Nearness(pattern, self._extractor.is_number)
         self._ignore_from_me = ignore_from_me
         self._ignored = frozenset(map(user_of, ignore_senders))
         spelled = repr((EXTRACTION_VERSION, pattern, ignore_from_me, sorted(self._ignored)))
@@ -24,19 +26,23 @@ class Rules:
         """Equal for rules that read every text alike; no sender can be read from it."""
 
     def read(self, message: Message, start: Start = FROM_THE_BEGINNING) -> Reading:
-        """The message's drop numbers, or the reason why it has none."""
+        """The message's drop numbers, or the reason why it has none; and what was meant as one and isn't."""
         if start is not FROM_THE_BEGINNING and start.excludes(message):
             return Reading(message, (), "before-start")
         if self._ignore_from_me and message.from_me:
             return Reading(message, (), "from-me")
         if self._ignored and user_of(message.sender) in self._ignored:
             return Reading(message, (), "sender")
-        numbers = self._extractor.numbers(message.text)
-        return Reading(message, numbers, None if numbers else _why_none(message))
+        text = normalise(message.text)
+        numbers = self._extractor.numbers_in(text)
+        near = self._nearness.misses(text, numbers)
+        return Reading(message, numbers, None if numbers else _why_none(message, near), near)
 
 
-def _why_none(message: Message) -> str:
+def _why_none(message: Message, near: tuple[NearMiss, ...]) -> str:
     """Bridges never store a row with neither text nor media: something emptied that one."""
+    if near:
+        return "near-miss"
     return "no-drop" if message.text or message.media_type else "blanked"
 
 
