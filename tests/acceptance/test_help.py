@@ -39,7 +39,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         ("init",),
         ("demo",),
         *(("state", name) for name in ("show", "rewind", "adopt")),
-        *(("drops", name) for name in ("list", "show")),
+        *(("drops", name) for name in ("list", "show", "near")),
+        *(("drops", "allow", name) for name in ("import", "list", "export", "clear")),
         *(("config", name) for name in ("check", "show")),
         *(("db", name) for name in ("url", "migrate", "dump", "restore", "stop")),
     } <= set(ALL)

@@ -91,6 +91,11 @@ def ask(office: Office, answers: dict[str, list[Any]]) -> Callable[..., Any]:
     return asked
 
 
+def written(path: Path) -> Path:
+    path.write_text("drop\nDR1752028\nnone\n")
+    return path
+
+
 def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: Path) -> None:
     ask("state show")
     ask("scan")
@@ -104,6 +109,16 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     office.query("DELETE FROM wamon.ledger WHERE message_id = 'FIRST'")
     office.query("UPDATE wamon.ledger_rows SET gone_at = now() WHERE message_id = 'TYPO'")
     ask("drops show", "DR1760001")
+    ask("drops allow import", str(written(tmp_path / "x.csv")), "--project", "Lawley")
+    ask("drops allow list")
+    ask("drops allow export", "--project", "Lawley")
+    ask("drops allow export", str(tmp_path / "y.xlsx"), "--project", "Lawley")
+    ask("drops allow clear", "--project", "Lawley", "--yes")
+    office.query(
+        "INSERT INTO wamon.near_miss_rows (chat, sent_at, message_id, written, reason, project, sender)"
+        " SELECT chat, now(), 'N', 'DR99', 'too-short', project, '27820000001' FROM wamon.groups"
+    )
+    ask("drops near")
     ask("verify", status=1)
     ask("status")
     ask("gaps", "--since", "2020-01-01")
@@ -114,6 +129,9 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     ask("db restore", str(tmp_path / "x.dump"), "--force")
     ask("db stop")
     ask("failpoints")
+    validating = [{**group, "validate": True} for group in office.settings["groups"]]
+    office.set(groups=validating)
+    ask("drops allow list")
     office.set(scan={"ignore_senders": ["27820000001"]})
     ask("config show")
     ask("config check")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wamon.cli import allow, near
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Kind(StrEnum):
 
 
 def add_to(app: typer.Typer) -> None:
+    near.add_to(commands)
+    allow.add_to(commands)
     app.add_typer(
         commands,
         name="drops",

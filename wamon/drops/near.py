@@ -29,7 +29,7 @@ _MOST_LETTERS = 2  # among digits
 _FEWEST_APART = 4  # digits that a space divides from the letters: `Dr 12` is rather a house than a drop
 _MOST_DIGITS = 12
 
-_LOOK_ALIKES = str.maketrans("OQDILZSBGT", "0001125867")
+LOOK_ALIKES = str.maketrans("OQDILZSBGT", "0001125867")
 _DASHES = r"\-\u2010-\u2015"
 _USUAL = rf"[ \#:.{_DASHES}]{{0,3}}+"  # what extraction itself allows between letters and digits
 _UNUSUAL = rf"[ \t\#:./\\_=*~`,;|+()\[\]{_DASHES}]"  # nothing that PostgreSQL can't store
@@ -113,7 +113,7 @@ class Nearness:
         letters = _NO_DIGIT.findall(run)
         if len(letters) > _MOST_LETTERS or not all(map(str.isalpha, letters)):
             return None
-        digits = run.translate(_LOOK_ALIKES)
+        digits = run.translate(LOOK_ALIKES)
         if slip := self._undone(found, LETTER_IN_DIGITS, digits):
             return slip
         if digits[0].isalpha() and not found["gap"]:

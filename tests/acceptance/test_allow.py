@@ -1,0 +1,129 @@
+"""`wamon drops allow`: the office keeps the lists of its projects' numbers."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from tests.support.office import Office
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.csv"
+    path.write_text("Pole;Drop No\nP1;DR1752028\nP2;1752034\nP3;\nP4;ask Thandi\nP5;dr 1752028\n", "utf-8-sig")
+    return path
+
+
+def test_a_file_becomes_a_list_and_what_it_lacks_is_said(office: Office, plan: Path) -> None:
+    done = office.run("drops", "allow", "import", str(plan), "--project", "Lawley")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Lawley accepts 2 numbers now: 2 new, from column B." in done.stdout
+    assert "1 rows repeat a number." in done.stdout
+    assert "2 rows hold no drop number and are left out: B4 is empty, B5 is no drop number." in done.stdout
+    assert "Thandi" not in done.stdout
+    assert office.query("SELECT project, drop_number FROM wamon.allowed_numbers ORDER BY 2") == [
+        ("Lawley", "DR1752028"),
+        ("Lawley", "DR1752034"),
+    ]
+
+
+def test_an_import_adds_a_replacement_takes_off(office: Office, plan: Path, tmp_path: Path) -> None:
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    more = tmp_path / "more.csv"
+    more.write_text("DR1752034\nDR1752040\n")
+    added = office.answer("drops", "allow", "import", str(more), "--project", "Lawley")
+    assert (added["added"], added["removed"], added["numbers"], added["bad"]) == (1, 0, 3, [])
+    replaced = office.answer("drops", "allow", "import", str(more), "--project", "Lawley", "--replace")
+    assert (replaced["added"], replaced["removed"], replaced["numbers"]) == (0, 1, 2)
+
+
+def test_an_import_says_how_many_rejected_posts_come_in(office: Office, plan: Path) -> None:
+    office.scan()
+    office.query("UPDATE wamon.submission_rows SET rejected = true WHERE drop_number IN ('DR1752028', 'DR1752040')")
+    done = office.run("drops", "allow", "import", str(plan), "--project", "Lawley")
+    assert "2 posts that were rejected are admitted at the next pass." in done.stdout
+    (row,) = office.answer("drops", "allow", "list")["lists"]
+    assert (row["project"], row["numbers"], row["rejected"]) == ("Lawley", 2, 3)
+
+
+def test_a_file_without_a_number_changes_nothing(office: Office, plan: Path, tmp_path: Path) -> None:
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    empty = tmp_path / "empty.csv"
+    empty.write_text("drop\nnone yet\n")
+    done = office.run("drops", "allow", "import", str(empty), "--project", "Lawley", "--replace")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "holds no drop number" in done.stderr
+    assert office.query("SELECT count(*) FROM wamon.allowed_numbers") == [2]
+
+
+@pytest.mark.parametrize(
+    "words", [("import", "FILE"), ("export",), ("clear", "--yes")], ids=lambda words: str(words[0])
+)
+def test_a_project_that_nobody_knows_is_refused_and_the_known_ones_are_named(
+    office: Office, plan: Path, words: tuple[str, ...]
+) -> None:
+    said = [str(plan) if word == "FILE" else word for word in words]
+    done = office.run("drops", "allow", *said, "--project", "Lawly")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no project Lawly." in done.stderr
+    assert "Lawley, Mamelodi, Mohadin, Velo Test" in done.stderr
+
+
+def test_lists_are_told_and_a_project_that_lacks_one(office: Office, plan: Path) -> None:
+    groups = [{**group, "validate": group["name"] != "Velo Test"} for group in office.settings["groups"]]
+    office.set(groups=groups)
+    assert "No project has a list." in office.run("drops", "allow", "list").stdout
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    shown = office.run("drops", "allow", "list").stdout
+    assert "Mohadin has `validate: true` and no list: its posts pass unchecked." in shown
+    assert "Velo Test" not in shown
+    answer = office.answer("drops", "allow", "list")
+    assert (answer["lists"][0]["validate"], answer["lacking"]) == (True, ["Mamelodi", "Mohadin"])
+
+
+def test_a_list_is_exported_as_csv_xlsx_or_to_standard_output(office: Office, plan: Path, tmp_path: Path) -> None:
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    numbers = ["drop_number", "DR1752028", "DR1752034"]
+    assert office.run("drops", "allow", "export", "--project", "Lawley").stdout.split() == numbers
+    for name in ("x.csv", "x.xlsx"):
+        done = office.run("drops", "allow", "export", str(tmp_path / name), "--project", "Lawley")
+        assert f"Wrote 2 numbers to {tmp_path / name}." in done.stdout
+    assert (tmp_path / "x.csv").read_text().split() == numbers
+    assert [row[0].value for row in load_workbook(tmp_path / "x.xlsx").worksheets[0].rows] == numbers
+    again = office.answer("drops", "allow", "import", str(tmp_path / "x.xlsx"), "--project", "Mohadin")
+    assert again["added"] == 2
+    none = office.run("drops", "allow", "export", "--project", "Mamelodi")
+    assert (none.returncode, none.stdout) == (2, "")
+    assert "Mamelodi has no list." in none.stderr
+
+
+def test_clearing_asks_first(office: Office, plan: Path) -> None:
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    unasked = office.run("drops", "allow", "clear", "--project", "Lawley")
+    assert unasked.returncode == 2
+    assert "--yes" in unasked.stderr
+    assert answered("n", office) == 1
+    assert office.query("SELECT count(*) FROM wamon.allow_lists") == [1]
+    assert answered("y", office) == 0
+    assert office.query("SELECT count(*) FROM wamon.allow_lists") == [0]
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    assert office.answer("drops", "allow", "clear", "--project", "Lawley", "--yes")["removed"] == 2
+
+
+def answered(answer: str, office: Office) -> int:
+    """The exit code of a clearing that is answered so on a terminal."""
+    ours, theirs = pty.openpty()
+    words = ["--config", str(office.config_path), "drops", "allow", "clear", "--project", "Lawley"]
+    with subprocess.Popen([sys.executable, "-m", "wamon", *words], stdin=theirs, stdout=theirs, stderr=theirs) as asked:
+        os.close(theirs)
+        os.write(ours, f"{answer}\n".encode())
+        asked.wait(timeout=60)
+    os.close(ours)
+    return asked.returncode

@@ -1,0 +1,189 @@
+"""Files of drop numbers: every form in which spreadsheet programs save them, and which column is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from wamon.errors import UsageError
+from wamon.lists import Bad, Listed, read, write
+
+PATTERN = "DR[0-9]{6,8}"
+NUMBERS = ("DR1752028", "DR1752034")
+
+
+@contextmanager
+def unseen(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda _: None
+
+
+def listed(path: Path, column: str | None = None, pattern: str = PATTERN) -> Listed:
+    return read(path, pattern, column, unseen)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., Path]:
+    """Save a text as a CSV file."""
+
+    def save(text: str, encoding: str = "utf-8") -> Path:
+        path = tmp_path / "drops.csv"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return save
+
+
+@pytest.fixture
+def workbook(tmp_path: Path) -> Callable[..., Path]:
+    """Save sheets of rows as an XLSX file."""
+
+    def save(**sheets: list[list[object]]) -> Path:
+        book = Workbook()
+        book.remove(book.worksheets[0])
+        for name, rows in sheets.items():
+            sheet = book.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+        path = tmp_path / "drops.xlsx"
+        book.save(path)
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_csv_is_read_however_it_was_saved(
+    saved: Callable[..., Path], encoding: str, delimiter: str, ending: str
+) -> None:
+    rows = [["Café", "Drop Number", "Zone"], ["né", "DR1752028", "1, north; x"], ["é", "1752034", "2"]]
+    lines = [delimiter.join(f'"{cell}"' for cell in row) for row in rows]
+    assert listed(saved(ending.join(lines), encoding)).numbers == NUMBERS
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["drop", "Drops", "DROP NUMBER", "drop_number", "Drop-No.", "Drop nr", "DR", "dr no", "DR Number", "\u00a0Drop #"],
+)
+def test_the_column_is_found_by_its_heading(saved: Callable[..., Path], heading: str) -> None:
+    path = saved(f"Drops of Lawley\n\nPole,{heading},Erf\n1000001,DR1752028,1000003\n1000004,1752034,1000006\n")
+    assert listed(path).numbers == NUMBERS
+    assert listed(path).columns == ("column B",)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["DR1752028", " dr 1752028 ", "1752028", "1752028.0", "DR-1752028", "'1752028", '="DR1752028"', "\uff24R1752028"],
+)
+def test_a_number_is_read_however_it_is_written(saved: Callable[..., Path], cell: str) -> None:
+    quoted = cell.replace('"', '""')
+    assert listed(saved(f'drop\n"{quoted}"\n')).numbers == ("DR1752028",)
+
+
+def test_a_workbooks_numbers_are_read_as_texts_and_as_numbers(workbook: Callable[..., Path]) -> None:
+    path = workbook(Drops=[["Plan"], [None, "DR"], ["a", 1752028], ["b", 1752034.0], [], ["c", " dr 1752028 "]])
+    assert listed(path) == Listed(("column B of sheet Drops",), NUMBERS, 1, ())
+
+
+def test_every_sheet_with_such_a_column_counts_and_a_hidden_one_does_not(
+    workbook: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = workbook(
+        Notes=[["Call me"]],
+        North=[["Drop"], ["DR1752028"]],
+        Old=[["Drop"], ["DR1000000"]],
+        South=[["x", "Drop"], [1, 1752034]],
+    )
+    import openpyxl
+
+    book = openpyxl.load_workbook(path)
+    book["Old"].sheet_state = "hidden"
+    book.save(path)
+    assert listed(path).numbers == NUMBERS
+    assert listed(path).columns == ("column A of sheet North", "column B of sheet South")
+
+
+def test_rows_without_a_number_are_told_with_their_place_and_not_what_they_hold(
+    saved: Callable[..., Path], workbook: Callable[..., Path]
+) -> None:
+    found = listed(saved("drop,name\nDR1752028,a\n0820001234,b\n,c\nDR1752028 and DR1752029,d\n\nDR1752034,e\n"))
+    assert found.numbers == NUMBERS
+    assert found.bad == (
+        Bad(None, 3, "A3 is no drop number"),
+        Bad(None, 4, "A4 is empty"),
+        Bad(None, 5, "A5 is no drop number"),
+    )
+    path = workbook(Zone=[["drop"], ["DR1752028"], ["?"]])
+    assert listed(path).bad == (Bad("Zone", 3, "A3 is no drop number"),)
+
+
+def test_without_a_heading_the_only_column_of_numbers_is_taken(saved: Callable[..., Path]) -> None:
+    assert listed(saved("DR1752028\nDR1752034\n")).numbers == NUMBERS
+    assert listed(saved("Plan,Home\n9000001,DR1752028\n9000002,DR1752034\n")).numbers == NUMBERS
+    assert listed(saved("1752028\n12\n1752034\n")).bad == (Bad(None, 2, "A2 is no drop number"),)
+    for text in ("DR1752028,DR1752034\n", "1752028;1752034\n1752030;1752031\n"):
+        with pytest.raises(UsageError, match="could all be the drop numbers"):
+            listed(saved(text))
+
+
+@pytest.mark.parametrize("column", ["Home 2", " home 2 ", "B", "b", "2"])
+def test_a_column_is_named_by_its_heading_letter_or_number(saved: Callable[..., Path], column: str) -> None:
+    path = saved("Drop,Home 2\nDR1000001,DR1752028\nDR1000002,DR1752034\n")
+    assert listed(path, column).numbers == NUMBERS
+
+
+@pytest.mark.parametrize("column", ["C", "3", "0", "Home 3", "", "ABCD", "-1"])
+def test_a_column_that_is_not_there_is_said(saved: Callable[..., Path], column: str) -> None:
+    with pytest.raises(UsageError, match="has no column"):
+        listed(saved("Drop,Home 2\nDR1000001,DR1752028\n"), column)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "no column of drop numbers"),
+        (b"name\nThandi\n", "no column of drop numbers"),
+        (b"drop\nDR12\n", "holds no drop number that fits"),
+        (b"PK\x03\x04 torn", "is no XLSX file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel file"),
+        (b"drop\nDR1752028\n\0\0\0 x", "neither CSV nor XLSX"),
+        (b'drop\n"' + b"x" * 200_000, "is no CSV that can be read"),
+    ],
+)
+def test_a_file_without_a_usable_number_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=why):
+        listed(path)
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_said(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(UsageError, match="can't be read"):
+            listed(path)
+
+
+def test_excels_own_first_line_names_the_delimiter(saved: Callable[..., Path]) -> None:
+    assert listed(saved("sep=;\r\ndrop;a,b\r\nDR1752028;1,5\r\nDR1752034;2,5\r\n")).numbers == NUMBERS
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.xlsx", "x.XLSX"])
+def test_what_is_written_reads_the_same(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, NUMBERS)
+    assert listed(tmp_path / name).numbers == NUMBERS
+
+
+def test_what_can_not_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ends in neither"):
+        write(tmp_path / "x.pdf", NUMBERS)
+    with pytest.raises(UsageError, match="can't be written"):
+        write(tmp_path / "none" / "x.csv", NUMBERS)
+
+
+def test_another_patterns_letters_are_given_to_bare_digits(saved: Callable[..., Path]) -> None:
+    assert listed(saved("drop\n1234567\n"), pattern="FTTH[0-9]{7}").numbers == ("FTTH1234567",)

@@ -1,0 +1,254 @@
+"""`wamon drops allow`: the lists of numbers that projects accept."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wamon.config import Config
+    from wamon.lists import Listed
+    from wamon.postgres.connection import Database
+
+_SHOWN = 5
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+ProjectOption = Annotated[str, typer.Option("--project", metavar="NAME", help="The project whose list it is.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(
+        commands,
+        name="allow",
+        help="""Keep the lists of drop numbers that projects with `validate: true` accept.
+
+        \b
+        wamon drops allow import drops.xlsx --project Lawley
+        wamon drops allow list
+        """,
+    )
+
+
+@commands.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX.")],
+    project: ProjectOption,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME|LETTER|NUMBER", help="Where the numbers stand.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take everything else off the list.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add the drop numbers of a file to a project's list.
+
+    The column is the one with a heading such as Drop, drop_number or DR, else the only one that holds drop numbers.
+    A number without its letters gets them. Rows without a drop number are told and left out.
+
+    \b
+    wamon drops allow import drops.xlsx --project Lawley
+    wamon drops allow import drops.csv --project Lawley --column "Plan no"
+    wamon drops allow import drops.csv --project Lawley --column C --replace
+    """
+    from wamon.app import ledger
+    from wamon.lists import read
+    from wamon.postgres import lists
+    from wamon.render import as_json, progress
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    listed = read(file, settings.drops.pattern, column, progress)
+    change = lists.replace_numbers if replace else lists.import_numbers
+    with ledger(settings) as db:
+        require_project(db, settings, project)
+        imported = change(db, project, listed.numbers)
+    answer = {"project": project, "path": str(file.absolute()), "columns": listed.columns, **imported._asdict()}
+    answer |= {"repeated": listed.repeated, "bad": [bad._asdict() for bad in listed.bad]}
+    if options.json:
+        as_json(answer)
+    else:
+        _show_import(answer, listed)
+
+
+@commands.command("list")
+def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Say which projects have a list, of how many numbers, and what waits to be listed.
+
+    \b
+    wamon drops allow list
+    wamon drops allow list --json
+    """
+    from wamon.app import ledger
+    from wamon.postgres.lists import lists
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        found = {row.project: row._asdict() for row in lists(db)}
+    answer = [row | {"validate": project in _validated(settings)} for project, row in found.items()]
+    lacking = sorted(_validated(settings) - found.keys())
+    if options.json:
+        as_json({"lists": answer, "lacking": lacking})
+    else:
+        _show_lists(answer, lacking, settings)
+
+
+@commands.command()
+def export(
+    ctx: typer.Context,
+    project: ProjectOption,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="CSV or XLSX, as its ending says; else CSV on stdout.")
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a project's list to a file, or to standard output.
+
+    \b
+    wamon drops allow export --project Lawley
+    wamon drops allow export lawley.xlsx --project Lawley
+    """
+    from wamon.app import ledger
+    from wamon.lists import as_csv, write
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        numbers = _list_of(db, settings, project)
+    if file is None:
+        if options.json:
+            as_json({"project": project, "numbers": numbers})
+        else:
+            sys.stdout.write(as_csv(numbers))
+        return
+    write(file, numbers)
+    if options.json:
+        as_json({"project": project, "path": str(file.absolute()), "written": len(numbers)})
+    else:
+        say(f"Wrote {_numbers(len(numbers))} to {file.absolute()}.")
+
+
+@commands.command()
+def clear(
+    ctx: typer.Context,
+    project: ProjectOption,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove a project's list. What it rejected stays rejected until its number is on a list.
+
+    \b
+    wamon drops allow clear --project Lawley
+    wamon drops allow clear --project Lawley --yes
+    """
+    from wamon.app import ledger
+    from wamon.postgres import lists
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        count = len(_list_of(db, settings, project))
+        if not yes:
+            _confirm(f"Remove the list of {project}, {_numbers(count)}?")
+        removed = lists.clear(db, project) or 0
+    if options.json:
+        as_json({"project": project, "removed": removed})
+    else:
+        say(f"Removed the list of {project}, {_numbers(removed)}.")
+
+
+def _list_of(db: Database, config: Config, project: str) -> list[str]:
+    from wamon.errors import UsageError
+    from wamon.postgres import lists
+
+    require_project(db, config, project)
+    numbers = lists.numbers(db, project)
+    if numbers is None:
+        raise UsageError(
+            f"{project} has no list.", hint=f"`wamon drops allow import FILE --project {project!r}` makes one."
+        )
+    return numbers
+
+
+def require_project(db: Database, config: Config, project: str) -> None:
+    """Raise UsageError for a project that neither the config nor the database knows."""
+    from wamon.errors import UsageError
+    from wamon.postgres import lists, reports
+
+    known = {group.name for group in config.groups} | {*reports.projects(db)} | {row.project for row in lists.lists(db)}
+    if project not in known:
+        raise UsageError(f"There is no project {project}.", hint=_named(sorted(known)))
+
+
+def _named(known: Sequence[str]) -> str:
+    return f"The projects are {', '.join(known)}." if known else "The config names no group, and nothing is recorded."
+
+
+def _validated(config: Config) -> set[str]:
+    return {group.name for group in config.groups if group.validate_}
+
+
+def _confirm(question: str) -> None:
+    from wamon.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody can be asked here.", hint="Pass --yes.")
+    typer.confirm(question, abort=True, err=True)
+
+
+def _show_import(answer: dict[str, Any], listed: Listed) -> None:
+    from wamon.render import say
+
+    removed = f", {answer['removed']:,} taken off" if answer["removed"] else ""
+    say(
+        f"{answer['project']} accepts {_numbers(answer['numbers'])} now: {answer['added']:,} new{removed},"
+        f" from {' and '.join(listed.columns)}."
+    )
+    if listed.repeated:
+        say(f"{listed.repeated:,} rows repeat a number.")
+    if listed.bad:
+        some = [f"{bad.why}{f' (sheet {bad.sheet})' if bad.sheet else ''}" for bad in listed.bad[:_SHOWN]]
+        more = "…" if len(listed.bad) > _SHOWN else "."
+        say(f"{len(listed.bad):,} rows hold no drop number and are left out: {', '.join(some)}{more}")
+    if answer["admitted"]:
+        posts = "post that was rejected is" if answer["admitted"] == 1 else "posts that were rejected are"
+        say(f"{answer['admitted']:,} {posts} admitted at the next pass.")
+
+
+def _show_lists(rows: Sequence[dict[str, Any]], lacking: Sequence[str], config: Config) -> None:
+    from wamon.render import local, say, table
+
+    columns = ("Project", "Numbers", "Imported", "Rejected posts", "Validates")
+    shown = [
+        (
+            row["project"],
+            f"{row['numbers']:,}",
+            local(row["imported_at"], config.timezone),
+            f"{row['rejected']:,}",
+            "yes" if row["validate"] else "no",
+        )
+        for row in rows
+    ]
+    table(columns, shown, right=("Numbers", "Rejected posts"))
+    if not rows:
+        say("No project has a list. `wamon drops allow import FILE --project NAME` makes one.")
+    for project in lacking:
+        say(f"{project} has `validate: true` and no list: its posts pass unchecked.")
+
+
+def _numbers(count: int) -> str:
+    return f"{count:,} number{'' if count == 1 else 's'}"

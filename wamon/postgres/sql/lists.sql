@@ -1,0 +1,52 @@
+-- name: begin_list
+INSERT INTO wamon.allow_lists (project) VALUES (%(project)s)
+ON CONFLICT (project) DO UPDATE SET imported_at = now()
+
+-- name: remove_others
+DELETE FROM wamon.allowed_numbers
+WHERE project = %(project)s AND drop_number NOT IN (SELECT unnest(%(numbers)s::text[]))
+
+-- name: add
+INSERT INTO wamon.allowed_numbers (project, drop_number)
+SELECT %(project)s, drop_number FROM unnest(%(numbers)s::text[]) AS n(drop_number)
+ON CONFLICT DO NOTHING
+
+-- name: size
+SELECT count(*) FROM wamon.allowed_numbers WHERE project = %(project)s
+
+-- name: exists
+SELECT FROM wamon.allow_lists WHERE project = %(project)s
+
+-- name: numbers
+SELECT drop_number FROM wamon.allowed_numbers WHERE project = %(project)s ORDER BY drop_number
+
+-- name: recent_numbers
+SELECT DISTINCT drop_number
+FROM wamon.submission_rows
+WHERE project = %(project)s AND live AND NOT rejected AND sent_at >= %(since)s
+
+-- name: lists
+SELECT l.project,
+       (SELECT count(*) FROM wamon.allowed_numbers AS a WHERE a.project = l.project) AS numbers,
+       l.imported_at,
+       (SELECT count(*) FROM wamon.submission_rows AS s WHERE s.project = l.project AND s.rejected AND s.live) AS rejected
+FROM wamon.allow_lists AS l
+ORDER BY l.project
+
+-- name: admitted
+SELECT count(*)
+FROM wamon.submission_rows AS s
+JOIN wamon.allowed_numbers AS a ON a.project = s.project AND a.drop_number = s.drop_number
+WHERE s.project = %(project)s AND s.rejected AND s.live
+
+-- name: clear
+DELETE FROM wamon.allow_lists WHERE project = %(project)s
+
+-- name: near_misses
+SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
+FROM wamon.near_misses AS n
+WHERE n.live
+  AND (%(project)s::text IS NULL OR n.project = %(project)s)
+  AND (%(since)s::timestamptz IS NULL OR n.sent_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR n.sent_at < %(until)s)
+ORDER BY n.sent_at DESC, n.chat_jid, n.message_id, n.written
