@@ -115,13 +115,15 @@ def _placed(
 
 
 def _headed(sheet: Sheet, reader: NumberReader) -> tuple[int, list[Row]] | None:
-    """The column whose heading says so; of several, the one with the most numbers."""
+    """The column whose heading says so; of several, the one with the most numbers. Below a number stands no heading."""
     headings = _HEADINGS | {reader.prefix.lower()} - {""}
     for at, row in enumerate(sheet.rows[:_HEADED_WITHIN]):
         indexes = [n for n, cell in enumerate(row.cells) if re.sub(r"[\W_]", "", normalise(cell)).lower() in headings]
         if indexes:
             below = sheet.rows[at + 1 :]
             return max(indexes, key=lambda index: _count(below, index, reader)), below
+        if any(reader.number(cell) and not cell.isdigit() for cell in row.cells):
+            return None
     return None
 
 

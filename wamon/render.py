@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +30,13 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Print a table as wide as the terminal; columns named in `right` hold numbers. Without rows, nothing."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """Print a table as wide as the terminal. Without rows, nothing.
+
+    Columns named in `right` hold numbers; those in `whole` are not folded as long as others can be.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -41,7 +46,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Seque
         return
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        shown.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
     for row in rows:
         # Text, so that no name or number out of a chat is taken for markup.
         shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
@@ -57,7 +63,7 @@ def local(moment: datetime | None, zone: ZoneInfo) -> str:
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show how far long work has come: a bar with rate and time left on a terminal, else a line now and then.
 
-    Yields a function to call with how much is done so far, of `total`.
+    Yields a function to call with how much is done so far, of `total`; 0 where that isn't known.
     """
     if sys.stderr.isatty():
         with _bar(what, total) as advance:
@@ -79,7 +85,7 @@ def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, rate="?")
+        task = bar.add_task(what, total=total or None, rate="?")
 
         def advance(done: int) -> None:
             bar.update(task, completed=done, rate=f"{bar.tasks[0].speed or 0:,.0f}")
@@ -95,6 +101,7 @@ def _lines(what: str, total: int) -> Callable[[int], None]:
         now = time.monotonic()
         if now - told >= _SECONDS_BETWEEN_LINES:
             told = now
-            sys.stderr.write(f"{what}: {done:,} of {total:,} rows, {done / (now - began):,.0f} rows/s\n")
+            of = f" of {total:,}" if total else ""
+            sys.stderr.write(f"{what}: {done:,}{of} rows, {done / (now - began):,.0f} rows/s\n")
 
     return tell

@@ -25,9 +25,10 @@ def test_a_file_becomes_a_list_and_what_it_lacks_is_said(office: Office, plan: P
     done = office.run("drops", "allow", "import", str(plan), "--project", "Lawley")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Lawley accepts 2 numbers now: 2 new, from column B." in done.stdout
-    assert "1 rows repeat a number." in done.stdout
-    assert "2 rows hold no drop number and are left out: B4 is empty, B5 is no drop number." in done.stdout
+    assert "Rows that repeat a number: 1." in done.stdout
+    assert "Rows without a drop number, left out: 2. B4 is empty, B5 is no drop number." in done.stdout
     assert "Thandi" not in done.stdout
+    assert "no group of Lawley has `validate: true`" in done.stdout
     assert office.query("SELECT project, drop_number FROM wamon.allowed_numbers ORDER BY 2") == [
         ("Lawley", "DR1752028"),
         ("Lawley", "DR1752034"),
@@ -46,8 +47,10 @@ def test_an_import_adds_a_replacement_takes_off(office: Office, plan: Path, tmp_
 
 def test_an_import_says_how_many_rejected_posts_come_in(office: Office, plan: Path) -> None:
     office.scan()
+    office.set(groups=[{**group, "validate": True} for group in office.settings["groups"]])
     office.query("UPDATE wamon.submission_rows SET rejected = true WHERE drop_number IN ('DR1752028', 'DR1752040')")
     done = office.run("drops", "allow", "import", str(plan), "--project", "Lawley")
+    assert "`validate: true`" not in done.stdout
     assert "2 posts that were rejected are admitted at the next pass." in done.stdout
     (row,) = office.answer("drops", "allow", "list")["lists"]
     assert (row["project"], row["numbers"], row["rejected"]) == ("Lawley", 2, 3)

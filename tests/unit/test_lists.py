@@ -122,6 +122,10 @@ def test_rows_without_a_number_are_told_with_their_place_and_not_what_they_hold(
     assert listed(path).bad == (Bad("Zone", 3, "A3 is no drop number"),)
 
 
+def test_a_title_below_the_first_number_is_no_heading(saved: Callable[..., Path]) -> None:
+    assert listed(saved("DR1752028,Mrs,Nkosi\nDR1752034,Dr,Naidoo\n")).numbers == NUMBERS
+
+
 def test_without_a_heading_the_only_column_of_numbers_is_taken(saved: Callable[..., Path]) -> None:
     assert listed(saved("DR1752028\nDR1752034\n")).numbers == NUMBERS
     assert listed(saved("Plan,Home\n9000001,DR1752028\n9000002,DR1752034\n")).numbers == NUMBERS

@@ -62,7 +62,7 @@ def import_(
     from wamon.app import ledger
     from wamon.lists import read
     from wamon.postgres import lists
-    from wamon.render import as_json, progress
+    from wamon.render import as_json, progress, say
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -77,6 +77,8 @@ def import_(
         as_json(answer)
     else:
         _show_import(answer, listed)
+        if project not in _validated(settings):
+            say(f"Nothing is rejected by it yet: no group of {project} has `validate: true` in the config.")
 
 
 @commands.command("list")
@@ -219,11 +221,11 @@ def _show_import(answer: dict[str, Any], listed: Listed) -> None:
         f" from {' and '.join(listed.columns)}."
     )
     if listed.repeated:
-        say(f"{listed.repeated:,} rows repeat a number.")
+        say(f"Rows that repeat a number: {listed.repeated:,}.")
     if listed.bad:
         some = [f"{bad.why}{f' (sheet {bad.sheet})' if bad.sheet else ''}" for bad in listed.bad[:_SHOWN]]
         more = "…" if len(listed.bad) > _SHOWN else "."
-        say(f"{len(listed.bad):,} rows hold no drop number and are left out: {', '.join(some)}{more}")
+        say(f"Rows without a drop number, left out: {len(listed.bad):,}. {', '.join(some)}{more}")
     if answer["admitted"]:
         posts = "post that was rejected is" if answer["admitted"] == 1 else "posts that were rejected are"
         say(f"{answer['admitted']:,} {posts} admitted at the next pass.")

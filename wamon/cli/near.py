@@ -134,7 +134,7 @@ def _show(answer: list[dict[str, Any]], config: Config) -> None:
         )
         for miss in answer
     ]
-    table(("When", "Project", "By", "Written", "Why", "Likely"), rows)
+    table(("When", "Project", "By", "Written", "Why", "Likely"), rows, whole=("When", "Written", "Likely"))
     if rows:
         say(f"{len(rows):,} near miss{'' if len(rows) == 1 else 'es'}; none is recorded as a drop.")
     else:

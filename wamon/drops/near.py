@@ -122,16 +122,19 @@ class Nearness:
         return _Slip(found.end("run"), LETTER_IN_DIGITS, None) if is_near else None
 
     def _in_groups(self, found: re.Match[str]) -> _Slip | None:
-        """Digits in groups: as many of the groups as a number can have; which it is, only where no fewer are one."""
+        """Digits in groups: as many of the groups as a number can have. Which it is, only where no others are one."""
         joined, wholes, end = found["run"], list[str](), found.end("run")
+        if self._whole(joined):
+            return None
         for group in _GROUP.finditer(found["groups"]):
             joined += group[1]
             if whole := self._whole(joined):
                 wholes.append(whole)
                 end = found.start("groups") + group.end()
-        if not wholes or self._whole(found["run"]):
+        if not wholes:
             return None
-        return _Slip(end, SPLIT, wholes[0] if len(wholes) == 1 else None)
+        is_all = len(wholes) == 1 and end == found.end("groups")  # else it may be `Dr 082 000 1234`
+        return _Slip(end, SPLIT, wholes[0] if is_all else None)
 
     def _in_length(self, found: re.Match[str]) -> _Slip | None:
         digits, end = found["run"], found.end("run")
@@ -146,9 +149,9 @@ class Nearness:
 
 def prefix_of(pattern: str) -> str:
     """The literal letters with which a pattern begins, in capitals; none where it begins with anything else."""
-    found = re.match(r"([A-Za-z]*)([?*+{|]?)", pattern)
+    found = re.match(r"(?:\^|\\A|\(\?i\))*([A-Za-z]*)([?*+{]?)", pattern)
     letters, repeat = found.groups() if found else ("", "")
-    return (letters[:-1] if repeat and repeat != "|" else letters).upper()
+    return (letters[:-1] if repeat else letters).upper()
 
 
 def _letter_slips(prefix: str) -> dict[str, str]:
