@@ -138,6 +138,16 @@ def looked_at(config: Config, bridge: Bridge | None, clock: Clock | None = None)
         return look(subject, _opened(config, stack))
 
 
+@contextmanager
+def looking(config: Config, bridge: Bridge | None) -> Iterator[Callable[[], Facts]]:
+    """What looks, as `looked_at` does, for as long as the block runs: an embedded server that runs goes on running."""
+    with ExitStack() as stack:
+        if config.database.url is None and embedded.exists(config.state.dir):
+            with suppress(WamonError):  # each look tells
+                stack.enter_context(database(config))
+        yield lambda: looked_at(config, bridge)
+
+
 def _opened(config: Config, stack: ExitStack) -> Database | Absent:
     try:
         if config.database.url is None and not embedded.exists(config.state.dir):

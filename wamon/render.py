@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -52,6 +54,39 @@ def table(
         # Text, so that no name or number out of a chat is taken for markup.
         shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+class _Terminal(StringIO):
+    """Takes what is printed for a terminal, so that it can be shown as a whole."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@contextmanager
+def screen() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """A live screen for as long as the block runs.
+
+    Yields a function that shows what another prints, in place of what stood there.
+    """
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+
+        def show(tell: Callable[[], None]) -> None:
+            with redirect_stdout(_Terminal()) as printed:
+                tell()
+            live.update(Text.from_ansi(printed.getvalue()), refresh=True)
+
+        yield show
+
+
+def height() -> int:
+    """How many lines the terminal has."""
+    return shutil.get_terminal_size().lines
 
 
 def local(moment: datetime | None, zone: ZoneInfo) -> str:

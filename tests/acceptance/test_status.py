@@ -20,6 +20,7 @@ from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
+from wamon.health.rhythm import usual_posts
 
 
 @pytest.fixture
@@ -134,3 +135,61 @@ def test_of_very_many_groups_it_shows_a_screenful(tmp_path: Path, open_office: C
     assert "and 20 more groups" in said
     assert said.index("Group 49 ") < said.index("Group 0 ") < said.index("Group 1 ")
     assert len(json.loads(office.run("status", "--json").stdout)["groups"]) == 50
+
+
+def test_as_sentences_it_tells_the_same_without_a_table(field: Field, open_office: Callable[..., Office]) -> None:
+    office = open_office(field.path)
+    office.scan()
+    told = office.run("status", "--plain").stdout.splitlines()
+    assert any(line.startswith("Lawley: behind by 0 messages;") for line in told)
+    assert any(line.startswith("DR1000002 in Lawley, new, ") for line in told)
+    assert not any("─" in line or "  " in line for line in told)
+
+
+def watched(office: Office, *words: str, columns: int = 80) -> tuple[int, int]:
+    """A `wamon status --watch` on a terminal: its process and the terminal."""
+    child, terminal = pty.fork()
+    if child == 0:
+        environ = {**os.environ, "COLUMNS": str(columns), "LINES": "40", "TERM": "xterm", "NO_COLOR": "1"}
+        command = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "status", "--watch", *words]
+        os.execve(sys.executable, command, environ)
+    return child, terminal
+
+
+def read_until(terminal: int, wanted: str) -> str:
+    said = ""
+
+    def comes() -> bool:
+        nonlocal said
+        said += os.read(terminal, 65_536).decode("utf-8", "replace")
+        return wanted in said
+
+    eventually(f"the screen says {wanted}", comes, said=lambda: said)
+    return said
+
+
+@pytest.mark.parametrize("words", [(), ("--plain",)], ids=["screen", "plain"])
+def test_the_live_screen_shows_a_drop_that_came_while_it_stood_there_and_ends_well(
+    field: Field, open_office: Callable[..., Office], words: tuple[str, ...]
+) -> None:
+    office = open_office(field.path)
+    office.scan()
+    child, terminal = watched(office, *words)
+    first = read_until(terminal, "DR1000002")
+    assert ("\x1b[?1049h" in first) == (not words)
+    field.post(LAWLEY, "DR1000009", at=datetime.now(UTC) - timedelta(seconds=30))
+    office.scan()
+    said = read_until(terminal, "DR1000009")
+    assert max(len(line) for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", first + said).splitlines()) <= 200
+    os.kill(child, signal.SIGINT)
+    with suppress(OSError):
+        while os.read(terminal, 65_536):
+            pass
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_usual_is_the_median_of_the_weeks_since_the_first_post() -> None:
+    assert usual_posts([4, 2, 9, 0, 0, 0]) == 4
+    assert usual_posts([0, 0, 3, 0, 0, 0]) == 0
+    assert usual_posts([0] * 6) is None

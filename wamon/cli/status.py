@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer  # noqa: TC002 - typer reads the command's types as it runs
+import typer
 
 from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from wamon.health import Check, Facts, GroupFacts
 
-_MOST_GROUPS = 30
-_MOST_TOLD = 5
+_SECONDS_BETWEEN_LOOKS = 5.0
+_LINES_BESIDE_GROUPS = 22
+_FEWEST_GROUPS = 4
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,32 +27,92 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(
-    ctx: typer.Context, bridge: BridgeOption = None, config: ConfigOption = None, json: JsonOption = False
+    ctx: typer.Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and show it anew every few seconds; Ctrl-C ends it.")
+    ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="As sentences, without a table: for a screen reader. With --watch, what changed."),
+    ] = False,
+    bridge: BridgeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Show on one screen how things are: each group, today's drops, the daemon, and what needs a look.
 
-    Today is the day in the configured zone; a post counts on the day on which it was sent. Nothing is changed.
+    Today is the day in the configured zone; a post counts on the day on which it was sent. Usual is what was posted by
+    this hour of the same weekday, in the median of the last six weeks. Nothing is changed.
 
     \b
     wamon status
+    wamon status --watch
+    wamon status --plain
     wamon status --json
     """
-    from wamon.app import bridge_of, looked_at
+    from wamon.app import bridge_of, looking
+    from wamon.cli import screen
     from wamon.health import check_all
     from wamon.render import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
-    facts = looked_at(settings, bridge_of(settings, bridge))
+    with looking(settings, bridge_of(settings, bridge)) as look:
+        if watch:
+            _watch(look, plain=plain or options.json or not sys.stdout.isatty())
+            return
+        facts = look()
     checks = check_all(facts)
     if options.json:
         as_json(_answer(facts, checks))
+    elif plain:
+        _say_news(screen.sentences(facts, checks), [])
     else:
-        _show(facts, checks)
+        screen.show(facts, checks)
+
+
+def _watch(look: Callable[[], Facts], *, plain: bool) -> None:
+    """Until Ctrl-C: on a screen of its own, or as lines that say what changed."""
+    with suppress(KeyboardInterrupt):
+        (_watch_as_lines if plain else _watch_on_screen)(look)
+
+
+def _watch_on_screen(look: Callable[[], Facts]) -> None:
+    from wamon.cli.screen import show
+    from wamon.health import check_all
+    from wamon.render import height, screen
+
+    with screen() as showing:
+        while True:
+            facts = look()
+            showing(partial(show, facts, check_all(facts), max(_FEWEST_GROUPS, height() - _LINES_BESIDE_GROUPS)))
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _watch_as_lines(look: Callable[[], Facts]) -> None:
+    from wamon.cli.screen import sentences
+    from wamon.health import check_all
+
+    said_before: list[str] = []
+    while True:
+        facts = look()
+        said_before = _say_news(sentences(facts, check_all(facts)), said_before)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _say_news(told: list[str], said_before: Sequence[str]) -> list[str]:
+    from wamon.render import say
+
+    for sentence in told:
+        if sentence not in said_before:
+            say(sentence)
+    sys.stdout.flush()
+    return told
 
 
 def _answer(facts: Facts, checks: Sequence[Check]) -> dict[str, Any]:
     from wamon.cli.doctor import described
+    from wamon.cli.screen import total
     from wamon.health import Absent, State, worst
 
     past = None if isinstance(facts.vitals, Absent) else facts.vitals.past
@@ -59,15 +124,16 @@ def _answer(facts: Facts, checks: Sequence[Check]) -> dict[str, Any]:
         "bridge": str(facts.subject.store.path) if facts.subject.store else None,
         "groups": [_group(group, by_name["bridge.freshness", group.jid], facts) for group in facts.groups],
         "today": {
-            "new": _sum(g.new for g in facts.groups),
-            "resubmission": _sum(g.resubmissions for g in facts.groups),
+            "new": total(g.new for g in facts.groups),
+            "resubmission": total(g.resubmissions for g in facts.groups),
         },
         "daemon": _daemon(by_name["recording.daemon", None]),
         "last_sweep_at": past and past.last_sweep_at,
         "last_verify_at": past and past.last_verify_at,
         "last_verify_clean": past and past.last_verify_clean,
-        "dead": _sum(group.dead for group in facts.groups),
-        "retry": _sum(group.retry for group in facts.groups),
+        "dead": total(group.dead for group in facts.groups),
+        "retry": total(group.retry for group in facts.groups),
+        "latest": [post._asdict() for post in facts.latest],
         "checks": [described(check) for check in checks if check.state is not State.OK],
     }
 
@@ -91,7 +157,7 @@ def _group(group: GroupFacts, freshness: Check, facts: Facts) -> dict[str, Any]:
             "age_seconds": group.newest_at and age(group.newest_at, facts.now),
             "usual_seconds": group.usual_seconds,
         },
-        "today": {"new": group.new, "resubmission": group.resubmissions},
+        "today": {"new": group.new, "resubmission": group.resubmissions, "usual": group.usual_posts},
         "dead": group.dead,
     }
 
@@ -102,100 +168,3 @@ def _daemon(check: Check) -> dict[str, Any]:
         "state": check.state,
         **{name: numbers.get(name) for name in ("running", "host", "pid", "since", "renewed_at")},
     }
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    """The sum, or None where one of them isn't known."""
-    known = list(counts)
-    return None if None in known else sum(filter(None, known))
-
-
-def _show(facts: Facts, checks: Sequence[Check]) -> None:
-    from wamon.render import local, say
-
-    store, zone = facts.subject.store, facts.subject.config.timezone
-    say(f"{facts.subject.source}, {local(facts.now, zone)} {zone}\n{store.path if store else 'No bridge.'}")
-    _show_groups(facts, checks)
-    say("\n".join((_today(facts), _daemon_words(facts), _past(facts))))
-    _show_troubles(checks)
-
-
-def _show_groups(facts: Facts, checks: Sequence[Check]) -> None:
-    """The groups; of very many, those first that aren't well, and then those with the newest messages."""
-    from wamon.health import State
-    from wamon.render import say, table
-
-    silence = {check.jid: check.state for check in checks if check.name == "bridge.freshness"}
-    shown = list(facts.groups)
-    if len(shown) > _MOST_GROUPS:
-        shown.sort(key=lambda g: (silence[g.jid] is State.OK, -g.newest_at.timestamp() if g.newest_at else 0))
-    rows = [_row(group, silence[group.jid], facts) for group in shown[:_MOST_GROUPS]]
-    columns = ("Group", "Messages", "Newest", "Silence", "Behind", "New", "Again")
-    table(columns, rows, right=("Messages", "Newest", "Behind", "New", "Again"))
-    if len(shown) > _MOST_GROUPS:
-        say(f"… and {len(shown) - _MOST_GROUPS:,} more groups; --json lists them all.")
-
-
-def _row(group: GroupFacts, silence: str, facts: Facts) -> tuple[str, ...]:
-    from wamon.health.words import age, span
-
-    words = {"ok": "usual", "warn": "unusual"}
-    newest = "—" if group.newest_at is None else f"{span(age(group.newest_at, facts.now))} ago"
-    behind = "?" if group.lag is None else f"{group.lag.messages:,}{'+' if group.lag.more else ''}"
-    counts = [_or_unknown(n) for n in (group.new, group.resubmissions)]
-    return group.name, _or_unknown(group.messages), newest, words.get(silence, "unknown"), behind, *counts
-
-
-def _or_unknown(n: int | None) -> str:
-    return "?" if n is None else f"{n:,}"
-
-
-def _today(facts: Facts) -> str:
-    new, again = _sum(g.new for g in facts.groups), _sum(g.resubmissions for g in facts.groups)
-    if new is None or again is None:
-        return "Today: unknown."
-    return f"Today: {new:,} new {'drop' if new == 1 else 'drops'}, {again:,} posted again."
-
-
-def _daemon_words(facts: Facts) -> str:
-    from wamon.health import Absent
-    from wamon.render import local
-
-    if isinstance(facts.vitals, Absent):
-        return "Daemon: unknown."
-    holder = facts.vitals.holder
-    if holder is None or not holder.works:
-        return "Daemon: none runs."
-    since = local(holder.taken_at, facts.subject.config.timezone)
-    return f"Daemon: runs on {holder.process.host} since {since} (process {holder.process.pid})."
-
-
-def _past(facts: Facts) -> str:
-    from wamon.health import Absent
-    from wamon.health.words import age, amount, span
-
-    if isinstance(facts.vitals, Absent) or facts.vitals.past is None:
-        return facts.vitals.why if isinstance(facts.vitals, Absent) else ""
-    past = facts.vitals.past
-    swept = f"{span(age(past.last_sweep_at, facts.now))} ago" if past.last_sweep_at else "never"
-    how = {True: ", clean", False: ", not clean", None: ""}[past.last_verify_clean]
-    verified = f"{span(age(past.last_verify_at, facts.now))} ago{how}" if past.last_verify_at else "never"
-    dead = amount(sum(facts.vitals.dead.values()), "dead letter")
-    retry = sum(facts.vitals.retry.values())
-    return f"Last sweep: {swept}. Last verify: {verified}. {dead}{f', {retry:,} to be tried again' if retry else ''}."
-
-
-def _show_troubles(checks: Sequence[Check]) -> None:
-    from wamon.cli.doctor import wrapped
-    from wamon.health import State
-    from wamon.render import say
-
-    troubles = [check for state in (State.BAD, State.WARN) for check in checks if check.state is state]
-    if not troubles:
-        say("All is well.")
-        return
-    say("")
-    for check in troubles[:_MOST_TOLD]:
-        say("\n".join(wrapped(f"{check.state:<5} ", check.sentence)))
-    left = len(troubles) - _MOST_TOLD
-    say(f"{f'And {left:,} more. ' if left > 0 else ''}`wamon doctor` says what to do.")

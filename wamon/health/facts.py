@@ -11,7 +11,7 @@ from wamon.bridge.store import Overlap
 from wamon.errors import SchemaError, WamonError
 from wamon.health.check import Absent, State
 from wamon.health.lag import Lag, lag_of
-from wamon.health.rhythm import PATIENCE_SECONDS, moments, usual
+from wamon.health.rhythm import PATIENCE_SECONDS, days_so_far, moments, usual, usual_posts
 from wamon.postgres import vitals as asked
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from wamon.config import Config
     from wamon.model import Message
     from wamon.postgres.connection import Database
-    from wamon.postgres.vitals import Server, Vitals
+    from wamon.postgres.vitals import Post, Server, Vitals
 
 _DAYS_OF_PHOTOS = timedelta(days=7)
 _MOST_PAGES_BEHIND = 40
+_DAYS_OF_POSTS = timedelta(days=7)
+_MOST_POSTS = 5
 _MOST_RHYTHMS = 500
 """With more groups than that, only those that are silent now are asked for theirs."""
 
@@ -75,6 +77,7 @@ class GroupFacts:
     moved_seconds: float | None = None  # how long ago its cursor moved
     new: int | None = None  # posted today
     resubmissions: int | None = None
+    usual_posts: float | None = None  # posted by this hour of the same weekday, in the median of the last weeks
     dead: int | None = None
     retry: int | None = None
 
@@ -91,6 +94,7 @@ class Facts:
     host_ahead_seconds: float | None  # of the database's clock
     vitals: Vitals | Absent
     groups: Sequence[GroupFacts]
+    latest: Sequence[Post] = ()
 
 
 def look(subject: Subject, db: Database | Absent) -> Facts:
@@ -115,7 +119,8 @@ def look(subject: Subject, db: Database | Absent) -> Facts:
             groups = _with_lag(subject, vitals, store, groups, now)
     elif vitals is NEVER_RECORDED:
         groups = [replace(group, joined=False, messages=0, new=0, resubmissions=0) for group in groups]
-    return Facts(subject, now, rights, store, server, ahead_seconds, vitals, groups)
+    latest = _latest(subject, vitals, now)
+    return Facts(subject, now, rights, store, server, ahead_seconds, vitals, groups, latest)
 
 
 def _named(subject: Subject, recorded: Mapping[str, str]) -> dict[str, str]:
@@ -225,6 +230,7 @@ def _with_ledger(subject: Subject, vitals: Vitals, groups: Sequence[GroupFacts],
     asking = chats if len(chats) <= _MOST_RHYTHMS else silent
     silences = asked.silences(db, asking, moments(now, subject.config.timezone), now)
     posted = asked.posted(db, subject.source, *today(subject, now))
+    weekdays = asked.posted_within(db, subject.source, days_so_far(now, subject.config.timezone))
     with_ledger = []
     for group in groups:
         own = known.get(group.jid)
@@ -241,11 +247,21 @@ def _with_ledger(subject: Subject, vitals: Vitals, groups: Sequence[GroupFacts],
                 moved_seconds=vitals.advanced_seconds.get(own.tail),
                 new=posted.get((own.chat, "new"), 0),
                 resubmissions=posted.get((own.chat, "resubmission"), 0),
+                usual_posts=usual_posts(weekdays.get(own.chat, [])),
                 dead=vitals.dead.get(own.chat, 0),
                 retry=vitals.retry.get(own.chat, 0),
             )
         )
     return with_ledger
+
+
+def _latest(subject: Subject, vitals: Vitals | Absent, now: datetime) -> list[Post]:
+    if isinstance(vitals, Absent):
+        return []
+    try:
+        return asked.latest(vitals.position.db, subject.source, now - _DAYS_OF_POSTS, now, _MOST_POSTS)
+    except WamonError:  # it was there a moment ago: the next look tells
+        return []
 
 
 def _with_lag(

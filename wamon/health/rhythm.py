@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,23 @@ def moments(now: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
         for week in range(1, WEEKS + 1)
         for shift in _SHIFTS
     ]
+
+
+def days_so_far(now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+    """The same weekday of each of the last weeks, from its midnight to this hour by the zone's wall clock."""
+    wall = now.astimezone(zone)
+    midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+    weeks = [timedelta(weeks=week) for week in range(1, WEEKS + 1)]
+    return [((midnight - week).astimezone(UTC), (wall - week).astimezone(UTC)) for week in weeks]
+
+
+def usual_posts(posted: Sequence[int]) -> float | None:
+    """The median of what was posted in each of the last weeks, the last one first; None where nothing was.
+
+    Weeks before the first post don't count: the group may not have been there.
+    """
+    weeks = max((week for week, count in enumerate(posted, 1) if count), default=0)
+    return median(posted[:weeks]) if weeks else None
 
 
 def usual(silences: Sequence[float]) -> float | None:

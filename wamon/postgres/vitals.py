@@ -79,6 +79,15 @@ class Vitals:
     retry: Mapping[int, int]
 
 
+class Post(NamedTuple):
+    """A drop that was posted."""
+
+    project: str
+    drop_number: str
+    kind: str
+    sent_at: datetime
+
+
 def server(db: Database) -> Server:
     """The server and the schema, whatever state they are in. Raises as `transaction` does."""
     with transaction(db):
@@ -123,6 +132,22 @@ def posted(db: Database, source: str, since: datetime, until: datetime) -> dict[
     """How many live submissions of each (chat, kind) were sent within a time."""
     with transaction(db):
         return {(chat, kind): n for chat, kind, n in _run(db, "posted", source=source, since=since, until=until)}
+
+
+def posted_within(db: Database, source: str, times: Sequence[tuple[datetime, datetime]]) -> dict[int, list[int]]:
+    """For each chat, how many live submissions were sent within each of these times; chats without any are left out."""
+    values = {"since": [since for since, _ in times], "until": [until for _, until in times]}
+    posted: dict[int, list[int]] = {}
+    with transaction(db):
+        for n, chat, count in _run(db, "posted_within", source=source, **values):
+            posted.setdefault(chat, [0] * len(times))[n - 1] = count
+    return posted
+
+
+def latest(db: Database, source: str, since: datetime, now: datetime, most: int) -> list[Post]:
+    """The newest live submissions since then, newest first."""
+    with transaction(db):
+        return [Post(*row) for row in _run(db, "latest", source=source, since=since, now=now, most=most)]
 
 
 def unrecorded(db: Database, keyed: Sequence[tuple[int, Message]]) -> list[Message]:

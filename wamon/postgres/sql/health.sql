@@ -55,6 +55,22 @@ FROM wamon.submissions AS s
 WHERE s.source = %(source)s AND s.sent_at >= %(since)s AND s.sent_at < %(until)s AND s.live
 GROUP BY s.chat, s.kind
 
+-- name: posted_within
+-- Each live submission of a time, whichever kind: which week it was in, and its chat.
+SELECT w.n, s.chat, count(*)
+FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) WITH ORDINALITY AS w(since, until, n)
+JOIN wamon.submission_rows AS s ON s.sent_at >= w.since AND s.sent_at < w.until
+JOIN wamon.groups AS g USING (chat)
+WHERE g.source = %(source)s AND s.live AND NOT s.rejected
+GROUP BY w.n, s.chat
+
+-- name: latest
+SELECT s.project, s.drop_number, s.kind, s.sent_at
+FROM wamon.submissions AS s
+WHERE s.source = %(source)s AND s.live AND s.sent_at >= %(since)s AND s.sent_at <= %(now)s
+ORDER BY s.sent_at DESC, s.message_id DESC, s.drop_number
+LIMIT %(most)s
+
 -- name: recorded
 SELECT k.n
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) WITH ORDINALITY AS k(chat, message_id, n)

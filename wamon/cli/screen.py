@@ -1,0 +1,164 @@
+"""The words of `wamon status`, as a screen of tables or, for a screen reader, as sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wamon.health import Check, Facts, GroupFacts
+
+MOST_GROUPS = 30
+_MOST_TOLD = 5
+_KINDS = {"new": "new", "resubmission": "posted again", "rejected": "rejected"}
+
+
+def show(facts: Facts, checks: Sequence[Check], most_groups: int = MOST_GROUPS) -> None:
+    """Print the screen."""
+    from wamon.render import local, say
+
+    store, zone = facts.subject.store, facts.subject.config.timezone
+    say(f"{facts.subject.source}, {local(facts.now, zone)} {zone}\n{store.path if store else 'No bridge.'}")
+    _show_groups(facts, checks, most_groups)
+    say("\n".join((_today(facts), _daemon(facts), _past(facts))))
+    _show_latest(facts)
+    _show_troubles(checks)
+
+
+def sentences(facts: Facts, checks: Sequence[Check]) -> list[str]:
+    """The same as sentences, each of which makes sense alone."""
+    from wamon.health import State
+
+    silence = _silences(checks)
+    told = [_group_sentence(group, silence[group.jid], facts) for group in facts.groups]
+    troubles = [check.sentence for state in (State.BAD, State.WARN) for check in checks if check.state is state]
+    return [*told, _today(facts), _daemon(facts), _past(facts), *_latest(facts), *(troubles or ["All is well."])]
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """The sum, or None where one of them isn't known."""
+    known = list(counts)
+    return None if None in known else sum(filter(None, known))
+
+
+def _silences(checks: Sequence[Check]) -> dict[str | None, str]:
+    return {check.jid: check.state for check in checks if check.name == "bridge.freshness"}
+
+
+def _show_groups(facts: Facts, checks: Sequence[Check], most: int) -> None:
+    """The groups; of very many, those first that aren't well, and then those with the newest messages."""
+    from wamon.health import State
+    from wamon.render import say, table
+
+    silence = _silences(checks)
+    shown = list(facts.groups)
+    if len(shown) > most:
+        shown.sort(key=lambda g: (silence[g.jid] is State.OK, -g.newest_at.timestamp() if g.newest_at else 0))
+    rows = [_row(group, silence[group.jid], facts) for group in shown[:most]]
+    columns = ("Group", "Messages", "Newest", "Silence", "Behind", "New", "Again", "Usual")
+    table(columns, rows, right=("Messages", "Newest", "Behind", "New", "Again", "Usual"))
+    if len(shown) > most:
+        say(f"… and {len(shown) - most:,} more groups; --json lists them all.")
+
+
+def _row(group: GroupFacts, silence: str, facts: Facts) -> tuple[str, ...]:
+    counts = [_or_unknown(n) for n in (group.new, group.resubmissions)]
+    usual = "—" if group.usual_posts is None else f"{group.usual_posts:,.0f}"
+    words = (_or_unknown(group.messages), _newest(group, facts), _silence(silence), _behind(group))
+    return (group.name, *words, *counts, usual)
+
+
+def _newest(group: GroupFacts, facts: Facts) -> str:
+    from wamon.health.words import age, span
+
+    return "—" if group.newest_at is None else f"{span(age(group.newest_at, facts.now))} ago"
+
+
+def _silence(state: str) -> str:
+    return {"ok": "usual", "warn": "unusual"}.get(state, "unknown")
+
+
+def _behind(group: GroupFacts) -> str:
+    return "?" if group.lag is None else f"{group.lag.messages:,}{'+' if group.lag.more else ''}"
+
+
+def _group_sentence(group: GroupFacts, silence: str, facts: Facts) -> str:
+    usual = "" if group.usual_posts is None else f", usually {group.usual_posts:,.0f} posts by now"
+    today = f"today {_or_unknown(group.new)} new, {_or_unknown(group.resubmissions)} posted again{usual}"
+    newest = f"newest {_newest(group, facts)}, silence {_silence(silence)}"
+    return f"{group.name}: behind by {_behind(group)} messages; {newest}; {today}."
+
+
+def _or_unknown(n: int | None) -> str:
+    return "?" if n is None else f"{n:,}"
+
+
+def _today(facts: Facts) -> str:
+    new, again = total(g.new for g in facts.groups), total(g.resubmissions for g in facts.groups)
+    if new is None or again is None:
+        return "Today: unknown."
+    usual = [group.usual_posts for group in facts.groups if group.usual_posts is not None]
+    by_now = f" By this hour of this weekday it is usually {sum(usual):,.0f} posts." if usual else ""
+    return f"Today: {new:,} new {'drop' if new == 1 else 'drops'}, {again:,} posted again.{by_now}"
+
+
+def _daemon(facts: Facts) -> str:
+    from wamon.health import Absent
+    from wamon.render import local
+
+    if isinstance(facts.vitals, Absent):
+        return "Daemon: unknown."
+    holder = facts.vitals.holder
+    if holder is None or not holder.works:
+        return "Daemon: none runs."
+    since = local(holder.taken_at, facts.subject.config.timezone)
+    return f"Daemon: runs on {holder.process.host} since {since} (process {holder.process.pid})."
+
+
+def _past(facts: Facts) -> str:
+    from wamon.health import Absent
+    from wamon.health.words import age, amount, span
+
+    if isinstance(facts.vitals, Absent) or facts.vitals.past is None:
+        return facts.vitals.why if isinstance(facts.vitals, Absent) else ""
+    past = facts.vitals.past
+    swept = f"{span(age(past.last_sweep_at, facts.now))} ago" if past.last_sweep_at else "never"
+    how = {True: ", clean", False: ", not clean", None: ""}[past.last_verify_clean]
+    verified = f"{span(age(past.last_verify_at, facts.now))} ago{how}" if past.last_verify_at else "never"
+    dead = amount(sum(facts.vitals.dead.values()), "dead letter")
+    retry = sum(facts.vitals.retry.values())
+    return f"Last sweep: {swept}. Last verify: {verified}. {dead}{f', {retry:,} to be tried again' if retry else ''}."
+
+
+def _show_latest(facts: Facts) -> None:
+    from wamon.render import say
+
+    if told := _latest(facts):
+        say("\n".join(("Last drops:", *(f"  {line}" for line in told))))
+
+
+def _latest(facts: Facts) -> list[str]:
+    from wamon.render import local
+
+    zone = facts.subject.config.timezone
+    return [
+        f"{post.drop_number} in {post.project}, {_KINDS[post.kind]}, {local(post.sent_at, zone)}"
+        for post in facts.latest
+    ]
+
+
+def _show_troubles(checks: Sequence[Check]) -> None:
+    from wamon.cli.doctor import wrapped
+    from wamon.health import State
+    from wamon.render import say
+
+    troubles = [check for state in (State.BAD, State.WARN) for check in checks if check.state is state]
+    if not troubles:
+        say("All is well.")
+        return
+    say("")
+    for check in troubles[:_MOST_TOLD]:
+        say("\n".join(wrapped(f"{check.state:<5} ", check.sentence)))
+    left = len(troubles) - _MOST_TOLD
+    say(f"{f'And {left:,} more. ' if left > 0 else ''}`wamon doctor` says what to do.")
