@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import threading
 import time
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from wamon import cutoff
 from wamon.alerts.failure import NotSent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
 _SECONDS_TO_CONNECT = 4.0
 _SECONDS_TO_TALK = 6.0
@@ -85,20 +85,6 @@ def _why(error: OSError | None) -> str:
     return error.strerror or type(error).__name__ if error else "no address answered"
 
 
-@contextmanager
-def limited(connection: socket.socket) -> Iterator[None]:
-    """Cut the connection when the block takes longer than a try may: a peer that sends a byte a second is no answer."""
-    with connection.dup() as same:  # TLS takes the first one over
-        timer = threading.Timer(_SECONDS_TO_TALK, _cut, [same])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-
-
-def _cut(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+def limited(connection: socket.socket) -> AbstractContextManager[None]:
+    """Cut the connection when the block takes longer than a try may."""
+    return cutoff.limited(connection, _SECONDS_TO_TALK)
