@@ -89,8 +89,9 @@ def test_the_shipped_example_shows_every_key_and_its_default(read: Any) -> None:
     }
     assert set(shown) == set(default)
     assert all(set(group) == {"name", "jid", "description", "enabled", "validate"} for group in shown["groups"])
-    for name in ("scan", "drops", "privacy", "replies"):
+    for name in ("scan", "drops", "privacy"):
         assert shown[name] == default[name]
+    assert shown["replies"] | {"token": None} == default["replies"]
     assert shown["alerts"]["rules"] == default["alerts"]["rules"]
     for name, channel in default["alerts"]["channels"].items():
         assert set(shown["alerts"]["channels"][name]) == set(channel)

@@ -120,7 +120,11 @@ def test_the_shipped_units_of_one_and_of_several_differ_only_in_names() -> None:
     for one, several in pairs.items():
         settings = [re.sub(r"^#.*\n", "", (SHIPPED / name).read_text(), flags=re.MULTILINE) for name in (one, several)]
         same = settings[1].replace("/etc/wamon/%i.yaml", "/etc/wamon/wamon.yaml").replace("wamon restart %i", "wamon")
-        same = re.sub(r"%i\.(database|alert)-", r"\1-", same).replace("wamon-%i", "wamon").replace("wamon %i", "wamon")
+        same = (
+            re.sub(r"%i\.(database|alert|reply)-", r"\1-", same)
+            .replace("wamon-%i", "wamon")
+            .replace("wamon %i", "wamon")
+        )
         assert same.replace(" --instance %i", "") == settings[0]
 
 
@@ -146,6 +150,7 @@ def test_an_instance_has_its_own_config_state_and_credential() -> None:
         "Environment=WAMON_STATE_DIR=/var/lib/wamon-%i",
         "LoadCredential=database-url:/etc/wamon/%i.database-url",
         "LoadCredential=alert-url:/etc/wamon/%i.alert-url",
+        "LoadCredential=reply-token:/etc/wamon/%i.reply-token",
     ):
         assert line in unit.splitlines()
     contents = rendered(service, host(), JOHANNESBURG, None)
@@ -479,10 +484,13 @@ def test_the_databases_url_comes_from_systemds_credential(tmp_path: Path) -> Non
 def test_the_alerts_secrets_come_from_systemds_credentials(tmp_path: Path) -> None:
     (tmp_path / "alert-url").write_text("https://hooks.example.com/x\n")
     (tmp_path / "alert-password").write_text("hunter2\n")
+    (tmp_path / "reply-token").write_text("0123456789abcdef\n")
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "WAMON_STATE_DIR": str(tmp_path)}
     found = config.load(SHIPPED.parent / "config/wamon.yaml", environ | {"WAMON_ALERT_PASSWORD": ""}, check_pattern=str)
     assert found.alerts.channels.webhook.url
     assert found.alerts.channels.webhook.url.get_secret_value() == "https://hooks.example.com/x"
+    assert found.replies.token
+    assert found.replies.token.get_secret_value() == "0123456789abcdef"
     assert with_credentials(environ)["WAMON_ALERT_PASSWORD"] == "hunter2"
 
 

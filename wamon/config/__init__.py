@@ -14,6 +14,7 @@ from wamon.config.alerts import Alerts
 from wamon.config.credentials import with_credentials
 from wamon.config.document import Document, Place, Problem, Steps
 from wamon.config.fields import Start
+from wamon.config.replies import Replies
 from wamon.config.schema import (
     Bridge,
     Config,
@@ -21,7 +22,6 @@ from wamon.config.schema import (
     Drops,
     Group,
     Privacy,
-    Replies,
     Scan,
     State,
     Surroundings,
@@ -139,6 +139,7 @@ def _checked(
     check_pattern: Callable[[str], object] | None,
 ) -> Config:
     _override(found, environ)
+    _switch_replies(found, environ)
     _complete(found, environ)
     zone = _zone(found, environ)
     base = file.parent if file else Path()
@@ -157,6 +158,19 @@ def _override(found: Document, environ: Mapping[str, str]) -> None:
                 _set(found, steps, value if steps == ("database", "url") else fields.path(value, Path(), environ))
             except ValueError as error:
                 found.problems.append(Problem(steps, str(error)))
+
+
+def _switch_replies(found: Document, environ: Mapping[str, str]) -> None:
+    """Have $WAMON_REPLIES=off end replies, whatever the file says; `on` leaves it to the file."""
+    said = environ.get("WAMON_REPLIES", "").strip().lower()
+    if said in {"", "on"}:
+        return
+    steps = ("replies", "enabled")
+    found.places[steps] = Place("WAMON_REPLIES", "WAMON_REPLIES", steps[-1])
+    if said == "off":
+        _set(found, steps, False)
+    else:
+        found.problems.append(Problem(steps, "should be on or off"))
 
 
 def _set(found: Document, steps: Steps, value: object) -> None:

@@ -14,6 +14,7 @@ _FILES = {
     "WAMON_DATABASE_URL": "database-url",
     "WAMON_ALERT_URL": "alert-url",
     "WAMON_ALERT_PASSWORD": "alert-password",
+    "WAMON_REPLY_TOKEN": "reply-token",
 }
 
 

@@ -255,6 +255,27 @@ def count(value: object) -> int:
     return value
 
 
+def per_minute(value: object) -> int:
+    """Return how many a minute, 1 to 60."""
+    found = count(value)
+    if not 1 <= found <= 60:
+        raise ValueError("should be 1 to 60")
+    return found
+
+
+def age(value: object) -> timedelta:
+    """Return how old something may be: a minute to a day."""
+    return _between(value, timedelta(minutes=1), timedelta(days=1), "between 1m and 1d")
+
+
+def token(value: object) -> str:
+    """Return a token that can stand in an HTTP header."""
+    found = text(value)
+    if not found.isascii() or " " in found:
+        raise ValueError("should be a token of ASCII characters without spaces")
+    return found
+
+
 def port(value: object) -> int:
     """Return a port; one in quotes, such as of a variable, is one, too."""
     found = text(value)

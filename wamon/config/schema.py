@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo
 from wamon.config import fields
 from wamon.config.alerts import Alerts
 from wamon.config.document import Steps
+from wamon.config.replies import GroupTemplates, Replies
 from wamon.config.section import Section, known
 
 PATTERN = "DR[0-9]{6,8}"
@@ -120,12 +121,6 @@ class Privacy(Section):
     keep_text: Annotated[timedelta | None, BeforeValidator(_keep)] = timedelta(days=90)
 
 
-class Replies(Section):
-    """Answers into the groups."""
-
-    enabled: bool = False
-
-
 class Group(Section):
     """A chat to watch; `name` is its project, which several groups may share."""
 
@@ -134,6 +129,8 @@ class Group(Section):
     description: Annotated[str, BeforeValidator(fields.text)] = ""
     enabled: bool = True
     validate_: bool = Field(default=False, alias="validate")
+    replies: bool = True
+    reply_templates: GroupTemplates = GroupTemplates()
 
 
 class Config(Section):

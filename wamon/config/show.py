@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from wamon.config.alerts import Alerts, Rule
+    from wamon.config.replies import GroupTemplates, Replies
     from wamon.config.schema import Config, Group
 
 MASK = "***"
@@ -41,7 +42,7 @@ def describe(config: Config) -> dict[str, object]:
         "timezone": str(config.timezone),
         "privacy": {"show": config.privacy.show, "keep_text": _keep(config)},
         "alerts": _alerts(config.alerts),
-        "replies": {"enabled": config.replies.enabled},
+        "replies": _replies(config.replies),
         "groups": [_group(group) for group in config.groups],
     }
 
@@ -60,7 +61,11 @@ def _keep(config: Config) -> str:
 
 
 def _group(group: Group) -> dict[str, object]:
-    return group.model_dump(by_alias=True)
+    return {**group.model_dump(by_alias=True), "reply_templates": _own(group.reply_templates)}
+
+
+def _own(templates: GroupTemplates) -> dict[str, str]:
+    return templates.model_dump(by_alias=True, exclude_none=True)
 
 
 _SECRET = re.compile(r"pass(?!file)|secret|scram|token|key|credential", re.IGNORECASE)
@@ -122,6 +127,15 @@ _RULE_KEYS = ("enabled", "more_than", "hold", "repeat")
 def _without_token(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}/{MASK}"
+
+
+def _replies(replies: Replies) -> dict[str, object]:
+    return {
+        **replies.model_dump(by_alias=True),
+        "token": replies.token and MASK,
+        "max_age": written(replies.max_age),
+        "quiet_hours": replies.quiet_hours and str(replies.quiet_hours),
+    }
 
 
 def _escaped(value: object) -> object:
