@@ -13,6 +13,7 @@ from wamon import service
 from wamon.alerts.file import AlertsFile
 from wamon.alerts.teller import Teller
 from wamon.bridge.access import access
+from wamon.bridge.send import SendApi
 from wamon.bridge.store import Store
 from wamon.clock import Clock
 from wamon.daemon import Plan, Session
@@ -27,11 +28,14 @@ from wamon.postgres.connection import connected
 from wamon.postgres.dumps import dump_today
 from wamon.postgres.leases import leased
 from wamon.postgres.migrations import migrate
+from wamon.postgres.outbox import Outbox
 from wamon.postgres.recording import Recorder
+from wamon.postgres.replies import Queue
 from wamon.postgres.retention import prune_texts
 from wamon.postgres.review import Review
 from wamon.postgres.sources import Source
 from wamon.postgres.validation import Validation
+from wamon.replies import Replier, answered
 from wamon.service.restarts import note_start
 from wamon.state import ReadOnlyStateFile, StateFile
 
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 
     from wamon.config import Config
     from wamon.postgres.connection import Database
+    from wamon.postgres.leases import Lease
 
 
 def configured(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -190,6 +195,7 @@ def plan(load: Callable[[], Config]) -> Plan:
         look=_troubles,
         take=take,
         send=lambda config: telling(config).send(),
+        reply=reply,
         ready=lambda config: note_start(config.state.dir, Clock()),
     )
 
@@ -226,6 +232,13 @@ def session(config: Config) -> Iterator[Session]:
             yield Session(watch, lease)
         finally:
             state.flush()
+
+
+def reply(config: Config, lease: Lease, going: Callable[[], bool]) -> None:
+    """Send the replies that are due, for as long as it is `going` and this lease is held."""
+    with ledger(config) as db:
+        queue = Queue(db, bridge_of(config).name, lease.holder)
+        Replier(queue, config, SendApi(config.replies.url, config.replies.token), Clock()).send(going)
 
 
 def daily(config: Config) -> None:
@@ -276,6 +289,7 @@ def _assembled(config: Config, db: Database, store: Store, name: str, state: Sta
         rules=number,
         review=review,
         validation=validation,
+        outbox=Outbox(source, answered(config), config.replies.max_age, clock),
         keep_text=config.privacy.keep_text,
         clock=clock,
     )

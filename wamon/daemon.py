@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ _SECONDS_TO_FINISH = 8.0
 _SECONDS_BETWEEN_SWEPT_PAGES = 0.05
 _COARSE_SECONDS = 0.1
 _MOST_IDS_TOLD = 20
-_BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "daily": 3600}
+_BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "daily": 3600, "replies": 10}
 
 
 class Stopped(Exception):
@@ -72,6 +73,7 @@ class Plan:
     look: Callable[[Config], Sequence[Check]]
     take: Callable[[Config, Sequence[Check]], None]
     send: Callable[[Config], None]
+    reply: Callable[[Config, Lease, Callable[[], bool]], None]
     ready: Callable[[Config], None]
 
 
@@ -183,7 +185,7 @@ class Daemon:
     def _serve(self, session: Session, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
         self._seen = self._reread = None
-        self._due |= {"pass", "recent", "retry", "upkeep", "daily"}
+        self._due |= {"pass", "recent", "retry", "upkeep", "daily", "replies"}
         with ExitStack() as stack:
             stack.enter_context(doorbell(session.watch.store.path, self.ring))
             stack.enter_context(_beats(self.ring, interval_seconds))
@@ -221,6 +223,8 @@ class Daemon:
             self._tell_degraded(error)
             return
         watch.state.flush_if_due()
+        if self._is_due("replies") and watch.recorder.outbox.has_work():
+            self._start("replies", partial(self._reply, self._config, session.lease))
         if self._is_due("upkeep") and (watch.source.sweep_due() or watch.source.verify_due()):
             self._start("upkeep", self._keep_up)
         if self._is_due("daily"):
@@ -256,6 +260,7 @@ class Daemon:
     def _after_pass(self, session: Session, one: Pass, seconds: float) -> None:
         if one.new:
             _tell_pass(one, seconds)
+            self.ring("replies")
         if not one.complete:
             notify("WATCHDOG=1")
             self._tell_ready(f"Catching up: about {session.watch.store.rows() - one.place.rowid:,} rows to go.")
@@ -268,6 +273,9 @@ class Daemon:
         if running is None or not running.is_alive():
             self._chores[name] = threading.Thread(target=tolerantly, args=(name, chore), name=name, daemon=True)
             self._chores[name].start()
+
+    def _reply(self, config: Config, lease: Lease) -> None:
+        self._plan.reply(config, lease, lambda: config is self._config and not self._stopping.is_set())
 
     def _keep_up(self) -> None:
         with suppress(Stopped), self._plan.watching(self._config) as watch:

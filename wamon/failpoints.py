@@ -44,6 +44,12 @@ NAMES = (
     "sweep.page",
     "sweep.gone",
     "sweep.recorded",
+    "reply.chosen",
+    "reply.begun",
+    "reply.connected",
+    "reply.written",
+    "reply.answered",
+    "reply.ended",
     "embedded.stop",
 )
 """In the order in which a first pass meets them."""

@@ -100,7 +100,7 @@ class Reading(NamedTuple):
 
     message: Message
     numbers: tuple[str, ...]
-    reason: str | None  # None where there are numbers; else `no-drop`, `near-miss`, `before-start`, …
+    reason: str | None  # None where there are numbers; else `no-drop`, `near-miss`, `before-start`, `reply`, …
     near: tuple[NearMiss, ...] = ()
 
     @property

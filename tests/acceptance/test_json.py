@@ -177,6 +177,20 @@ def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None])
         ask("alerts list")
 
 
+def test_an_office_that_replies_answers(office: Office, ask: Callable[..., None]) -> None:
+    office.set(replies={"enabled": True, "url": "http://127.0.0.1:1/", "quiet_hours": "20:00-06:00", "token": "x" * 16})
+    ask("config show")
+    with VeryGoodPlugins(office.store, seed=3, durable=False) as bridge:
+        bridge.post(LAWLEY, "DR7700001", message_id="ASKED", at=Clock().now())
+    office.scan()
+    office.query("UPDATE wamon.replies SET reason = 'x', tried_at = now(), reply_id = 'x'")
+    ask("replies list")
+    ask("replies discard", "ASKED")
+    ask("replies off")
+    ask("replies on")
+    ask("replies list")
+
+
 def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> None:
     def ask(command: str, *words: str) -> None:
         done = machine.wamon("--json", *words, *command.split())

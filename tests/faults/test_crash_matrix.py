@@ -24,8 +24,8 @@ from wamon import failpoints
 from wamon.errors import WamonError
 from wamon.failpoints import NAMES
 
-SCANNED = [name for name in NAMES if not name.startswith("embedded.") and name != "record.replayed"]
-"""The embedded server's own boundaries are held by test_embedded.py, a replay's by test_replay.py."""
+SCANNED = [name for name in NAMES if not name.startswith(("embedded.", "reply.")) and name != "record.replayed"]
+"""The embedded server's own are held by test_embedded.py, a reply's by test_replies.py, a replay's by test_replay.py."""
 
 MET_LATER = {"record.known", "retry.recorded", "record.admitted", "tail.merged"}
 NOT_MET = {

@@ -67,7 +67,9 @@ TEXTS = [
 BRIDGES = (Lharries, VeryGoodPlugins, Wacli, Gowa)
 ELSEWHERE = "120363400000000000@g.us"
 CHATS = [*PROJECTS, ELSEWHERE]
-BOUNDARIES = [name for name in NAMES if not name.startswith(("embedded.", "migration.")) and name != "state.adopted"]
+BOUNDARIES = [
+    name for name in NAMES if not name.startswith(("embedded.", "migration.", "reply.")) and name != "state.adopted"
+]
 
 texts = st.sampled_from(TEXTS)
 chats = st.sampled_from(CHATS)

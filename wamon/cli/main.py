@@ -23,6 +23,7 @@ from wamon.cli import (
     hygiene,
     init,
     replay,
+    replies,
     restart,
     run,
     scan,
@@ -69,6 +70,7 @@ drops.add_to(app)
 dead.add_to(app)
 config_commands.add_to(app)
 alerts.add_to(app)
+replies.add_to(app)
 db.add_to(app)
 demo.add_to(app)
 service.add_to(app)

@@ -178,6 +178,7 @@ def _known_until(db: Database) -> datetime:
 def _look_again(db: Database, kept: Table | None, known_until: datetime) -> None:
     """What was edited since the backup is found by a sweep. What a kept review table knows already reopens nothing."""
     db.execute(SQL["queue_sweeps"])
+    db.execute(SQL["answer_nothing_older"])
     if kept is not None:
         db.execute(SQL["review_kept"], {"table": f"{kept.schema}.{kept.table}", "known_until": known_until})
 

@@ -76,9 +76,11 @@ class Decided(Protocol):
 
 
 def held_to(reading: Reading, was: Decided) -> Reading:
-    """What stood before its group's start stays there, also when edited; what was discarded, until it is edited."""
-    discarded = was.reason == "discarded" and was.content_hash == reading.message.content_hash
-    return Reading(reading.message, (), was.reason) if discarded or was.reason == "before-start" else reading
+    """What stood before its group's start stays there, also when edited; what was discarded, or our own reply, until
+    it is edited.
+    """
+    decided = was.reason in {"discarded", "reply"} and was.content_hash == reading.message.content_hash
+    return Reading(reading.message, (), was.reason) if decided or was.reason == "before-start" else reading
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ def replayed(
 
 def _may_be_replayed(reading: Reading, was: Known) -> bool:
     is_held = was.status in {"done", "ignored"} and was.content_hash == reading.message.content_hash
-    return is_held and was.reason != "discarded"
+    return is_held and was.reason not in {"discarded", "reply"}
 
 
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
@@ -202,20 +204,22 @@ def submission_changes(
 
 
 def count_kinds(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> Counter[tuple[str, str]]:
-    """How many inserted submissions of each chat were the first of their drop, and how many came again.
+    """How many inserted submissions of each chat were the first of their drop, and how many came again."""
+    kinds = zip(inserted, kinds_of(inserted, standing), strict=True)
+    return Counter((candidate.message.chat_jid, kind) for candidate, kind in kinds if kind)
 
-    A message that another source has recorded already counts as neither.
-    """
-    counts: Counter[tuple[str, str]] = Counter()
+
+def kinds_of(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> list[str | None]:
+    """What each is: new, resubmission or rejected; None for a message that another source has recorded already."""
+    kinds: list[str | None] = []
     begun: set[tuple[str, str]] = set()
     for candidate, before in zip(inserted, standing, strict=True):
-        if before.twin:
-            continue
-        if candidate.rejected:
-            counts[candidate.message.chat_jid, "rejected"] += 1
-            continue
         drop = (candidate.project, candidate.drop_number)
-        kind = "resubmission" if before.live or drop in begun else "new"
-        begun.add(drop)
-        counts[candidate.message.chat_jid, kind] += 1
-    return counts
+        if before.twin:
+            kinds.append(None)
+        elif candidate.rejected:
+            kinds.append("rejected")
+        else:
+            kinds.append("resubmission" if before.live or drop in begun else "new")
+            begun.add(drop)
+    return kinds

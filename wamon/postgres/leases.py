@@ -58,7 +58,7 @@ class Lease:
     def __init__(self, db: Database, source: str) -> None:
         self._db = db
         self._source = source
-        self._holder = str(uuid4())
+        self.holder = str(uuid4())
 
     def take(self) -> None:
         """Take the lease. Raises Busy where another process holds it."""
@@ -75,13 +75,13 @@ class Lease:
                         hint="Stop that one first, or start this one with --standby to wait for it.",
                     )
             values = {"host": me.host, "boot": me.boot, "pid": me.pid, "process_started": me.process_started}
-            self._run("take", holder=self._holder, lasts=LASTS, **values)
+            self._run("take", holder=self.holder, lasts=LASTS, **values)
             self._run("take_turn_from_former_holder")
 
     def renew(self) -> None:
         """Hold the lease for longer. Raises Busy where it was lost meanwhile."""
         with transaction(self._db):
-            if self._run("renew", holder=self._holder, lasts=LASTS).fetchone() is None:
+            if self._run("renew", holder=self.holder, lasts=LASTS).fetchone() is None:
                 raise Busy(
                     f"The lease on source {self._source} was lost to another wamon, or to a restore.",
                     hint="Start this one again; with --standby it waits for the other, and takes over from it.",
@@ -90,7 +90,7 @@ class Lease:
     def release(self) -> None:
         """Let the next one in at once."""
         with transaction(self._db):
-            self._run("release", holder=self._holder)
+            self._run("release", holder=self.holder)
 
     def _run(self, name: str, **values: object) -> Cursor[Any]:
         return self._db.execute(SQL[name], {"source": self._source, **values})

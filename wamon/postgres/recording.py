@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.model import Message, Place, Reading
     from wamon.postgres.changes import Key, SubmissionChanges
+    from wamon.postgres.outbox import Outbox
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
     from wamon.postgres.validation import Validation
@@ -94,6 +95,7 @@ class Recorder:
         rules: int,
         review: Review | None,
         validation: Validation,
+        outbox: Outbox,
         keep_text: timedelta | None,
         clock: Clock,
     ) -> None:
@@ -101,6 +103,7 @@ class Recorder:
         self.rules = rules
         self._review = review
         self._validation = validation
+        self.outbox = outbox
         self._parking = Parking(source, rules)
         self._keep_text = keep_text  # None: for ever
         self._clock = clock
@@ -160,23 +163,24 @@ class Recorder:
 
     def _record_new(self, batch: Batch) -> Recorded:
         """Record messages that nothing is held of. Raises AlreadyKnown where something is."""
-        readings = newest_of_each(batch.readings)
+        readings = self.outbox.knowing_ours(newest_of_each(batch.readings))
         with _nothing_held():
             self._write_ledger(LedgerChanges(new=readings))
-            recorded = self._write_submissions(readings, {}, set())
-        nearness.keep(self._source.db, readings, self._source.groups, self._clock.now())
+            recorded = self._write_submissions(readings, {}, set(), self.outbox)
+        self._write_near(readings, self.outbox)
         self._count_groups(readings, batch)
         return recorded
 
     def _record_any(self, batch: Batch) -> Recorded:
-        readings = newest_of_each(batch.readings)
+        readings = self.outbox.knowing_ours(newest_of_each(batch.readings))
         changes = ledger_changes(readings, self._known(readings), again=batch.again)
         failpoint("record.known")
         self._write_ledger(changes)
         written = [*changes.new, *changes.changed]
-        recorded = self._write_submissions(written, self._own(written), changes.mended)
+        outbox = None if batch.again else self.outbox  # nobody waits for an answer to what is read once more
+        recorded = self._write_submissions(written, self._own(written), changes.mended, outbox)
         nearness.retract(self._source.db, changes.changed, self._source.groups)
-        nearness.keep(self._source.db, written, self._source.groups, self._clock.now())
+        self._write_near(written, outbox)
         self._count_groups(changes.new, batch)
         self._new_lately = len(changes.new) == len(readings)
         return recorded
@@ -230,7 +234,11 @@ class Recorder:
         return None if old else reading.message.text
 
     def _write_submissions(
-        self, readings: Sequence[Reading], own: Mapping[Key, Mapping[str, bool]], mended: set[Key]
+        self,
+        readings: Sequence[Reading],
+        own: Mapping[Key, Mapping[str, bool]],
+        mended: set[Key],
+        outbox: Outbox | None,
     ) -> Recorded:
         changes = submission_changes(readings, own, self._source.groups, self._clock.now())
         changes.inserted = self._validation.judged(self._source.db, changes.inserted)
@@ -243,11 +251,18 @@ class Recorder:
         retracted = self._set_live(changes.retracted, live=False)
         recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
         self._validation.note(self._source.db, [c for c in changes.inserted if c.rejected])
+        if outbox:
+            outbox.queue(changes.inserted, standing)
         failpoint("record.submissions")
         if self._review:
             recorded.conflicts += self._follow(self._review, changes, standing, revived, retracted, mended)
         failpoint("record.review")
         return recorded
+
+    def _write_near(self, readings: Sequence[Reading], outbox: Outbox | None) -> None:
+        nearness.keep(self._source.db, readings, self._source.groups, self._clock.now())
+        if outbox:
+            outbox.queue_near(readings)
 
     def _follow(
         self,
@@ -370,7 +385,7 @@ class Recorder:
             added = replayed(readings, known, own)
             if added.whole:
                 self._change_ledger(added.whole)
-            recorded = self._write_submissions(added.readings, own, {_key(r.message) for r in added.readings})
+            recorded = self._write_submissions(added.readings, own, {_key(r.message) for r in added.readings}, None)
             near = nearness.keep(db, added.near, self._source.groups, self._clock.now())
             recorded.counts.update((jid, "near-miss") for jid in near)
             failpoint("record.replayed")

@@ -36,25 +36,32 @@ FROM wamon.near_miss_rows AS n
 JOIN wamon.groups AS g USING (chat);
 
 -- Answers into the groups, at most one a submission: `due` until `sending` begins; one whose end isn't known stays so.
+-- message_id and about (a drop number, or what a near miss says) are what it answers; reply_id is the reply's own.
 CREATE TABLE wamon.replies (
     chat integer NOT NULL,
     message_id text COLLATE "C" NOT NULL,
     about text COLLATE "C" NOT NULL,
     kind text COLLATE "C" NOT NULL CHECK (kind IN ('new', 'resubmission', 'rejected', 'near-miss')),
     state text COLLATE "C" NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'sending', 'sent', 'unknown', 'failed', 'skipped')),
+    project text COLLATE "C" NOT NULL,
     likely text COLLATE "C",
     sent_at timestamptz NOT NULL,
-    queued_at timestamptz NOT NULL DEFAULT now(),
-    changed_at timestamptz NOT NULL DEFAULT now(),
-    next_try_at timestamptz NOT NULL DEFAULT now(),
+    queued_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    next_try_at timestamptz NOT NULL,
+    tried_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
     reason text,
     reply_id text COLLATE "C",
     said_hash bigint,
     PRIMARY KEY (chat, message_id, about)
 );
-CREATE INDEX replies_unfinished ON wamon.replies (chat, next_try_at) WHERE state IN ('due', 'sending');
-CREATE INDEX replies_lately ON wamon.replies (changed_at) WHERE state IN ('sending', 'sent', 'unknown');
+CREATE INDEX replies_unfinished ON wamon.replies (next_try_at) WHERE state IN ('due', 'sending');
+CREATE INDEX replies_tried ON wamon.replies (tried_at) WHERE tried_at IS NOT NULL;
+
+-- replies_from: what was sent before it is never answered. A database that was lost, or restored, doesn't know what was.
+ALTER TABLE wamon.sources ADD COLUMN replies_off boolean NOT NULL DEFAULT false,
+                          ADD COLUMN replies_from timestamptz;
 
 CREATE OR REPLACE VIEW wamon.submissions AS
 SELECT g.source, g.jid AS chat_jid, s.message_id, s.drop_number, s.project,

@@ -54,6 +54,15 @@ SELECT now()
 -- name: queue_sweeps
 UPDATE wamon.sources SET sweep_due = 'restored from a backup'
 
+-- name: answer_nothing_older
+-- What was answered since the backup isn't known; a backup without the column is of a time when nothing was answered.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'wamon.sources'::regclass AND attname = 'replies_from') THEN
+        UPDATE wamon.sources SET replies_from = now();
+    END IF;
+END $$
+
 -- name: review_kept
 INSERT INTO wamon.reviews (review_table, review_from) VALUES (%(table)s, %(known_until)s)
 ON CONFLICT (review_table) DO UPDATE SET review_from = greatest(reviews.review_from, EXCLUDED.review_from)

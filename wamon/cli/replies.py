@@ -1,0 +1,158 @@
+"""`wamon replies`: what is said into the groups, and the switch that ends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from wamon.cli.options import Said
+    from wamon.config import Config
+    from wamon.postgres.replies import Listed
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+_DAYS_LISTED = 7
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(
+        commands,
+        name="replies",
+        help="""Look after the replies that are sent into the groups, and end them at once.
+
+        \b
+        wamon replies list
+        wamon replies off
+        """,
+    )
+
+
+@commands.command("list")
+def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List the replies of the last seven days, the last that changed first, and why one wasn't sent.
+
+    One that is due waits for its turn. One that is unknown was perhaps sent, and isn't sent again: look into the group.
+    One that failed was never taken by the bridge; one that was skipped wasn't tried.
+
+    \b
+    wamon replies list
+    wamon replies list --json
+    """
+    from datetime import timedelta
+
+    from wamon.app import ledger
+    from wamon.clock import Clock
+    from wamon.postgres.replies import is_off, listed
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        found = listed(db, settings.bridge.name, Clock().now() - timedelta(days=_DAYS_LISTED))
+        off = is_off(db, settings.bridge.name)
+    if options.json:
+        as_json({"enabled": settings.replies.enabled, "off": off, "replies": [_told(reply) for reply in found]})
+    else:
+        _show(found, settings.timezone)
+        _say_whether_on(settings, off=off)
+
+
+@commands.command()
+def off(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Send no reply from now on, whatever the config says: a daemon that runs asks before each.
+
+    Those that are due are skipped, and aren't sent when they are on again.
+
+    \b
+    wamon replies off
+    """
+    _switch(said(ctx, config, json), off=True)
+
+
+@commands.command()
+def on(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Take `wamon replies off` back. Replies must be enabled in the config, too.
+
+    \b
+    wamon replies on
+    """
+    _switch(said(ctx, config, json), off=False)
+
+
+@commands.command()
+def discard(
+    ctx: typer.Context,
+    message_id: Annotated[str, typer.Argument(metavar="MESSAGE-ID", help="As `wamon replies list` shows it.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Never send what waits to answer this message.
+
+    \b
+    wamon replies discard 3EB0C767D0D1A2B3C4D5
+    """
+    from wamon.app import ledger
+    from wamon.errors import UsageError
+    from wamon.postgres import replies
+    from wamon.render import as_json, say
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        discarded = replies.discard(db, settings.bridge.name, message_id)
+    if not discarded:
+        raise UsageError(
+            f"No reply waits to answer a message {message_id}.",
+            hint="`wamon replies list` shows those that are due; one that is being sent can't be held back.",
+        )
+    if options.json:
+        as_json({"message_id": message_id, "discarded": discarded})
+    else:
+        say(f"Discarded: {', '.join(discarded)}.")
+
+
+def _switch(options: Said, *, off: bool) -> None:
+    from wamon.app import ledger
+    from wamon.postgres.replies import switch
+    from wamon.render import as_json
+
+    settings = options.config()
+    with ledger(settings) as db:
+        switch(db, settings.bridge.name, off=off)
+    if options.json:
+        as_json({"enabled": settings.replies.enabled, "off": off})
+    else:
+        _say_whether_on(settings, off=off)
+
+
+def _say_whether_on(settings: Config, *, off: bool) -> None:
+    from wamon.render import say
+
+    if off:
+        say("Replies are off: `wamon replies on` lets them be sent again.")
+    elif settings.replies.enabled:
+        say("Replies are on.")
+    else:
+        say("Replies are off: replies.enabled in the config is false, or WAMON_REPLIES is off.")
+
+
+def _told(reply: Listed) -> dict[str, Any]:
+    return reply._asdict()
+
+
+def _show(found: Sequence[Listed], zone: ZoneInfo) -> None:
+    from wamon.render import local, table
+
+    columns = ("Message", "About", "Project", "Kind", "State", "Tries", "Changed", "Why")
+    rows = [
+        (r.message_id, r.about, r.project, r.kind, r.state, r.attempts, local(r.changed_at, zone), r.reason)
+        for r in found
+    ]
+    table(columns, rows, right=("Tries",))

@@ -1,0 +1,146 @@
+"""Sending replies: each is told to be on its way before it goes, so that none goes twice.
+
+What certainly wasn't taken is tried again while it is young. What perhaps was, stays `unknown`: only a person can know.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from wamon.bridge.send import NotTaken, PerhapsTaken
+from wamon.config.replies import filled
+from wamon.failpoints import failpoint
+from wamon.log import logger
+from wamon.model import content_hash
+from wamon.postgres.connection import transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from wamon.bridge.send import SendApi
+    from wamon.clock import Clock
+    from wamon.config import Config
+    from wamon.config.replies import ReplyKind
+    from wamon.postgres.replies import Due, Queue
+
+_WINDOW = timedelta(minutes=1)
+_FIRST_PAUSE = timedelta(seconds=10)
+_LONGEST_PAUSE = timedelta(minutes=2)
+
+
+def voices(config: Config) -> dict[str, dict[ReplyKind, str]]:
+    """The template of each kind of which something is said, by JID; none at all while replies are off."""
+    if not config.replies.enabled:
+        return {}
+    usual = config.replies.templates
+    return {group.jid: group.reply_templates.over(usual) for group in config.groups if group.enabled and group.replies}
+
+
+def answered(config: Config) -> dict[str, frozenset[str]]:
+    """Of which kinds something is said, by JID."""
+    return {jid: frozenset(said) for jid, said in voices(config).items()}
+
+
+class _Claimed(NamedTuple):
+    """A reply that is on its way as far as anybody else knows."""
+
+    due: Due
+    text: str
+
+
+class Replier:
+    """Sends what waits in a queue."""
+
+    def __init__(self, queue: Queue, config: Config, api: SendApi, clock: Clock) -> None:
+        self._queue = queue
+        self._config = config
+        self._voices = voices(config)
+        self._api = api
+        self._clock = clock
+
+    def send(self, going: Callable[[], bool]) -> None:
+        """Send what is due, until nothing is, the bridge takes none, or so many are sent as may be in a minute."""
+        with transaction(self._queue.db):
+            former = self._queue.forget_former(self._clock.now())
+        if former:
+            logger.warning(
+                "Of %d replies nobody knows whether they were sent, and they aren't sent again: `wamon replies list`.",
+                former,
+                extra={"action": "reply.unknown"},
+            )
+        taken = True
+        while taken and going() and (claimed := self._claim()):
+            failpoint("reply.begun")
+            taken = self._send(claimed)
+            failpoint("reply.ended")
+
+    def _claim(self) -> _Claimed | None:
+        """The next one that is to be said, marked as being sent; those before it that aren't are ended."""
+        with transaction(self._queue.db):
+            now = self._clock.now()
+            while due := self._queue.next(now):
+                if refusal := self._refusal(due, now):
+                    state, reason = ("failed", due.reason) if due.attempts else ("skipped", refusal)
+                    self._queue.end(due, state, reason, now)
+                elif self._queue.tried_since(now - _WINDOW) >= self._config.replies.per_minute:
+                    return None
+                else:
+                    return self._begin(due, now)
+        return None
+
+    def _begin(self, due: Due, now: datetime) -> _Claimed:
+        template = self._voices[due.jid][due.kind]  # type: ignore[index]
+        text = filled(template, drop=due.about, project=due.project, likely=due.likely)
+        self._queue.begin(due, content_hash(text, ""), now)
+        failpoint("reply.chosen")
+        return _Claimed(due, text)
+
+    def _refusal(self, due: Due, now: datetime) -> str | None:
+        """Why a reply isn't sent, if it isn't."""
+        quiet = self._config.replies.quiet_hours
+        reasons = {
+            "`wamon replies off`": due.switched_off,
+            "replies are off": not self._voices,
+            "nothing is said of this here": due.kind not in self._voices.get(due.jid, ()),
+            "the database was restored or made anew": due.was_lost,
+            "too old": now - due.sent_at > self._config.replies.max_age,
+            "quiet hours": quiet is not None and quiet.hold(now, self._config.timezone),
+            "the message says it no longer": not due.stands,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
+
+    def _send(self, claimed: _Claimed) -> bool:
+        """Send one and keep what came of it; whether another is worth a try now."""
+        due = claimed.due
+        try:
+            reply_id = self._api.send(due.jid, claimed.text)
+        except NotTaken as error:
+            self._put_back(due, error)
+            return False
+        except PerhapsTaken as error:
+            self._end(due, "unknown", str(error))
+            _tell("Nobody knows whether a reply was sent, and it isn't sent again.", due, error)
+            return True
+        self._end(due, "sent", None, reply_id)
+        logger.info("Sent a reply.", extra={"action": "reply.sent", "message_id": due.message_id})
+        return True
+
+    def _put_back(self, due: Due, error: NotTaken) -> None:
+        now = self._clock.now()
+        next_try_at = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(due.attempts, 10))
+        with transaction(self._queue.db):
+            self._queue.put_back(due, str(error), next_try_at, now)
+            if next_try_at > due.sent_at + self._config.replies.max_age:
+                self._queue.end(due, "failed", str(error), now)
+        if due.attempts == 0:
+            _tell("A reply isn't taken, and is tried again while it is young.", due, error)
+
+    def _end(self, due: Due, state: str, reason: str | None, reply_id: str | None = None) -> None:
+        with transaction(self._queue.db):
+            self._queue.end(due, state, reason, self._clock.now(), reply_id)
+
+
+def _tell(what: str, due: Due, error: NotTaken | PerhapsTaken) -> None:
+    logger.warning("%s %s", what, error.paragraph(), extra={"action": "reply.failed", "message_id": due.message_id})
