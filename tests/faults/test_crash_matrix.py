@@ -25,7 +25,7 @@ from wamon.errors import WamonError
 from wamon.failpoints import NAMES
 
 SCANNED = [name for name in NAMES if not name.startswith(("embedded.", "reply.")) and name != "record.replayed"]
-"""The embedded server's own are held by test_embedded.py, a reply's by test_replies.py, a replay's by test_replay.py."""
+"""The others are held by test_embedded.py, test_replies.py and test_replay.py."""
 
 MET_LATER = {"record.known", "retry.recorded", "record.admitted", "tail.merged"}
 NOT_MET = {
