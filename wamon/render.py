@@ -6,15 +6,19 @@ import json
 import shutil
 import sys
 import time
+import unicodedata
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
+    from rich.table import Table
+
+_WITHOUT_A_TERMINAL = 160
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -37,23 +41,56 @@ def table(
 ) -> None:
     """Print a table as wide as the terminal. Without rows, nothing.
 
-    Columns named in `right` hold numbers; those in `whole` are not folded as long as others can be.
+    Columns named in `right` hold numbers; what stands in those named in `whole` is never broken.
     """
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+
+    if rows:
+        Console(file=sys.stdout, width=screen_width()).print(_table(columns, rows, right, whole))
+
+
+def table_text(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    width: int,
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> str:
+    """The same table as plain text of at most so many columns."""
+    from rich.console import Console
+
+    file = StringIO()
+    Console(file=file, width=width, force_terminal=False, no_color=True).print(_table(columns, rows, right, whole))
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+
+
+def screen_width() -> int:
+    """How many columns there are: the terminal's, else what $COLUMNS says, else plenty."""
+    return shutil.get_terminal_size((0, 0)).columns or _WITHOUT_A_TERMINAL
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str], whole: Sequence[str]) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    if not rows:
-        return
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        justify: Literal["left", "right"] = "right" if column in right else "left"
-        shown.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
+        shown.add_column(
+            column,
+            justify="right" if column in right else "left",
+            overflow="fold",
+            no_wrap=column in whole or column in right,
+        )
     for row in rows:
-        # Text, so that no name or number out of a chat is taken for markup.
-        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(shown)
+        # Text, so that no name or number out of a chat is taken for markup, nor for what steers a terminal.
+        shown.add_row(*(Text("" if cell is None else _plain(str(cell))) for cell in row))
+    return shown
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c == "\n" or unicodedata.category(c) != "Cc" else " " for c in text)
 
 
 class _Terminal(StringIO):

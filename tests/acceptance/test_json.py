@@ -24,6 +24,11 @@ from wamon.service.restarts import note_start
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+NEAR_MISS = """
+    INSERT INTO wamon.near_miss_rows (chat, sent_at, message_id, written, reason, likely, project, sender)
+    SELECT chat, sent_at, message_id, 'DR 17', 'too-short', 'DR1752028', project, sender
+    FROM wamon.submission_rows WHERE message_id = 'FIRST'
+"""
 TYPES: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "whole number": lambda value: type(value) is int,
@@ -106,6 +111,14 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     ask("state show")
     ask("state rewind", "--group", "Lawley", "--to", "beginning")
     ask("drops list")
+    ask("drops export", str(tmp_path / "x.csv"))
+    office.query("UPDATE wamon.submission_rows SET rejected = true WHERE message_id = 'TWO'")
+    office.query(NEAR_MISS)
+    for kind in ("daily", "weekly"):
+        ask(f"report {kind}", "--date", "2026-11-20")
+        office.set(bridge={"path": str(tmp_path / "away.db")})
+        ask(f"report {kind}", "--date", "2026-11-20")
+        office.set(bridge={"path": str(office.store)})
     office.query("DELETE FROM wamon.ledger WHERE message_id = 'FIRST'")
     office.query("UPDATE wamon.ledger_rows SET gone_at = now() WHERE message_id = 'TYPO'")
     ask("drops show", "DR1760001")

@@ -130,8 +130,8 @@ def wide_scans(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [read for read in reads if read["Relation Name"] in LARGE and not any(map(is_narrow, walked(read)))]
 
 
-def is_narrow(step: dict[str, Any]) -> bool:
-    columns = NARROW.get(step.get("Index Name", ""))
+def is_narrow(step: dict[str, Any], indexes: dict[str, tuple[str, ...]] = NARROW) -> bool:
+    columns = indexes.get(step.get("Index Name", ""))
     return columns is not None and all(column in step.get("Index Cond", "") for column in columns)
 
 
@@ -162,3 +162,25 @@ def test_what_runs_beside_the_passes_goes_through_no_large_table(full: Database,
 
 def test_a_kind_is_found_by_its_drop(full: Database) -> None:
     assert not wide_scans(full.execute(_KIND).fetchall()[0][0][0]["Plan"])
+
+
+_A_DAY: dict[str, Any] = {
+    "project": None,
+    "since": "2026-03-01 00:00:00+00",
+    "until": "2026-03-02 00:00:00+00",
+    "senders": None,
+    "text": None,
+    "kinds": ["new"],
+    "limit": 50,
+}
+BY_TIME = {"submission_rows_in_time": ("sent_at",), "near_miss_rows_in_time": ("sent_at",), **NARROW}
+
+
+@pytest.mark.parametrize("name", ["drops", "number_of_posts", "new_by_project", "posts"])
+def test_what_people_ask_of_a_day_goes_through_that_day_alone(full: Database, name: str) -> None:
+    both = f"{queries('reports')['selected']} {queries('reports')[name]}"
+    with psycopg.ClientCursor(full) as cursor:
+        found = cursor.execute(f"EXPLAIN (FORMAT JSON) {both}", _A_DAY).fetchall()
+    reads = [step for step in walked(found[0][0][0]["Plan"]) if step.get("Relation Name") in LARGE]
+    assert reads
+    assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]

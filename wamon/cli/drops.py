@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from enum import StrEnum
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wamon.cli import allow, near
+from wamon.cli import allow, export, near
+from wamon.cli.filters import (
+    DayOption,
+    Filters,
+    KindOption,
+    ProjectOption,
+    SenderOption,
+    SinceOption,
+    TextOption,
+    UntilOption,
+)
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
     from wamon.config import Config
+    from wamon.people import Directory
     from wamon.postgres.connection import Database
     from wamon.postgres.reports import Selection, Submission, Text
 
 _SHOWN_IN_A_TABLE = 50
 _PEOPLE = ("user_name", "submitted_by")
 """The review table's columns that hold who posted a drop."""
+_WIDE = 100
+"""Columns of a terminal that has room for when a drop was posted first, and how often."""
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-
-
-class Kind(StrEnum):
-    """How a post of a drop number counts."""
-
-    new = "new"
-    resubmission = "resubmission"
-    rejected = "rejected"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,24 +41,27 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(
         commands,
         name="drops",
-        help="""List the drops that were found, or tell one drop's story.
+        help="""List the drops that were found, tell one drop's story, or write them to a file.
 
         \b
         wamon drops list --since today
         wamon drops show DR1752028
+        wamon drops export november.xlsx --since 2026-11-01
         """,
     )
+    export.add_to(commands)
 
 
 @commands.command("list")
 def list_(
     ctx: typer.Context,
-    project: Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only this project's.")] = None,
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only posts from then on.")] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Only posts before then; a day counts whole.")
-    ] = None,
-    kind: Annotated[Kind | None, typer.Option("--kind", help="Only posts of this kind.")] = None,
+    project: ProjectOption = None,
+    day: DayOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    kind: KindOption = None,
+    sender: SenderOption = None,
+    text: TextOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many drops.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -62,31 +69,31 @@ def list_(
     """List the drops that were posted, the newest posts first.
 
     A time is the message's own: a date, a time in the configured zone, today, yesterday, or an age such as 24h.
-    Without --kind, rejected posts are left out. A table shows 50 drops unless --limit says otherwise; --json has all.
+    Without --kind, rejected and retracted posts are left out. A table shows 50 drops unless --limit says otherwise;
+    --json has all.
 
     \b
-    wamon drops list --since today
+    wamon drops list --day today
     wamon drops list --project Lawley --since 2026-11-01 --until 2026-11-30
+    wamon drops list --kind rejected --sender Sipho
     wamon drops list --kind resubmission --since 24h --json
     """
     from wamon.app import ledger
-    from wamon.cli import times
     from wamon.clock import Clock
-    from wamon.postgres.reports import Selection
+    from wamon.people import people_of
     from wamon.render import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
-    if limit is None and not options.json:
-        limit = _SHOWN_IN_A_TABLE
-    zone, now = settings.timezone, Clock().now()
-    wanted = Selection(project, times.since(since, zone, now), times.until(until, zone, now), kind, limit)
+    people = people_of(settings)
+    filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
-        answer = _listed(db, wanted, settings)
+        wanted = filters.selection(db, people, settings.timezone, Clock().now())
+        answer = _listed(db, wanted._replace(limit=_limit(limit, options.json)), people)
     if options.json:
         as_json(answer)
     else:
-        _show_list(answer, settings)
+        _show_list(answer, settings, kind)
 
 
 @commands.command()
@@ -96,7 +103,7 @@ def show(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell a drop's whole story: each post of it, with its edits, and what the review says.
+    """Tell a drop's whole story: each post of it, also rejected or taken back, its edits, and what the review says.
 
     Ends with 1, and names near numbers, where no message posted it.
 
@@ -105,66 +112,73 @@ def show(
     wamon drops show "dr 1752028" --json
     """
     from wamon.app import ledger
+    from wamon.people import people_of
     from wamon.render import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
+    people = people_of(settings)
     with ledger(settings) as db:
-        answer = _story(db, canonical(" ".join(number)), settings)
+        answer = _story(db, canonical(" ".join(number)), settings, people)
     if options.json:
         as_json(answer)
     else:
         _show_story(answer, settings)
 
 
-def _listed(db: Database, wanted: Selection, config: Config) -> dict[str, Any]:
+def _limit(said: int | None, json: bool) -> int | None:
+    return _SHOWN_IN_A_TABLE if said is None and not json else said
+
+
+def _listed(db: Database, wanted: Selection, people: Directory) -> dict[str, Any]:
     from wamon.postgres import reports
 
-    if wanted.project is not None:
-        _require_project(wanted.project, reports.projects(db))
     found, total = reports.drops(db, wanted)
-    drops = [drop._asdict() | {"submitted_by": _person(drop.submitted_by, config)} for drop in found]
-    return {"total": total, "drops": drops}
+    rejected = reports.number_of_posts(db, wanted._replace(kind="rejected"))
+    drops = [drop._asdict() | {"submitted_by": people.shown(drop.submitted_by)} for drop in found]
+    return {"total": total, "rejected": rejected, "drops": drops}
 
 
-def _require_project(project: str, known: list[str]) -> None:
-    from wamon.errors import UsageError
+def _show_list(answer: dict[str, Any], config: Config, kind: str | None) -> None:
+    from wamon.render import local, say, screen_width, table
 
-    if project not in known:
-        named = f"The projects are {', '.join(known)}." if known else "Nothing is recorded yet: run `wamon scan`."
-        raise UsageError(f"There is no project {project}.", hint=named)
-
-
-def _person(sender: str, config: Config) -> str | None:
-    """Who posted something, as far as `privacy.show` lets people see it. Names aren't known yet."""
-    from wamon.drops.reading import user_of
-
-    user = user_of(sender)
-    if config.privacy.show == "none" or not user:
-        return None
-    return user if config.privacy.show == "phones" or not user.isdigit() else f"…{user[-4:]}"
-
-
-def _show_list(answer: dict[str, Any], config: Config) -> None:
-    from wamon.render import local, say, table
-
+    wide = screen_width() >= _WIDE
     rows = [
         (
             drop["drop_number"],
             drop["project"],
-            local(drop["first_seen_at"], config.timezone),
+            *([local(drop["first_seen_at"], config.timezone)] if wide else []),
             local(drop["last_seen_at"], config.timezone),
-            drop["submissions"],
+            _how_posted(drop),
+            *([drop["submissions"]] if wide else []),
             drop["submitted_by"],
         )
         for drop in answer["drops"]
     ]
-    table(("Drop", "Project", "First posted", "Last posted", "Posts", "By"), rows, right=("Posts",))
-    total = answer["total"]
-    if len(rows) < total:
-        say(f"These are the newest {len(rows):,} of {total:,} drops; --limit shows more.")
-    else:
-        say(f"{total:,} drop{'' if total == 1 else 's'}.")
+    columns = ("Drop", "Project", *(("First posted",) if wide else ()), "Last posted", "What")
+    more = ("Posts", "By") if wide else ("By",)
+    table((*columns, *more), rows, right=("Posts",), whole=("Drop", "First posted", "Last posted", "What"))
+    say(_how_many(len(rows), answer["total"], "number" if kind in {"rejected", "retracted"} else "drop"))
+    if kind is None and answer["rejected"]:
+        say(f"Beside them {_counted(answer['rejected'], 'post')} rejected: `wamon drops list --kind rejected`.")
+
+
+def _how_posted(drop: dict[str, Any]) -> str:
+    from wamon.reports import WORDS
+
+    if drop["kind"] == "resubmission" and drop["submissions"] > 2:
+        return f"posted {drop['submissions']} times"
+    return WORDS[drop["kind"]]
+
+
+def _how_many(shown: int, total: int, noun: str) -> str:
+    if shown < total:
+        return f"These are the newest {shown:,} of {total:,} {noun}s; --limit shows more."
+    return f"{total:,} {noun}{'' if total == 1 else 's'}."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun} was" if number == 1 else f"{number:,} {noun}s were"
 
 
 def canonical(text: str) -> str:
@@ -177,7 +191,7 @@ def canonical(text: str) -> str:
     return found[0]
 
 
-def _story(db: Database, number: str, config: Config) -> dict[str, Any]:
+def _story(db: Database, number: str, config: Config, people: Directory) -> dict[str, Any]:
     from wamon.postgres import reports
 
     posts = reports.submissions(db, number)
@@ -193,8 +207,8 @@ def _story(db: Database, number: str, config: Config) -> dict[str, Any]:
         "projects": [
             {
                 "project": project,
-                "submissions": [_post(post, said.get((post.chat, post.message_id), []), config) for post in own],
-                "reviews": [_review(row, config) for row in rows if row.get("project", project) == project],
+                "submissions": [_post(post, said.get((post.chat, post.message_id), []), people) for post in own],
+                "reviews": [_review(row, people) for row in rows if row.get("project", project) == project],
             }
             for project, own in by_project.items()
         ],
@@ -210,35 +224,51 @@ def _unknown(number: str, near: list[str]) -> Exception:
     )
 
 
-def _post(post: Submission, texts: list[Text], config: Config) -> dict[str, Any]:
+def _post(post: Submission, texts: list[Text], people: Directory) -> dict[str, Any]:
     return {
         "source": post.source,
         "group": post.group,
         "jid": post.jid,
         "message_id": post.message_id,
         "sent_at": post.sent_at,
-        "submitted_by": _person(post.sender, config),
+        "submitted_by": people.shown(post.sender),
         "kind": post.kind,
         "live": post.live,
+        "unchecked": post.unchecked,
         "gone_at": post.gone_at,
         "texts": [text._asdict() for text in texts],
     }
 
 
-def _review(row: dict[str, Any], config: Config) -> dict[str, Any]:
-    people = {column: _person(str(row[column]), config) for column in _PEOPLE if row.get(column)}
-    return {**row, **people}
+def _review(row: dict[str, Any], people: Directory) -> dict[str, Any]:
+    return {**row, **{column: people.shown(str(row[column])) for column in _PEOPLE if row.get(column)}}
 
 
 def _show_story(answer: dict[str, Any], config: Config) -> None:
     from wamon.render import say, table
 
     for part in answer["projects"]:
-        say(f"{answer['drop_number']} in {part['project']}")
+        say(f"{answer['drop_number']} in {part['project']}: {_in_short(part['submissions'])}")
         rows = [row for post in part["submissions"] for row in _rows(post, config)]
-        table(("When", "Group", "What", "By", "Text"), rows)
+        table(("When", "Group", "What", "By", "Text"), rows, whole=("When",))
         for review in part["reviews"]:
             say(_review_words(review))
+        if not part["reviews"]:
+            say("Review: no row.\n" if config.database.review_table else "Review: none is kept.\n")
+
+
+def _in_short(posts: list[dict[str, Any]]) -> str:
+    """Where the drop stands, in words, by its posts; the same message in two sources is one."""
+    standings: dict[tuple[str, str], str] = {}
+    for post in sorted(posts, key=lambda post: post["live"]):  # the live one speaks
+        rejected = "rejected" if post["kind"] == "rejected" else "standing"
+        standings[post["jid"], post["message_id"]] = rejected if post["live"] else "retracted"
+    found = Counter(standings.values())
+    aside = [f"{found[what]} {what}" for what in ("rejected", "retracted") if found[what]]
+    if not found["standing"]:
+        return f"no drop; {', '.join(aside)}"
+    times = "posted once" if found["standing"] == 1 else f"posted {found['standing']} times"
+    return ", ".join([times, *aside])
 
 
 def _rows(post: dict[str, Any], config: Config) -> list[tuple[Any, ...]]:
@@ -246,7 +276,8 @@ def _rows(post: dict[str, Any], config: Config) -> list[tuple[Any, ...]]:
     from wamon.render import local
 
     *before, now = post["texts"] or [{"text": None}]
-    posted = (local(post["sent_at"], config.timezone), post["group"], _what(post), post["submitted_by"], now["text"])
+    text = "(not kept any more)" if now["text"] is None else now["text"]
+    posted = (local(post["sent_at"], config.timezone), post["group"], _what(post), post["submitted_by"], text)
     return [
         posted,
         *((local(old["replaced_at"], config.timezone), "", "edited; before:", "", old["text"]) for old in before),
@@ -254,13 +285,15 @@ def _rows(post: dict[str, Any], config: Config) -> list[tuple[Any, ...]]:
 
 
 def _what(post: dict[str, Any]) -> str:
-    if not post["live"]:
-        what = "retracted"
-    elif post["kind"] == "resubmission":
-        what = "posted again"
-    else:
-        what = str(post["kind"])
-    return f"{what}, gone since" if post["gone_at"] else what
+    from wamon.reports import WORDS
+
+    what = [
+        WORDS[post["kind"] if post["live"] else "retracted"],
+        *(["rejected before"] if not post["live"] and post["kind"] == "rejected" else []),
+        *(["not checked against the list"] if post["unchecked"] else []),
+        *(["gone since"] if post["gone_at"] else []),
+    ]
+    return ", ".join(what)
 
 
 def _review_words(review: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from wamon.cli import (
     init,
     replay,
     replies,
+    report,
     restart,
     run,
     scan,
@@ -67,6 +68,7 @@ doctor.add_to(app)
 groups.add_to(app)
 init.add_to(app)
 drops.add_to(app)
+report.add_to(app)
 dead.add_to(app)
 config_commands.add_to(app)
 alerts.add_to(app)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.config import Config
+    from wamon.people import Directory
     from wamon.postgres.connection import Database
     from wamon.postgres.lists import Missed
 
@@ -77,12 +78,13 @@ def _answer(
     db: Database, config: Config, project: str | None, span: tuple[datetime | None, datetime | None], now: datetime
 ) -> list[dict[str, Any]]:
     from wamon.cli.allow import require_project
+    from wamon.people import people_of
     from wamon.postgres.lists import near_misses
 
     if project is not None:
         require_project(db, config, project)
-    likely = _likely(db, now)
-    return [_told(miss, likely(miss), config) for miss in near_misses(db, project, *span)]
+    likely, people = _likely(db, now), people_of(config)
+    return [_told(miss, likely(miss), people) for miss in near_misses(db, project, *span)]
 
 
 def _likely(db: Database, now: datetime) -> Callable[[Missed], str | None]:
@@ -99,11 +101,11 @@ def _likely(db: Database, now: datetime) -> Callable[[Missed], str | None]:
     return lambda miss: miss.likely or likeliest(miss.written, numbers_of(miss.project))
 
 
-def _told(miss: Missed, likely: str | None, config: Config) -> dict[str, Any]:
+def _told(miss: Missed, likely: str | None, people: Directory) -> dict[str, Any]:
     return {
         "sent_at": miss.sent_at,
         "project": miss.project,
-        "submitted_by": _by(miss.sender, config),
+        "submitted_by": people.shown(miss.sender),
         "written": miss.written,
         "reason": miss.reason,
         "likely": likely,
@@ -111,13 +113,6 @@ def _told(miss: Missed, likely: str | None, config: Config) -> dict[str, Any]:
         "jid": miss.jid,
         "message_id": miss.message_id,
     }
-
-
-def _by(sender: str, config: Config) -> str | None:
-    """Who posted it, as far as `privacy.show` lets people see it."""
-    from wamon.cli.drops import _person
-
-    return _person(sender, config)
 
 
 def _show(answer: list[dict[str, Any]], config: Config) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import date
     from zoneinfo import ZoneInfo
 
 WORDS = "a date, a time such as 2026-11-10T06:00, today, yesterday, or an age such as 24h"
@@ -19,6 +20,15 @@ def since(text: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
 def until(text: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
     """The moment up to which something is meant: a day counts whole. UsageError for what is no time."""
     return None if text is None else _moment("--until", text, zone, now)[1]
+
+
+def day(option: str, text: str, zone: ZoneInfo, now: datetime) -> date:
+    """The day that is meant, as people of this zone count days. UsageError for what is none."""
+    from wamon.errors import UsageError
+
+    if found := _day(text, zone, now):
+        return found.date()
+    raise UsageError(f"{option} {text!r} is no day.", hint=f"Say a date, today or yesterday; a day is one of {zone}.")
 
 
 def _moment(option: str, text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:

@@ -10,7 +10,7 @@ from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from psycopg import Cursor
@@ -19,15 +19,23 @@ if TYPE_CHECKING:
 
 SQL = queries("reports")
 
+_PAGE_ROWS = 2_000
+
 
 class Selection(NamedTuple):
-    """Which drops are meant. A time is a message's own; `until` itself is not within."""
+    """Which posts are meant. A time is a message's own; `until` itself is not within."""
 
     project: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    kind: str | None = None  # None: new and resubmission
+    kind: str | None = None
+    senders: list[str] | None = None  # as they are recorded
+    text: str | None = None  # part of what the message says, as far as it is kept
     limit: int | None = None
+
+
+EVERY_KIND = ("new", "resubmission", "rejected", "retracted")
+_OF_DROPS = ("new", "resubmission")
 
 
 class Drop(NamedTuple):
@@ -56,6 +64,33 @@ class Submission(NamedTuple):
     kind: str
     live: bool
     gone_at: datetime | None  # since when its message isn't in the bridge's store any more
+    unchecked: bool  # the project's list of numbers couldn't be read
+
+
+class Post(NamedTuple):
+    """One drop number in one message, whichever sources hold that."""
+
+    project: str
+    drop_number: str
+    sent_at: datetime
+    kind: str  # one of EVERY_KIND
+    sender: str
+    unchecked: bool
+    group: str
+    jid: str
+    message_id: str
+    text: str | None  # None where it isn't kept any more
+
+
+class Missed(NamedTuple):
+    """A near miss: what a message says that was meant as a drop number and isn't one."""
+
+    project: str
+    written: str
+    likely: str | None
+    reason: str
+    sent_at: datetime
+    sender: str
 
 
 class Text(NamedTuple):
@@ -67,10 +102,62 @@ class Text(NamedTuple):
 
 
 def drops(db: Database, selection: Selection) -> tuple[list[Drop], int]:
-    """The selected drops, those with the newest posts first, and how many there are without the limit."""
+    """The selected drops, those with the newest posts first, and how many there are without the limit.
+
+    Without a kind: those with live posts that weren't rejected.
+    """
     with transaction(db, UNHURRIED_SECONDS):
-        rows = _run(db, "drops", **selection._asdict()).fetchall()
+        rows = _select(db, "drops", selection, _OF_DROPS).fetchall()
     return [Drop(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+def number_of_posts(db: Database, selection: Selection) -> int:
+    """How many posts are selected; without a kind, of every kind."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return int(_select(db, "number_of_posts", selection, EVERY_KIND).fetchall()[0][0])
+
+
+def posts(db: Database, selection: Selection) -> Iterator[Post]:
+    """The selected posts in the order in which they were sent; without a kind, of every kind.
+
+    They come a page at a time, so that any number of them takes little memory, within one transaction.
+    """
+    with transaction(db, UNHURRIED_SECONDS), db.cursor("posts") as page:
+        _run(db, "make_room")
+        page.itersize = _PAGE_ROWS
+        page.execute(SQL["selected"] + SQL["posts"], _values(selection, EVERY_KIND))
+        yield from map(Post._make, page)
+
+
+def new_by_project(db: Database, since: datetime, until: datetime) -> dict[str, int]:
+    """How many drops were new in a time, by project."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return dict(_select(db, "new_by_project", Selection(since=since, until=until), ("new",)).fetchall())
+
+
+def beginnings(db: Database) -> dict[str, datetime]:
+    """When the first drop number of each project was sent."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return dict(_run(db, "beginnings").fetchall())
+
+
+def firsts(db: Database, drops: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[datetime, str]]:
+    """When and by whom each of these (project, drop number) was posted first."""
+    keys = {"projects": [project for project, _ in drops], "drops": [number for _, number in drops]}
+    with transaction(db, UNHURRIED_SECONDS):
+        return {(project, number): (at, sender) for project, number, at, sender in _run(db, "firsts", **keys)}
+
+
+def near_misses(db: Database, since: datetime, until: datetime, project: str | None = None) -> list[Missed]:
+    """The near misses of a time, in the order in which they were sent."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return [Missed(*row) for row in _run(db, "near_misses", since=since, until=until, project=project)]
+
+
+def senders(db: Database) -> list[str]:
+    """Every sender of a drop number, as it is recorded."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return [sender for (sender,) in _run(db, "senders")]
 
 
 def projects(db: Database) -> list[str]:
@@ -120,6 +207,16 @@ def _slips(number: str) -> list[str]:
     too_many = [number[:n] + number[n + 1 :] for n in places]
     exchanged = [number[:n] + number[n + 1] + number[n] + number[n + 2 :] for n in places[:-1]]
     return [*wrong, *missing, *too_many, *exchanged]
+
+
+def _select(db: Database, name: str, selection: Selection, kinds: Sequence[str]) -> Cursor[Any]:
+    _run(db, "make_room")
+    return db.execute(SQL["selected"] + SQL[name], _values(selection, kinds))
+
+
+def _values(selection: Selection, kinds: Sequence[str]) -> dict[str, Any]:
+    """A selection as the queries take it; `kinds` are those that are meant where it names none."""
+    return selection._asdict() | {"kinds": [selection.kind] if selection.kind else list(kinds)}
 
 
 def _run(db: Database, name: str, **values: object) -> Cursor[Any]:

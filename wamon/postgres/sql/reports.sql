@@ -1,32 +1,116 @@
--- name: drops
--- A kind is a place in the order of all of a drop's posts, as in the view submissions; one sort finds them all.
-WITH posts AS (
-    SELECT s.project, s.drop_number, s.sent_at, g.jid, s.message_id, s.sender,
+-- name: make_room
+-- What goes through all posts is twice to ten times as fast where its hashes fit into memory.
+SELECT set_config('work_mem', '64MB', true)
+
+-- name: selected
+-- The posts that a selection means; the other queries go on from here. A kind is a place in the order of all of a drop's
+-- posts, as in the view submissions, and is looked up only for the rows of which it is asked.
+WITH posts AS NOT MATERIALIZED (
+    SELECT s.project, s.drop_number, s.sent_at, g.jid, s.message_id, s.sender, s.chat, s.live, s.unchecked,
            CASE
+               WHEN NOT s.live THEN 'retracted'
                WHEN s.rejected THEN 'rejected'
-               WHEN rank() OVER (
-                   PARTITION BY s.project, s.drop_number, s.rejected ORDER BY s.sent_at, g.jid, s.message_id
-               ) = 1 THEN 'new'
+               WHEN NOT earlier.there THEN 'new'
                ELSE 'resubmission'
            END AS kind
     FROM wamon.submission_rows AS s
     JOIN wamon.groups AS g USING (chat)
-    WHERE s.live AND (%(project)s::text IS NULL OR s.project = %(project)s)
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT
+            FROM wamon.submission_rows AS e
+            JOIN wamon.groups AS eg USING (chat)
+            WHERE e.project = s.project AND e.drop_number = s.drop_number AND e.live AND NOT e.rejected
+              AND e.sent_at <= s.sent_at
+              AND (e.sent_at, eg.jid, e.message_id) < (s.sent_at, g.jid, s.message_id)
+        ) AS there
+    ) AS earlier
+    WHERE (%(project)s::text IS NULL OR s.project = %(project)s)
+      AND (%(since)s::timestamptz IS NULL OR s.sent_at >= %(since)s)
+      AND (%(until)s::timestamptz IS NULL OR s.sent_at < %(until)s)
+      AND (%(senders)s::text[] IS NULL OR s.sender = ANY(%(senders)s))
+      AND (%(text)s::text IS NULL OR EXISTS (
+          SELECT
+          FROM wamon.ledger_rows AS l
+          WHERE l.chat = s.chat AND l.message_id = s.message_id AND strpos(lower(l.text), lower(%(text)s)) > 0
+      ))
+      AND CASE
+          WHEN NOT s.live THEN 'retracted' = ANY(%(kinds)s::text[])
+          WHEN s.rejected THEN 'rejected' = ANY(%(kinds)s)
+          WHEN %(kinds)s @> ARRAY['new', 'resubmission'] THEN true
+          WHEN NOT %(kinds)s && ARRAY['new', 'resubmission'] THEN false
+          WHEN earlier.there THEN 'resubmission' = ANY(%(kinds)s)
+          ELSE 'new' = ANY(%(kinds)s)
+      END
 )
-SELECT project, drop_number,
-       (array_agg(kind ORDER BY sent_at DESC, jid DESC, message_id DESC))[1] AS kind,
-       min(sent_at) AS first_seen_at,
-       max(sent_at) AS last_seen_at,
-       count(DISTINCT (jid, message_id)) AS submissions,
-       (array_agg(sender ORDER BY sent_at, jid, message_id))[1] AS submitted_by,
-       count(*) OVER () AS total
-FROM posts
-WHERE (%(since)s::timestamptz IS NULL OR sent_at >= %(since)s)
-  AND (%(until)s::timestamptz IS NULL OR sent_at < %(until)s)
-  AND CASE WHEN %(kind)s::text IS NULL THEN kind <> 'rejected' ELSE kind = %(kind)s END
-GROUP BY project, drop_number
-ORDER BY last_seen_at DESC, project, drop_number
-LIMIT %(limit)s::bigint
+
+-- name: drops
+, newest AS (
+    SELECT project, drop_number, max(sent_at) AS last_seen_at, count(*) OVER () AS total
+    FROM posts
+    GROUP BY project, drop_number
+    ORDER BY last_seen_at DESC, project, drop_number
+    LIMIT %(limit)s::bigint
+)
+SELECT p.project, p.drop_number,
+       (array_agg(p.kind ORDER BY p.sent_at DESC, p.jid DESC, p.message_id DESC))[1] AS kind,
+       min(p.sent_at) AS first_seen_at,
+       n.last_seen_at,
+       count(DISTINCT (p.jid, p.message_id)) AS submissions,
+       (array_agg(p.sender ORDER BY p.sent_at, p.jid, p.message_id))[1] AS submitted_by,
+       n.total
+FROM newest AS n
+JOIN posts AS p USING (project, drop_number)
+GROUP BY p.project, p.drop_number, n.last_seen_at, n.total
+ORDER BY n.last_seen_at DESC, p.project, p.drop_number
+
+-- name: number_of_posts
+SELECT count(DISTINCT (jid, message_id, drop_number)) FROM posts
+
+-- name: new_by_project
+SELECT project, count(DISTINCT drop_number) FROM posts GROUP BY project
+
+-- name: posts
+-- The same message in two sources is one post.
+SELECT p.project, p.drop_number, p.sent_at, p.kind, p.sender, p.unchecked, g.project AS in_group, p.jid, p.message_id, l.text
+FROM posts AS p
+JOIN wamon.groups AS g USING (chat)
+LEFT JOIN wamon.ledger_rows AS l ON l.chat = p.chat AND l.message_id = p.message_id
+WHERE NOT EXISTS (
+    SELECT
+    FROM wamon.groups AS og
+    JOIN wamon.submission_rows AS o USING (chat)
+    WHERE og.jid = p.jid AND og.chat <> p.chat AND o.message_id = p.message_id AND o.drop_number = p.drop_number
+      AND (NOT o.live, o.chat) < (NOT p.live, p.chat)
+)
+ORDER BY p.sent_at, p.jid, p.message_id, p.drop_number
+
+-- name: firsts
+SELECT k.project, k.drop_number, f.sent_at, f.sender
+FROM unnest(%(projects)s::text[], %(drops)s::text[]) AS k(project, drop_number)
+CROSS JOIN LATERAL (
+    SELECT s.sent_at, s.sender
+    FROM wamon.submission_rows AS s
+    JOIN wamon.groups AS g USING (chat)
+    WHERE s.project = k.project AND s.drop_number = k.drop_number AND s.live AND NOT s.rejected
+    ORDER BY s.sent_at, g.jid, s.message_id
+    LIMIT 1
+) AS f
+
+-- name: near_misses
+SELECT DISTINCT ON (n.sent_at, g.jid, n.message_id, n.written)
+       n.project, n.written, n.likely, n.reason, n.sent_at, n.sender
+FROM wamon.near_miss_rows AS n
+JOIN wamon.groups AS g USING (chat)
+WHERE n.live AND n.sent_at >= %(since)s AND n.sent_at < %(until)s
+  AND (%(project)s::text IS NULL OR n.project = %(project)s)
+ORDER BY n.sent_at, g.jid, n.message_id, n.written
+
+-- name: beginnings
+SELECT project, min(sent_at) FROM wamon.submission_rows GROUP BY project
+
+-- name: senders
+SELECT DISTINCT sender FROM wamon.submission_rows
 
 -- name: projects
 SELECT project FROM wamon.groups UNION SELECT DISTINCT project FROM wamon.submission_rows ORDER BY project
@@ -39,7 +123,8 @@ ORDER BY drop_number
 LIMIT 5
 
 -- name: submissions
-SELECT s.project, s.source, g.project, s.chat_jid, s.chat, s.message_id, s.sent_at, s.sender, s.kind, s.live, l.gone_at
+SELECT s.project, s.source, g.project, s.chat_jid, s.chat, s.message_id, s.sent_at, s.sender, s.kind, s.live, l.gone_at,
+       s.unchecked
 FROM wamon.submissions AS s
 JOIN wamon.groups AS g USING (chat)
 LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)

@@ -1,0 +1,85 @@
+"""People in what the commands print: as the bridge knows them now, and as far as the config lets them be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.office import Office
+from tests.support.people import write_people
+
+PHONE, NAME, LID = "27820009999", "Okapi Quagga", "123456789012345"
+
+
+@pytest.fixture
+def office(tmp_path: Path, open_office: Callable[..., Office]) -> Office:
+    """Somebody posted by phone, and again by LID."""
+    with VeryGoodPlugins(tmp_path / "messages.db", seed=1, durable=False) as bridge:
+        bridge.chat(LAWLEY, "Lawley")
+        bridge.chat(MOHADIN, "Mohadin")
+        bridge.post(LAWLEY, "DR1752028 done", sender=PHONE)
+        bridge.post(LAWLEY, "DR1752028 again", sender=LID)
+        bridge.post(LAWLEY, "DR1752034", sender=LID, message_id="DEVICE")
+        bridge.db.execute("UPDATE messages SET sender = ? WHERE id = 'DEVICE'", (f"{LID}:4@lid",))
+    write_people(tmp_path, lids={LID: PHONE}, names={f"{PHONE}@s.whatsapp.net": NAME})
+    office = open_office(tmp_path / "messages.db")
+    office.scan()
+    return office
+
+
+def posters(office: Office) -> list[str | None]:
+    return [drop["submitted_by"] for drop in office.answer("drops", "list")["drops"]]
+
+
+def test_old_rows_follow_a_corrected_map(office: Office) -> None:
+    assert posters(office) == [f"{NAME} …9999"] * 2
+    write_people(office.store.parent, lids={LID: "27820008888"})
+    assert posters(office) == ["…8888", f"{NAME} …9999"]
+    office.set(bridge={"people": "none"})
+    assert posters(office) == ["unknown …2345", "…9999"]
+    office.set(bridge={"people": str(office.store.parent / "whatsapp.db")})
+    assert posters(office) == ["…8888", f"{NAME} …9999"]
+
+
+def test_a_person_is_found_by_name_digits_and_in_every_form(office: Office) -> None:
+    for who in ("okapi", "9999", PHONE, "082 000 9999"):
+        answer = office.answer("drops", "list", "--sender", who)
+        assert [drop["submissions"] for drop in answer["drops"]] == [1, 2]
+    unknown = office.run("drops", "list", "--sender", "Zebra")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+
+
+COMMANDS = [
+    ("drops", "list"),
+    ("drops", "show", "DR1752028"),
+    ("drops", "export"),
+    ("report", "weekly", "--date", "2026-11-20"),
+    ("report", "daily", "--date", "2026-11-20", "--format", "html"),
+    ("gaps", "--since", "2020-01-01"),
+    ("status",),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("json", [(), ("--json",)], ids=["text", "json"])
+def test_no_command_shows_anybody_where_the_config_forbids_it(
+    office: Office, words: tuple[str, ...], json: tuple[str, ...]
+) -> None:
+    office.set(privacy={"show": "none"})
+    done = office.run(*words, *json)
+    assert done.returncode in {0, 1, 2}
+    for canary in (PHONE, NAME, "Okapi", LID, PHONE[-4:], LID[-4:]):
+        assert canary not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_names_go_with_the_last_four_digits_alone_and_never_into_the_talk(
+    office: Office, words: tuple[str, ...]
+) -> None:
+    done = office.run(*words)
+    assert PHONE not in done.stdout + done.stderr
+    assert LID not in done.stdout + done.stderr
+    assert NAME not in done.stderr

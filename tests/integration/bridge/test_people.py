@@ -1,0 +1,121 @@
+"""Who a sender is, from a real file of whatsmeow."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.people import write_people
+from wamon.bridge.people import NOBODY, Person, read_people, whatsmeow_beside
+
+SIPHO, THANDI = "27820000001", "27820000002"
+LID, OTHER_LID, STRANGE_LID = "123456789012345", "98765432101234", "555555555555555"
+LONG_PHONE = "4915112345678"  # as long as a LID
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    names = {f"{SIPHO}@s.whatsapp.net": "Sipho M.", f"{OTHER_LID}@lid": "Thandi", f"{LONG_PHONE}@s.whatsapp.net": "Uwe"}
+    return write_people(tmp_path, lids={LID: SIPHO}, names=names)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        SIPHO,
+        f"+{SIPHO}",
+        f"{SIPHO}@s.whatsapp.net",
+        f"{SIPHO}:12@s.whatsapp.net",
+        f"{SIPHO}.0:12@s.whatsapp.net",
+        LID,
+        f"{LID}@lid",
+        f"{LID}:3@lid",
+    ],
+)
+def test_every_form_of_a_sender_is_one_person(file: Path, sender: str) -> None:
+    assert read_people(file).person(sender) == Person(SIPHO, SIPHO, "Sipho M.")
+
+
+def test_digits_alone_dont_make_a_phone_number(file: Path) -> None:
+    people = read_people(file)
+    assert people.person(STRANGE_LID) == Person(STRANGE_LID, None, None)
+    assert people.person(f"{STRANGE_LID}@lid") == Person(STRANGE_LID, None, None)
+    assert people.person(f"{THANDI}@lid").phone is None
+    assert people.person(OTHER_LID) == Person(OTHER_LID, None, "Thandi")
+    assert people.person(LONG_PHONE) == Person(LONG_PHONE, LONG_PHONE, "Uwe")
+    assert people.person("4915112345679").phone is None
+    assert people.person("4915112345679@s.whatsapp.net").phone == "4915112345679"
+    assert people.person(THANDI) == Person(THANDI, THANDI, None)
+    assert people.person("") == Person("", None, None)
+
+
+def test_a_corrected_map_moves_a_lid_to_another_person(file: Path) -> None:
+    write_people(file.parent, lids={LID: THANDI}, names={f"{THANDI}@s.whatsapp.net": "Thandi K."})
+    assert read_people(file).person(LID) == Person(THANDI, THANDI, "Thandi K.")
+    assert read_people(file).person(SIPHO) == Person(SIPHO, SIPHO, "Sipho M.")
+
+
+def test_a_name_under_the_lid_serves_the_phone_too(file: Path) -> None:
+    write_people(file.parent, lids={OTHER_LID: THANDI})
+    assert read_people(file).person(THANDI) == Person(THANDI, THANDI, "Thandi")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("+27 82 000-0001", None), ("Sipho\n\x1b[31m M.", "Sipho [31m M."), (" \u202e ", None), ("x" * 90, "x" * 40)],
+)
+def test_a_name_is_one_line_and_no_phone_number(tmp_path: Path, name: str, shown: str | None) -> None:
+    file = write_people(tmp_path)
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("INSERT INTO whatsmeow_contacts (their_jid, push_name) VALUES (?, ?)", (f"{THANDI}@lid", name))
+    assert read_people(file).person(f"{THANDI}@lid").name == shown
+
+
+def test_what_cant_be_read_is_unknown_and_no_error(tmp_path: Path, file: Path) -> None:
+    assert read_people(tmp_path / "missing.db") is NOBODY
+    garbage = tmp_path / "garbage.db"
+    garbage.write_bytes(b"no database" * 100)
+    assert read_people(garbage) is NOBODY
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    assert read_people(empty) is NOBODY
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db, db:
+        db.execute("CREATE TABLE whatsmeow_contacts (their_jid TEXT, push_name TEXT)")
+        db.execute("INSERT INTO whatsmeow_contacts VALUES (?, 'Thandi')", (f"{THANDI}@s.whatsapp.net",))
+    assert read_people(tmp_path / "other.db").person(THANDI).name == "Thandi"
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert read_people(file) is NOBODY
+
+
+def test_only_the_map_and_the_contacts_are_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wamon.bridge import snapshot
+
+    read: set[str] = set()
+    connect = snapshot._connect
+
+    def watched(path: Path) -> sqlite3.Connection:
+        db = connect(path)
+
+        def note(action: int, table: str | None, *_: object) -> int:
+            if action == sqlite3.SQLITE_READ and table:
+                read.add(table)
+            return sqlite3.SQLITE_OK
+
+        db.set_authorizer(note)
+        return db
+
+    monkeypatch.setattr(snapshot, "_connect", watched)
+    assert read_people(file).person(LID).name == "Sipho M."
+    assert {table for table in read if table.startswith("whatsmeow")} == {"whatsmeow_lid_map", "whatsmeow_contacts"}
+
+
+def test_the_file_beside_the_store_is_found_under_each_bridges_name(tmp_path: Path, file: Path) -> None:
+    assert whatsmeow_beside(tmp_path / "messages.db") == file
+    session = file.rename(tmp_path / "session.db")
+    assert whatsmeow_beside(tmp_path / "wacli.db") == session
+    session.unlink()
+    assert whatsmeow_beside(tmp_path / "wacli.db") is None

@@ -1,0 +1,79 @@
+"""What people see of people: `privacy.show` governs it, in every table, report, export and JSON."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wamon.bridge.people import NOBODY, read_people, whatsmeow_beside
+from wamon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Literal
+
+    from wamon.bridge.people import People, Person
+    from wamon.config import Config
+
+    Show = Literal["names", "phones", "none"]
+
+_LAST_DIGITS = 4
+
+
+def people_of(config: Config) -> Directory:
+    """The people whom the bridge knows now, nobody where it can't be read, and how they are shown."""
+    return Directory(_known_to(config.bridge.people, config.bridge.path), config.privacy.show)
+
+
+def _known_to(people: str | Path, store: Path | None) -> People:
+    path = people if isinstance(people, Path) else None
+    if people == "auto" and store is not None:
+        path = whatsmeow_beside(store)
+    return read_people(path) if path else NOBODY
+
+
+class Directory:
+    """Whom a recorded sender stands for, and what is shown of them. Each sender is looked up once."""
+
+    def __init__(self, people: People, show: Show) -> None:
+        self._show = show
+        self.person: Callable[[str], Person] = cache(people.person)
+        """The person behind a sender in any of its forms; for counting, whatever is shown."""
+        self.shown: Callable[[str], str | None] = cache(self._shown)
+        """A sender as the config lets people see it; None where it lets nothing be seen, or there is none."""
+
+    def _shown(self, sender: str) -> str | None:
+        return None if self._show == "none" else _words(self.person(sender), self._show)
+
+    def senders_like(self, wanted: str, senders: Iterable[str]) -> list[str]:
+        """Those of the recorded senders whose name holds these words, or whose number ends with these digits.
+
+        Raises UsageError where people aren't shown: what can be searched for can be found out.
+        """
+        if self._show == "none":
+            raise UsageError("Nobody can be looked for.", hint="privacy.show is none: people aren't shown at all.")
+        return [sender for sender in senders if _fits(self.person(sender), wanted)]
+
+
+def _words(person: Person, show: Show) -> str | None:
+    if person.phone is not None:
+        seen = person.phone if show == "phones" else _last_digits(person.phone)
+        return f"{person.name} {seen}" if person.name else seen
+    if person.name or not person.key:
+        return person.name
+    return f"unknown {_last_digits(person.key)}"
+
+
+def _last_digits(number: str) -> str:
+    return f"…{number[-_LAST_DIGITS:]}"
+
+
+def _fits(person: Person, wanted: str) -> bool:
+    digits = wanted.strip(" +…").replace(" ", "")
+    if digits.isdigit():
+        local = digits[1:] if digits.startswith("0") and len(digits) > _LAST_DIGITS else digits
+        return (person.phone or person.key).endswith(local)
+    words = wanted.casefold().split()
+    shown = f"{person.name or ''} {_last_digits(person.phone or person.key)}".casefold()
+    return bool(words) and all(word in shown for word in words)
