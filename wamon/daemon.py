@@ -47,7 +47,7 @@ _SECONDS_TO_FINISH = 8.0
 _SECONDS_BETWEEN_SWEPT_PAGES = 0.05
 _COARSE_SECONDS = 0.1
 _MOST_IDS_TOLD = 20
-_BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "daily": 3600, "replies": 10}
+_BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "daily": 3600, "replies": 15}
 
 
 class Stopped(Exception):

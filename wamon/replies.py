@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _WINDOW = timedelta(minutes=1)
 _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=2)
+_TOO_OLD = "too old"
 
 
 def voices(config: Config) -> dict[str, dict[ReplyKind, str]]:
@@ -82,7 +83,8 @@ class Replier:
             now = self._clock.now()
             while due := self._queue.next(now):
                 if refusal := self._refusal(due, now):
-                    state, reason = ("failed", due.reason) if due.attempts else ("skipped", refusal)
+                    tried = due.attempts and refusal == _TOO_OLD
+                    state, reason = ("failed", due.reason) if tried else ("skipped", refusal)
                     self._queue.end(due, state, reason, now)
                 elif self._queue.tried_since(now - _WINDOW) >= self._config.replies.per_minute:
                     return None
@@ -105,7 +107,7 @@ class Replier:
             "replies are off": not self._voices,
             "nothing is said of this here": due.kind not in self._voices.get(due.jid, ()),
             "the database was restored or made anew": due.was_lost,
-            "too old": now - due.sent_at > self._config.replies.max_age,
+            _TOO_OLD: now - due.sent_at > self._config.replies.max_age,
             "quiet hours": quiet is not None and quiet.hold(now, self._config.timezone),
             "the message says it no longer": not due.stands,
         }

@@ -30,6 +30,7 @@ from wamon.config import (
     load_alerts,
     show,
 )
+from wamon.config.replies import filled
 from wamon.config.zone import host_zone
 from wamon.errors import ConfigError
 
@@ -878,3 +879,101 @@ def test_no_data_gives_anything_but_a_config_or_lines(file: Path, content: dict[
     found = outcome(file, HOST | dict.fromkeys(tested.OVERRIDES, variable))
 
     assert isinstance(found, Config) or all(is_told(line, file) for line in found)
+
+
+# Replies
+
+
+def test_every_problem_of_replies_has_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "wamon.yaml"
+    file.write_text("""\
+replies:
+  url: hunter2
+  token: "hunter2 hunter2"
+  max_age: 5s
+  quiet_hours: 25:00-06:00
+  per_minute: 0
+  templates:
+    new: "{hunter2}"
+    nearmiss: x
+    rejected: [a]
+groups:
+  - {name: A, jid: 1@g.us, replies: perhaps, reply_templates: {neww: x, near-miss: "{drop"}}
+  - {name: B, jid: 2@g.us, reply_templates: {new: "{hunter2}"}}
+""")
+    with pytest.raises(ConfigError) as caught:
+        load(file, HOST)
+    lines = [line.removeprefix(f"{file}:") for line in str(caught.value).splitlines()]
+    assert "hunter2" not in str(caught.value)
+    assert lines == [
+        "2:8: replies.url: should be the send API's address such as http://127.0.0.1:8080/api/send",
+        "3:10: replies.token: should be a token of ASCII characters without spaces",
+        "4:12: replies.max_age: should be between 1m and 1d",
+        "5:16: replies.quiet_hours: should be two times of day such as 20:00-06:00, or empty",
+        "6:15: replies.per_minute: should be 1 to 60",
+        "8:10: replies.templates.new: should have no placeholders but {drop}, {digits}, {project}, {likely}",
+        "9:5: replies.templates.nearmiss: unknown key; did you mean 'near-miss'?",
+        "10:15: replies.templates.rejected: should be text",
+        "12:37: groups[0].replies: should be true or false",
+        "12:64: groups[0].reply_templates.neww: unknown key; did you mean 'new'?",
+        "13:50: groups[1].reply_templates.new: should have no placeholders but {drop}, {digits}, {project}, {likely}",
+    ]
+
+
+@pytest.mark.parametrize(("said", "enabled"), [("off", False), (" OFF ", False), ("on", True), ("", True)])
+def test_the_environment_can_end_replies(read: Any, said: str, enabled: bool) -> None:
+    assert read("replies: {enabled: true}\n", WAMON_REPLIES=said).replies.enabled is enabled
+    assert read("replies: {enabled: false}\n", WAMON_REPLIES=said).replies.enabled is False
+
+
+def test_a_switch_that_is_not_understood_is_a_problem(read: Any) -> None:
+    with pytest.raises(ConfigError, match=r"WAMON_REPLIES: replies\.enabled: should be on or off"):
+        read("", WAMON_REPLIES="no")
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "quiet"),
+    [
+        ("20:00-06:00", "2026-11-10 18:00", True),  # UTC; it is two hours later there
+        ("20:00-06:00", "2026-11-10 17:59", False),
+        ("20:00-06:00", "2026-11-10 03:59", True),
+        ("20:00-06:00", "2026-11-10 04:00", False),
+        ("9:00 - 17:30", "2026-11-10 15:29", True),
+        ("9:00 - 17:30", "2026-11-10 15:30", False),
+    ],
+)
+def test_quiet_hours_are_those_of_the_configs_zone(read: Any, hours: str, at: str, quiet: bool) -> None:
+    config = read(f"timezone: Africa/Johannesburg\nreplies: {{quiet_hours: '{hours}'}}\n")
+    moment = datetime.fromisoformat(f"{at}+00:00")
+    assert config.replies.quiet_hours.hold(moment, config.timezone) is quiet
+
+
+def test_a_groups_own_words_go_before_the_usual_ones_and_empty_ones_say_nothing(read: Any) -> None:
+    config = read("""\
+replies: {templates: {new: "a {drop}", resubmission: ""}}
+groups: [{name: A, jid: 1@g.us, reply_templates: {rejected: "", near-miss: b}}]
+""")
+    said = config.groups[0].reply_templates.over(config.replies.templates)
+    assert said == {"new": "a {drop}", "near-miss": "b"}
+
+
+def test_what_fills_a_template_is_no_placeholder() -> None:
+    text = filled("{drop} {digits} {project} {likely} {", drop="DR-12", project="{drop}", likely=None)
+    assert text == "DR-12 12 {drop}  {"
+
+
+def test_replies_are_shown_without_their_secrets(read: Any) -> None:
+    config = read("replies: {token: hunter2hunter2hun, url: 'http://h:1/api/send?token=hunter2'}\n")
+    shown: Any = describe(config)
+    assert "hunter2" not in f"{config.replies.token!r} {shown}"
+    assert (shown["replies"]["token"], shown["replies"]["max_age"]) == ("***", "10m")
+
+
+def test_replies_as_shown_mean_the_same_when_read_again(read: Any) -> None:
+    config = read("""\
+timezone: UTC
+replies: {enabled: true, quiet_hours: "22:00-5:00", max_age: 90s, templates: {new: "", rejected: "{drop}"}}
+groups: [{name: A, jid: 1@g.us, replies: false, reply_templates: {new: "x", rejected: ""}}]
+""")
+    again = read(as_yaml(config))
+    assert (again.replies, again.groups) == (config.replies, config.groups)

@@ -24,7 +24,7 @@ def _template(value: object) -> str:
     if len(found) > _LONGEST:
         raise ValueError(f"should be at most {_LONGEST} characters")
     if not set(_PLACEHOLDER.findall(found)) <= set(_KNOWN):
-        raise ValueError("has a placeholder that isn't known; known are {drop}, {digits}, {project} and {likely}")
+        raise ValueError("should have no placeholders but {drop}, {digits}, {project}, {likely}")
     return found
 
 

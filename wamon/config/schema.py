@@ -180,10 +180,8 @@ def known_keys(steps: Steps) -> list[str]:
 
 
 def _model_at(steps: Steps) -> type[Section] | None:
-    if _is_group(steps):
-        return Group
-    model: type[Section] = Config
-    for step in steps:
+    model: type[Section] = Group if _is_group(steps[:2]) else Config
+    for step in steps[2:] if model is Group else steps:
         found = known(model).get(str(step))
         if found is None or not isinstance(found.annotation, type) or not issubclass(found.annotation, Section):
             return None

@@ -132,6 +132,7 @@ def _without_token(url: str) -> str:
 def _replies(replies: Replies) -> dict[str, object]:
     return {
         **replies.model_dump(by_alias=True),
+        "url": mask(replies.url),
         "token": replies.token and MASK,
         "max_age": written(replies.max_age),
         "quiet_hours": replies.quiet_hours and str(replies.quiet_hours),

@@ -253,6 +253,21 @@ def test_a_database_that_was_lost_answers_nothing_that_was_posted_before(
     assert api.texts == ["✓ 1000001 recorded for Lawley.", "✓ 1000002 recorded for Lawley."]
 
 
+def test_a_restore_answers_nothing_that_was_posted_before_it(
+    office: Office, bridge: VeryGoodPlugins, api: StandIn, tmp_path: Path
+) -> None:
+    post(bridge, "DR1000001")
+    office.scan()
+    assert office.run("db", "dump", str(tmp_path / "x.dump")).returncode == 0
+    post(bridge, "DR1000002")
+    answered(office)
+    assert len(api.asked) == 2
+    assert office.run("db", "restore", str(tmp_path / "x.dump"), "--force").returncode == 0
+    answered(office)
+    assert len(api.asked) == 2
+    assert reasons(office) == ["the database was restored or made anew"]
+
+
 @pytest.fixture
 def empty_18(_embedded_18: str) -> Iterator[str]:
     from psycopg.conninfo import make_conninfo
@@ -458,6 +473,25 @@ def test_a_reply_that_stands_in_the_store_is_known_to_be_sent(
     answered(office)
     assert states(office) == [("DR1000001", "new", "sent")]
     assert office.query("SELECT reply_id FROM wamon.replies") == [ours]
+
+
+def test_our_reply_that_is_read_before_the_bridge_has_answered_is_no_drop(
+    office: Office, bridge: VeryGoodPlugins, api: StandIn
+) -> None:
+    numbered(office)
+    trigger = post(bridge, "DR1000001")
+    office.scan()
+
+    def store_and_scan() -> None:
+        with VeryGoodPlugins(bridge.path, seed=9, durable=False) as same:
+            post(same, api.texts[0], from_me=True)
+        office.scan()
+
+    api.before_answer = store_and_scan
+    api.behaviours = ["dropped"]
+    sent(office)
+    assert office.query("SELECT message_id FROM wamon.submissions") == [trigger]
+    assert states(office) == [("DR1000001", "new", "sent")]
 
 
 def test_the_same_words_hours_later_are_somebodys_post(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> None:
