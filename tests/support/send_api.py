@@ -12,7 +12,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, cast
 
 Behaviour = Literal[
-    "sent", "dropped", "late", "nonsense", "html", "no answer's end", "500", "away", "refused", "success false", "401"
+    "sent",
+    "dropped",
+    "late",
+    "garbage",
+    "drip",
+    "moved",
+    "nonsense",
+    "html",
+    "no answer's end",
+    "500",
+    "away",
+    "refused",
+    "success false",
+    "401",
 ]
 TOKEN = "0123456789abcdef"
 
@@ -68,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             "html": (200, "<html>Welcome</html>"),
             "500": (500, failed),
             "away": (500, {"success": False, "message": "Not connected to WhatsApp"}),
+            "moved": (307, ""),
             "refused": (400, "Recipient is required\n"),
             "success false": (200, failed),
             "401": (401, "Unauthorized\n"),
@@ -76,6 +90,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif behaviour == "late":
             one.over.wait(30)
+        elif behaviour == "garbage":
+            self.wfile.write(b"\x00\xff" * 70_000)
+        elif behaviour == "drip":
+            self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+            while not one.over.wait(0.05):
+                self.wfile.write(b"X: y\r\n")
         elif behaviour == "no answer's end":
             self.wfile.write(b'HTTP/1.0 200 OK\r\nContent-Length: 500\r\n\r\n{"success": true')
         else:

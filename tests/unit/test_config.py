@@ -916,7 +916,7 @@ groups:
         "10:15: replies.templates.rejected: should be text",
         "12:37: groups[0].replies: should be true or false",
         "12:64: groups[0].reply_templates.neww: unknown key; did you mean 'new'?",
-        "13:50: groups[1].reply_templates.new: should have no placeholders but {drop}, {digits}, {project}, {likely}",
+        "13:51: groups[1].reply_templates.new: should have no placeholders but {drop}, {digits}, {project}, {likely}",
     ]
 
 

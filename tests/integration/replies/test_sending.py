@@ -119,7 +119,9 @@ def test_nothing_is_said_unless_replies_are_enabled(bridge: VeryGoodPlugins, ope
     assert (api.asked, states(office)) == ([], [])
 
 
-@pytest.mark.parametrize("behaviour", ["dropped", "late", "nonsense", "html", "no answer's end", "500"])
+@pytest.mark.parametrize(
+    "behaviour", ["dropped", "late", "garbage", "drip", "moved", "nonsense", "html", "no answer's end", "500"]
+)
 def test_what_was_perhaps_sent_is_never_sent_again(
     office: Office, bridge: VeryGoodPlugins, api: StandIn, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,6 +494,20 @@ def test_our_reply_that_is_read_before_the_bridge_has_answered_is_no_drop(
     sent(office)
     assert office.query("SELECT message_id FROM wamon.submissions") == [trigger]
     assert states(office) == [("DR1000001", "new", "sent")]
+
+
+def test_a_post_that_says_what_its_answer_says_stays_a_submission(
+    office: Office, bridge: VeryGoodPlugins, api: StandIn
+) -> None:
+    office.set(replies={"templates": {"new": "{drop}"}})
+    trigger = post(bridge, "DR1000001")
+    answered(office)
+    assert api.texts == ["DR1000001"]
+    office.query("DELETE FROM wamon.ledger_rows")
+    with office.watching() as watch:
+        repair(watch, list(watch.source.groups.values()))
+    assert office.submissions() == {(LAWLEY, trigger, "DR1000001")}
+    assert office.verify().clean
 
 
 def test_the_same_words_hours_later_are_somebodys_post(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> None:
