@@ -34,6 +34,7 @@ from wamon.postgres.replies import Queue
 from wamon.postgres.retention import prune_texts
 from wamon.postgres.review import Review
 from wamon.postgres.sources import Source
+from wamon.postgres.submissions import Submissions
 from wamon.postgres.validation import Validation
 from wamon.replies import Replier, answered
 from wamon.service.restarts import note_start
@@ -284,15 +285,10 @@ def _assembled(config: Config, db: Database, store: Store, name: str, state: Sta
     validation = Validation({group.jid for group in config.groups if group.validate_})
     validation.contact(db)
     number = source.rules_number(rules.fingerprint)
-    recorder = Recorder(
-        source,
-        rules=number,
-        review=review,
-        validation=validation,
-        outbox=Outbox(source, answered(config), config.replies.max_age, clock),
-        keep_text=config.privacy.keep_text,
-        clock=clock,
-    )
+    outbox = Outbox(source, answered(config), config.replies.max_age, clock)
+    submissions = Submissions(source, review, validation, outbox, clock)
+    keep_text = config.privacy.keep_text
+    recorder = Recorder(source, rules=number, submissions=submissions, outbox=outbox, keep_text=keep_text, clock=clock)
     return Watch(store, rules, source, recorder, review, state, clock)
 
 

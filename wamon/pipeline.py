@@ -16,7 +16,8 @@ from wamon.bridge.store import OVERLAP_ROWS, PAGE_BYTES, Overlap
 from wamon.errors import LostTurn, UsageError
 from wamon.failpoints import failpoint
 from wamon.model import FROM_THE_BEGINNING, MAIN, Start
-from wamon.postgres.recording import Advance, Batch, Recorded
+from wamon.postgres.changes import Recorded
+from wamon.postgres.recording import Advance, Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,9 +10,8 @@ from wamon.errors import Poison
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING
 from wamon.pipeline import starts_of
-from wamon.postgres.changes import newest_of_each
+from wamon.postgres.changes import Recorded, newest_of_each
 from wamon.postgres.comparison import Comparison
-from wamon.postgres.recording import Recorded
 from wamon.scan import admit
 
 if TYPE_CHECKING:

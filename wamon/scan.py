@@ -11,8 +11,9 @@ from wamon.failpoints import failpoint
 from wamon.log import correlated, logger
 from wamon.model import BEGINNING, MAIN, Reading
 from wamon.pipeline import reread_recent, run_pass
+from wamon.postgres.changes import Recorded
 from wamon.postgres.letters import due
-from wamon.postgres.recording import Batch, Recorded
+from wamon.postgres.recording import Batch
 from wamon.verify import sweep
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _retry(watch: Watch, chat_jid: str, message_id: str) -> Recorded:
 def admit(watch: Watch) -> Recorded:
     """Make rejected submissions real whose numbers came onto their project's list meanwhile."""
     recorded = Recorded()
-    waiting = watch.recorder.waiting()
+    waiting = watch.recorder.submissions.waiting()
     for n in range(0, len(waiting), _MOST_ADMITTED_AT_ONCE):
         _admit_or_halve(watch, waiting[n : n + _MOST_ADMITTED_AT_ONCE], recorded)
     return recorded
@@ -128,7 +129,7 @@ def admit(watch: Watch) -> Recorded:
 def _admit_or_halve(watch: Watch, waiting: Sequence[Candidate], recorded: Recorded) -> None:
     """One that PostgreSQL refuses stays rejected until the next time, and keeps back no other."""
     try:
-        recorded.add(watch.in_turn(watch.recorder.admit, waiting))
+        recorded.add(watch.in_turn(watch.recorder.submissions.admit, waiting))
     except Poison as poison:
         if len(waiting) == 1:
             logger.warning("A rejected post can't be made real. %s", poison, extra={"action": "admit.refused"})

@@ -17,9 +17,9 @@ from wamon.failpoints import failpoint
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING
 from wamon.pipeline import starts_of
-from wamon.postgres.changes import held_to, newest_of_each
+from wamon.postgres.changes import Recorded, held_to, newest_of_each
 from wamon.postgres.comparison import Comparison
-from wamon.postgres.recording import Batch, Recorded
+from wamon.postgres.recording import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

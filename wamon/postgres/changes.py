@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     Key = tuple[str, str]  # chat JID, message id
 
 
+@dataclass(slots=True)
+class Recorded:
+    """What recording did, counted by (chat JID, kind): new, resubmission, rejected, retracted, dead."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    conflicts: list[tuple[str, str]] = field(default_factory=list)  # (project, drop) whose review row is another's
+
+    def add(self, other: Recorded) -> None:
+        self.counts += other.counts
+        self.conflicts += other.conflicts
+
+
 class Known(NamedTuple):
     """What the ledger holds of a message."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg.errors import UniqueViolation
@@ -16,41 +16,27 @@ from psycopg.errors import UniqueViolation
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
 from wamon.postgres import nearness
-from wamon.postgres.changes import (
-    ALL_IS_KNOWN,
-    NOTHING_STANDS,
-    Candidate,
-    Known,
-    LedgerChanges,
-    Standing,
-    count_kinds,
-    ledger_changes,
-    newest_of_each,
-    replayed,
-    submission_changes,
-)
-from wamon.postgres.connection import transaction
+from wamon.postgres.changes import Known, LedgerChanges, Recorded, ledger_changes, newest_of_each, replayed
+from wamon.postgres.connection import copied
 from wamon.postgres.parking import Parking, refuse_an_epidemic
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from psycopg import Cursor
 
     from wamon.clock import Clock
     from wamon.model import Message, Place, Reading
-    from wamon.postgres.changes import Key, SubmissionChanges
+    from wamon.postgres.changes import Key
     from wamon.postgres.outbox import Outbox
-    from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
-    from wamon.postgres.validation import Validation
+    from wamon.postgres.submissions import Submissions
 
 SQL = queries("recording")
 
 _LEDGER_TYPES = ("int4", "text", "text", "text", "int4", "int8", "timestamptz", "text", "text")
-_SUBMISSION_TYPES = ("int4", "text", "text", "text", "timestamptz", "text", "bool", "bool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +59,6 @@ class Batch:
     """Process known messages once more, whatever the ledger holds: for retries, repair and replay."""
 
 
-@dataclass(slots=True)
-class Recorded:
-    """What recording did, counted by (chat JID, kind): new, resubmission, rejected, retracted, dead."""
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    conflicts: list[tuple[str, str]] = field(default_factory=list)  # (project, drop) whose review row is another's
-
-    def add(self, other: Recorded) -> None:
-        self.counts += other.counts
-        self.conflicts += other.conflicts
-
-
 class Recorder:
     """Records batches of one source under one set of rules."""
 
@@ -93,16 +67,14 @@ class Recorder:
         source: Source,
         *,
         rules: int,
-        review: Review | None,
-        validation: Validation,
+        submissions: Submissions,
         outbox: Outbox,
         keep_text: timedelta | None,
         clock: Clock,
     ) -> None:
         self._source = source
         self.rules = rules
-        self._review = review
-        self._validation = validation
+        self.submissions = submissions
         self.outbox = outbox
         self._parking = Parking(source, rules)
         self._keep_text = keep_text  # None: for ever
@@ -166,8 +138,8 @@ class Recorder:
         readings = self.outbox.knowing_ours(newest_of_each(batch.readings))
         with _nothing_held():
             self._write_ledger(LedgerChanges(new=readings))
-            recorded = self._write_submissions(readings, {}, set(), self.outbox)
-        self._write_near(readings, self.outbox)
+            recorded = self.submissions.write(readings, {}, set(), answered=True)
+        self._write_near(readings, answered=True)
         self._count_groups(readings, batch)
         return recorded
 
@@ -177,27 +149,28 @@ class Recorder:
         failpoint("record.known")
         self._write_ledger(changes)
         written = [*changes.new, *changes.changed]
-        outbox = None if batch.again else self.outbox  # nobody waits for an answer to what is read once more
-        recorded = self._write_submissions(written, self._own(written), changes.mended, outbox)
+        answered = not batch.again  # nobody waits for an answer to what is read once more
+        own = self.submissions.own(written)
+        recorded = self.submissions.write(written, own, changes.mended, answered=answered)
         nearness.retract(self._source.db, changes.changed, self._source.groups)
-        self._write_near(written, outbox)
+        self._write_near(written, answered=answered)
         self._count_groups(changes.new, batch)
         self._new_lately = len(changes.new) == len(readings)
         return recorded
 
     def _known(self, readings: Sequence[Reading]) -> dict[tuple[str, str], Known]:
-        jids = self._jids(readings)
-        rows = self._run("known", **self._keys(r.message for r in readings)).fetchall() if readings else []
+        jids = self._source.jids(r.message for r in readings)
+        rows = self._run("known", **self._source.keys(r.message for r in readings)).fetchall() if readings else []
         return {(jids[chat], message_id): Known(*held) for chat, message_id, *held in rows}
 
     def _write_ledger(self, changes: LedgerChanges) -> None:
         if changes.new:
-            self._copy("copy_ledger", _LEDGER_TYPES, self._ledger_rows(changes.new))
+            copied(self._source.db, SQL["copy_ledger"], _LEDGER_TYPES, self._ledger_rows(changes.new))
         failpoint("record.ledger")
         if changes.changed:
             self._change_ledger(changes.changed)
         if changes.came_back:
-            self._run("came_back", **self._keys(changes.came_back))
+            self._run("came_back", **self._source.keys(changes.came_back))
         failpoint("record.edits")
 
     def _ledger_rows(self, readings: Sequence[Reading]) -> Iterator[tuple[Any, ...]]:
@@ -211,7 +184,7 @@ class Recorder:
             yield groups[jid].chat, message_id, status, reason, self.rules, content_hash, sent_at, sender, text
 
     def _change_ledger(self, changed: Sequence[Reading]) -> None:
-        keys = self._keys(reading.message for reading in changed)
+        keys = self._source.keys(reading.message for reading in changed)
         hashes = [reading.message.content_hash for reading in changed]
         now = self._clock.now()
         self._run("keep_revisions", **keys, hashes=hashes)
@@ -233,112 +206,10 @@ class Recorder:
         old = self._keep_text is not None and sent_at <= now - self._keep_text
         return None if old else reading.message.text
 
-    def _write_submissions(
-        self,
-        readings: Sequence[Reading],
-        own: Mapping[Key, Mapping[str, bool]],
-        mended: set[Key],
-        outbox: Outbox | None,
-    ) -> Recorded:
-        changes = submission_changes(readings, own, self._source.groups, self._clock.now())
-        changes.inserted = self._validation.judged(self._source.db, changes.inserted)
-        if self._review and (changes.inserted or changes.revived or changes.retracted):
-            self._lock_projects(_messages_of(changes))
-        standing = self._standing(changes.inserted)
-        recorded = Recorded(count_kinds(changes.inserted, standing))
-        self._copy_submissions(changes.inserted)
-        revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
-        retracted = self._set_live(changes.retracted, live=False)
-        recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
-        self._validation.note(self._source.db, [c for c in changes.inserted if c.rejected])
-        if outbox:
-            outbox.queue(changes.inserted, standing)
-        failpoint("record.submissions")
-        if self._review:
-            recorded.conflicts += self._follow(self._review, changes, standing, revived, retracted, mended)
-        failpoint("record.review")
-        return recorded
-
-    def _write_near(self, readings: Sequence[Reading], outbox: Outbox | None) -> None:
+    def _write_near(self, readings: Sequence[Reading], *, answered: bool) -> None:
         nearness.keep(self._source.db, readings, self._source.groups, self._clock.now())
-        if outbox:
-            outbox.queue_near(readings)
-
-    def _follow(
-        self,
-        review: Review,
-        changes: SubmissionChanges,
-        standing: Sequence[Standing],
-        revived: set[tuple[str, str]],
-        retracted: set[tuple[str, str]],
-        mended: set[Key],
-    ) -> list[tuple[str, str]]:
-        """Have the review table follow; what a repair brought back only adds rows that are missing. The conflicts."""
-
-        def news(numbers: Iterable[tuple[Message, str]], drops: set[tuple[str, str]]) -> set[tuple[str, str]]:
-            groups = self._source.groups
-            told = (pair for pair in numbers if _key(pair[0]) not in mended and review.minds(pair[0].sent_at))
-            return drops & {(groups[message.chat_jid].project, number) for message, number in told}
-
-        inserted = [
-            (c, before._replace(latest=ALL_IS_KNOWN) if _key(c.message) in mended else before)
-            for c, before in zip(changes.inserted, standing, strict=True)
-            if not before.twin and not c.rejected
-        ]
-        again = news(((c.message, c.drop_number) for c in changes.revived), revived)
-        gone = news(changes.retracted, retracted)
-        return review.follow(self._source.db, inserted, again, self._without_live(gone))
-
-    def _own(self, readings: Sequence[Reading]) -> dict[tuple[str, str], dict[str, bool]]:
-        jids = self._jids(readings)
-        own: dict[tuple[str, str], dict[str, bool]] = {}
-        rows = self._run("own_submissions", **self._keys(r.message for r in readings)).fetchall() if readings else []
-        for chat, message_id, drop_number, live in rows:
-            own.setdefault((jids[chat], message_id), {})[drop_number] = live
-        return own
-
-    def _standing(self, candidates: Sequence[Candidate]) -> list[Standing]:
-        if not candidates:
-            return []
-        rows = self._run(
-            "standing",
-            source=self._source.name,
-            projects=[c.project for c in candidates],
-            drops=[c.drop_number for c in candidates],
-            jids=[c.message.chat_jid for c in candidates],
-            message_ids=[c.message.message_id for c in candidates],
-        ).fetchall()
-        stands = {n: Standing(*held) for n, *held in rows}
-        return [stands.get(n, NOTHING_STANDS) for n in range(1, len(candidates) + 1)]
-
-    def _copy_submissions(self, inserted: Sequence[Candidate]) -> None:
-        if inserted:
-            self._copy(
-                "copy_submissions",
-                _SUBMISSION_TYPES,
-                (
-                    (self._chat(m), m.message_id, number, project, sent_at, m.sender, rejected, unchecked)
-                    for m, project, number, sent_at, rejected, unchecked in inserted
-                ),
-            )
-
-    def _set_live(self, numbers: Iterable[tuple[Message, str]], *, live: bool) -> set[tuple[str, str]]:
-        """Mark submissions live or not; the (project, drop) of each."""
-        pairs = list(numbers)
-        if not pairs:
-            return set()
-        keys = self._keys(message for message, _ in pairs)
-        return set(self._run("set_live", **keys, drops=[number for _, number in pairs], live=live).fetchall())
-
-    def _without_live(self, drops: set[tuple[str, str]]) -> list[tuple[str, str]]:
-        if not drops:
-            return []
-        values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
-        return self._run("without_live", **values).fetchall()
-
-    def _lock_projects(self, messages: Iterable[Message]) -> None:
-        """Two sources may feed one project: what they do to its review rows comes one after the other."""
-        self._run("lock_projects", projects=list({self._source.groups[m.chat_jid].project for m in messages}))
+        if answered:
+            self.outbox.queue_near(readings)
 
     def _count_groups(self, new: Sequence[Reading], batch: Batch) -> None:
         """Each group's number of messages, and the last one that its tail has passed."""
@@ -381,50 +252,16 @@ class Recorder:
         As of their posting: nobody's work on a review row is reset. Raises as `record`, and Poison.
         """
         with self._source.turn() as db:
-            known, own = self._known(readings), self._own(readings)
+            known, own = self._known(readings), self.submissions.own(readings)
             added = replayed(readings, known, own)
             if added.whole:
                 self._change_ledger(added.whole)
-            recorded = self._write_submissions(added.readings, own, {_key(r.message) for r in added.readings}, None)
+            mended = {_key(reading.message) for reading in added.readings}
+            recorded = self.submissions.write(added.readings, own, mended, answered=False)
             near = nearness.keep(db, added.near, self._source.groups, self._clock.now())
             recorded.counts.update((jid, "near-miss") for jid in near)
             failpoint("record.replayed")
         return recorded
-
-    def waiting(self) -> list[Candidate]:
-        """Rejected submissions whose numbers are on their project's list by now, the oldest first."""
-        with transaction(self._source.db) as db:
-            return self._validation.waiting(db, self._source.name)
-
-    def admit(self, waiting: Sequence[Candidate]) -> Recorded:
-        """Make these rejected submissions real, each as of its posting. Raises as `record`, and Poison."""
-        with self._source.turn() as db:
-            if self._review:
-                self._lock_projects(candidate.message for candidate in waiting)
-            standing = self._standing(waiting)
-            live = self._validation.admit(db, self._source.name, waiting)
-            admitted = [(c, before) for c, before in zip(waiting, standing, strict=True) if c in live]
-            recorded = Recorded(count_kinds([c for c, _ in admitted], [before for _, before in admitted]))
-            if self._review:
-                recorded.conflicts += self._review.follow(db, [pair for pair in admitted if not pair[1].twin], (), ())
-            failpoint("record.admitted")
-        return recorded
-
-    def _chat(self, message: Message) -> int:
-        return self._source.groups[message.chat_jid].chat
-
-    def _jids(self, readings: Sequence[Reading]) -> dict[int, str]:
-        return {self._chat(reading.message): reading.message.chat_jid for reading in readings}
-
-    def _keys(self, messages: Iterable[Message]) -> dict[str, list[Any]]:
-        keys = [(self._chat(message), message.message_id) for message in messages]
-        return {"chats": [chat for chat, _ in keys], "message_ids": [message_id for _, message_id in keys]}
-
-    def _copy(self, name: str, types: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        with self._source.db.cursor() as cursor, cursor.copy(SQL[name]) as copy:
-            copy.set_types(types)
-            for row in rows:
-                copy.write_row(row)
 
     def _run(self, name: str, **values: object) -> Cursor[Any]:
         return self._source.db.execute(SQL[name], values)
@@ -442,10 +279,6 @@ def _nothing_held() -> Iterator[None]:
         if error.diag.constraint_name in {"ledger_rows_pkey", "submission_rows_pkey"}:
             raise AlreadyKnown from None
         raise
-
-
-def _messages_of(changes: SubmissionChanges) -> list[Message]:
-    return [*(c.message for c in (*changes.inserted, *changes.revived)), *(m for m, _ in changes.retracted)]
 
 
 def _key(message: Message) -> Key:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from psycopg import Cursor
 
+    from wamon.model import Message
     from wamon.postgres.connection import Database
 
 SQL = queries("sources")
@@ -95,6 +96,19 @@ class Source:
             groups = self.groups.values() if tail is None else self.serves(tail).values()
             self._wanted[tail] = {group.jid.encode(): group.jid for group in groups if group.enabled}
         return self._wanted[tail]
+
+    def chat(self, message: Message) -> int:
+        """The number of a message's chat."""
+        return self.groups[message.chat_jid].chat
+
+    def jids(self, messages: Iterable[Message]) -> dict[int, str]:
+        """The JIDs of these messages' chats, by number."""
+        return {self.chat(message): message.chat_jid for message in messages}
+
+    def keys(self, messages: Iterable[Message]) -> dict[str, list[Any]]:
+        """The keys of messages, as queries take them: their chats' numbers and their ids."""
+        keys = [(self.chat(message), message.message_id) for message in messages]
+        return {"chats": [chat for chat, _ in keys], "message_ids": [message_id for _, message_id in keys]}
 
     def parted(self) -> list[str]:
         """The tails of enabled groups, beside the main one."""

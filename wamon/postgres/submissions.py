@@ -1,0 +1,192 @@
+"""Submissions: what a recording does with drop numbers, and what follows: review rows, rejections, replies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wamon.failpoints import failpoint
+from wamon.postgres.changes import (
+    ALL_IS_KNOWN,
+    NOTHING_STANDS,
+    Candidate,
+    Recorded,
+    Standing,
+    count_kinds,
+    submission_changes,
+)
+from wamon.postgres.connection import copied, transaction
+from wamon.postgres.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from psycopg import Cursor
+
+    from wamon.clock import Clock
+    from wamon.model import Message, Reading
+    from wamon.postgres.changes import Key, SubmissionChanges
+    from wamon.postgres.outbox import Outbox
+    from wamon.postgres.review import Review
+    from wamon.postgres.sources import Source
+    from wamon.postgres.validation import Validation
+
+SQL = queries("recording")
+
+_TYPES = ("int4", "text", "text", "text", "timestamptz", "text", "bool", "bool")
+
+
+class Submissions:
+    """The submissions of one source."""
+
+    def __init__(
+        self, source: Source, review: Review | None, validation: Validation, outbox: Outbox, clock: Clock
+    ) -> None:
+        self._source = source
+        self._review = review
+        self._validation = validation
+        self._outbox = outbox
+        self._clock = clock
+
+    def own(self, readings: Sequence[Reading]) -> dict[Key, dict[str, bool]]:
+        """The submissions of these messages: of each, which of its drop numbers are live."""
+        jids = self._source.jids(r.message for r in readings)
+        own: dict[Key, dict[str, bool]] = {}
+        rows = (
+            self._run("own_submissions", **self._source.keys(r.message for r in readings)).fetchall()
+            if readings
+            else []
+        )
+        for chat, message_id, drop_number, live in rows:
+            own.setdefault((jids[chat], message_id), {})[drop_number] = live
+        return own
+
+    def write(
+        self,
+        readings: Sequence[Reading],
+        own: Mapping[Key, Mapping[str, bool]],
+        mended: set[Key],
+        *,
+        answered: bool,
+    ) -> Recorded:
+        """Within a turn: have the submissions of these messages be what their readings say.
+
+        `own` says which submissions they have, and whether those are live; `mended` which messages say nothing new.
+        Replies are queued where they are `answered`.
+        """
+        changes = submission_changes(readings, own, self._source.groups, self._clock.now())
+        changes.inserted = self._validation.judged(self._source.db, changes.inserted)
+        if self._review and (changes.inserted or changes.revived or changes.retracted):
+            self._lock_projects(_messages_of(changes))
+        standing = self._standing(changes.inserted)
+        recorded = Recorded(count_kinds(changes.inserted, standing))
+        self._copy_submissions(changes.inserted)
+        revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
+        retracted = self._set_live(changes.retracted, live=False)
+        recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
+        self._validation.note(self._source.db, [c for c in changes.inserted if c.rejected])
+        if answered:
+            self._outbox.queue(changes.inserted, standing)
+        failpoint("record.submissions")
+        if self._review:
+            recorded.conflicts += self._follow(self._review, changes, standing, revived, retracted, mended)
+        failpoint("record.review")
+        return recorded
+
+    def waiting(self) -> list[Candidate]:
+        """Rejected submissions whose numbers are on their project's list by now, the oldest first."""
+        with transaction(self._source.db) as db:
+            return self._validation.waiting(db, self._source.name)
+
+    def admit(self, waiting: Sequence[Candidate]) -> Recorded:
+        """Make these rejected submissions real, each as of its posting. Raises as `record`, and Poison."""
+        with self._source.turn() as db:
+            if self._review:
+                self._lock_projects(candidate.message for candidate in waiting)
+            standing = self._standing(waiting)
+            live = self._validation.admit(db, self._source.name, waiting)
+            admitted = [(c, before) for c, before in zip(waiting, standing, strict=True) if c in live]
+            recorded = Recorded(count_kinds([c for c, _ in admitted], [before for _, before in admitted]))
+            if self._review:
+                recorded.conflicts += self._review.follow(db, [pair for pair in admitted if not pair[1].twin], (), ())
+            failpoint("record.admitted")
+        return recorded
+
+    def _follow(
+        self,
+        review: Review,
+        changes: SubmissionChanges,
+        standing: Sequence[Standing],
+        revived: set[tuple[str, str]],
+        retracted: set[tuple[str, str]],
+        mended: set[Key],
+    ) -> list[tuple[str, str]]:
+        """Have the review table follow; what a repair brought back only adds rows that are missing. The conflicts."""
+
+        def news(numbers: Iterable[tuple[Message, str]], drops: set[tuple[str, str]]) -> set[tuple[str, str]]:
+            groups = self._source.groups
+            told = (pair for pair in numbers if _key(pair[0]) not in mended and review.minds(pair[0].sent_at))
+            return drops & {(groups[message.chat_jid].project, number) for message, number in told}
+
+        inserted = [
+            (c, before._replace(latest=ALL_IS_KNOWN) if _key(c.message) in mended else before)
+            for c, before in zip(changes.inserted, standing, strict=True)
+            if not before.twin and not c.rejected
+        ]
+        again = news(((c.message, c.drop_number) for c in changes.revived), revived)
+        gone = news(changes.retracted, retracted)
+        return review.follow(self._source.db, inserted, again, self._without_live(gone))
+
+    def _standing(self, candidates: Sequence[Candidate]) -> list[Standing]:
+        if not candidates:
+            return []
+        rows = self._run(
+            "standing",
+            source=self._source.name,
+            projects=[c.project for c in candidates],
+            drops=[c.drop_number for c in candidates],
+            jids=[c.message.chat_jid for c in candidates],
+            message_ids=[c.message.message_id for c in candidates],
+        ).fetchall()
+        stands = {n: Standing(*held) for n, *held in rows}
+        return [stands.get(n, NOTHING_STANDS) for n in range(1, len(candidates) + 1)]
+
+    def _copy_submissions(self, inserted: Sequence[Candidate]) -> None:
+        if inserted:
+            copied(
+                self._source.db,
+                SQL["copy_submissions"],
+                _TYPES,
+                (
+                    (self._source.chat(m), m.message_id, number, project, sent_at, m.sender, rejected, unchecked)
+                    for m, project, number, sent_at, rejected, unchecked in inserted
+                ),
+            )
+
+    def _set_live(self, numbers: Iterable[tuple[Message, str]], *, live: bool) -> set[tuple[str, str]]:
+        """Mark submissions live or not; the (project, drop) of each."""
+        pairs = list(numbers)
+        if not pairs:
+            return set()
+        keys = self._source.keys(message for message, _ in pairs)
+        return set(self._run("set_live", **keys, drops=[number for _, number in pairs], live=live).fetchall())
+
+    def _without_live(self, drops: set[tuple[str, str]]) -> list[tuple[str, str]]:
+        if not drops:
+            return []
+        values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
+        return self._run("without_live", **values).fetchall()
+
+    def _lock_projects(self, messages: Iterable[Message]) -> None:
+        """Two sources may feed one project: what they do to its review rows comes one after the other."""
+        self._run("lock_projects", projects=list({self._source.groups[m.chat_jid].project for m in messages}))
+
+    def _run(self, name: str, **values: object) -> Cursor[Any]:
+        return self._source.db.execute(SQL[name], values)
+
+
+def _messages_of(changes: SubmissionChanges) -> list[Message]:
+    return [*(c.message for c in (*changes.inserted, *changes.revived)), *(m for m, _ in changes.retracted)]
+
+
+def _key(message: Message) -> Key:
+    return message.chat_jid, message.message_id
