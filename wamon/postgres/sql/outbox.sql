@@ -8,6 +8,9 @@ WHERE NOT EXISTS (SELECT FROM wamon.sources AS s WHERE s.source = %(source)s AND
 ORDER BY k.n
 ON CONFLICT DO NOTHING
 
+-- name: first_tried
+SELECT min(tried_at) FROM wamon.replies
+
 -- name: said_between
 SELECT r.chat, r.message_id, r.about, r.said_hash, r.reply_id, r.tried_at
 FROM wamon.replies AS r
