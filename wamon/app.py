@@ -19,8 +19,9 @@ from wamon.clock import Clock
 from wamon.daemon import Plan, Session
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError, WamonError
-from wamon.health import NOT_MADE, Absent, Check, Facts, Subject, check_all, look
+from wamon.health import NOT_MADE, Absent, Check, Facts, Subject, look, unwell
 from wamon.joining import StartRule, Wanted, adopt, join
+from wamon.memory import give_back
 from wamon.pipeline import Watch
 from wamon.postgres import embedded
 from wamon.postgres.backup import Table
@@ -164,7 +165,7 @@ def _opened(config: Config, stack: ExitStack) -> Database | Absent:
 
 
 def _troubles(config: Config) -> list[Check]:
-    """Every check, and whether the nightly restart happened; a store that we had better not open is left closed."""
+    """What isn't in order, the nightly restart too; a store that we had better not open is left closed."""
     bridge = bridge_of(config)
     nightly = service.nightly(config.state.dir, Clock())
     with suppress(OSError):
@@ -172,8 +173,8 @@ def _troubles(config: Config) -> list[Check]:
         if rights.endangers_the_bridge:
             unread = Absent("Only passes read the store, as long as reading it may lock the bridge out.")
             facts = replace(looked_at(config, None), access=rights, store=unread)
-            return [*check_all(facts), *nightly]
-    return [*check_all(looked_at(config, bridge)), *nightly]
+            return [*unwell(facts), *nightly]
+    return [*unwell(looked_at(config, bridge)), *nightly]
 
 
 def plan(load: Callable[[], Config]) -> Plan:
@@ -229,6 +230,7 @@ def session(config: Config) -> Iterator[Session]:
     with ledger(config) as db, leased(db, bridge.name) as lease:
         watch = _joined(config, bridge, wanted, db, state, clock)
         watch.still_ours = lease.renew
+        give_back()
         try:
             yield Session(watch, lease)
         finally:

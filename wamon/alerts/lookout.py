@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from wamon.errors import Busy
 from wamon.health.check import Check, State
 from wamon.log import logger, tolerantly
+from wamon.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +63,7 @@ class Lookout:
             self._rung.clear()
             began_seconds = time.thread_time()
             tolerantly("look", self._look_once)
+            give_back()
             spent_seconds = time.thread_time() - began_seconds
             self._taken.set()
             self._rung.wait(max(_LEAST_SECONDS, spent_seconds / _LARGEST_SHARE))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from wamon.health import bridge, database, files, recording
 from wamon.health.check import Absent, Check, State, summary, unknown, worst
 from wamon.health.facts import NOT_MADE, Facts, GroupFacts, Subject, look
 from wamon.health.lag import Lag, lag
 from wamon.health.settings import broken, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "NOT_MADE",
@@ -24,6 +29,7 @@ __all__ = [
     "readable",
     "summary",
     "unknown",
+    "unwell",
     "worst",
 ]
 
@@ -32,8 +38,17 @@ _SECTIONS = ("bridge", "recording", "database", "files", "clock")
 
 def check_all(facts: Facts) -> list[Check]:
     """Every check of what was looked at, by section."""
-    rooms = (bridge, recording, database, files)
-    return sorted((check for room in rooms for check in room.checks(facts)), key=_section)
+    return sorted(_judged(facts), key=_section)
+
+
+def unwell(facts: Facts) -> list[Check]:
+    """Those that aren't in order, by section: of ten thousand groups' checks the others aren't even kept."""
+    return sorted((check for check in _judged(facts) if check.state is not State.OK), key=_section)
+
+
+def _judged(facts: Facts) -> Iterator[Check]:
+    for room in (bridge, recording, database, files):
+        yield from room.checks(facts)
 
 
 def _section(check: Check) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from wamon.errors import DatabaseUnavailable, LostTurn
@@ -257,6 +258,6 @@ def place_from(anchors: list[tuple[int, str]]) -> Place:
 
 def _group(row: tuple[Any, ...]) -> Group:
     chat, jid, project, tail, enabled, start, before, anchors, passed, messages, last_id, last_at = row
-    return Group(
-        chat, jid, project, tail, enabled, start, before, place_from(anchors), passed, messages, last_id, last_at
-    )
+    tail, start = intern(tail), intern(start)  # the same words for all of ten thousand groups
+    place = place_from(anchors) if anchors else BEGINNING
+    return Group(chat, jid, project, tail, enabled, start, before, place, passed, messages, last_id, last_at)
