@@ -21,7 +21,7 @@ def share_one_arena() -> None:
 
 
 def give_back() -> None:
-    """Give the system what the C library keeps of memory that was freed: after work that took much of it for a moment."""
+    """Give the system what the C library keeps of freed memory: after work that took much of it for a moment."""
     gc.collect()
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if malloc_trim is not None:
