@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
+from tests.support.environment import ROOT_HOME, environment
 from tests.support.machine import Machine
 from tests.support.office import Office
 from wamon.postgres.embedded_home import locate
@@ -24,15 +24,7 @@ from wamon.postgres.embedded_home import locate
 PRIVATE_CHAT = "27820000077@s.whatsapp.net"
 FAMILY = "120363000000000009@g.us"
 
-ROOT_HOME = Path("/var/lib/wamon")
-"""Where a wamon run by root keeps its servers; that of the tests' own process is elsewhere."""
-
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Ours, without what would lead a wamon or PostgreSQL elsewhere."""
-    return {name: text for name, text in os.environ.items() if not name.startswith(("WAMON_", "PG", "XDG_"))} | more
 
 
 @pytest.fixture

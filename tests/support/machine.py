@@ -18,9 +18,10 @@ SYSTEMCTL = Path(__file__).with_name("systemctl.py")
 class Machine:
     """An office on such a host. Its database's URL is known only by the service's credential."""
 
-    def __init__(self, root: Path, office: Office) -> None:
+    def __init__(self, root: Path, office: Office, state_dir: Path | None = None) -> None:
         self.root = root
         self.office = office
+        self.state_dir = state_dir or office.folder / "state"
         (root / "run/systemd/system").mkdir(parents=True)
         (root / "bin").mkdir()
         systemctl = root / "bin/systemctl"
@@ -45,16 +46,16 @@ class Machine:
     def install(self, *words: str) -> None:
         done = self.wamon("--config", str(self.office.config_path), "service", "install", *words)
         assert done.returncode == 0, done.stderr
+        self.drop_in()
+
+    def drop_in(self) -> None:
+        """What an installed service needs to run here: an account, its state and the database's URL."""
         folder = self.root / "etc/systemd/system/wamon.service.d"
         folder.mkdir(exist_ok=True)
         (folder / "test.conf").write_text(
             f"[Service]\nUser=root\nEnvironment=WAMON_STATE_DIR={self.state_dir}\n"
             f"LoadCredential=database-url:{self.root / 'database-url'}\n"
         )
-
-    @property
-    def state_dir(self) -> Path:
-        return self.office.folder / "state"
 
     def systemctl(self, *words: str) -> None:
         subprocess.run([self.root / "bin/systemctl", *words], check=True, env={**os.environ, **self.environ})
