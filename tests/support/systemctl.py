@@ -39,6 +39,8 @@ def main(words: list[str]) -> int:
         start(units[0])
     elif verb == "stop":
         stop(units[0])
+    elif verb == "reload":
+        os.kill(state()["pid"], signal.SIGHUP)
     return 0
 
 
