@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from wamon.pipeline import Watch
     from wamon.postgres.letters import Letter
 
+_WIDE = 100
+"""Columns of a terminal that has room for when the last try failed."""
+
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Ids = Annotated[list[str], typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.")]
@@ -191,15 +194,24 @@ def _told(letter: Letter) -> dict[str, Any]:
 
 
 def _show_list(found: Sequence[Letter], zone: ZoneInfo) -> None:
-    from wamon.render import local, say, table
+    from wamon.render import local, say, screen_width, table
 
     if not found:
         say("No message waits here: everything that was read is recorded.")
         return
-    columns = ("Message", "Project", "Status", "Tries", "Failed", "Next try", "Reason")
+    wide = screen_width() >= _WIDE
     rows = [
-        (m.message_id, m.project, m.status, m.attempts, local(m.failed_at, zone), local(m.next_try_at, zone), m.reason)
-        for m in found
+        (
+            letter.message_id,
+            letter.project,
+            letter.status,
+            letter.attempts,
+            *([local(letter.failed_at, zone)] if wide else []),
+            local(letter.next_try_at, zone),
+            letter.reason,
+        )
+        for letter in found
     ]
-    table(columns, rows, right=("Tries",))
+    columns = ("Message", "Project", "Status", "Tries", *(("Failed",) if wide else ()), "Next try", "Reason")
+    table(columns, rows, right=("Tries",), whole=("Message", "Failed", "Next try"))
     say("`wamon dead retry --all` tries them again; `wamon dead show MESSAGE-ID` tells more.")

@@ -166,12 +166,16 @@ def _state(target: Path) -> str:
 
 def _lines(group: _Group) -> str:
     return (
-        f"\n  - name: {_quoted(group.name)}   # {group.messages:,} messages, {group.drops:,} with a drop number"
+        f"\n  - name: {_quoted(group.name)}   # {_messages(group)}, {group.drops:,} with a drop number"
         f'\n    jid: "{group.jid}"'
         f'\n    description: ""'
         f"\n    enabled: {'true' if group.drops else 'false'}"
         f"\n    validate: false"
     )
+
+
+def _messages(group: _Group) -> str:
+    return f"{group.messages:,} message{'' if group.messages == 1 else 's'}"
 
 
 def _quoted(text: str) -> str:

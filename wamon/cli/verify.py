@@ -98,9 +98,10 @@ def _show(found: dict[str, Any]) -> None:
     table(("Promise", "Group", "Message", "What"), [tuple(p.values()) for p in problems[:_MOST_SHOWN]])
     if len(problems) > _MOST_SHOWN:
         say(f"… and {len(problems) - _MOST_SHOWN:,} more; --json lists them all.")
-    verdict = (
-        "clean" if found["clean"] else f"not clean: {len(problems):,} problems; `wamon verify --repair` mends them"
-    )
+    them = "1 problem; `wamon verify --repair` mends it"
+    if len(problems) != 1:
+        them = f"{len(problems):,} problems; `wamon verify --repair` mends them"
+    verdict = "clean" if found["clean"] else f"not clean: {them}"
     notes = [f"{found['dead']:,} dead letters"] if found["dead"] else []
     notes += [f"{found['older_rules']:,} read under older rules"] if found["older_rules"] else []
     say(f"{found['checked']:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))
