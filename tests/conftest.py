@@ -25,7 +25,7 @@ DEBIAN = Path("/usr/lib/postgresql/15/bin")
 def _own_environment() -> None:
     """No setting of whoever runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith("WAMON_"):
+        if name.startswith("WAMON_") or name in {"COLUMNS", "LINES"}:
             del os.environ[name]
 
 

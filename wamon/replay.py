@@ -88,8 +88,8 @@ def _replay_or_halve(watch: Watch, readings: Sequence[Reading], recorded: Record
         recorded.add(watch.in_turn(watch.recorder.replay, readings))
     except Poison as poison:
         if len(readings) == 1:
-            about = {"action": "replay.refused", "message_id": readings[0].message.message_id}
-            logger.warning("A message can't be replayed. %s", poison, extra=about)
+            about = {"message_id": readings[0].message.message_id}
+            logger.warning("A message can't be replayed. %s", poison, extra={"action": "replay.refused", **about})
             return
         half = len(readings) // 2
         _replay_or_halve(watch, readings[:half], recorded)

@@ -62,7 +62,7 @@ class Overlap:
     def __init__(self) -> None:
         self.due = True
         self._held: dict[int, int] = {}  # by rowid, in row order
-        self._new: list[Row] = []
+        self._new: Sequence[Row] = ()  # a page of them, until what follows tells whether they are the newest
 
     def differing(self, rows: Sequence[Row]) -> list[Row]:
         """Those of the rows that weren't seen at their rowid, or hold something else now. Remembers them all."""
@@ -73,11 +73,13 @@ class Overlap:
 
     def follow(self, rows: Sequence[Row], *, complete: bool) -> None:
         """Remember new rows: the last ones are the next overlap, once nothing follows them."""
-        self._new = [*self._new, *rows][-OVERLAP_ROWS:]
-        if complete:
-            self._held.update({row[0]: _said(row) for row in self._new})
-            self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
-            self._new = []
+        if len(rows) >= OVERLAP_ROWS and not complete:
+            self._held, self._new = {}, rows
+            return
+        newest = [*self._new, *rows][-OVERLAP_ROWS:]
+        self._held.update({row[0]: _said(row) for row in newest})
+        self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
+        self._new = ()
 
 
 def _said(row: Row) -> int:

@@ -107,7 +107,7 @@ def _show(answer: dict[str, Any]) -> None:
         )
         for chat in answer["groups"]
     ]
-    table(("Name", "JID", "Messages", "Newest", "Watched"), rows, right=("Messages", "Newest"))
+    table(("Name", "JID", "Messages", "Newest", "Watched"), rows, right=("Messages", "Newest"), whole=("JID",))
     if not rows:
         say(f"The store {answer['bridge']} has no groups.")
     if answer["hidden"]:
