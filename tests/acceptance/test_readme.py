@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, MAMELODI, VelocityFibre
+from tests.support.pages import beside
 from wamon import config
 from wamon.postgres import embedded
 
@@ -33,12 +34,6 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[str]:
     return [line for block in blocks("sh") for line in block.splitlines()]
-
-
-def said_beside() -> list[str]:
-    """The commands that stand in the text, on their own."""
-    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE))
-    return [span for span in dict.fromkeys(spans) if span.startswith("wamon ") and span != "wamon run"]
 
 
 class Desk:
@@ -106,7 +101,7 @@ def test_following_the_readme_finds_every_drop(desk: Desk) -> None:
     assert {drop["drop_number"] for drop in found["drops"]} == set(POSTED)
 
 
-@pytest.mark.parametrize("line", said_beside())
+@pytest.mark.parametrize("line", [line for line in beside(README) if line != "wamon run"])
 def test_a_command_in_the_text_runs(desk: Desk, line: str) -> None:
     (desk.folder / "FILE").write_text(json.dumps({LAWLEY: "3A0000000000000000"}), "utf-8")
     desk.run(line.replace("DR…", POSTED[0]))

@@ -26,6 +26,12 @@ def blocks(text: str) -> list[str]:
     return re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
+def beside(page: str) -> list[str]:
+    """The commands that stand in the text, on their own."""
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE))
+    return [span for span in dict.fromkeys(spans) if span.startswith("wamon ")]
+
+
 def steps(block: str) -> list[Step]:
     return [Step(*found) for found in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)]
 
