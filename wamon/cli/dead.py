@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wamon.postgres.letters import Letter
 
 _WIDE = 100
-"""Columns of a terminal that has room for when the last try failed."""
+"""Columns of a terminal that has room for when the last try failed, and for the reason beside it."""
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -206,12 +206,13 @@ def _show_list(found: Sequence[Letter], zone: ZoneInfo) -> None:
             letter.project,
             letter.status,
             letter.attempts,
-            *([local(letter.failed_at, zone)] if wide else []),
             local(letter.next_try_at, zone),
-            letter.reason,
+            *((local(letter.failed_at, zone), letter.reason) if wide else ()),
         )
         for letter in found
     ]
-    columns = ("Message", "Project", "Status", "Tries", *(("Failed",) if wide else ()), "Next try", "Reason")
-    table(columns, rows, right=("Tries",), whole=("Message", "Failed", "Next try"))
+    columns = ("Message", "Project", "Status", "Tries", "Next try", *(("Failed", "Reason") if wide else ()))
+    table(columns, rows, right=("Tries",), whole=("Message", "Next try", "Failed"))
+    for reason in [] if wide else dict.fromkeys(letter.reason for letter in found):
+        say(reason)
     say("`wamon dead retry --all` tries them again; `wamon dead show MESSAGE-ID` tells more.")
