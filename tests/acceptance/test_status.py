@@ -152,6 +152,7 @@ def watched(office: Office, *words: str, columns: int = 80) -> tuple[int, int]:
     if child == 0:
         environ = {**os.environ, "COLUMNS": str(columns), "LINES": "40", "TERM": "xterm", "NO_COLOR": "1"}
         command = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "status", "--watch", *words]
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background may ignore it
         os.execve(sys.executable, command, environ)
     return child, terminal
 
