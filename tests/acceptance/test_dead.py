@@ -56,8 +56,12 @@ def test_its_correlation_id_is_in_the_log_beside_each_try(office: Office, field:
         message_id = field.post(LAWLEY, "DR6600001")
         eventually("the parking", lambda: office.query("SELECT count(*) FROM wamon.dead_letters") == [1])
         (shown,) = office.answer("dead", "list")["letters"]
-        own = [line for line in daemon.said().splitlines() if shown["correlation_id"] in line]
-        assert any("letter.parked" in line and message_id in line for line in own), daemon.said()
+        told = {"letter.parked", message_id, shown["correlation_id"]}
+        eventually(
+            "its record",
+            lambda: any(all(word in line for word in told) for line in daemon.said().splitlines()),
+            said=daemon.said,
+        )
 
 
 def test_a_retry_says_what_still_cant_be_recorded_and_ends_with_1(office: Office, parked: str) -> None:

@@ -23,7 +23,7 @@ from wamon.bridge.store import Page
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
 from wamon.model import BEGINNING, MAIN
 from wamon.pipeline import Watch, run_pass
-from wamon.postgres import recording
+from wamon.postgres import recording, submissions
 from wamon.postgres.sources import Joining
 from wamon.scan import catch_up, scan, scan_groups
 
@@ -223,7 +223,8 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
                 office.query("SELECT pg_terminate_backend(%s, 10000)", pid)
 
         with pytest.MonkeyPatch.context() as breaking:
-            breaking.setattr(recording, "failpoint", breaks)
+            for room in (recording, submissions):
+                breaking.setattr(room, "failpoint", breaks)
             with pytest.raises(DatabaseUnavailable):
                 scan(watch)
     assert office.query("SELECT count(*) FROM wamon.ledger") == [0]

@@ -175,7 +175,7 @@ def test_groups_that_fall_silent_are_one_alert_by_name(
         for name, jid in {"Lawley": LAWLEY, "Mohadin": MOHADIN}.items()
     ]
     found = list(silent)
-    monkeypatch.setattr("wamon.app.check_all", lambda _: list(found))
+    monkeypatch.setattr("wamon.app.unwell", lambda _: list(found))
     monkeypatch.setattr("wamon.app.look", lambda *_: None)
 
     def act() -> None:
