@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wamon.alerts.rules import unnamed
 from wamon.errors import Busy
 from wamon.health.check import Check, State
 from wamon.log import logger, tolerantly
@@ -88,9 +89,13 @@ class Lookout:
         unknown = {(c.name, c.jid) for c in checks if c.state is State.UNKNOWN}
         for key, check in found.items():
             if key not in self._troubles:
-                logger.warning("%s %s", check.sentence, check.hint, extra={"action": "health", "check": check.name})
+                logger.warning(
+                    "%s %s", unnamed(check.sentence), check.hint, extra={"action": "health", "check": check.name}
+                )
         for key in self._troubles.keys() - found.keys() - unknown:
-            logger.info("Over: %s", self._troubles[key].sentence, extra={"action": "health.over", "check": key[0]})
+            logger.info(
+                "Over: %s", unnamed(self._troubles[key].sentence), extra={"action": "health.over", "check": key[0]}
+            )
         self._troubles = found | {key: check for key, check in self._troubles.items() if key in unknown}
 
 

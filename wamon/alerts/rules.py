@@ -87,7 +87,7 @@ def found(rule: Rule, thresholds: Thresholds, checks: Sequence[Check]) -> Found:
     """What these checks, of which those that follow from others are unknown, say by the rule."""
     own = [check for check in checks if check.name in rule.checks]
     troubles = {
-        _key(check): Trouble(_unnamed(check.sentence), _unnamed(check.hint), _group(check))
+        _key(check): Trouble(unnamed(check.sentence), unnamed(check.hint), _group(check))
         for check in own
         if _is_fault(rule, thresholds, check)
     }
@@ -114,9 +114,9 @@ def _exceeds(number: object, thresholds: Thresholds) -> bool:
 
 
 def _group(check: Check) -> str | None:
-    return None if check.group is None else _unnamed(check.group)
+    return None if check.group is None else unnamed(check.group)
 
 
-def _unnamed(text: str) -> str:
+def unnamed(text: str) -> str:
     """The text without what may be somebody's number: a chat that has no name is called by its JID."""
     return _LONG_NUMBER.sub("…", text)
