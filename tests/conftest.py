@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.support.office import Office
 from tests.support.server import with_template
+from wamon.log import logger
 from wamon.postgres import embedded
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -27,6 +28,15 @@ def _own_environment() -> None:
     for name in list(os.environ):
         if name.startswith("WAMON_") or name in {"COLUMNS", "LINES"}:
             del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _own_talk() -> Iterator[None]:
+    """No test hears through what an earlier one set up: pytest adds handlers of its own to a logger kept apart."""
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -176,7 +176,6 @@ def test_a_pass_is_told_with_its_messages_and_one_id_for_all_its_records(
 ) -> None:
     office = open_office(field.path, scan={"interval": "1h"})
     with caplog.at_level(logging.INFO, "wamon"):
-        logging.getLogger("wamon").propagate = True
         posted: list[str] = []
 
         def act() -> None:
@@ -212,7 +211,6 @@ def test_a_group_that_falls_silent_against_its_rhythm_is_told_once_and_again_whe
     monkeypatch.setattr("wamon.app.look", lambda *_: None)
     office = open_office(field.path, scan={"interval": "1h"})
     caplog.set_level(logging.INFO, "wamon")
-    logging.getLogger("wamon").propagate = True
     served: list[object] = []
     counting(monkeypatch, "wamon.daemon.Daemon._serve", served)
 

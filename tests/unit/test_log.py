@@ -22,13 +22,10 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 Said = Callable[[], str]
 
 
-@pytest.fixture(autouse=True)
-def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
-    """What wamon says; the logger is left as it was."""
-    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
-    yield lambda: capsys.readouterr().err
-    logger.handlers[:], logger.propagate = handlers, propagate
-    logger.setLevel(level)
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    """What wamon says."""
+    return lambda: capsys.readouterr().err
 
 
 def spoken(said: Said) -> list[dict[str, Any]]:

@@ -271,7 +271,6 @@ def test_an_outage_is_told_once_tried_ever_more_rarely_and_made_up_for(
     hook: Hooks, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "wamon")
-    logging.getLogger("wamon").propagate = True
     clock = Moving()
     teller = waiting(tmp_path, clock, hook.channels)
     hook.status = 500

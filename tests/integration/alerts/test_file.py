@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +55,6 @@ def test_a_file_that_is_torn_is_set_aside(tmp_path: Path, content: str) -> None:
 def test_where_it_cannot_be_written_it_is_kept_in_memory_and_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logging.getLogger("wamon").propagate = True
     file = AlertsFile(tmp_path)
     with monkeypatch.context() as full:
         full.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
