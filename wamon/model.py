@@ -116,7 +116,8 @@ def content_hash(text: str, media_type: str) -> int:
     """The signed 64-bit hash of a message's content, as the ledger keeps it."""
     hashed = _NOTHING_HASHED.copy()  # in half the time of making it
     hashed.update(f"{media_type}\0{text}".encode())
-    return int(_SIGNED.unpack(hashed.digest())[0])
+    signed: int = _SIGNED.unpack(hashed.digest())[0]
+    return signed
 
 
 def key_hash(chat_jid: bytes, message_id: bytes) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
     from wamon.model import Message, Place, Reading
+    from wamon.postgres.drafts import Draft
     from wamon.postgres.recording import Recorder
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
@@ -44,6 +45,7 @@ class Understood(NamedTuple):
 
     page: Page
     readings: list[Reading]
+    draft: Draft | None  # what they write if all of them are new
 
 
 @dataclass(slots=True)
@@ -105,13 +107,15 @@ class Pass:
 def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     """Take the next page of a tail's groups into PostgreSQL. Raises what reading and recording raise."""
     failpoint("pass.begin")
-    page, readings = watch.ahead.take(tail, watch.source.tails[tail], partial(_read, watch))
+    understood = watch.ahead.take(tail, watch.source.tails[tail], partial(_read, watch))
+    page = understood.page
     if not page.complete:
         watch.ahead.begin(tail, page.place, partial(_read, watch))
-    recorded = _record(watch, tail, page, readings)
+    recorded = _record(watch, tail, understood)
     _mirror(watch)
     failpoint("pass.end")
-    new = [message for message in page.messages if message.rowid > page.start.rowid]
+    beyond = page.start.rowid
+    new = [message for message in page.messages if message.rowid > beyond]
     return Pass(recorded, new, page.place, page.complete)
 
 
@@ -128,18 +132,21 @@ def _read_batch(watch: Watch, tail: str, place: Place) -> Understood:
     overlap = watch.overlaps.setdefault(tail, Overlap())
     wanted = watch.source.wanted(tail)
     page = watch.store.read_page(place, wanted, overlap)
+    size_bytes = _bytes(page.messages)
     for _ in range(1, PAGES_A_BATCH):
-        if page.complete or _bytes(page.messages) >= PAGE_BYTES:
+        if page.complete or size_bytes >= PAGE_BYTES:
             break
         following = watch.store.read_page(page.place, wanted, overlap)
         if following.start != page.place:
             break
         page = page.with_following(following)
-    return Understood(page, _understand(watch, tail, page.messages))
+        size_bytes += _bytes(following.messages)
+    readings = _understand(watch, tail, page.messages)
+    return Understood(page, readings, watch.recorder.drafted(readings))
 
 
 def _bytes(messages: Sequence[Message]) -> int:
-    return sum(len(message.text) for message in messages)
+    return sum([len(message.text) for message in messages])
 
 
 def _understand(watch: Watch, tail: str, messages: Sequence[Message]) -> list[Reading]:
@@ -149,11 +156,14 @@ def _understand(watch: Watch, tail: str, messages: Sequence[Message]) -> list[Re
     return readings
 
 
-def _record(watch: Watch, tail: str, page: Page, readings: list[Reading]) -> Recorded:
+def _record(watch: Watch, tail: str, understood: Understood) -> Recorded:
+    page, readings, draft = understood
     was = watch.source.tails[tail]
     if not readings and page.place == was:
         return Recorded()
-    return watch.recorder.record(Batch(readings, Advance(tail, page.start, page.place, _rewind(was, page.start))))
+    return watch.recorder.record(
+        Batch(readings, Advance(tail, page.start, page.place, _rewind(was, page.start)), draft)
+    )
 
 
 def _mirror(watch: Watch) -> None:

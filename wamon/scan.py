@@ -76,7 +76,7 @@ def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pas
             one = watch.in_turn(_pass_unless_merged, watch, tail)
             if one is None:
                 return
-            scanned.read.update(message.chat_jid for message in one.new)
+            scanned.read.update([message.chat_jid for message in one.new])
             scanned.recorded.add(one.recorded)
             progress(one)
         complete = one.complete

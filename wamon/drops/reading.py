@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from wamon.model import FROM_THE_BEGINNING, Reading
 
 if TYPE_CHECKING:
     from wamon.model import Message, NearMiss, Start
+
+
+_DIGIT = re.compile("[0-9]").search
 
 
 class Rules:
@@ -34,6 +38,8 @@ class Rules:
         if self._ignored and user_of(message.sender) in self._ignored:
             return Reading(message, (), "sender")
         text = normalise(message.text)
+        if _DIGIT(text) is None:  # neither a drop nor a near miss is without one
+            return Reading(message, (), _why_none(message, ()))
         numbers = self._extractor.numbers_in(text)
         near = self._nearness.misses(text, numbers)
         return Reading(message, numbers, None if numbers else _why_none(message, near), near)

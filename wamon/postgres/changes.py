@@ -130,20 +130,13 @@ def _may_be_replayed(reading: Reading, was: Known) -> bool:
 
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
     """One reading for each message, in order of key: the last that says something, else the last."""
-    keys = [reading[0][1:3] for reading in readings]
-    if len(set(keys)) < len(keys):
-        chosen = _chosen(readings)
-        return [chosen[key] for key in sorted(chosen)]
-    return [readings[n] for n in sorted(range(len(keys)), key=keys.__getitem__)]
-
-
-def _chosen(readings: Sequence[Reading]) -> dict[Key, Reading]:
-    chosen: dict[Key, Reading] = {}
-    for reading in sorted(readings, key=lambda r: r.message.rowid):
-        key = _key(reading)
-        if reading.message.text.strip() or key not in chosen or not chosen[key].message.text.strip():
-            chosen[key] = reading
-    return chosen
+    by_chat: dict[str, dict[str, Reading]] = {}
+    for reading in sorted(readings, key=lambda reading: reading[0][0]):
+        _, jid, message_id, *_ = message = reading[0]
+        chosen = by_chat.setdefault(jid, {})
+        if message_id not in chosen or message.text.strip() or not chosen[message_id].message.text.strip():
+            chosen[message_id] = reading
+    return [chosen[message_id] for _, chosen in sorted(by_chat.items()) for message_id in sorted(chosen)]
 
 
 def _key(reading: Reading) -> Key:

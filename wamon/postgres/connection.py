@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from wamon.errors import ConfigError, DatabaseUnavailable, Poison, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from psycopg.abc import PQGen
 
@@ -147,14 +147,6 @@ def keyed_transaction(db: Database) -> Iterator[Database]:
     with explained(), db.transaction():
         db.execute(_LIMITS + _BY_KEY, [str(_STATEMENT_SECONDS)])
         yield db
-
-
-def copied(db: Database, query: LiteralString, types: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Send rows by a binary COPY, whose columns have these types."""
-    with db.cursor() as cursor, cursor.copy(query) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psycopg.errors import UniqueViolation
@@ -16,27 +17,35 @@ from psycopg.errors import UniqueViolation
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
 from wamon.postgres import nearness
-from wamon.postgres.changes import Known, LedgerChanges, Recorded, ledger_changes, newest_of_each, replayed
-from wamon.postgres.connection import copied
+from wamon.postgres.binary import copied
+from wamon.postgres.changes import (
+    Known,
+    LedgerChanges,
+    Recorded,
+    SubmissionChanges,
+    ledger_changes,
+    newest_of_each,
+    replayed,
+)
+from wamon.postgres.drafts import Drafter
 from wamon.postgres.parking import Parking, refuse_an_epidemic
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from psycopg import Cursor
 
     from wamon.clock import Clock
     from wamon.model import Message, Place, Reading
     from wamon.postgres.changes import Key
+    from wamon.postgres.drafts import Draft
     from wamon.postgres.outbox import Outbox
     from wamon.postgres.sources import Source
     from wamon.postgres.submissions import Submissions
 
 SQL = queries("recording")
-
-_LEDGER_TYPES = ("int4", "text", "text", "text", "int4", "int8", "timestamptz", "text", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class Batch:
 
     readings: Sequence[Reading]
     advance: Advance | None = None
+    draft: Draft | None = None
     again: bool = False
     """Process known messages once more, whatever the ledger holds: for retries, repair and replay."""
 
@@ -77,9 +87,13 @@ class Recorder:
         self.submissions = submissions
         self.outbox = outbox
         self._parking = Parking(source, rules)
-        self._keep_text = keep_text  # None: for ever
+        self._drafter = Drafter(rules, keep_text, clock)
         self._clock = clock
         self._new_lately = True
+
+    def drafted(self, readings: Sequence[Reading]) -> Draft | None:
+        """What a batch of these would write if nothing is held of them; None where something is, as lately it was."""
+        return self._drafter.drafted(readings, self._source.groups) if readings and self._new_lately else None
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
@@ -97,34 +111,29 @@ class Recorder:
     ) -> None:
         try:
             # Behind a poison message the cursor stays, until that message is parked.
-            recorded.add(self._record_at_once(Batch(batch.readings, None, batch.again) if poisoned else batch))
+            recorded.add(self._record_at_once(_without_advance(batch) if poisoned else batch))
         except Poison as poison:
             if len(batch.readings) <= 1:
                 poisoned.extend((reading, poison) for reading in batch.readings)
                 refuse_an_epidemic(poisoned, of)
                 return
             half = len(batch.readings) // 2
-            self._record_or_halve(Batch(batch.readings[:half], None, batch.again), recorded, poisoned, of)
-            self._record_or_halve(Batch(batch.readings[half:], batch.advance, batch.again), recorded, poisoned, of)
+            first, last = batch.readings[:half], batch.readings[half:]
+            self._record_or_halve(Batch(first, again=batch.again), recorded, poisoned, of)
+            self._record_or_halve(Batch(last, batch.advance, again=batch.again), recorded, poisoned, of)
 
     def _record_at_once(self, batch: Batch) -> Recorded:
         """Record a batch in one turn. One that seems to be new is taken for that first: it needs no look-ups."""
-        if self._seems_new(batch):
+        if batch.draft and batch.advance and batch.draft.lowest_rowid > batch.advance.start.rowid:
             try:
-                return self._in_turn(batch, self._record_new)
+                return self._in_turn(batch, partial(self._record_new, batch, batch.draft))
             except AlreadyKnown:
                 self._new_lately = False
-        return self._in_turn(batch, self._record_any)
+        return self._in_turn(batch, partial(self._record_any, batch))
 
-    def _seems_new(self, batch: Batch) -> bool:
-        if not self._new_lately or batch.again or batch.advance is None:
-            return False
-        beyond = batch.advance.start.rowid
-        return all(reading.message.rowid > beyond for reading in batch.readings)
-
-    def _in_turn(self, batch: Batch, record: Callable[[Batch], Recorded]) -> Recorded:
+    def _in_turn(self, batch: Batch, record: Callable[[], Recorded]) -> Recorded:
         with self._source.turn():
-            recorded = record(batch)
+            recorded = record()
             if batch.advance:
                 self._advance(batch.advance)
             failpoint("record.cursor")
@@ -133,13 +142,16 @@ class Recorder:
             self._source.tails[batch.advance.tail] = batch.advance.place
         return recorded
 
-    def _record_new(self, batch: Batch) -> Recorded:
+    def _record_new(self, batch: Batch, draft: Draft) -> Recorded:
         """Record messages that nothing is held of. Raises AlreadyKnown where something is."""
-        readings = self.outbox.knowing_ours(newest_of_each(batch.readings))
+        readings = self.outbox.knowing_ours(draft.readings)
+        if readings is not draft.readings:
+            draft = self._drafter.drafted(readings, self._source.groups)
         with _nothing_held():
-            self._write_ledger(LedgerChanges(new=readings))
-            recorded = self.submissions.write(readings, {}, set(), answered=True)
-        self._write_near(readings, answered=True)
+            self._copy_ledger(draft.ledger)
+            failpoint("record.edits")
+            recorded = self.submissions.write(SubmissionChanges(draft.submissions), set(), answered=True)
+        self._write_near(draft.near, answered=True)
         self._count_groups(readings, batch)
         return recorded
 
@@ -150,8 +162,8 @@ class Recorder:
         self._write_ledger(changes)
         written = [*changes.new, *changes.changed]
         answered = not batch.again  # nobody waits for an answer to what is read once more
-        own = self.submissions.own(written)
-        recorded = self.submissions.write(written, own, changes.mended, answered=answered)
+        said = self.submissions.changes(written, self.submissions.own(written))
+        recorded = self.submissions.write(said, changes.mended, answered=answered)
         nearness.retract(self._source.db, changes.changed, self._source.groups)
         self._write_near(written, answered=answered)
         self._count_groups(changes.new, batch)
@@ -165,23 +177,16 @@ class Recorder:
 
     def _write_ledger(self, changes: LedgerChanges) -> None:
         if changes.new:
-            copied(self._source.db, SQL["copy_ledger"], _LEDGER_TYPES, self._ledger_rows(changes.new))
-        failpoint("record.ledger")
+            self._copy_ledger(self._drafter.ledger_rows(changes.new, self._source.groups))
         if changes.changed:
             self._change_ledger(changes.changed)
         if changes.came_back:
             self._run("came_back", **self._source.keys(changes.came_back))
         failpoint("record.edits")
 
-    def _ledger_rows(self, readings: Sequence[Reading]) -> Iterator[tuple[Any, ...]]:
-        now = self._clock.now()
-        groups = self._source.groups
-        for reading in readings:
-            message, numbers, reason, near = reading
-            text = self._kept_text(reading, now) if numbers or near else None
-            _, jid, message_id, sender, sent_at, _, _, _, content_hash = message
-            status = "ignored" if reason else "done"
-            yield groups[jid].chat, message_id, status, reason, self.rules, content_hash, sent_at, sender, text
+    def _copy_ledger(self, made: bytes) -> None:
+        copied(self._source.db, SQL["copy_ledger"], made)
+        failpoint("record.ledger")
 
     def _change_ledger(self, changed: Sequence[Reading]) -> None:
         keys = self._source.keys(reading.message for reading in changed)
@@ -195,16 +200,9 @@ class Recorder:
             rules=self.rules,
             statuses=[reading.status for reading in changed],
             reasons=[reading.reason for reading in changed],
-            texts=[self._kept_text(reading, now) for reading in changed],
+            texts=[self._drafter.kept_text(reading, now) for reading in changed],
         )
         self._run("forget_letters", **keys)
-
-    def _kept_text(self, reading: Reading, now: datetime) -> str | None:
-        if not reading.numbers and not reading.near:
-            return None
-        sent_at = min(reading.message.sent_at or now, now)
-        old = self._keep_text is not None and sent_at <= now - self._keep_text
-        return None if old else reading.message.text
 
     def _write_near(self, readings: Sequence[Reading], *, answered: bool) -> None:
         nearness.keep(self._source.db, readings, self._source.groups, self._clock.now())
@@ -213,10 +211,8 @@ class Recorder:
 
     def _count_groups(self, new: Sequence[Reading], batch: Batch) -> None:
         """Each group's number of messages, and the last one that its tail has passed."""
-        added = Counter(reading.message.chat_jid for reading in new)
-        beyond = batch.advance.start.rowid if batch.advance else None
-        messages = [] if beyond is None else [reading.message for reading in batch.readings]
-        last = {message.chat_jid: message for message in messages if message.rowid > (beyond or 0)}
+        added = Counter([reading[0][1] for reading in new])
+        last = _last_of_each(batch.readings, batch.advance.start.rowid) if batch.advance else {}
         jids = sorted(added.keys() | last.keys())
         if not jids:
             return
@@ -257,7 +253,7 @@ class Recorder:
             if added.whole:
                 self._change_ledger(added.whole)
             mended = {_key(reading.message) for reading in added.readings}
-            recorded = self.submissions.write(added.readings, own, mended, answered=False)
+            recorded = self.submissions.write(self.submissions.changes(added.readings, own), mended, answered=False)
             near = nearness.keep(db, added.near, self._source.groups, self._clock.now())
             recorded.counts.update((jid, "near-miss") for jid in near)
             failpoint("record.replayed")
@@ -279,6 +275,15 @@ def _nothing_held() -> Iterator[None]:
         if error.diag.constraint_name in {"ledger_rows_pkey", "submission_rows_pkey"}:
             raise AlreadyKnown from None
         raise
+
+
+def _without_advance(batch: Batch) -> Batch:
+    return Batch(batch.readings, again=batch.again)
+
+
+def _last_of_each(readings: Sequence[Reading], beyond: int) -> dict[str, Message]:
+    """Each chat's last message beyond this row."""
+    return {reading[0][1]: reading[0] for reading in readings if reading[0][0] > beyond}
 
 
 def _key(message: Message) -> Key:

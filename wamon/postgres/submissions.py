@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wamon.failpoints import failpoint
+from wamon.postgres.binary import FALSE, TRUE, copied, int4, known_text, rows, text, timestamptz
 from wamon.postgres.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
@@ -14,7 +15,7 @@ from wamon.postgres.changes import (
     count_kinds,
     submission_changes,
 )
-from wamon.postgres.connection import copied, transaction
+from wamon.postgres.connection import transaction
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from wamon.postgres.validation import Validation
 
 SQL = queries("recording")
-
-_TYPES = ("int4", "text", "text", "text", "timestamptz", "text", "bool", "bool")
 
 
 class Submissions:
@@ -60,20 +59,15 @@ class Submissions:
             own.setdefault((jids[chat], message_id), {})[drop_number] = live
         return own
 
-    def write(
-        self,
-        readings: Sequence[Reading],
-        own: Mapping[Key, Mapping[str, bool]],
-        mended: set[Key],
-        *,
-        answered: bool,
-    ) -> Recorded:
-        """Within a turn: have the submissions of these messages be what their readings say.
+    def changes(self, readings: Sequence[Reading], own: Mapping[Key, Mapping[str, bool]]) -> SubmissionChanges:
+        """What has the submissions of these messages be what their readings say; `own` are those that they have."""
+        return submission_changes(readings, own, self._source.groups, self._clock.now())
 
-        `own` says which submissions they have, and whether those are live; `mended` which messages say nothing new.
+    def write(self, changes: SubmissionChanges, mended: set[Key], *, answered: bool) -> Recorded:
+        """Within a turn: carry out changes. `mended` are messages that say nothing new.
+
         Replies are queued where they are `answered`.
         """
-        changes = submission_changes(readings, own, self._source.groups, self._clock.now())
         changes.inserted = self._validation.judged(self._source.db, changes.inserted)
         if self._review and (changes.inserted or changes.revived or changes.retracted):
             self._lock_projects(_messages_of(changes))
@@ -152,15 +146,20 @@ class Submissions:
 
     def _copy_submissions(self, inserted: Sequence[Candidate]) -> None:
         if inserted:
-            copied(
-                self._source.db,
-                SQL["copy_submissions"],
-                _TYPES,
-                (
-                    (self._source.chat(m), m.message_id, number, project, sent_at, m.sender, rejected, unchecked)
-                    for m, project, number, sent_at, rejected, unchecked in inserted
-                ),
-            )
+            copied(self._source.db, SQL["copy_submissions"], rows(8, map(self._fields, inserted)))
+
+    def _fields(self, candidate: Candidate) -> tuple[bytes, ...]:
+        message, project, number, sent_at, rejected, unchecked = candidate
+        return (
+            int4(self._source.groups[message.chat_jid].chat),
+            text(message.message_id),
+            text(number),
+            known_text(project),
+            timestamptz(sent_at),
+            known_text(message.sender),
+            TRUE if rejected else FALSE,
+            TRUE if unchecked else FALSE,
+        )
 
     def _set_live(self, numbers: Iterable[tuple[Message, str]], *, live: bool) -> set[tuple[str, str]]:
         """Mark submissions live or not; the (project, drop) of each."""
