@@ -36,7 +36,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-PAGES_A_BATCH = 8
+PAGES_A_BATCH = 16
 _EDITABLE = timedelta(minutes=30)
 
 

@@ -511,7 +511,7 @@ def test_every_question_about_history_goes_by_index(any_dsn: str, analysed: bool
             with keyed_transaction(db):
                 plan = "\n".join(row[0] for row in db.execute("EXPLAIN " + queries("health")[name], values))
             assert "Seq Scan" not in plan, plan
-            assert ("ledger_rows_in_time" in plan) == (name in {"silences", "newest"})
+            assert ("heard_pkey" in plan) == (name in {"silences", "newest"})
 
 
 def test_no_result_holds_a_sender_or_a_text(office: Office, field: Field) -> None:

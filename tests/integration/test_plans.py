@@ -98,10 +98,10 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("health", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
     ("health", "recorded"): {"chats": _KEYS["chats"][:100], "message_ids": _KEYS["message_ids"][:100]},
 }
-LARGE = {"ledger_rows", "submission_rows", "revisions"}
+LARGE = {"ledger_rows", "heard", "submission_rows", "revisions"}
 NARROW = {
     "ledger_rows_pkey": ("chat", "message_id"),
-    "ledger_rows_in_time": ("chat", "sent_at"),
+    "heard_pkey": ("chat", "half_hour"),
     "ledger_rows_unfinished": (),
     "submission_rows_pkey": ("chat", "message_id"),
     "submission_rows_of_drop": ("project", "drop_number"),

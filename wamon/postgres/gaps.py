@@ -41,7 +41,7 @@ class Rewind(NamedTuple):
 
 
 def quiet(db: Database, chats: Sequence[int], since: datetime, now: datetime, at_least: timedelta) -> list[Quiet]:
-    """The silences that lasted longer than this, by when they began."""
+    """The silences that lasted longer than this, half an hour at least, by when they began."""
     values = {"chats": list(chats), "since": since, "now": now, "at_least": at_least}
     with transaction(db, UNHURRIED_SECONDS):
         return [Quiet(*row) for row in db.execute(SQL["quiet"], values)]

@@ -119,7 +119,10 @@ def newest(db: Database, chats: Sequence[int], now: datetime) -> dict[int, datet
 def silences(
     db: Database, chats: Sequence[int], moments: Sequence[tuple[int, datetime]], now: datetime
 ) -> dict[int, list[float]]:
-    """For each chat the longest silence, in seconds, of each week's (week, moment), as far as messages go back."""
+    """For each chat the longest silence, in seconds, of each week's (week, moment), as far as messages go back.
+
+    One within half an hour counts as none.
+    """
     found: dict[int, list[float]] = {}
     weeks, at = [week for week, _ in moments], [moment for _, moment in moments]
     with keyed_transaction(db):

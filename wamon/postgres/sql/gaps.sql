@@ -1,10 +1,11 @@
 -- name: quiet
--- The silences between two messages of a chat that lasted so long, and the one that lasts still.
+-- The silences between two messages of a chat that lasted so long, half an hour at least, and the one that lasts still.
 SELECT chat, began_at, ended_at
 FROM (
-    SELECT l.chat, l.sent_at AS began_at, lead(l.sent_at) OVER (PARTITION BY l.chat ORDER BY l.sent_at) AS ended_at
-    FROM wamon.ledger_rows AS l
-    WHERE l.chat = ANY(%(chats)s) AND l.sent_at >= %(since)s - interval '7 days' AND l.sent_at <= %(now)s
+    SELECT h.chat, least(h.last_sent_at, %(now)s) AS began_at,
+           lead(h.first_sent_at) OVER (PARTITION BY h.chat ORDER BY h.half_hour) AS ended_at
+    FROM wamon.heard AS h
+    WHERE h.chat = ANY(%(chats)s) AND h.half_hour >= %(since)s - interval '7 days' AND h.first_sent_at <= %(now)s
 ) AS silences
 WHERE coalesce(ended_at, %(now)s) - began_at > %(at_least)s AND coalesce(ended_at, %(now)s) >= %(since)s
 ORDER BY began_at, chat

@@ -24,28 +24,33 @@ WHERE l.status IN ('retry', 'dead') AND l.chat = ANY(%(chats)s)
 GROUP BY l.chat, l.status
 
 -- name: newest
-SELECT k.chat, l.sent_at
+SELECT k.chat, h.sent_at
 FROM unnest(%(chats)s::int[]) AS k(chat)
 CROSS JOIN LATERAL (
-    SELECT l.sent_at FROM wamon.ledger_rows AS l
-    WHERE l.chat = k.chat AND l.sent_at <= %(now)s
-    ORDER BY l.sent_at DESC LIMIT 1
-) AS l
+    SELECT CASE WHEN h.last_sent_at <= %(now)s THEN h.last_sent_at ELSE h.first_sent_at END AS sent_at
+    FROM wamon.heard AS h
+    WHERE h.chat = k.chat AND h.half_hour <= %(now)s AND h.first_sent_at <= %(now)s
+    ORDER BY h.half_hour DESC LIMIT 1
+) AS h
 
 -- name: silences
--- The whole silence in which each moment lay. One that hasn't ended is the present one, and tells nothing about usual.
+-- The whole silence in which each moment lay; none where that half hour's messages lie on both sides of the moment. One
+-- that hasn't ended is the present one, and tells nothing about usual.
 SELECT k.chat, m.week, max(extract(epoch FROM a.sent_at - b.sent_at))::float
 FROM unnest(%(chats)s::int[]) AS k(chat)
 CROSS JOIN unnest(%(weeks)s::int[], %(moments)s::timestamptz[]) AS m(week, moment)
 CROSS JOIN LATERAL (
-    SELECT l.sent_at FROM wamon.ledger_rows AS l
-    WHERE l.chat = k.chat AND l.sent_at <= m.moment
-    ORDER BY l.sent_at DESC LIMIT 1
+    SELECT least(h.last_sent_at, m.moment) AS sent_at
+    FROM wamon.heard AS h
+    WHERE h.chat = k.chat AND h.half_hour <= m.moment AND h.first_sent_at <= m.moment
+    ORDER BY h.half_hour DESC LIMIT 1
 ) AS b
 CROSS JOIN LATERAL (
-    SELECT l.sent_at FROM wamon.ledger_rows AS l
-    WHERE l.chat = k.chat AND l.sent_at > m.moment AND l.sent_at <= %(now)s
-    ORDER BY l.sent_at LIMIT 1
+    SELECT greatest(h.first_sent_at, m.moment) AS sent_at
+    FROM wamon.heard AS h
+    WHERE h.chat = k.chat AND h.half_hour > m.moment - interval '30 minutes' AND h.last_sent_at > m.moment
+      AND h.first_sent_at <= %(now)s
+    ORDER BY h.half_hour LIMIT 1
 ) AS a
 GROUP BY k.chat, m.week
 
