@@ -6,9 +6,11 @@ what a pass remembers is true only as long as its recordings succeed.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from wamon.ahead import Ahead
@@ -114,8 +116,7 @@ def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     recorded = _record(watch, tail, understood)
     _mirror(watch)
     failpoint("pass.end")
-    beyond = page.start.rowid
-    new = [message for message in page.messages if message.rowid > beyond]
+    new = page.messages[bisect_right(page.messages, page.start.rowid, key=attrgetter("rowid")) :]
     return Pass(recorded, new, page.place, page.complete)
 
 

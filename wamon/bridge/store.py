@@ -38,7 +38,7 @@ RECENT_ROWS = 5_000
 class Page(NamedTuple):
     """What one snapshot showed of a tail."""
 
-    messages: list[Message]  # of wanted chats: what differs in the overlap, then the new rows
+    messages: list[Message]  # of wanted chats, in row order: what differs in the overlap, then the new rows
     start: Place  # where reading began: the place asked for, or as much of it as still stands
     place: Place  # where the position stands once the messages are recorded
     read: int  # new rows read, of all chats

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from wamon.postgres.binary import NULL, int4, int8, known_text, rows, text, timestamptz
@@ -45,6 +46,7 @@ class Drafter:
             if numbers
             for number in numbers
         ]
+        submissions.sort(key=attrgetter("project", "drop_number"))  # as they are looked up
         return Draft(
             newest,
             self.ledger_rows(newest, groups),
