@@ -299,6 +299,17 @@ def test_without_a_database_the_bridge_and_the_files_are_checked_all_the_same(of
     assert {found[name, None].state for name in ("recording.sweep", "database.schema", "clock.database")} == {"unknown"}
 
 
+def test_without_a_database_nobody_knows_whether_a_silence_is_usual(office: Office, field: Field) -> None:
+    field.post(LAWLEY, "DR1000001", at=MONDAY)
+    os.utime(field.path, (MONDAY.timestamp(), MONDAY.timestamp()))
+    office.set(database={"url": "postgresql://nobody@127.0.0.1:1/none"})
+    for days in (1, 30):
+        found = checks(office, MONDAY + timedelta(days=days))
+        assert found["bridge.freshness", "Lawley"].state == "unknown"
+        assert found["bridge.freshness", "Lawley"].sentence.endswith("; whether that is usual isn't known now.")
+        assert found["bridge.writing", None].state == "unknown"
+
+
 def test_without_a_store_the_database_is_checked_all_the_same(office: Office, field: Field) -> None:
     field.post(LAWLEY, "DR1000001")
     office.scan()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.health.check import Absent, Check, State, unknown
-from wamon.health.rhythm import patience
+from wamon.health.rhythm import PATIENCE_SECONDS, patience
 from wamon.health.words import age, span
 
 if TYPE_CHECKING:
@@ -79,13 +79,10 @@ def writing(facts: Facts) -> Check:
         return unknown("bridge.writing", found if isinstance(found, Absent) else Absent("It has no time of writing."))
     since_seconds = age(found.written_at, facts.now)
     numbers = {"written_at": found.written_at, "age_seconds": since_seconds}
-    judged = [
-        check for check in (freshness(facts, group) for group in facts.groups) if check.state is not State.UNKNOWN
-    ]
-    silent = bool(judged) and all(check.state is State.WARN for check in judged)
+    judged = {freshness(facts, group).state for group in facts.groups}
     shortest = min((patience(group.usual_seconds) for group in facts.groups), default=0.0)
     sentence = f"The bridge last wrote its store {span(since_seconds)} ago"
-    if silent and since_seconds > shortest:
+    if judged == {State.WARN} and since_seconds > shortest:
         return Check(
             "bridge.writing",
             State.BAD,
@@ -93,6 +90,9 @@ def writing(facts: Facts) -> Check:
             _RECONNECT,
             numbers=numbers,
         )
+    if State.UNKNOWN in judged and State.OK not in judged and since_seconds > PATIENCE_SECONDS:
+        sentence += "; whether its groups are silent unusually long isn't known now"
+        return Check("bridge.writing", State.UNKNOWN, f"{sentence}.", numbers=numbers)
     return Check("bridge.writing", State.OK, f"{sentence}.", numbers=numbers)
 
 
@@ -106,6 +106,9 @@ def freshness(facts: Facts, group: GroupFacts) -> Check:
     numbers = {"age_seconds": silent_seconds, "usual_seconds": usual, "newest_at": group.newest_at}
     told = f"The newest message of {group.name} is {span(silent_seconds)} old"
     usually = "what is usual isn't known yet" if usual is None else f"usual at this hour is up to {span(usual)}"
+    if group.joined is None and silent_seconds > PATIENCE_SECONDS:
+        sentence = f"{told}; whether that is usual isn't known now."
+        return Check(name, State.UNKNOWN, sentence, group=group.name, jid=group.jid, numbers=numbers)
     late = silent_seconds > patience(usual)
     hint = f"{_RECONNECT} Has the phone left the group?" if late else ""
     state = State.WARN if late else State.OK
