@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ from wamon.postgres.sources import Source
 from wamon.postgres.submissions import Submissions
 from wamon.postgres.validation import Validation
 from wamon.replies import Replier, answered
-from wamon.service.restarts import note_start
+from wamon.service.restarts import note_start, note_stop
 from wamon.state import ReadOnlyStateFile, StateFile
 
 if TYPE_CHECKING:
@@ -199,7 +200,16 @@ def plan(load: Callable[[], Config]) -> Plan:
         send=lambda config: telling(config).send(),
         reply=reply,
         ready=lambda config: note_start(config.state.dir, Clock()),
+        ended=_note_end,
     )
+
+
+def _note_end(config: Config, status: int) -> None:
+    """Keep the end of a run by hand, as `wamon service stopped` keeps a service's, of which systemd tells."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        result = "exit-code" if status else "success"
+        said = {"SERVICE_RESULT": result, "EXIT_CODE": "exited", "EXIT_STATUS": str(status)}
+        note_stop(config.state.dir, Clock(), said)
 
 
 def teller(config: Config, file: AlertsFile | None = None) -> Teller:

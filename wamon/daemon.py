@@ -75,6 +75,7 @@ class Plan:
     send: Callable[[Config], None]
     reply: Callable[[Config, Lease, Callable[[], bool]], None]
     ready: Callable[[Config], None]
+    ended: Callable[[Config, int], None]
 
 
 class Daemon:
@@ -128,8 +129,16 @@ class Daemon:
                 thread.join(max(0, deadline - time.monotonic()))
             if thread.is_alive() and self._ended_by is None:
                 logger.warning("Stopped while at the %s, which is rolled back.", thread.name, extra={"action": "stop"})
+                self._tell_end()
                 logging.shutdown()
                 os._exit(0)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        error = self._ended_by
+        status = 0 if error is None else error.exit_code if isinstance(error, WamonError) else 1
+        if self._is_ready:
+            self._plan.ended(self._config, status)
 
     def reload(self) -> None:
         """Read the config again. One that is wrong is told, and the old one stays."""

@@ -75,6 +75,18 @@ def test_it_ends_well_and_releases_its_source_when_asked_to(
     assert office.query("SELECT count(*) FROM wamon.leases") == [0]
 
 
+def test_hygiene_knows_how_a_run_by_hand_ended(field: Field, open_office: Callable[..., Office]) -> None:
+    office = open_office(field.path, **LONG)
+    for number in ("DR1000001", "DR1000002"):
+        field.post(LAWLEY, number)
+        with office.running() as daemon:
+            recorded(office, number, daemon)
+            assert daemon.end() == 0
+    found = office.answer("hygiene")["restarts"]
+    assert [(one["reason"], one["detail"]) for one in found] == [("stopped", "exited 0")] * 2
+    assert [one["back_at"] is None for one in found] == [False, True]
+
+
 @pytest.mark.fault("F56")
 def test_a_second_one_on_the_same_source_ends_with_75(field: Field, open_office: Callable[..., Office]) -> None:
     office = open_office(field.path, **LONG)
