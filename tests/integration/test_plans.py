@@ -142,8 +142,12 @@ def walked(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def explained(db: Database, room: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    return plan_of(db, queries(room)[name], values)
+
+
+def plan_of(db: Database, query: str, values: dict[str, Any]) -> dict[str, Any]:
     with psycopg.ClientCursor(db) as cursor:
-        found = cursor.execute(f"EXPLAIN (FORMAT JSON) {queries(room)[name]}", values).fetchall()
+        found = cursor.execute(f"EXPLAIN (FORMAT JSON) {query}", values).fetchall()
     plan: dict[str, Any] = found[0][0][0]["Plan"]
     return plan
 
@@ -179,8 +183,15 @@ BY_TIME = {"submission_rows_in_time": ("sent_at",), "near_miss_rows_in_time": ("
 @pytest.mark.parametrize("name", ["drops", "number_of_posts", "new_by_project", "posts"])
 def test_what_people_ask_of_a_day_goes_through_that_day_alone(full: Database, name: str) -> None:
     both = f"{queries('reports')['selected']} {queries('reports')[name]}"
-    with psycopg.ClientCursor(full) as cursor:
-        found = cursor.execute(f"EXPLAIN (FORMAT JSON) {both}", _A_DAY).fetchall()
-    reads = [step for step in walked(found[0][0][0]["Plan"]) if step.get("Relation Name") in LARGE]
+    reads = [step for step in walked(plan_of(full, both, _A_DAY)) if step.get("Relation Name") in LARGE]
     assert reads
     assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]
+
+
+@pytest.mark.parametrize("name", ["projects", "submissions"])
+def test_projects_and_a_drops_story_are_found_step_by_step(full: Database, name: str) -> None:
+    both = f"{queries('reports')['walked']} {queries('reports')[name]}"
+    plan = plan_of(full, both, {"number": "DR1000001"})
+    one_row = [id(below) for step in walked(plan) if step["Node Type"] == "Limit" for below in walked(step)]
+    assert one_row
+    assert [read for read in wide_scans(plan) if id(read) not in one_row] == []
