@@ -11,6 +11,7 @@ from typing import Any
 from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY, PROJECTS, TECHNICIAN, VeryGoodPlugins
 from tests.support.office import Office
+from tests.support.people import write_people
 
 TITLES = ("Config", "Bridge", "Recording", "Database", "Files", "Clock")
 
@@ -68,6 +69,21 @@ def test_without_a_database_the_rest_is_checked(office: Office) -> None:
 def test_a_store_that_isnt_there_is_bad(office: Office) -> None:
     office.store.unlink()
     assert told(office, 1)["bridge.store"]["state"] == "bad"
+
+
+def test_a_file_of_people_that_cannot_be_read_is_told_with_what_to_do(office: Office) -> None:
+    assert "bridge.people" not in told(office, 0)
+    people = write_people(office.folder)
+    office.set(bridge={"people": str(people)})
+    assert told(office, 0)["bridge.people"]["state"] == "ok"
+    for content in (b"no database", None):
+        people.unlink() if content is None else people.write_bytes(content)
+        found = told(office, 0)["bridge.people"]
+        assert (found["state"], str(people) in found["sentence"], "whatsapp.db" in found["hint"]) == (
+            "warn",
+            True,
+            True,
+        )
 
 
 def test_another_store_can_be_looked_at_without_any_config(wamon: Run, store: Path, tmp_path: Path) -> None:

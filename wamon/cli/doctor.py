@@ -79,7 +79,7 @@ def _checks(options: Said, bridge: Path | None) -> list[Check]:
     from wamon import service
     from wamon.app import looked_at
     from wamon.errors import ConfigError
-    from wamon.health import broken, check_all, readable
+    from wamon.health import broken, check_all, people, readable
 
     try:
         settings = options.config()
@@ -87,7 +87,8 @@ def _checks(options: Said, bridge: Path | None) -> list[Check]:
     except ConfigError as error:
         return broken(error)
     named = _bridge(settings, bridge)
-    return [readable(settings, path), *check_all(looked_at(settings, named)), *service.checks(settings)]
+    found = check_all(looked_at(settings, named))
+    return [readable(settings, path), *found, *people(settings), *service.checks(settings)]
 
 
 def _bridge(settings: Config, override: Path | None) -> Bridge | None:

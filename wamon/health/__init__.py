@@ -8,7 +8,7 @@ from wamon.health import bridge, database, files, recording
 from wamon.health.check import Absent, Check, State, summary, unknown, worst
 from wamon.health.facts import NOT_MADE, Facts, GroupFacts, Subject, look
 from wamon.health.lag import Lag, lag
-from wamon.health.settings import broken, readable
+from wamon.health.settings import broken, people, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ __all__ = [
     "check_all",
     "lag",
     "look",
+    "people",
     "readable",
     "summary",
     "unknown",

@@ -1,15 +1,17 @@
-"""Can the config be read, and does it watch anything?"""
+"""Can the config be read, does it watch anything, and is the file of people that it names one?"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wamon.bridge.access import access
+from wamon.bridge.snapshot import snapshot
+from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.health.check import Absent, Check, State, unknown
 from wamon.health.words import amount
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from wamon.config import Config
     from wamon.errors import ConfigError
 
@@ -37,3 +39,26 @@ def broken(error: ConfigError) -> list[Check]:
         Check("config.file", State.BAD, str(error), error.hint),
         *(unknown(name, absent) for name in _NEED_A_CONFIG),
     ]
+
+
+def people(config: Config) -> list[Check]:
+    """Whether the file that bridge.people names can be read. Nothing where it names none."""
+    path = config.bridge.people
+    if not isinstance(path, Path):
+        return []
+    numbers = {"path": str(path)}
+    if _holds_people(path):
+        return [Check("bridge.people", State.OK, f"People's names are read from {path}.", numbers=numbers)]
+    sentence = f"bridge.people names {path}, from which nobody's name can be read."
+    hint = "Name whatsmeow's file, whatsapp.db or session.db, and let wamon's user read it; `auto` finds it by itself."
+    return [Check("bridge.people", State.WARN, sentence, hint, numbers=numbers)]
+
+
+def _holds_people(path: Path) -> bool:
+    try:
+        if access(path).endangers_the_bridge:
+            return False
+        with snapshot(path) as db:
+            return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'whatsmeow_contacts'").fetchall())
+    except (BridgeUnavailable, BridgeUnknown, OSError):
+        return False
