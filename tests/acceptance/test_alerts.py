@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,7 @@ def test_the_list_shows_rules_channels_what_fires_and_what_waits_and_no_secret(o
     done = office.run("alerts", "list")
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.split()}
+    assert re.split(r"  +", lines["Rule"].strip()) == ["Rule", "Tells", "More than", "Hold", "Repeat", "State"]
     assert "10m" in lines["lag"]
     assert lines["lag"].split()[-1] == "on"
     assert lines["dead"].split()[-1] == "off"

@@ -129,7 +129,9 @@ def _show(answer: dict[str, Any], zone: ZoneInfo) -> None:
 
     rows = [(r["name"], r["title"], r["more_than"] or "", r["hold"], r["repeat"]) for r in answer["rules"]]
     states = ["on" if rule["enabled"] else "off" for rule in answer["rules"]]
-    table(("Rule", "Tells", "More than", "Hold", "Repeat", ""), [(*r, s) for r, s in zip(rows, states, strict=True)])
+    table(
+        ("Rule", "Tells", "More than", "Hold", "Repeat", "State"), [(*r, s) for r, s in zip(rows, states, strict=True)]
+    )
     if not answer["channels"]:
         say("No channel is configured, so nobody is told: see alerts.channels in config/wamon.yaml.")
     for channel in answer["channels"]:
