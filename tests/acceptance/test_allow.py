@@ -67,7 +67,9 @@ def test_a_file_without_a_number_changes_nothing(office: Office, plan: Path, tmp
 
 
 @pytest.mark.parametrize(
-    "words", [("import", "FILE"), ("export",), ("clear", "--yes")], ids=lambda words: str(words[0])
+    "words",
+    [("import", "FILE"), ("import", "nowhere.csv"), ("export",), ("clear", "--yes")],
+    ids=" ".join,
 )
 def test_a_project_that_nobody_knows_is_refused_and_the_known_ones_are_named(
     office: Office, plan: Path, words: tuple[str, ...]

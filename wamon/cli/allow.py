@@ -66,10 +66,10 @@ def import_(
 
     options = said(ctx, config, json)
     settings = options.config()
-    listed = read(file, settings.drops.pattern, column, progress)
     change = lists.replace_numbers if replace else lists.import_numbers
     with ledger(settings) as db:
         require_project(db, settings, project)
+        listed = read(file, settings.drops.pattern, column, progress)
         imported = change(db, project, listed.numbers)
     answer = {"project": project, "path": str(file.absolute()), "columns": listed.columns, **imported._asdict()}
     answer |= {"repeated": listed.repeated, "bad": [bad._asdict() for bad in listed.bad]}
