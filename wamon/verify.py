@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 EVERY_ROW_IN_THE_LEDGER = 1
 CURSOR_PASSES_NOTHING = 2
 REVIEWS_ARE_KEPT = 10
+IN_WORDS = {
+    EVERY_ROW_IN_THE_LEDGER: "recorded once",
+    CURSOR_PASSES_NOTHING: "nothing skipped",
+    REVIEWS_ARE_KEPT: "reviews kept",
+}
 
 _PAGES_AT_ONCE = 4
 """Of the store, compared together: each comparison is a round trip to PostgreSQL."""

@@ -93,9 +93,11 @@ def _answer(watch: Watch, verified: Verified) -> dict[str, Any]:
 
 def _show(found: dict[str, Any]) -> None:
     from wamon.render import say, table
+    from wamon.verify import IN_WORDS
 
     problems = found["problems"]
-    table(("Promise", "Group", "Message", "What"), [tuple(p.values()) for p in problems[:_MOST_SHOWN]])
+    rows = [(f"{p}: {IN_WORDS[p]}", *rest) for p, *rest in (one.values() for one in problems[:_MOST_SHOWN])]
+    table(("Promise", "Group", "Message", "What"), rows)
     if len(problems) > _MOST_SHOWN:
         say(f"… and {len(problems) - _MOST_SHOWN:,} more; --json lists them all.")
     them = "1 problem; `wamon verify --repair` mends it"
