@@ -178,7 +178,7 @@ class Page(HTMLParser):
 def test_the_page_is_whole_escaped_and_needs_nothing_from_elsewhere(office: Office, kind: str) -> None:
     file = office.folder / "report.html"
     done = office.run("report", kind, "--date", "2025-11-20", "--format", "html", "--output", str(file))
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, f"The report is in {file}.\n")
     text = file.read_text("utf-8")
     page: Any = Page(text)
     assert (page.open, page.wrong, page.refers) == ([], [], ["data:,"])

@@ -151,7 +151,7 @@ def _gaps(settings: Config, period: Period, project: str | None) -> tuple[list[G
 
 
 def _write(report: Report, options: Said, wish: Wish) -> None:
-    from wamon.render import as_json
+    from wamon.render import as_json, say
     from wamon.reports.files import replacing
     from wamon.reports.html import html
 
@@ -164,6 +164,7 @@ def _write(report: Report, options: Said, wish: Wish) -> None:
         return
     with replacing(wish.output) as beside:
         beside.write_text(text, "utf-8")
+    say(f"The report is in {wish.output}.")
 
 
 def _told(report: Report) -> dict[str, Any]:
