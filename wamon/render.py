@@ -36,6 +36,13 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def paragraph(text: str) -> None:
+    """Print a result's sentences in lines that fit the terminal."""
+    from textwrap import fill
+
+    say(fill(text, screen_width(), break_long_words=False, break_on_hyphens=False))
+
+
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
 ) -> None:

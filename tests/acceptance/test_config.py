@@ -16,6 +16,8 @@ def test_a_config_that_is_fine_is_summed_up(wamon: Run) -> None:
     done = wamon("config", "check", "--config", str(EXAMPLE))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{EXAMPLE} is fine: 4 groups, ")
+    said = wamon("config", "check", "--config", str(EXAMPLE), COLUMNS="80").stdout
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_everything_wrong_is_named_with_its_line(wamon: Run, tmp_path: Path) -> None:

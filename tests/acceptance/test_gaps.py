@@ -65,8 +65,9 @@ def test_where_every_group_was_silent_it_is_the_bridge(bridge: VeryGoodPlugins, 
     (gap,) = gaps(office)
     assert (gap["kind"], gap["group"]) == ("bridge", None)
     assert near(gap["start"], QUIET_FROM)
-    said = office.run("gaps").stdout
-    assert "the bridge may have been down" in said
+    said = office.run("gaps", COLUMNS="80").stdout
+    assert "the bridge may have been down" in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 80
     assert "all" in said
 
 

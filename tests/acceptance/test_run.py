@@ -81,6 +81,7 @@ def test_hygiene_knows_how_a_run_by_hand_ended(field: Field, open_office: Callab
         field.post(LAWLEY, number)
         with office.running() as daemon:
             recorded(office, number, daemon)
+            assert max(map(len, office.run("hygiene", COLUMNS="80").stdout.splitlines())) <= 80
             assert daemon.end() == 0
     found = office.answer("hygiene")["restarts"]
     assert [(one["reason"], one["detail"]) for one in found] == [("stopped", "exited 0")] * 2

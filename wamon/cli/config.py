@@ -40,7 +40,7 @@ def check(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon config check
     wamon config check --config /etc/wamon/wamon.yaml
     """
-    from wamon.render import as_json, say
+    from wamon.render import as_json, paragraph
 
     options = said(ctx, config, json)
     path = _found(options)
@@ -48,7 +48,7 @@ def check(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     if options.json:
         as_json(answer)
     else:
-        say(_sentence(answer))
+        paragraph(_sentence(answer))
 
 
 @commands.command()

@@ -72,12 +72,12 @@ def _told(gap: Gap) -> dict[str, object]:
 
 
 def _show(found: Sequence[Gap], zone: ZoneInfo) -> None:
-    from wamon.render import local, say, table
+    from wamon.render import local, paragraph, table
 
     if not found:
-        say("No gap: nothing hints at messages that never reached the bridge's store.")
+        paragraph("No gap: nothing hints at messages that never reached the bridge's store.")
         return
     columns = ("Kind", "From", "To", "Group", "What")
     table(columns, [(g.kind, local(g.start, zone), local(g.end, zone), g.group or "all", g.detail) for g in found])
     for kind, meaning in {gap.kind: gap.meaning for gap in found}.items():
-        say(f"{kind}: {meaning}")
+        paragraph(f"{kind}: {meaning}")

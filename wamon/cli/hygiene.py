@@ -91,21 +91,21 @@ def _answer(service: Service, found: Hygiene) -> dict[str, Any]:
 
 
 def _show(service: Service, found: Hygiene, zone: ZoneInfo) -> None:
-    from wamon.render import local, say, table
+    from wamon.render import local, paragraph, table
     from wamon.service.hygiene import DAYS
 
-    say(_running(service, found))
-    say(_night(found, zone))
+    paragraph(_running(service, found))
+    paragraph(_night(found, zone))
     if found.next_at:
-        say(f"The next planned restart is at {local(found.next_at, zone)} ({zone}).")
+        paragraph(f"The next planned restart is at {local(found.next_at, zone)} ({zone}).")
     if not found.restarts:
-        say(f"No restart in the last {DAYS} days.")
+        paragraph(f"No restart in the last {DAYS} days.")
         return
     shown = found.restarts[-_MOST_SHOWN:]
     rows = [(local(one.at, zone), one.reason, one.detail, local(one.back_at, zone)) for one in reversed(shown)]
     table(("Stopped", "Why", "Detail", "Ready again"), rows)
     if len(shown) < len(found.restarts):
-        say(f"{len(found.restarts):,} restarts in the last {DAYS} days; --json has them all.")
+        paragraph(f"{len(found.restarts):,} restarts in the last {DAYS} days; --json has them all.")
 
 
 def _running(service: Service, found: Hygiene) -> str:
