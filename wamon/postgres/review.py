@@ -7,8 +7,7 @@ submission was retracted gets a dated line. Where the table exists, only the col
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
@@ -46,21 +45,21 @@ _STEPS = (
 )
 
 _WRITTEN = {
-    "id": "uuid",
-    "drop_number": "text",
-    "project": "text",
-    "user_name": "text",
-    "submitted_by": "text",
-    "whatsapp_message_date": "timestamptz",
-    "review_date": "timestamptz",
-    "resubmitted": "boolean",
-    "incomplete": "boolean",
-    "completed": "boolean",
-    "created_at": "timestamptz",
-    "updated_at": "timestamptz",
-    **dict.fromkeys(_STEPS, "boolean"),
+    "id": "gen_random_uuid()",
+    "drop_number": "k.drop_number",
+    "project": "k.project",
+    "user_name": "k.sender",
+    "submitted_by": "k.sender",
+    "whatsapp_message_date": "k.sent_at",
+    "review_date": "k.sent_at",
+    "resubmitted": "false",
+    "incomplete": "false",
+    "completed": "false",
+    "created_at": "%(now)s",
+    "updated_at": "%(now)s",
+    **dict.fromkeys(_STEPS, "false"),
 }
-"""The columns of a new row, and the types in which their values are given."""
+"""The columns of a new row, and what they are given."""
 
 _SHAPE = {
     "id": "uuid PRIMARY KEY DEFAULT gen_random_uuid()",
@@ -224,35 +223,30 @@ class Review:
         if not candidates:
             return set()
         written = sorted(self._written())
-        rows = [self._row(candidate) for candidate in candidates]
-        names = sql.SQL(", ").join(map(sql.Identifier, written))
-        values = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(_WRITTEN[column])) for column in written)
         query = sql.SQL(
-            "INSERT INTO {} ({names}) SELECT {names} FROM unnest({}) AS k({names}) ON CONFLICT DO NOTHING "
+            "INSERT INTO {} ({}) SELECT {} FROM unnest(%(projects)s::text[], %(drops)s::text[], %(senders)s::text[], "
+            "%(sent_ats)s::timestamptz[]) AS k(project, drop_number, sender, sent_at) ON CONFLICT DO NOTHING "
             "RETURNING {}, drop_number::text"
-        ).format(self._table, values, self._project(), names=names)
-        made = db.execute(query, [[row[column] for row in rows] for column in written]).fetchall()
+        ).format(
+            self._table,
+            sql.SQL(", ").join(map(sql.Identifier, written)),
+            sql.SQL(", ").join(sql.SQL(_WRITTEN[column]) for column in written),
+            self._project(),
+        )
+        values = {
+            "projects": [c.project for c in candidates],
+            "drops": [c.drop_number for c in candidates],
+            "senders": [user_of(c.message.sender) for c in candidates],
+            "sent_ats": [c.sent_at for c in candidates],
+            "now": self._clock.now(),
+        }
+        made = db.execute(query, values).fetchall()
         return self._served({_drop(c) for c in candidates}, made)
 
     def _written(self) -> set[str]:
         """The columns of a new row that the table has. An id that is no uuid is the table's own to give."""
         own_id = {"id"} if self._columns.get("id") != "uuid" else set()
         return (_WRITTEN.keys() & self._columns.keys()) - own_id
-
-    def _row(self, candidate: Candidate) -> dict[str, Any]:
-        sender = user_of(candidate.message.sender)
-        return {
-            **dict.fromkeys(("resubmitted", "incomplete", "completed", *_STEPS), False),
-            "id": uuid4(),
-            "drop_number": candidate.drop_number,
-            "project": candidate.project,
-            "user_name": sender,
-            "submitted_by": sender,
-            "whatsapp_message_date": candidate.sent_at,
-            "review_date": candidate.sent_at,
-            "created_at": self._clock.now(),
-            "updated_at": self._clock.now(),
-        }
 
     def _reopen(self, db: Database, later: Mapping[Drop, Sequence[Candidate]]) -> None:
         """Have drops that were posted again reviewed again."""
