@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -20,6 +21,11 @@ from wamon.log import logger
 from wamon.postgres import embedded
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: garbage collection need not walk through it again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
