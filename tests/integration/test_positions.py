@@ -21,6 +21,11 @@ Open = Callable[..., Office]
 
 
 @pytest.fixture
+def dsn(reused_dsn: str) -> str:
+    return reused_dsn
+
+
+@pytest.fixture
 def windows_of_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of 10 rows and an overlap of 5: what happens here lies beyond both."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)

@@ -21,6 +21,11 @@ Open = Callable[..., Office]
 
 
 @pytest.fixture
+def dsn(reused_dsn: str) -> str:
+    return reused_dsn
+
+
+@pytest.fixture
 def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
     """A store that fills several pages, of 10 rows each, and goes far beyond the overlap."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)

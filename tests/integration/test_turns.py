@@ -29,6 +29,11 @@ from wamon.scan import catch_up, scan, scan_groups
 
 
 @pytest.fixture
+def dsn(reused_dsn: str) -> str:
+    return reused_dsn
+
+
+@pytest.fixture
 def field(tmp_path: Path) -> Iterator[Field]:
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         yield field
