@@ -29,8 +29,9 @@ from bench.subjects import (
     ten_rows,
     unchanged,
 )
-from wamon.app import configured, plan
+from wamon.app import configured
 from wamon.daemon import Daemon
+from wamon.running import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

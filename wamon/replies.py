@@ -22,26 +22,12 @@ if TYPE_CHECKING:
     from wamon.bridge.send import SendApi
     from wamon.clock import Clock
     from wamon.config import Config
-    from wamon.config.replies import ReplyKind
     from wamon.postgres.replies import Due, Queue
 
 _WINDOW = timedelta(minutes=1)
 _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=2)
 _TOO_OLD = "too old"
-
-
-def voices(config: Config) -> dict[str, dict[ReplyKind, str]]:
-    """The template of each kind of which something is said, by JID; none at all while replies are off."""
-    if not config.replies.enabled:
-        return {}
-    usual = config.replies.templates
-    return {group.jid: group.reply_templates.over(usual) for group in config.groups if group.enabled and group.replies}
-
-
-def answered(config: Config) -> dict[str, frozenset[str]]:
-    """Of which kinds something is said, by JID."""
-    return {jid: frozenset(said) for jid, said in voices(config).items()}
 
 
 class _Claimed(NamedTuple):
@@ -57,7 +43,7 @@ class Replier:
     def __init__(self, queue: Queue, config: Config, api: SendApi, clock: Clock) -> None:
         self._queue = queue
         self._config = config
-        self._voices = voices(config)
+        self._voices = config.voices()
         self._api = api
         self._clock = clock
 

@@ -17,7 +17,8 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.machine import Machine
 from tests.support.office import Office
 from tests.support.receivers import hooks
-from wamon.app import configured, teller
+from wamon.alerts.teller import teller
+from wamon.app import configured
 from wamon.clock import Clock
 from wamon.health import Check, State
 from wamon.service.restarts import note_start

@@ -361,7 +361,7 @@ def test_an_unforeseen_error_of_a_chore_is_told_without_its_words(
 ) -> None:
     office = open_office(field.path, **LONG)
     log = tmp_path / "log"
-    fails = "import wamon.app\ndef daily(_): raise ValueError('the canary sings')\nwamon.app.daily = daily"
+    fails = "import wamon.running\ndef daily(_): raise ValueError('the canary sings')\nwamon.running.daily = daily"
     with log.open("wb") as stderr, spawned(office, "run", prologue=fails, stderr=stderr) as process:
         eventually("it is told", lambda: "ValueError" in log.read_text("utf-8"), said=lambda: log.read_text("utf-8"))
         process.terminate()

@@ -74,7 +74,8 @@ def test_a_clock_that_jumps_stalls_nothing_and_spins_nothing(
 ) -> None:
     passes: list[object] = []
     office = open_office(field.path, scan={"interval": "1h"})
-    monkeypatch.setattr("wamon.app.Clock", lambda: Jumped(jump))
+    for room in ("app", "looking", "running"):
+        monkeypatch.setattr(f"wamon.{room}.Clock", lambda: Jumped(jump))
     counting(monkeypatch, "wamon.daemon.catch_up", passes)
 
     def act() -> None:
@@ -207,8 +208,8 @@ def test_a_group_that_falls_silent_against_its_rhythm_is_told_once_and_again_whe
 ) -> None:
     silent = [Check("bridge.freshness", State.WARN, "Lawley is silent.", jid=LAWLEY)]
     looks = [silent, silent, []]
-    monkeypatch.setattr("wamon.app.unwell", lambda _: looks.pop(0) if looks else [])
-    monkeypatch.setattr("wamon.app.look", lambda *_: None)
+    monkeypatch.setattr("wamon.running.unwell", lambda _: looks.pop(0) if looks else [])
+    monkeypatch.setattr("wamon.looking.look", lambda *_: None)
     office = open_office(field.path, scan={"interval": "1h"})
     caplog.set_level(logging.INFO, "wamon")
     served: list[object] = []

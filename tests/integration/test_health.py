@@ -19,12 +19,13 @@ from psycopg.conninfo import make_conninfo
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, VELO_TEST, Lharries, VeryGoodPlugins, Wacli
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app import bridge_of, configured, looked_at
+from wamon.app import bridge_of, configured
 from wamon.bridge.access import access
 from wamon.clock import Clock
 from wamon.health import Check, Facts, check_all
 from wamon.health.lag import lag_of
 from wamon.health.rhythm import moments
+from wamon.looking import looked_at
 from wamon.postgres.connection import connected, keyed_transaction
 from wamon.postgres.queries import queries
 

@@ -20,9 +20,10 @@ import psycopg
 import yaml
 
 from tests.support.bridges import PROJECTS
-from wamon.app import bridge_of, configured, plan, watching
+from wamon.app import bridge_of, configured, watching
 from wamon.daemon import Daemon as InProcess
 from wamon.pipeline import Watch
+from wamon.running import plan
 from wamon.scan import Scanned, scan, scan_groups
 from wamon.verify import Verified, verify
 

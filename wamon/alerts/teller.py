@@ -11,8 +11,10 @@ from uuid import uuid4
 from wamon.alerts.book import Alert, Firing
 from wamon.alerts.channels import channels, deliver
 from wamon.alerts.failure import NotSent
+from wamon.alerts.file import AlertsFile
 from wamon.alerts.firing import evaluate
 from wamon.alerts.rules import RULES, found, without_consequences
+from wamon.clock import Clock
 from wamon.log import logger
 
 if TYPE_CHECKING:
@@ -20,10 +22,9 @@ if TYPE_CHECKING:
 
     from wamon.alerts.book import Book, Kind
     from wamon.alerts.channels import Channel
-    from wamon.alerts.file import AlertsFile
     from wamon.alerts.firing import Told
     from wamon.alerts.rules import Rule
-    from wamon.clock import Clock
+    from wamon.config import Config
     from wamon.config.alerts import Alerts
     from wamon.health.check import Check
 
@@ -31,6 +32,13 @@ _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
 _MOST_TOLD = 10
 _MOST_GROUPS = 100
+
+
+def teller(config: Config, file: AlertsFile | None = None) -> Teller:
+    """Who tells people by this config's channels."""
+    return Teller(
+        file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, Clock(), str(config.timezone)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     wamon alerts test --json
     """
     from wamon.alerts.channels import channels
-    from wamon.app import teller
+    from wamon.alerts.teller import teller
     from wamon.errors import ConfigError
     from wamon.render import as_json, say
 

@@ -77,9 +77,9 @@ def described(check: Check) -> dict[str, Any]:
 def _checks(options: Said, bridge: Path | None) -> list[Check]:
     from wamon import config as configs
     from wamon import service
-    from wamon.app import looked_at
     from wamon.errors import ConfigError
     from wamon.health import broken, check_all, people, readable
+    from wamon.looking import looked_at
 
     try:
         settings = options.config()

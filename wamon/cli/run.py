@@ -31,10 +31,10 @@ def run(
     wamon run
     wamon run --standby
     """
-    from wamon.app import plan
     from wamon.daemon import Daemon
     from wamon.log import configure, under_systemd
     from wamon.memory import share_one_arena
+    from wamon.running import plan
 
     share_one_arena()
     options = said(ctx, config, json)

@@ -50,9 +50,10 @@ def status(
     wamon status --plain
     wamon status --json
     """
-    from wamon.app import bridge_of, looking
+    from wamon.app import bridge_of
     from wamon.cli import screen
     from wamon.health import check_all
+    from wamon.looking import looking
     from wamon.render import as_json
 
     options = said(ctx, config, json)

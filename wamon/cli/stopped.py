@@ -71,8 +71,7 @@ def _teller(options: Said, state_dir: Path) -> Teller | None:
     """
     from wamon import config as configs
     from wamon.alerts.file import AlertsFile
-    from wamon.alerts.teller import Teller
-    from wamon.app import teller
+    from wamon.alerts.teller import Teller, teller
     from wamon.clock import Clock
     from wamon.errors import ConfigError
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo
 from wamon.config import fields
 from wamon.config.alerts import Alerts
 from wamon.config.document import Steps
-from wamon.config.replies import GroupTemplates, Replies
+from wamon.config.replies import GroupTemplates, Replies, ReplyKind
 from wamon.config.section import Section, known
 
 PATTERN = "DR[0-9]{6,8}"
@@ -146,6 +146,15 @@ class Config(Section):
     alerts: Alerts = Alerts()
     replies: Replies = Replies()
     groups: tuple[Group, ...] = ()
+
+    def voices(self) -> dict[str, dict[ReplyKind, str]]:
+        """The template of each kind of which something is said, by JID; none at all while replies are off."""
+        if not self.replies.enabled:
+            return {}
+        usual = self.replies.templates
+        return {
+            group.jid: group.reply_templates.over(usual) for group in self.groups if group.enabled and group.replies
+        }
 
 
 SECTIONS: dict[str, type[Section]] = {

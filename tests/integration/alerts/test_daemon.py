@@ -175,8 +175,8 @@ def test_groups_that_fall_silent_are_one_alert_by_name(
         for name, jid in {"Lawley": LAWLEY, "Mohadin": MOHADIN}.items()
     ]
     found = list(silent)
-    monkeypatch.setattr("wamon.app.unwell", lambda _: list(found))
-    monkeypatch.setattr("wamon.app.look", lambda *_: None)
+    monkeypatch.setattr("wamon.running.unwell", lambda _: list(found))
+    monkeypatch.setattr("wamon.looking.look", lambda *_: None)
 
     def act() -> None:
         told(hook, "silence alert")
@@ -228,7 +228,7 @@ def test_a_store_that_the_daemon_had_better_not_open_is_told_for_its_rights_and_
 ) -> None:
     """Root reads the store of a bridge in WAL mode, say."""
     found = access(office.store)._replace(is_owner=False, may_write_folder=True, is_wal=True)
-    monkeypatch.setattr("wamon.app.access", lambda _: found)
+    monkeypatch.setattr("wamon.running.access", lambda _: found)
     run_while(office, partial(told, hook, "bridge alert"))
     assert "files that the bridge can't write" in hook.posted[0]["text"]
     assert "No bridge's store is named" not in hook.posted[0]["text"]

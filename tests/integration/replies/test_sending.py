@@ -14,13 +14,14 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, Lharries, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
-from wamon.app import bridge_of, configured, reply
+from wamon.app import bridge_of, configured
 from wamon.bridge import send
 from wamon.clock import Clock
 from wamon.model import NearMiss, Reading
 from wamon.pipeline import Watch
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
+from wamon.running import reply
 from wamon.scan import discard, scan
 from wamon.verify import repair, verify
 

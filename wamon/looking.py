@@ -1,0 +1,47 @@
+"""What health looks at, of a config's bridge and database. Nothing is written, and what is absent is told so."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from wamon.app import database, store_of
+from wamon.clock import Clock
+from wamon.errors import WamonError
+from wamon.health import NOT_MADE, Absent, Facts, Subject, look
+from wamon.postgres import embedded
+from wamon.postgres.connection import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from wamon.app import Bridge
+    from wamon.config import Config
+    from wamon.postgres.connection import Database
+
+
+def looked_at(config: Config, bridge: Bridge | None, clock: Clock | None = None) -> Facts:
+    """What health judges, of a bridge or of none. Nothing is written; what can't be opened is told as absent."""
+    store = None if bridge is None else store_of(config, bridge)
+    subject = Subject(config, store, config.bridge.name if bridge is None else bridge.name, clock or Clock())
+    with ExitStack() as stack:
+        return look(subject, _opened(config, stack))
+
+
+@contextmanager
+def looking(config: Config, bridge: Bridge | None) -> Iterator[Callable[[], Facts]]:
+    """What looks, as `looked_at` does, for as long as the block runs: an embedded server that runs goes on running."""
+    with ExitStack() as stack:
+        if config.database.url is None and embedded.exists(config.state.dir):
+            with suppress(WamonError):  # each look tells
+                stack.enter_context(database(config))
+        yield lambda: looked_at(config, bridge)
+
+
+def _opened(config: Config, stack: ExitStack) -> Database | Absent:
+    try:
+        if config.database.url is None and not embedded.exists(config.state.dir):
+            return NOT_MADE
+        return stack.enter_context(connected(stack.enter_context(database(config))))
+    except WamonError as error:
+        return Absent.because(error)
