@@ -53,7 +53,7 @@ def table(
     from rich.console import Console
 
     if rows:
-        Console(file=sys.stdout, width=screen_width()).print(_table(columns, rows, right, whole))
+        Console(file=sys.stdout, width=screen_width(), emoji=False).print(_table(columns, rows, right, whole))
 
 
 def table_text(
@@ -68,7 +68,9 @@ def table_text(
     from rich.console import Console
 
     file = StringIO()
-    Console(file=file, width=width, force_terminal=False, no_color=True).print(_table(columns, rows, right, whole))
+    Console(file=file, width=width, force_terminal=False, no_color=True, emoji=False).print(
+        _table(columns, rows, right, whole)
+    )
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 

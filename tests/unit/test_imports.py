@@ -1,11 +1,16 @@
-"""`wamon --help` stays quick: it loads what speaks to the shell, and nothing that works."""
+"""Commands start quickly: each loads what it needs, and `wamon --help` nothing that works."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.office import Office
 
 _LOADED = """
 import atexit, sys
@@ -18,12 +23,14 @@ TYPER = {"annotated_doc", "shellingham", "typer", "typing_extensions"}
 TYPER_ON_OPTIONS = {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
 OURS = {"wamon", "wamon.__main__", "wamon.cli", "wamon.errors", "wamon.log"}
 WORK = {"apscheduler", "psycopg", "re2", "rich", "sqlite3", "watchdog", "yaml"}
+A_SCAN = {"cython_runtime", "psycopg", "psycopg_binary", "re2", "rich", "yaml"}
+NO_SCAN = {"alerts", "daemon", "health", "looking", "people", "replies", "reports", "running", "service"}
 
 
-def loaded(*words: str) -> set[str]:
+def loaded(*words: str | Path, says: str = "Usage: ") -> set[str]:
     """The modules that this command loads."""
     done = subprocess.run([sys.executable, "-c", _LOADED, *words], check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("Usage: ")
+    assert says in done.stdout
     return set(done.stderr.split())
 
 
@@ -45,3 +52,15 @@ def test_a_commands_help_loads_no_more_than_typer_wants_for_its_options(words: l
     modules = loaded(*words)
     assert packages(modules) <= {"wamon", *TYPER, *TYPER_ON_OPTIONS}
     assert modules.isdisjoint(WORK)
+
+
+def test_a_scan_loads_neither_the_daemon_nor_who_tells_people(
+    tmp_path: Path, open_office: Callable[..., Office]
+) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.post(LAWLEY, "DR1752028")
+    office = open_office(bridge.path)
+    modules = loaded("--config", office.config_path, "scan", says="1 messages read and recorded")
+    assert packages(modules) <= {"wamon", *TYPER, *TYPER_ON_OPTIONS, *A_SCAN}
+    assert modules.isdisjoint({f"wamon.{room}" for room in NO_SCAN})
+    assert modules.isdisjoint({"http", "smtplib", "wamon.postgres.backup", "wamon.postgres.embedded"})
