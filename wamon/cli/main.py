@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -41,9 +40,6 @@ from wamon.log import configure, logger
 
 if TYPE_CHECKING:
     from types import FrameType
-
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""A batch is many objects, and none of them forms a circle: to look for circles more often took a fifth of the time."""
 
 app = typer.Typer(
     name="wamon",
@@ -88,7 +84,6 @@ failpoints.add_to(app)
 def main() -> NoReturn:
     """Run one command; end with its exit code. What we foresaw is one paragraph on stderr, without a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     configure()
     try:
         _run()
