@@ -53,7 +53,8 @@ _NOW = "2026-03-01 12:00:00+00"
 IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     ("recording", "known"): _KEYS,
     ("recording", "own_submissions"): _KEYS,
-    ("recording", "standing"): {
+    ("recording", "standing"): _DROPS,
+    ("recording", "twins"): {
         **_DROPS,
         "source": "main",
         "jids": ["4@g.us"] * _MANY,

@@ -7,24 +7,32 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain, islice
 from struct import Struct
 from typing import TYPE_CHECKING, LiteralString
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Sequence
 
     from wamon.postgres.connection import Database
 
+    Row = tuple[bytes, ...]  # first `columns`, then its fields
+
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
+_ROWS_A_CHUNK = 500
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _SIZE = Struct(">i").pack
 _INT4 = Struct(">ii").pack
 _INT8 = Struct(">iq").pack
-_COLUMNS = Struct(">h").pack
 
 NULL = _SIZE(-1)
 TRUE, FALSE = _SIZE(1) + b"\1", _SIZE(1) + b"\0"
+
+
+def columns(number: int) -> bytes:
+    """What a row of so many fields begins with."""
+    return number.to_bytes(2, "big")
 
 
 def text(value: str) -> bytes:
@@ -52,13 +60,16 @@ def timestamptz(value: datetime) -> bytes:
     return _INT8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
-def rows(columns: int, fields: Iterable[Iterable[bytes]]) -> bytes:
-    """A whole COPY of rows with so many columns, each an iterable of its fields."""
-    begin = _COLUMNS(columns)
-    return b"".join((_HEADER, *[begin + b"".join(row) for row in fields], _END))
+def chunks(rows: Iterator[Row]) -> list[bytes]:
+    """A whole COPY of these rows, in pieces of a size for the driver."""
+    made = [_HEADER]
+    while chunk := b"".join(chain.from_iterable(islice(rows, _ROWS_A_CHUNK))):
+        made.append(chunk)
+    return [*made, _END]
 
 
-def copied(db: Database, query: LiteralString, made: bytes) -> None:
+def copied(db: Database, query: LiteralString, made: Sequence[bytes]) -> None:
     """Send rows by a COPY … (FORMAT BINARY)."""
     with db.cursor() as cursor, cursor.copy(query) as copy:
-        copy.write(made)
+        for chunk in made:
+            copy.write(chunk)

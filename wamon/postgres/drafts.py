@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from wamon.postgres.binary import NULL, int4, int8, known_text, rows, text, timestamptz
+from wamon.postgres.binary import FALSE, NULL, TRUE, chunks, columns, int4, int8, known_text, text, timestamptz
 from wamon.postgres.changes import Candidate, newest_of_each
 
 if TYPE_CHECKING:
@@ -16,15 +15,20 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.model import Group, Reading
+    from wamon.postgres.binary import Row
+
+_LEDGER = columns(9)
+_SUBMISSIONS = columns(8)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be written of a batch."""
+    """What is to be written of a batch. Rows are as COPY takes them."""
 
     readings: list[Reading]  # one for each message, in order of key
-    ledger: bytes  # their rows, as COPY takes them
+    ledger_rows: list[bytes]
     submissions: list[Candidate]
+    submission_rows: list[bytes]
     near: list[Reading]  # those with near misses
     lowest_rowid: int
 
@@ -46,20 +50,16 @@ class Drafter:
             if numbers
             for number in numbers
         ]
-        submissions.sort(key=attrgetter("project", "drop_number"))  # as they are looked up
-        return Draft(
-            newest,
-            self.ledger_rows(newest, groups),
-            submissions,
-            [reading for reading in newest if reading.near],
-            min([reading[0][0] for reading in readings]),
-        )
+        near = [reading for reading in newest if reading.near]
+        lowest_rowid = min([reading[0][0] for reading in readings])
+        ledger = self.ledger_rows(newest, groups)
+        return Draft(newest, ledger, submissions, submission_rows(submissions, groups), near, lowest_rowid)
 
-    def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> bytes:
+    def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> list[bytes]:
         """The ledger's rows of these readings."""
-        return rows(9, self._ledger_fields(readings, groups))
+        return chunks(self._ledger_rows(readings, groups))
 
-    def _ledger_fields(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[tuple[bytes, ...]]:
+    def _ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
         now = self.clock.now()
 
         @cache
@@ -72,6 +72,7 @@ class Drafter:
             _, jid, message_id, sender, sent_at, _, _, _, content_hash = message
             kept = self.kept_text(reading, now) if numbers or near else None
             yield (
+                _LEDGER,
                 int4(groups[jid].chat),
                 text(message_id),
                 verdict(reason),
@@ -83,8 +84,27 @@ class Drafter:
 
     def kept_text(self, reading: Reading, now: datetime) -> str | None:
         """A message's text, where it says something and is young enough to be kept."""
-        if not reading.numbers and not reading.near:
+        message, numbers, _, near = reading
+        if not numbers and not near:
             return None
-        sent_at = min(reading.message.sent_at or now, now)
-        old = self.keep_text is not None and sent_at <= now - self.keep_text
-        return None if old else reading.message.text
+        if self.keep_text is None:
+            return message.text
+        return None if min(message.sent_at or now, now) <= now - self.keep_text else message.text
+
+
+def submission_rows(candidates: Sequence[Candidate], groups: Mapping[str, Group]) -> list[bytes]:
+    """The rows of these submissions, as COPY takes them."""
+    return chunks(
+        (
+            _SUBMISSIONS,
+            int4(groups[message.chat_jid].chat),
+            text(message.message_id),
+            text(number),
+            known_text(project),
+            timestamptz(sent_at),
+            known_text(message.sender),
+            TRUE if rejected else FALSE,
+            TRUE if unchecked else FALSE,
+        )
+        for message, project, number, sent_at, rejected, unchecked in candidates
+    )

@@ -148,9 +148,10 @@ class Recorder:
         if readings is not draft.readings:
             draft = self._drafter.drafted(readings, self._source.groups)
         with _nothing_held():
-            self._copy_ledger(draft.ledger)
+            self._copy_ledger(draft.ledger_rows)
             failpoint("record.edits")
-            recorded = self.submissions.write(SubmissionChanges(draft.submissions), set(), answered=True)
+            said = SubmissionChanges(draft.submissions, rows=draft.submission_rows)
+            recorded = self.submissions.write(said, set(), answered=True)
         self._write_near(draft.near, answered=True)
         self._count_groups(readings, batch)
         return recorded
@@ -184,8 +185,8 @@ class Recorder:
             self._run("came_back", **self._source.keys(changes.came_back))
         failpoint("record.edits")
 
-    def _copy_ledger(self, made: bytes) -> None:
-        copied(self._source.db, SQL["copy_ledger"], made)
+    def _copy_ledger(self, rows: Sequence[bytes]) -> None:
+        copied(self._source.db, SQL["copy_ledger"], rows)
         failpoint("record.ledger")
 
     def _change_ledger(self, changed: Sequence[Reading]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wamon.failpoints import failpoint
-from wamon.postgres.binary import FALSE, TRUE, copied, int4, known_text, rows, text, timestamptz
+from wamon.postgres.binary import copied
 from wamon.postgres.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
@@ -16,6 +16,7 @@ from wamon.postgres.changes import (
     submission_changes,
 )
 from wamon.postgres.connection import transaction
+from wamon.postgres.drafts import submission_rows
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -68,12 +69,14 @@ class Submissions:
 
         Replies are queued where they are `answered`.
         """
-        changes.inserted = self._validation.judged(self._source.db, changes.inserted)
+        self._judge(changes)
         if self._review and (changes.inserted or changes.revived or changes.retracted):
             self._lock_projects(_messages_of(changes))
         standing = self._standing(changes.inserted)
         recorded = Recorded(count_kinds(changes.inserted, standing))
-        self._copy_submissions(changes.inserted)
+        if changes.inserted:
+            rows = changes.rows or submission_rows(changes.inserted, self._source.groups)
+            copied(self._source.db, SQL["copy_submissions"], rows)
         revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
         retracted = self._set_live(changes.retracted, live=False)
         recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
@@ -85,6 +88,11 @@ class Submissions:
             recorded.conflicts += self._follow(self._review, changes, standing, revived, retracted, mended)
         failpoint("record.review")
         return recorded
+
+    def _judge(self, changes: SubmissionChanges) -> None:
+        judged = self._validation.judged(self._source.db, changes.inserted)
+        if judged is not changes.inserted:
+            changes.inserted, changes.rows = judged, None
 
     def waiting(self) -> list[Candidate]:
         """Rejected submissions whose numbers are on their project's list by now, the oldest first."""
@@ -133,33 +141,21 @@ class Submissions:
     def _standing(self, candidates: Sequence[Candidate]) -> list[Standing]:
         if not candidates:
             return []
-        rows = self._run(
-            "standing",
-            source=self._source.name,
-            projects=[c.project for c in candidates],
-            drops=[c.drop_number for c in candidates],
-            jids=[c.message.chat_jid for c in candidates],
-            message_ids=[c.message.message_id for c in candidates],
-        ).fetchall()
-        stands = {n: Standing(*held) for n, *held in rows}
-        return [stands.get(n, NOTHING_STANDS) for n in range(1, len(candidates) + 1)]
+        drops = {"projects": [c.project for c in candidates], "drops": [c.drop_number for c in candidates]}
+        known = [(n - 1, latest, live) for n, latest, live in self._run("standing", **drops)]
+        twins = self._twins([candidates[n] for n, _, _ in known])
+        standing = [NOTHING_STANDS] * len(candidates)
+        for n, latest, live in known:
+            standing[n] = Standing(latest, live, _post(candidates[n]) in twins)
+        return standing
 
-    def _copy_submissions(self, inserted: Sequence[Candidate]) -> None:
-        if inserted:
-            copied(self._source.db, SQL["copy_submissions"], rows(8, map(self._fields, inserted)))
-
-    def _fields(self, candidate: Candidate) -> tuple[bytes, ...]:
-        message, project, number, sent_at, rejected, unchecked = candidate
-        return (
-            int4(self._source.groups[message.chat_jid].chat),
-            text(message.message_id),
-            text(number),
-            known_text(project),
-            timestamptz(sent_at),
-            known_text(message.sender),
-            TRUE if rejected else FALSE,
-            TRUE if unchecked else FALSE,
-        )
+    def _twins(self, candidates: Sequence[Candidate]) -> set[tuple[str, str, str, str]]:
+        """Those posts that are recorded through another source already."""
+        if not candidates:
+            return set()
+        projects, drops, jids, message_ids = map(list, zip(*map(_post, candidates), strict=True))
+        values = {"projects": projects, "drops": drops, "jids": jids, "message_ids": message_ids}
+        return set(self._run("twins", source=self._source.name, **values).fetchall())
 
     def _set_live(self, numbers: Iterable[tuple[Message, str]], *, live: bool) -> set[tuple[str, str]]:
         """Mark submissions live or not; the (project, drop) of each."""
@@ -185,6 +181,11 @@ class Submissions:
 
 def _messages_of(changes: SubmissionChanges) -> list[Message]:
     return [*(c.message for c in (*changes.inserted, *changes.revived)), *(m for m, _ in changes.retracted)]
+
+
+def _post(candidate: Candidate) -> tuple[str, str, str, str]:
+    message = candidate.message
+    return candidate.project, candidate.drop_number, message.chat_jid, message.message_id
 
 
 def _key(message: Message) -> Key:

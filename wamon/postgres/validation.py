@@ -61,11 +61,11 @@ class Validation:
     def _found(self, db: Database) -> set[str]:
         return {name for (name,) in self._run(db, "columns", table=_INVALID.as_string(db))}
 
-    def judged(self, db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def judged(self, db: Database, candidates: list[Candidate]) -> list[Candidate]:
         """Within a recording transaction: the same candidates, each with what its project's list says of it."""
         asked = [candidate for candidate in candidates if candidate.message.chat_jid in self._jids]
         if not asked:
-            return list(candidates)
+            return candidates
         said = dict(zip(asked, self._looked_up(db, asked), strict=True))
         return [said.get(candidate, candidate) for candidate in candidates]
 

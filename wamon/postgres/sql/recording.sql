@@ -9,14 +9,19 @@ FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.submission_rows AS s USING (chat, message_id)
 
 -- name: standing
-SELECT k.n, max(s.sent_at), bool_or(s.live),
-       bool_or(g.source <> %(source)s AND g.jid = k.jid AND s.message_id = k.message_id)
-FROM unnest(%(projects)b::text[], %(drops)b::text[], %(jids)b::text[], %(message_ids)b::text[])
-     WITH ORDINALITY AS k(project, drop_number, jid, message_id, n)
+SELECT k.n, max(s.sent_at), bool_or(s.live)
+FROM unnest(%(projects)b::text[], %(drops)b::text[]) WITH ORDINALITY AS k(project, drop_number, n)
 JOIN wamon.submission_rows AS s USING (project, drop_number)
-JOIN wamon.groups AS g USING (chat)
 WHERE NOT s.rejected
 GROUP BY k.n
+
+-- name: twins
+SELECT s.project, s.drop_number, g.jid, s.message_id
+FROM unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
+     AS k(project, drop_number, jid, message_id)
+JOIN wamon.submission_rows AS s USING (project, drop_number, message_id)
+JOIN wamon.groups AS g USING (chat)
+WHERE NOT s.rejected AND g.source <> %(source)s AND g.jid = k.jid
 
 -- name: copy_ledger
 COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text)
