@@ -46,7 +46,6 @@ _STANDBY_SECONDS = 2.0
 _SECONDS_TO_FINISH = 8.0
 _SECONDS_BETWEEN_SWEPT_PAGES = 0.05
 _COARSE_SECONDS = 0.1
-_MOST_IDS_TOLD = 20
 _BEATS_SECONDS = {"renew": 15, "retry": 60, "upkeep": 300, "daily": 3600, "replies": 15}
 
 
@@ -267,7 +266,7 @@ class Daemon:
         self._tell_up_to_date(watch)
 
     def _after_pass(self, session: Session, one: Pass, seconds: float) -> None:
-        if one.new:
+        if one.read:
             _tell_pass(one, seconds)
             self.ring("replies")
         if not one.complete:
@@ -376,14 +375,14 @@ def _tell_pass(one: Pass, seconds: float) -> None:
         kinds[kind] += count
     logger.info(
         "Recorded %d messages: %d new drops, %d posted again.",
-        len(one.new),
+        one.read.total(),
         kinds["new"],
         kinds["resubmission"],
         extra={
             "action": "pass",
             "seconds": round(seconds, 4),
-            "messages": len(one.new),
-            "message_ids": [new.message_id for new in one.new[:_MOST_IDS_TOLD]],
+            "messages": one.read.total(),
+            "message_ids": one.message_ids,
             **kinds,
         },
     )

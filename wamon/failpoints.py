@@ -12,6 +12,8 @@ from collections import Counter
 
 from wamon.errors import ConfigError, Retryable
 
+VARIABLE = "WAMON_FAILPOINT"
+
 NAMES = (
     "embedded.initdb",
     "embedded.start",
@@ -64,7 +66,7 @@ _reached: Counter[str] = Counter()
 
 def failpoint(name: str) -> None:
     """Act if WAMON_FAILPOINT names this boundary and this is its nth time."""
-    wanted = os.environ.get("WAMON_FAILPOINT")
+    wanted = os.environ.get(VARIABLE)
     if not wanted:
         return
     target, nth, action = _parse(wanted)

@@ -7,6 +7,7 @@ what a pass remembers is true only as long as its recordings succeed.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -14,20 +15,24 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from wamon.ahead import Ahead
-from wamon.bridge.store import OVERLAP_ROWS, PAGE_BYTES, Overlap
-from wamon.errors import LostTurn, UsageError
+from wamon.apart import Task, handed_over
+from wamon.bridge.store import OVERLAP_ROWS, Overlap
+from wamon.errors import LostTurn, Poison, UsageError
 from wamon.failpoints import failpoint
-from wamon.model import FROM_THE_BEGINNING, MAIN, Start
+from wamon.log import correlated
+from wamon.model import MAIN, Start
 from wamon.postgres.changes import Recorded
-from wamon.postgres.recording import Advance, Batch
+from wamon.postgres.recording import Advance, AlreadyKnown, Batch
+from wamon.reader import Reader, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from wamon.apart import Handed
     from wamon.bridge.store import Page, Store
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
-    from wamon.model import Message, Place, Reading
+    from wamon.model import Place, Reading
     from wamon.postgres.drafts import Draft
     from wamon.postgres.recording import Recorder
     from wamon.postgres.review import Review
@@ -38,16 +43,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-PAGES_A_BATCH = 16
 _EDITABLE = timedelta(minutes=30)
 
 
-class Understood(NamedTuple):
-    """A batch that was read, and what its messages say."""
+class Prepared(NamedTuple):
+    """A batch that was read, what its messages say, and what they write if all of them are new."""
 
     page: Page
     readings: list[Reading]
-    draft: Draft | None  # what they write if all of them are new
+    draft: Draft | None
 
 
 @dataclass(slots=True)
@@ -62,7 +66,7 @@ class Watch:
     state: StateFile
     clock: Clock
     overlaps: dict[str, Overlap] = field(default_factory=dict)
-    ahead: Ahead[Understood] = field(default_factory=Ahead)
+    ahead: Ahead[Prepared] = field(default_factory=Ahead)
     still_ours: Callable[[], None] = lambda: None
     """Called before going on after a lost turn; raises Busy where the source is another's to work on now."""
 
@@ -101,7 +105,8 @@ class Pass:
     """What one pass did."""
 
     recorded: Recorded
-    new: Sequence[Message]  # those beyond the place where it began
+    read: Counter[str]  # the messages beyond the place where it began, by chat JID
+    message_ids: Sequence[str]  # of the first of them
     place: Place
     complete: bool  # nothing stood beyond the place
 
@@ -109,56 +114,64 @@ class Pass:
 def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     """Take the next page of a tail's groups into PostgreSQL. Raises what reading and recording raise."""
     failpoint("pass.begin")
-    understood = watch.ahead.take(tail, watch.source.tails[tail], partial(_read, watch))
-    page = understood.page
+    prepared = watch.ahead.take(tail, watch.source.tails[tail], partial(_read, watch))
+    page = prepared.page
     if not page.complete:
         watch.ahead.begin(tail, page.place, partial(_read, watch))
-    recorded = _record(watch, tail, understood)
+    recorded = _record(watch, tail, prepared)
     _mirror(watch)
     failpoint("pass.end")
     new = page.messages[bisect_right(page.messages, page.start.rowid, key=attrgetter("rowid")) :]
-    return Pass(recorded, new, page.place, page.complete)
+    read = Counter([message.chat_jid for message in new])
+    return Pass(recorded, read, ids_of(new), page.place, page.complete)
 
 
-def _read(watch: Watch, tail: str, place: Place) -> Understood:
-    """The next batch beyond a place: as many pages as make a commit worth it, as long as they follow on each other."""
+def drain(watch: Watch, tail: str) -> Iterator[Pass]:
+    """Passes over a long backlog, which a process of its own reads: until nothing is left, or one must be made here.
+
+    Raises what recording raises, and what `Watch.still_ours` does.
+    """
+    watch.ahead.forget()
+    watch.overlaps.pop(tail, None)
+    task = Task(_reader(watch, tail), watch.recorder.drafter, watch.source.groups, watch.source.tails[tail])
+    with handed_over(task) as batches:
+        for batch in batches:
+            with correlated():
+                try:
+                    recorded = _record_handed(watch, tail, batch)
+                except (AlreadyKnown, Poison, LostTurn) as error:
+                    if isinstance(error, LostTurn):
+                        watch.still_ours()
+                    watch.reload()
+                    return
+                yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete)
+
+
+def _record_handed(watch: Watch, tail: str, batch: Handed) -> Recorded:
+    failpoint("pass.begin")
+    recorded = watch.recorder.record_draft(batch.draft, Advance(tail, batch.start, batch.place))
+    _mirror(watch)
+    failpoint("pass.end")
+    return recorded
+
+
+def _read(watch: Watch, tail: str, place: Place) -> Prepared:
+    """The next batch beyond a place."""
+    overlap = watch.overlaps.setdefault(tail, Overlap())
     try:
-        return _read_batch(watch, tail, place)
+        page, readings = _reader(watch, tail).read(place, overlap)
+        return Prepared(page, readings, watch.recorder.drafted(readings))
     except BaseException:
         watch.overlaps.pop(tail, None)  # what it saw before it failed is not recorded
         raise
 
 
-def _read_batch(watch: Watch, tail: str, place: Place) -> Understood:
-    overlap = watch.overlaps.setdefault(tail, Overlap())
-    wanted = watch.source.wanted(tail)
-    page = watch.store.read_page(place, wanted, overlap)
-    size_bytes = _bytes(page.messages)
-    for _ in range(1, PAGES_A_BATCH):
-        if page.complete or size_bytes >= PAGE_BYTES:
-            break
-        following = watch.store.read_page(page.place, wanted, overlap)
-        if following.start != page.place:
-            break
-        page = page.with_following(following)
-        size_bytes += _bytes(following.messages)
-    readings = _understand(watch, tail, page.messages)
-    return Understood(page, readings, watch.recorder.drafted(readings))
+def _reader(watch: Watch, tail: str) -> Reader:
+    return Reader(watch.store, watch.rules, watch.source.wanted(tail), starts_of(watch, tail))
 
 
-def _bytes(messages: Sequence[Message]) -> int:
-    return sum([len(message.text) for message in messages])
-
-
-def _understand(watch: Watch, tail: str, messages: Sequence[Message]) -> list[Reading]:
-    read, starts = watch.rules.read, starts_of(watch, tail)
-    readings = [read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
-    failpoint("drops.read")
-    return readings
-
-
-def _record(watch: Watch, tail: str, understood: Understood) -> Recorded:
-    page, readings, draft = understood
+def _record(watch: Watch, tail: str, prepared: Prepared) -> Recorded:
+    page, readings, draft = prepared
     was = watch.source.tails[tail]
     if not readings and page.place == was:
         return Recorded()

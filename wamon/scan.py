@@ -10,7 +10,7 @@ from wamon.errors import Poison
 from wamon.failpoints import failpoint
 from wamon.log import correlated, logger
 from wamon.model import BEGINNING, MAIN, Reading
-from wamon.pipeline import reread_recent, run_pass
+from wamon.pipeline import drain, reread_recent, run_pass
 from wamon.postgres.changes import Recorded
 from wamon.postgres.letters import due
 from wamon.postgres.recording import Batch
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _MOST_ADMITTED_AT_ONCE = 1_000
+_LONG_BACKLOG = 15_000
+"""Where so many messages were read, and more are left, a process that reads them is worth its start."""
 
 
 @dataclass(slots=True)
@@ -70,16 +72,24 @@ def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[Pass], No
 
 
 def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> None:
-    complete = False
+    complete, read = False, 0
     while not complete:
         with correlated():
             one = watch.in_turn(_pass_unless_merged, watch, tail)
             if one is None:
                 return
-            scanned.read.update([message.chat_jid for message in one.new])
-            scanned.recorded.add(one.recorded)
-            progress(one)
-        complete = one.complete
+            _passed(one, scanned, progress)
+        complete, read = one.complete, read + one.read.total()
+        if read >= _LONG_BACKLOG and not complete:
+            read = 0
+            for one in drain(watch, tail):
+                _passed(one, scanned, progress)
+
+
+def _passed(one: Pass, scanned: Scanned, progress: Callable[[Pass], None]) -> None:
+    scanned.read.update(one.read)
+    scanned.recorded.add(one.recorded)
+    progress(one)
 
 
 def _pass_unless_merged(watch: Watch, tail: str) -> Pass | None:

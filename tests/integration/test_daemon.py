@@ -132,7 +132,7 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
     renewed: list[int] = []
     silence(monkeypatch)
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
     for number in range(1_000_002, 1_000_012):
         field.post(LAWLEY, f"DR{number}")
     office = open_office(field.path, scan={"interval": "1h"})

@@ -29,7 +29,7 @@ def dsn(reused_dsn: str) -> str:
 def windows_of_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of 10 rows and an overlap of 5: what happens here lies beyond both."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
     monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 5)
     monkeypatch.setattr("wamon.pipeline.OVERLAP_ROWS", 5)
 

@@ -43,7 +43,7 @@ def moving(tmp_path: Path) -> Iterator[Field]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
 
 
 def outcomes(office: Office) -> dict[str, tuple[str, str | None]]:

@@ -116,7 +116,7 @@ def test_it_is_the_owner_s_alone_and_leaves_nothing_beside_it(field: Field, open
 def test_it_never_leads_what_is_committed(field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever the file is written, PostgreSQL has come as far already."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
     monkeypatch.setattr(state, "_LEAST_SECONDS_BETWEEN_WRITES", 0)
     monkeypatch.setattr(state, "_LARGEST_SHARE", inf)
     office = open_office(field.path)
@@ -136,7 +136,7 @@ def test_it_is_written_at_most_once_a_second_and_at_the_end(
     field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
     monkeypatch.setattr(state, "_LEAST_SECONDS_BETWEEN_WRITES", 3600)
     office = open_office(field.path)
     renamed: list[str] = []

@@ -29,7 +29,7 @@ def dsn(reused_dsn: str) -> str:
 def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
     """A store that fills several pages, of 10 rows each, and goes far beyond the overlap."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
     monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         post_round(field, range(1750000, 1750008))

@@ -48,7 +48,7 @@ def offices(tmp_path: Path, dsn: str, field: Field) -> tuple[Office, Office]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
 
 
 def post_round(field: Field, numbers: range) -> None:
@@ -345,7 +345,7 @@ def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
 def test_an_edit_that_a_read_saw_before_a_lock_ended_it_is_recorded_by_the_next(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wamon.pipeline.PAGES_A_BATCH", 5)
+    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 5)
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 2)
     office, _ = offices
     first = field.post(LAWLEY, "DR1000001")

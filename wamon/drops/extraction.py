@@ -61,8 +61,8 @@ class Extractor:
 
     def numbers_in(self, plain: str) -> tuple[str, ...]:
         """As `numbers`, of a text that is normalised already."""
-        is_number = self.is_number
-        return tuple([number for number in _candidates_in(plain) if is_number(number) is not None])
+        found = _candidates_in(plain)
+        return tuple([number for number in found if self.is_number(number) is not None]) if found else ()
 
 
 def candidates(text: str) -> tuple[str, ...]:
@@ -72,6 +72,8 @@ def candidates(text: str) -> tuple[str, ...]:
 
 def _candidates_in(plain: str) -> tuple[str, ...]:
     found: list[tuple[str, str]] = _BACKWARDS.findall(plain[::-1])
+    if not found:
+        return ()
     # isalpha: among Python's word characters are numbers that are no decimal digits, such as U+2776.
     numbers = [(digits + letters)[::-1].upper() for digits, letters in found if letters.isalpha()]
     return tuple(dict.fromkeys(reversed(numbers))) if len(numbers) > 1 else tuple(numbers)

@@ -20,7 +20,8 @@ _DIGIT = re.compile("[0-9]").search
 class Rules:
     """How texts are read: the pattern, and whose messages don't count. Raises ValueError for a pattern re2 refuses."""
 
-    def __init__(self, pattern: str, *, ignore_from_me: bool = False, ignore_senders: tuple[str, ...] = ()) -> None:
+    def __init__(self, pattern: str, ignore_from_me: bool = False, ignore_senders: tuple[str, ...] = ()) -> None:  # noqa: FBT001, FBT002
+        self._given = pattern, ignore_from_me, ignore_senders
         self._extractor = Extractor(pattern)
         self._nearness = Nearness(pattern, self._extractor.is_number)
         self._ignore_from_me = ignore_from_me
@@ -28,6 +29,10 @@ class Rules:
         spelled = repr((EXTRACTION_VERSION, pattern, ignore_from_me, sorted(self._ignored)))
         self.fingerprint = sha256(spelled.encode()).hexdigest()[:16]
         """Equal for rules that read every text alike; no sender can be read from it."""
+
+    def __reduce__(self) -> tuple[type[Rules], tuple[str, bool, tuple[str, ...]]]:
+        """Compiled patterns can't be pickled: another process compiles its own."""
+        return Rules, self._given
 
     def read(self, message: Message, start: Start = FROM_THE_BEGINNING) -> Reading:
         """The message's drop numbers, or the reason why it has none; and what was meant as one and isn't."""

@@ -184,7 +184,6 @@ class SubmissionChanges:
     """What becomes of a batch's drop numbers: inserted, live again, or no longer live."""
 
     inserted: list[Candidate] = field(default_factory=list)
-    rows: list[bytes] | None = None  # of the inserted, as COPY takes them, where they are made already
     revived: list[Candidate] = field(default_factory=list)
     retracted: list[tuple[Message, str]] = field(default_factory=list)
 

@@ -120,9 +120,13 @@ class Outbox:
                 self._see(one, reading.message)
         return [found.get(n, reading) for n, reading in enumerate(readings)]
 
+    def has_spoken(self) -> bool:
+        """Within a recording: whether anything was ever said."""
+        return self._run("first_tried").fetchall() != [(None,)]
+
     def _said_about_then(self, readings: Sequence[Reading]) -> dict[tuple[int, int], list[_Said]]:
         """What was said when these messages were sent, by chat and content. Where nothing ever was, that is cheap."""
-        if self._run("first_tried").fetchall() == [(None,)]:
+        if not self.has_spoken():
             return {}
         times = [reading.message.sent_at or self._clock.now() for reading in readings]
         sane = [time for time in times if _NO_EARLIER < time < _NO_LATER]

@@ -22,7 +22,6 @@ from wamon.postgres.changes import (
     Known,
     LedgerChanges,
     Recorded,
-    SubmissionChanges,
     ledger_changes,
     newest_of_each,
     replayed,
@@ -32,7 +31,7 @@ from wamon.postgres.parking import Parking, refuse_an_epidemic
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from psycopg import Cursor
@@ -87,13 +86,13 @@ class Recorder:
         self.submissions = submissions
         self.outbox = outbox
         self._parking = Parking(source, rules)
-        self._drafter = Drafter(rules, keep_text, clock)
+        self.drafter = Drafter(rules, keep_text, clock)
         self._clock = clock
         self._new_lately = True
 
     def drafted(self, readings: Sequence[Reading]) -> Draft | None:
         """What a batch of these would write if nothing is held of them; None where something is, as lately it was."""
-        return self._drafter.drafted(readings, self._source.groups) if readings and self._new_lately else None
+        return self.drafter.drafted(readings, self._source.groups) if readings and self._new_lately else None
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
@@ -126,35 +125,47 @@ class Recorder:
         """Record a batch in one turn. One that seems to be new is taken for that first: it needs no look-ups."""
         if batch.draft and batch.advance and batch.draft.lowest_rowid > batch.advance.start.rowid:
             try:
-                return self._in_turn(batch, partial(self._record_new, batch, batch.draft))
+                return self.record_draft(batch.draft, batch.advance)
             except AlreadyKnown:
                 self._new_lately = False
-        return self._in_turn(batch, partial(self._record_any, batch))
+        return self._in_turn(batch.advance, partial(self._record_any, batch))
 
-    def _in_turn(self, batch: Batch, record: Callable[[], Recorded]) -> Recorded:
+    def record_draft(self, draft: Draft, advance: Advance) -> Recorded:
+        """Record messages that nothing is held of, and advance the cursor.
+
+        Raises AlreadyKnown where something is held of them, or their readings are needed and not there; Poison where
+        PostgreSQL refuses a value; and as `record`. Then nothing is done.
+        """
+        return self._in_turn(advance, partial(self._record_new, draft))
+
+    def _in_turn(self, advance: Advance | None, record: Callable[[], Recorded]) -> Recorded:
         with self._source.turn():
             recorded = record()
-            if batch.advance:
-                self._advance(batch.advance)
+            if advance:
+                self._advance(advance)
             failpoint("record.cursor")
         failpoint("record.committed")
-        if batch.advance:
-            self._source.tails[batch.advance.tail] = batch.advance.place
+        if advance:
+            self._source.tails[advance.tail] = advance.place
         return recorded
 
-    def _record_new(self, batch: Batch, draft: Draft) -> Recorded:
-        """Record messages that nothing is held of. Raises AlreadyKnown where something is."""
-        readings = self.outbox.knowing_ours(draft.readings)
-        if readings is not draft.readings:
-            draft = self._drafter.drafted(readings, self._source.groups)
+    def _record_new(self, draft: Draft) -> Recorded:
+        draft = self._knowing_ours(draft)
         with _nothing_held():
             self._copy_ledger(draft.ledger_rows)
             failpoint("record.edits")
-            said = SubmissionChanges(draft.submissions, rows=draft.submission_rows)
-            recorded = self.submissions.write(said, set(), answered=True)
+            recorded = self.submissions.write(self.submissions.posted(draft.posts), set(), answered=True)
         self._write_near(draft.near, answered=True)
-        self._count_groups(readings, batch)
+        self._count_groups(draft.messages, draft.last)
         return recorded
+
+    def _knowing_ours(self, draft: Draft) -> Draft:
+        if not self.outbox.has_spoken():
+            return draft
+        if draft.readings is None:
+            raise AlreadyKnown
+        readings = self.outbox.knowing_ours(draft.readings)
+        return draft if readings is draft.readings else self.drafter.drafted(readings, self._source.groups)
 
     def _record_any(self, batch: Batch) -> Recorded:
         readings = self.outbox.knowing_ours(newest_of_each(batch.readings))
@@ -167,7 +178,8 @@ class Recorder:
         recorded = self.submissions.write(said, changes.mended, answered=answered)
         nearness.retract(self._source.db, changes.changed, self._source.groups)
         self._write_near(written, answered=answered)
-        self._count_groups(changes.new, batch)
+        added = Counter(reading.message.chat_jid for reading in changes.new)
+        self._count_groups(added, _last_of_each(batch.readings, batch.advance.start) if batch.advance else {})
         self._new_lately = len(changes.new) == len(readings)
         return recorded
 
@@ -178,7 +190,7 @@ class Recorder:
 
     def _write_ledger(self, changes: LedgerChanges) -> None:
         if changes.new:
-            self._copy_ledger(self._drafter.ledger_rows(changes.new, self._source.groups))
+            self._copy_ledger(self.drafter.ledger_rows(changes.new, self._source.groups))
         if changes.changed:
             self._change_ledger(changes.changed)
         if changes.came_back:
@@ -201,7 +213,7 @@ class Recorder:
             rules=self.rules,
             statuses=[reading.status for reading in changed],
             reasons=[reading.reason for reading in changed],
-            texts=[self._drafter.kept_text(reading, now) for reading in changed],
+            texts=[self.drafter.kept_text(reading, now) for reading in changed],
         )
         self._run("forget_letters", **keys)
 
@@ -210,10 +222,8 @@ class Recorder:
         if answered:
             self.outbox.queue_near(readings)
 
-    def _count_groups(self, new: Sequence[Reading], batch: Batch) -> None:
+    def _count_groups(self, added: Counter[str], last: Mapping[str, Message]) -> None:
         """Each group's number of messages, and the last one that its tail has passed."""
-        added = Counter([reading[0][1] for reading in new])
-        last = _last_of_each(batch.readings, batch.advance.start.rowid) if batch.advance else {}
         jids = sorted(added.keys() | last.keys())
         if not jids:
             return
@@ -282,9 +292,9 @@ def _without_advance(batch: Batch) -> Batch:
     return Batch(batch.readings, again=batch.again)
 
 
-def _last_of_each(readings: Sequence[Reading], beyond: int) -> dict[str, Message]:
-    """Each chat's last message beyond this row."""
-    return {reading[0][1]: reading[0] for reading in readings if reading[0][0] > beyond}
+def _last_of_each(readings: Sequence[Reading], beyond: Place) -> dict[str, Message]:
+    """Each chat's last message beyond this place."""
+    return {reading.message.chat_jid: reading.message for reading in readings if reading.message.rowid > beyond.rowid}
 
 
 def _key(message: Message) -> Key:

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from wamon.failpoints import failpoint
-from wamon.postgres.binary import copied
+from wamon.postgres.binary import FALSE, TRUE, chunks, columns, copied, int4, known_text, text, timestamptz
 from wamon.postgres.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
     Candidate,
     Recorded,
     Standing,
+    SubmissionChanges,
     count_kinds,
     submission_changes,
 )
 from wamon.postgres.connection import transaction
-from wamon.postgres.drafts import submission_rows
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from psycopg import Cursor
 
     from wamon.clock import Clock
     from wamon.model import Message, Reading
-    from wamon.postgres.changes import Key, SubmissionChanges
+    from wamon.postgres.binary import Row
+    from wamon.postgres.changes import Key
     from wamon.postgres.outbox import Outbox
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
     from wamon.postgres.validation import Validation
 
 SQL = queries("recording")
+
+_COLUMNS = columns(8)
 
 
 class Submissions:
@@ -64,19 +68,25 @@ class Submissions:
         """What has the submissions of these messages be what their readings say; `own` are those that they have."""
         return submission_changes(readings, own, self._source.groups, self._clock.now())
 
+    def posted(self, posts: Sequence[tuple[Message, str]]) -> SubmissionChanges:
+        """What has these numbers of new messages be submissions."""
+        groups, now = self._source.groups, self._clock.now()
+        inserted = [Candidate(m, groups[m.chat_jid].project, number, m.sent_at or now) for m, number in posts]
+        inserted.sort(key=itemgetter(1, 2))
+        return SubmissionChanges(inserted)
+
     def write(self, changes: SubmissionChanges, mended: set[Key], *, answered: bool) -> Recorded:
         """Within a turn: carry out changes. `mended` are messages that say nothing new.
 
         Replies are queued where they are `answered`.
         """
-        self._judge(changes)
+        changes.inserted = self._validation.judged(self._source.db, changes.inserted)
         if self._review and (changes.inserted or changes.revived or changes.retracted):
             self._lock_projects(_messages_of(changes))
         standing = self._standing(changes.inserted)
         recorded = Recorded(count_kinds(changes.inserted, standing))
         if changes.inserted:
-            rows = changes.rows or submission_rows(changes.inserted, self._source.groups)
-            copied(self._source.db, SQL["copy_submissions"], rows)
+            copied(self._source.db, SQL["copy_submissions"], chunks(self._rows(changes.inserted)))
         revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
         retracted = self._set_live(changes.retracted, live=False)
         recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
@@ -89,10 +99,20 @@ class Submissions:
         failpoint("record.review")
         return recorded
 
-    def _judge(self, changes: SubmissionChanges) -> None:
-        judged = self._validation.judged(self._source.db, changes.inserted)
-        if judged is not changes.inserted:
-            changes.inserted, changes.rows = judged, None
+    def _rows(self, candidates: Iterable[Candidate]) -> Iterator[Row]:
+        groups = self._source.groups
+        for message, project, number, sent_at, rejected, unchecked in candidates:
+            yield (
+                _COLUMNS,
+                int4(groups[message.chat_jid].chat),
+                text(message.message_id),
+                text(number),
+                known_text(project),
+                timestamptz(sent_at),
+                known_text(message.sender),
+                TRUE if rejected else FALSE,
+                TRUE if unchecked else FALSE,
+            )
 
     def waiting(self) -> list[Candidate]:
         """Rejected submissions whose numbers are on their project's list by now, the oldest first."""

@@ -157,14 +157,14 @@ def test_all_rows_come_in_row_order_and_once(bridge: Bridge, reader: Reader) -> 
     assert ids(reader.read_all()) == []
 
 
-def test_a_page_has_at_most_500_rows(lharries: Lharries, reader: Reader) -> None:
-    posted = post(lharries, 1_100)
+def test_a_page_has_at_most_1000_rows(lharries: Lharries, reader: Reader) -> None:
+    posted = post(lharries, 2_100)
 
     pages = [reader.read() for _ in range(3)]
 
     assert [(page.read, len(page.messages), page.complete) for page in pages] == [
-        (500, 500, False),
-        (500, 500, False),
+        (1000, 1000, False),
+        (1000, 1000, False),
         (100, 100, True),
     ]
     assert ids(reader.returned) == posted
@@ -172,7 +172,7 @@ def test_a_page_has_at_most_500_rows(lharries: Lharries, reader: Reader) -> None
 
 
 def test_a_page_that_is_exactly_full_is_not_taken_for_the_end(lharries: Lharries, reader: Reader) -> None:
-    post(lharries, 500)
+    post(lharries, 1_000)
 
     assert not reader.read().complete
     assert reader.read().complete

@@ -1,0 +1,268 @@
+"""A long backlog is read by a process of its own: what is recorded is the same, whatever becomes of that process."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
+from tests.support.office import Office, eventually
+from tests.support.truth import Field, drops_in
+from wamon import pipeline
+from wamon.apart import Handed
+from wamon.pipeline import Pass
+from wamon.scan import scan
+
+Open = Callable[..., Office]
+
+MESSAGES = 50_000
+BATCHES_APART = 6  # the first batch, of 8,000, is read here
+TEXTS = ("DR{}", "dr {} done, DR{}", "D R{}", "pole {} :-)", "Goeiemôre DR {}", "", "\uff24\uff32{}")
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("history") / "messages.db"
+    random = Random(7)
+    with Field(VeryGoodPlugins(path, durable=False)) as field, field.bridge.batch():
+        for n in range(MESSAGES):
+            number = 1_700_000 + random.randrange(30_000)
+            text = random.choice(TEXTS).format(number, number + 1)
+            media = "" if text else "image"
+            field.bridge.post(random.choice(list(PROJECTS)), text, media=media, message_id=f"ID{n:05}")
+    return path
+
+
+@pytest.fixture
+def store(history: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(history, tmp_path / "messages.db"))
+
+
+@pytest.fixture
+def dsn(reused_dsn: str) -> str:
+    return reused_dsn
+
+
+class Begun(list["Apart"]):
+    """The processes that were begun."""
+
+
+class Apart(subprocess.Popen[bytes]):
+    """A process, which is noted."""
+
+    begun = Begun()
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.begun.append(self)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
+    """One begins after the first pass already."""
+    monkeypatch.setattr(Apart, "begun", Begun())
+    monkeypatch.setattr("wamon.apart.subprocess.Popen", Apart)
+    monkeypatch.setattr("wamon.scan._LONG_BACKLOG", 1)
+    return Apart.begun
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[Handed]:
+    """What was recorded as it was handed over."""
+    handed: list[Handed] = []
+    record = pipeline._record_handed
+
+    def noted(watch: Any, tail: str, batch: Handed) -> Any:
+        recorded = record(watch, tail, batch)
+        handed.append(batch)
+        return recorded
+
+    monkeypatch.setattr(pipeline, "_record_handed", noted)
+    return handed
+
+
+def assert_whole(office: Office, store: Path) -> None:
+    assert office.drops() == drops_in(store)
+    with closing(sqlite3.connect(store)) as db:
+        assert office.query("SELECT count(*) FROM wamon.ledger") == [
+            db.execute("SELECT count(*) FROM messages").fetchone()[0]
+        ]
+    verified = office.verify()
+    assert verified.clean, verified.problems
+
+
+def gone(process: Any) -> bool:
+    return process.poll() is not None
+
+
+def test_it_records_what_reading_here_would(
+    store: Path, open_office: Open, begun: Begun, handed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = open_office(store)
+    scanned = office.scan()
+    assert len(handed) == BATCHES_APART
+    assert all(map(gone, begun))
+    assert scanned.read.total() == MESSAGES
+    assert_whole(office, store)
+    state = "SELECT messages, last_message_id, last_sent_at FROM wamon.groups ORDER BY jid"
+    near = (
+        "SELECT chat_jid, message_id, written, reason, likely, sent_at, sender FROM wamon.near_misses ORDER BY 1, 2, 3"
+    )
+    apart_ = office.everything(), office.query(state), office.query(near), scanned.recorded.counts
+    for table in ("ledger_rows", "submission_rows", "near_miss_rows", "groups", "cursors"):
+        office.query(f"DELETE FROM wamon.{table}")
+    shutil.rmtree(office.state_path.parent)
+    monkeypatch.setattr("wamon.scan._LONG_BACKLOG", MESSAGES * 2)
+    again = office.scan()
+    assert len(handed) == BATCHES_APART
+    assert apart_ == (office.everything(), office.query(state), office.query(near), again.recorded.counts)
+    assert apart_[3][LAWLEY, "new"] > 1_000
+
+
+@pytest.mark.fault("F1")
+def test_where_that_process_can_t_begin_all_is_read_here(
+    store: Path, open_office: Open, begun: Begun, handed: list[Handed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamon.apart.sys.executable", "/bin/false")
+    office = open_office(store)
+    office.scan()
+    assert begun
+    assert handed == []
+    assert_whole(office, store)
+
+
+@pytest.mark.fault("F1")
+def test_where_that_process_is_killed_the_rest_is_read_here(
+    store: Path, open_office: Open, begun: Begun, handed: list[Handed]
+) -> None:
+    office = open_office(store)
+
+    def kill(_: Pass) -> None:
+        if len(handed) == 1:
+            begun[0].kill()
+
+    with office.watching() as watch:
+        scan(watch, kill)
+    assert 1 <= len(handed) < BATCHES_APART  # some more may have been handed over by then
+    assert_whole(office, store)
+
+
+@pytest.mark.fault("F41")
+def test_a_message_that_is_refused_parks_and_the_others_are_recorded(
+    store: Path, open_office: Open, begun: Begun
+) -> None:
+    office = open_office(store)
+    with closing(sqlite3.connect(store, isolation_level=None)) as db:
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID20000'")
+    with office.refusing("DR9999999"):
+        scanned = office.scan()
+    assert begun
+    assert sum(count for (_, kind), count in scanned.recorded.counts.items() if kind == "dead") == 0
+    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID20000"]
+    office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
+    office.scan()
+    assert_whole(office, store)
+
+
+def test_what_is_recorded_already_is_not_recorded_twice(
+    store: Path, open_office: Open, begun: Begun, handed: list[Any]
+) -> None:
+    office = open_office(store)
+    office.scan()
+    was = office.everything()
+    handed.clear()
+    office.query("UPDATE wamon.cursors SET rowid = 0, anchors = '[]'")
+    office.scan()
+    assert begun
+    assert handed == []
+    assert office.everything() == was
+    assert office.verify().clean
+
+
+def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
+    store: Path, tmp_path: Path, dsn: str, begun: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = Office(tmp_path / "one", dsn, store), Office(tmp_path / "two", dsn, store)
+
+    def meanwhile(_: Pass) -> None:
+        if len(begun) == 1:
+            monkeypatch.setattr("wamon.scan._LONG_BACKLOG", MESSAGES * 2)
+            monkeypatch.setattr(Apart, "begun", Begun())
+            begun.clear()
+            other.scan()
+
+    with one.watching() as watch:
+        scan(watch, meanwhile)
+    assert_whole(one, store)
+
+
+@pytest.mark.parametrize(
+    "how", ["DELETE FROM messages WHERE rowid > 12000", "UPDATE messages SET rowid = rowid + 100000"]
+)
+def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
+    store: Path, open_office: Open, begun: Begun, how: str
+) -> None:
+    office = open_office(store)
+
+    def change(one: Pass) -> None:
+        if one.place.rowid == 16_000:
+            with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as db:
+                db.execute(how)
+
+    with office.watching() as watch:
+        scan(watch, change)
+    office.sweep()
+    office.scan()
+    assert begun
+    verified = office.verify()
+    assert verified.clean, verified.problems
+    assert drops_in(store) <= office.drops()
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_when_the_scan_ends_so_does_that_process(store: Path, open_office: Open, begun: Begun) -> None:
+    office = open_office(store)
+
+    def stop(_: Pass) -> None:
+        if begun:
+            raise Stopped
+
+    with pytest.raises(Stopped), office.watching() as watch:
+        scan(watch, stop)
+    assert len(begun) == 1
+    assert gone(begun[0])
+
+
+def test_killed_itself_wamon_leaves_no_process_behind(store: Path, open_office: Open) -> None:
+    """Nor does a test's failpoint reach that process: it is this one that shall end."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as db:
+        columns = "chat_jid, sender, content, timestamp, is_from_me"
+        db.execute(f"INSERT INTO messages (id, {columns}) SELECT 'B' || id, {columns} FROM messages")
+    office, mark = open_office(store), uuid4().hex
+    done = office.run("scan", WAMON_FAILPOINT="record.committed:4:kill", MARK=mark)
+    assert done.returncode == -signal.SIGKILL
+    eventually("nobody reads any more", lambda: not marked(mark))
+    assert office.run("scan").returncode == 0
+    assert_whole(office, store)
+
+
+def marked(mark: str) -> list[str]:
+    """The processes with this in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found += [folder.name] if mark.encode() in (folder / "environ").read_bytes() else []
+    return found

@@ -1,0 +1,69 @@
+"""Reading a batch: as many pages as make a commit worth it, as long as they follow on each other, and what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wamon.bridge.store import PAGE_BYTES
+from wamon.failpoints import failpoint
+from wamon.model import FROM_THE_BEGINNING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wamon.bridge.store import Overlap, Page, Store
+    from wamon.drops.reading import Rules
+    from wamon.model import Message, Place, Reading, Start
+
+PAGES_A_BATCH = 8
+_MOST_IDS_TOLD = 20
+
+
+class Understood(NamedTuple):
+    """A batch that was read, and what its messages say."""
+
+    page: Page
+    readings: list[Reading]
+
+
+class Reader(NamedTuple):
+    """What reads a tail's rows. The starts are those of the groups whose start the tail hasn't passed, by JID."""
+
+    store: Store
+    rules: Rules
+    wanted: Mapping[bytes, str]  # as `Store.read_page` takes them
+    starts: Mapping[str, Start]
+
+    def read(self, place: Place, overlap: Overlap) -> Understood:
+        """The next batch beyond a place. Raises as `Store.read_page`."""
+        page = self.store.read_page(place, self.wanted, overlap)
+        readings = self._understood(page.messages)
+        size_bytes = _bytes(page.messages)
+        for _ in range(1, PAGES_A_BATCH):
+            if page.complete or size_bytes >= PAGE_BYTES:
+                break
+            following = self.store.read_page(page.place, self.wanted, overlap)
+            if following.start != page.place:
+                break
+            page = page.with_following(following)
+            readings += self._understood(following.messages)
+            size_bytes += _bytes(following.messages)
+        return Understood(page, readings)
+
+    def _understood(self, messages: Sequence[Message]) -> list[Reading]:
+        read, starts = self.rules.read, self.starts
+        if starts:
+            readings = [read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
+        else:
+            readings = list(map(read, messages))
+        failpoint("drops.read")
+        return readings
+
+
+def ids_of(messages: Sequence[Message]) -> list[str]:
+    """The ids of the first messages: as many as are told of a batch."""
+    return [message.message_id for message in messages[:_MOST_IDS_TOLD]]
+
+
+def _bytes(messages: Sequence[Message]) -> int:
+    return sum([len(message.text) for message in messages])
