@@ -125,7 +125,8 @@ def process(
     environ: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """A child that doesn't outlive the block."""
-    said = {name: text for name, text in os.environ.items() if not name.startswith(("WAMON_", "PG"))} | (environ or {})
+    left_out = ("WAMON_", "PG", "PYTHONDONTWRITEBYTECODE")  # what is installed has its bytecode
+    said = {name: text for name, text in os.environ.items() if not name.startswith(left_out)} | (environ or {})
     child = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=said, text=True)
     try:
         yield child
@@ -135,7 +136,10 @@ def process(
 
 
 class _Peak:
-    """Looks at a process's memory until it ends. What `wait4` says holds the memory of whoever started it, too."""
+    """Looks at the memory of a process and its children until it ends.
+
+    What `wait4` says holds the memory of whoever started it, too.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -147,13 +151,25 @@ class _Peak:
     def _look(self) -> None:
         with contextlib.suppress(OSError, LookupError):  # it has ended
             while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
-                self._kib = max(self._kib, memory_kib(self._pid, "VmHWM"))
+                together = memory_kib(self._pid, "VmHWM") + sum(map(_peak_if_there_kib, _children(self._pid)))
+                self._kib = max(self._kib, together)
 
     def end(self) -> float:
         """The most that was seen, in MB."""
         self._ended.set()
         self._thread.join()
         return self._kib / 1024
+
+
+def _children(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text("ascii").split()]
+
+
+def _peak_if_there_kib(pid: int) -> int:
+    with contextlib.suppress(OSError, LookupError):
+        return memory_kib(pid, "VmHWM")
+    return 0
 
 
 def memory_kib(pid: int, name: str) -> int:

@@ -54,7 +54,20 @@ class Handed(NamedTuple):
 @contextmanager
 def handed_over(task: Task) -> Iterator[Iterator[Handed]]:
     """The batches beyond the task's place, each read while the one before it is used. Leaving the block ends it all."""
-    process = subprocess.Popen(
+    try:
+        process = _begun()
+    except OSError:  # too little memory, too many processes
+        yield iter(())
+        return
+    with process:
+        try:
+            yield each(_exchanged(task, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)))
+        finally:
+            process.kill()
+
+
+def _begun() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [sys.executable, "-P", "-c", "from wamon.apart import hand_over; hand_over()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -63,11 +76,6 @@ def handed_over(task: Task) -> Iterator[Iterator[Handed]]:
         start_new_session=True,  # Ctrl-C is for us
         pipesize=_PIPE_BYTES,
     )
-    with process:
-        try:
-            yield each(_exchanged(task, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)))
-        finally:
-            process.kill()
 
 
 def _exchanged(task: Task, stdin: IO[bytes], stdout: IO[bytes]) -> Iterator[Handed]:

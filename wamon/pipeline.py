@@ -139,9 +139,10 @@ def drain(watch: Watch, tail: str) -> Iterator[Pass]:
             with correlated():
                 try:
                     recorded = _record_handed(watch, tail, batch)
-                except (AlreadyKnown, Poison, LostTurn) as error:
-                    if isinstance(error, LostTurn):
-                        watch.still_ours()
+                except (AlreadyKnown, Poison):
+                    return
+                except LostTurn:
+                    watch.still_ours()
                     watch.reload()
                     return
                 yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 _MOST_ADMITTED_AT_ONCE = 1_000
-_LONG_BACKLOG = 15_000
-"""Where so many messages were read, and more are left, a process that reads them is worth its start."""
+_LONG_BACKLOG_ROWS = 50_000
+"""A process that reads so many rows is worth its start."""
 
 
 @dataclass(slots=True)
@@ -72,18 +72,24 @@ def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[Pass], No
 
 
 def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> None:
-    complete, read = False, 0
+    complete, drains = False, True
     while not complete:
         with correlated():
             one = watch.in_turn(_pass_unless_merged, watch, tail)
             if one is None:
                 return
             _passed(one, scanned, progress)
-        complete, read = one.complete, read + one.read.total()
-        if read >= _LONG_BACKLOG and not complete:
-            read = 0
-            for one in drain(watch, tail):
-                _passed(one, scanned, progress)
+        complete = one.complete
+        if drains and not complete and watch.store.rows() - one.place.rowid >= _LONG_BACKLOG_ROWS:
+            drains = _drain(watch, tail, scanned, progress)
+
+
+def _drain(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> bool:
+    """Whether anything came of it."""
+    passes = 0
+    for passes, one in enumerate(drain(watch, tail), 1):  # noqa: B007
+        _passed(one, scanned, progress)
+    return passes > 0
 
 
 def _passed(one: Pass, scanned: Scanned, progress: Callable[[Pass], None]) -> None:

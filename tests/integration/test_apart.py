@@ -72,7 +72,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
     """One begins after the first pass already."""
     monkeypatch.setattr(Apart, "begun", Begun())
     monkeypatch.setattr("wamon.apart.subprocess.Popen", Apart)
-    monkeypatch.setattr("wamon.scan._LONG_BACKLOG", 1)
+    monkeypatch.setattr("wamon.scan._LONG_BACKLOG_ROWS", 1)
     return Apart.begun
 
 
@@ -122,7 +122,7 @@ def test_it_records_what_reading_here_would(
     for table in ("ledger_rows", "submission_rows", "near_miss_rows", "groups", "cursors"):
         office.query(f"DELETE FROM wamon.{table}")
     shutil.rmtree(office.state_path.parent)
-    monkeypatch.setattr("wamon.scan._LONG_BACKLOG", MESSAGES * 2)
+    monkeypatch.setattr("wamon.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
     again = office.scan()
     assert len(handed) == BATCHES_APART
     assert apart_ == (office.everything(), office.query(state), office.query(near), again.recorded.counts)
@@ -130,13 +130,14 @@ def test_it_records_what_reading_here_would(
 
 
 @pytest.mark.fault("F1")
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere"])
+@pytest.mark.usefixtures("begun")
 def test_where_that_process_can_t_begin_all_is_read_here(
-    store: Path, open_office: Open, begun: Begun, handed: list[Handed], monkeypatch: pytest.MonkeyPatch
+    store: Path, open_office: Open, handed: list[Handed], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr("wamon.apart.sys.executable", "/bin/false")
+    monkeypatch.setattr("wamon.apart.sys.executable", program)
     office = open_office(store)
     office.scan()
-    assert begun
     assert handed == []
     assert_whole(office, store)
 
@@ -196,7 +197,7 @@ def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
 
     def meanwhile(_: Pass) -> None:
         if len(begun) == 1:
-            monkeypatch.setattr("wamon.scan._LONG_BACKLOG", MESSAGES * 2)
+            monkeypatch.setattr("wamon.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
             monkeypatch.setattr(Apart, "begun", Begun())
             begun.clear()
             other.scan()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from wamon.drops.near import Nearness
 from wamon.model import FROM_THE_BEGINNING, Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wamon.model import Message, NearMiss, Start
 
 
@@ -20,8 +23,8 @@ _DIGIT = re.compile("[0-9]").search
 class Rules:
     """How texts are read: the pattern, and whose messages don't count. Raises ValueError for a pattern re2 refuses."""
 
-    def __init__(self, pattern: str, ignore_from_me: bool = False, ignore_senders: tuple[str, ...] = ()) -> None:  # noqa: FBT001, FBT002
-        self._given = pattern, ignore_from_me, ignore_senders
+    def __init__(self, pattern: str, *, ignore_from_me: bool = False, ignore_senders: tuple[str, ...] = ()) -> None:
+        self._made = partial(Rules, pattern, ignore_from_me=ignore_from_me, ignore_senders=ignore_senders)
         self._extractor = Extractor(pattern)
         self._nearness = Nearness(pattern, self._extractor.is_number)
         self._ignore_from_me = ignore_from_me
@@ -30,9 +33,9 @@ class Rules:
         self.fingerprint = sha256(spelled.encode()).hexdigest()[:16]
         """Equal for rules that read every text alike; no sender can be read from it."""
 
-    def __reduce__(self) -> tuple[type[Rules], tuple[str, bool, tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[Callable[[], Rules], tuple[()]]:
         """Compiled patterns can't be pickled: another process compiles its own."""
-        return Rules, self._given
+        return self._made, ()
 
     def read(self, message: Message, start: Start = FROM_THE_BEGINNING) -> Reading:
         """The message's drop numbers, or the reason why it has none; and what was meant as one and isn't."""
