@@ -53,7 +53,7 @@ def _measure(here: Ground, figures: Figures, plan: Plan, python: Path | None) ->
     peers.measure(here, figures, plan.compared, python)
     peers.measure_monitor(here, figures, plan.compared, plan.monitored)
     if plan.large != plan.compared:
-        catchups.measure(here, figures, plan.large, 2)
+        catchups.measure(here, figures, plan.large, plan.rounds)
     for size in plan.sizes:
         passes.measure(here, figures, size, grows_by=plan.large if size == plan.largest else 0)
     if plan.many_groups:

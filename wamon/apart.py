@@ -90,7 +90,7 @@ def hand_over() -> None:
     """What the process does: a task from stdin, and its batches to stdout, for as long as somebody takes them."""
     gc.disable()  # a batch is many objects, and none of them forms a circle
     with suppress(BrokenPipeError):
-        for handed in each(_drafted(pickle.load(sys.stdin.buffer))):  # noqa: S301
+        for handed in _drafted(pickle.load(sys.stdin.buffer)):  # noqa: S301
             pickle.dump(handed, sys.stdout.buffer)
             sys.stdout.flush()
 

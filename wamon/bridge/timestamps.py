@@ -32,16 +32,16 @@ def _from_text(text: str) -> datetime | None:
     if text[4:5] != "-":  # no date; fromisoformat would take digits alone for one
         return _from_number(int(text) if text.isdecimal() else float(text))
     try:
-        return _aware(datetime.fromisoformat(text))
+        moment = datetime.fromisoformat(text)
     except ValueError:
         pass
+    else:
+        return moment if moment.tzinfo is UTC else _aware(moment)
     go = _GO_STRING.match(text)
     return _aware(datetime.fromisoformat(go[1] + go[2])) if go else None
 
 
 def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo is UTC:
-        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

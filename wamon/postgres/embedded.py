@@ -62,7 +62,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
     "wal_level": "minimal",
-    "max_wal_size": "4GB",
+    "max_wal_size": "2GB",  # after a checkpoint each page is logged whole once: catching up, the fewer the better
     "max_wal_senders": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
