@@ -19,6 +19,7 @@ MOST = 100
 _EXPECTED = {
     "missing": "is missing or empty",
     "model_type": "should be a mapping: indented lines such as `key: value`",
+    "dataclass_type": "should be a mapping: indented lines such as `key: value`",
     "dict_type": "should be a mapping: indented lines such as `key: value`",
     "tuple_type": "should be a list: lines that begin with `- `",
     "bool_type": "should be true or false",
@@ -33,7 +34,7 @@ def of_validation(error: ValidationError) -> list[Problem]:
 
 def _problem(found: dict[str, Any]) -> Problem:
     steps: Steps = found["loc"]
-    if found["type"] == "extra_forbidden":
+    if found["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return Problem(steps, "", at_key=True)  # said when it is shown: a guess costs time
     if found["type"] == "value_error":
         return Problem(steps, " ".join(str(found["ctx"]["error"]).split()))

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
+from pydantic.dataclasses import dataclass as section
 
 from wamon.config import fields
 from wamon.config.alerts import Alerts
 from wamon.config.document import Steps
 from wamon.config.replies import GroupTemplates, Replies, ReplyKind
-from wamon.config.section import Section, known
+from wamon.config.section import Section, known, without_empties
 
 PATTERN = "DR[0-9]{6,8}"
 
@@ -121,8 +122,12 @@ class Privacy(Section):
     keep_text: Annotated[timedelta | None, BeforeValidator(_keep)] = timedelta(days=90)
 
 
-class Group(Section):
-    """A chat to watch; `name` is its project, which several groups may share."""
+@section(config=Section.model_config, slots=True)
+class Group:
+    """A chat to watch; `name` is its project, which several groups may share.
+
+    A dataclass, since there may be ten thousand of them: as a model one takes four times the memory.
+    """
 
     name: Name
     jid: Annotated[str, BeforeValidator(fields.jid)]
@@ -131,6 +136,11 @@ class Group(Section):
     validate_: bool = Field(default=False, alias="validate")
     replies: bool = True
     reply_templates: GroupTemplates = GroupTemplates()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empties(cls, data: object) -> object:
+        return without_empties(data, known(Group))
 
 
 class Config(Section):
@@ -188,8 +198,8 @@ def known_keys(steps: Steps) -> list[str]:
     return list(known(model)) if model else []
 
 
-def _model_at(steps: Steps) -> type[Section] | None:
-    model: type[Section] = Group if _is_group(steps[:2]) else Config
+def _model_at(steps: Steps) -> type[Section | Group] | None:
+    model: type[Section | Group] = Group if _is_group(steps[:2]) else Config
     for step in steps[2:] if model is Group else steps:
         found = known(model).get(str(step))
         if found is None or not isinstance(found.annotation, type) or not issubclass(found.annotation, Section):

@@ -1,5 +1,6 @@
 """What every section of the config has in common."""
 
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -15,17 +16,19 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_empties(cls, data: object) -> object:
-        if data is None or data == "":
-            return {}
-        if not isinstance(data, dict):
-            return data
-        return {
-            key: value
-            for key, value in data.items()
-            if key in cls.empty_counts or key not in known(cls) or not (value is None or value == "")
-        }
+        return without_empties(data, {*known(cls)} - cls.empty_counts)
 
 
-def known(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The model's fields, by their names in the file."""
-    return {field.alias or name: field for name, field in model.model_fields.items()}
+def without_empties(data: object, keys: Collection[str]) -> object:
+    """What a file says, but for those of the keys that it leaves empty."""
+    if data is None or data == "":
+        return {}
+    if not isinstance(data, dict):
+        return data
+    return {key: value for key, value in data.items() if key not in keys or not (value is None or value == "")}
+
+
+def known(section: type) -> dict[str, FieldInfo]:
+    """Its fields, by their names in the file."""
+    fields: Mapping[str, FieldInfo] = vars(section)["__pydantic_fields__"]
+    return {field.alias or name: field for name, field in fields.items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import yaml
+from pydantic import RootModel
 
 from wamon.config.fields import FOREVER, written
 
@@ -61,7 +62,8 @@ def _keep(config: Config) -> str:
 
 
 def _group(group: Group) -> dict[str, object]:
-    return {**group.model_dump(by_alias=True), "reply_templates": _own(group.reply_templates)}
+    said: dict[str, object] = RootModel(group).model_dump(by_alias=True)
+    return {**said, "reply_templates": _own(group.reply_templates)}
 
 
 def _own(templates: GroupTemplates) -> dict[str, str]:
