@@ -313,7 +313,8 @@ class Daemon:
         if self._degraded is not None:
             self._degraded = None
             logger.info("Works again, and is up to date.", extra={"action": "recovered"})
-        self._tell_ready(f"Up to date: nothing waits in {len(watch.source.wanted())} groups.")
+        watching = sum(len(watch.source.wanted(tail)) for tail in watch.source.tails)
+        self._tell_ready(f"Up to date: nothing waits in {watching} groups.")
 
     def _tell_ready(self, status: str) -> None:
         if not self._is_ready:

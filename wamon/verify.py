@@ -134,7 +134,7 @@ def _mend(watch: Watch, comparison: Comparison, differing: Sequence[Message]) ->
 
 
 def _pages(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None]) -> Iterator[list[Reading]]:
-    wanted = {jid: name for jid, name in watch.source.wanted().items() if name in {group.jid for group in groups}}
+    wanted = {group.jid.encode(): group.jid for group in groups if group.enabled}
     done = 0
     pages = watch.store.pages(wanted)
     while together := list(islice(pages, _PAGES_AT_ONCE)):
@@ -221,7 +221,7 @@ def _still_differing(watch: Watch, comparison: Comparison, suspects: Sequence[Me
 def _read_again(watch: Watch, messages: Sequence[Message]) -> list[Message]:
     """These messages as they stand in the store now; those that can't be asked for, as they stood."""
     askable = [(m.chat_jid, m.message_id) for m in messages if can_be_asked_for(m.message_id)]
-    found = watch.store.find(askable, watch.source.wanted())
+    found = watch.store.find(askable, watch.source.all_wanted())
     return [*found, *(message for message in messages if not can_be_asked_for(message.message_id))]
 
 

@@ -39,7 +39,7 @@ class Lookout:
         self._rung = threading.Event()
         self._taken = threading.Event()
         self._stopping = threading.Event()
-        self._troubles: dict[tuple[str, str | None], Check] = {}
+        self._troubles: dict[tuple[str, str | None], str] = {}  # the sentence that was told of each
         self.thread = threading.Thread(target=self._look_on, name="look", daemon=True)
         self.degraded: WamonError | None = None  # why no pass ends, as the daemon has it
 
@@ -89,14 +89,10 @@ class Lookout:
         unknown = {(c.name, c.jid) for c in checks if c.state is State.UNKNOWN}
         for key, check in found.items():
             if key not in self._troubles:
-                logger.warning(
-                    "%s %s", unnamed(check.sentence), check.hint, extra={"action": "health", "check": check.name}
-                )
+                self._troubles[key] = unnamed(check.sentence)
+                logger.warning("%s %s", self._troubles[key], check.hint, extra={"action": "health", "check": key[0]})
         for key in self._troubles.keys() - found.keys() - unknown:
-            logger.info(
-                "Over: %s", unnamed(self._troubles[key].sentence), extra={"action": "health.over", "check": key[0]}
-            )
-        self._troubles = found | {key: check for key, check in self._troubles.items() if key in unknown}
+            logger.info("Over: %s", self._troubles.pop(key), extra={"action": "health.over", "check": key[0]})
 
 
 def _unseen(check: Check) -> Check:

@@ -48,7 +48,7 @@ class Source:
         self.tails: dict[str, Place] = {}
         self.groups: dict[str, Group] = {}
         self._starting: list[Group] = []
-        self._wanted: dict[str | None, dict[bytes, str]] = {}
+        self._wanted: dict[str, dict[bytes, str]] = {}
 
     def load(self) -> None:
         """Read the position again: at the start, after any error, and after a lost turn.
@@ -73,10 +73,9 @@ class Source:
     def _read(self) -> None:
         self._meet_instance()
         cursors = self._run("cursors").fetchall()
-        groups = self._run("groups").fetchall()
         self.tails = {tail: place_from(anchors) for tail, _, anchors in cursors}
         self.seq = next((seq for tail, seq, _ in cursors if tail == MAIN), 0)
-        self.groups = {group.jid: group for group in map(_group, groups)}
+        self.groups = {group.jid: group for group in _groups(self._run("groups"))}
         self._starting = list(self.groups.values())
         self._wanted = {}
 
@@ -91,12 +90,15 @@ class Source:
             yield self.db
         self.seq += 1
 
-    def wanted(self, tail: str | None = None) -> dict[bytes, str]:
-        """The JIDs of a tail's groups, or of all enabled groups, by the bytes that a store holds."""
+    def wanted(self, tail: str) -> dict[bytes, str]:
+        """The JIDs of a tail's groups, by the bytes that a store holds."""
         if tail not in self._wanted:
-            groups = self.groups.values() if tail is None else self.serves(tail).values()
-            self._wanted[tail] = {group.jid.encode(): group.jid for group in groups if group.enabled}
+            self._wanted[tail] = {jid.encode(): jid for jid in self.serves(tail)}
         return self._wanted[tail]
+
+    def all_wanted(self) -> dict[bytes, str]:
+        """The JIDs of all enabled groups, by the bytes that a store holds."""
+        return {raw: jid for tail in self.tails for raw, jid in self.wanted(tail).items()}
 
     def chat(self, message: Message) -> int:
         """The number of a message's chat."""
@@ -256,8 +258,10 @@ def place_from(anchors: list[tuple[int, str]]) -> Place:
     return Place(tuple(Anchor(rowid, key_hash) for rowid, key_hash in anchors))
 
 
-def _group(row: tuple[Any, ...]) -> Group:
-    chat, jid, project, tail, enabled, start, before, anchors, passed, messages, last_id, last_at = row
-    tail, start = intern(tail), intern(start)  # the same words for all of ten thousand groups
-    place = place_from(anchors) if anchors else BEGINNING
-    return Group(chat, jid, project, tail, enabled, start, before, place, passed, messages, last_id, last_at)
+def _groups(rows: Iterable[tuple[Any, ...]]) -> Iterator[Group]:
+    """The groups, of which ten thousand that joined together share the words and the place of their start."""
+    places: dict[Place, Place] = {}
+    for chat, jid, project, tail, enabled, start, before, anchors, passed, messages, last_id, last_at in rows:
+        place = place_from(anchors)
+        words = intern(tail), enabled, intern(start), before, places.setdefault(place, place)
+        yield Group(chat, jid, project, *words, passed, messages, last_id, last_at)
