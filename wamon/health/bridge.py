@@ -17,6 +17,7 @@ _FEWEST_PHOTOS = 20
 _NEARLY_ALL = 0.98
 _FUTURE_SECONDS = 120.0
 _RECONNECT = "Is the bridge running, and its phone still linked (WhatsApp, Linked devices)? Its log says more."
+_RECONNECT_OR_COME_BACK = f"{_RECONNECT} Has the phone left the group?"
 
 
 def checks(facts: Facts) -> Iterator[Check]:
@@ -110,7 +111,7 @@ def freshness(facts: Facts, group: GroupFacts) -> Check:
         sentence = f"{told}; whether that is usual isn't known now."
         return Check(name, State.UNKNOWN, sentence, group=group.name, jid=group.jid, numbers=numbers)
     late = silent_seconds > patience(usual)
-    hint = f"{_RECONNECT} Has the phone left the group?" if late else ""
+    hint = _RECONNECT_OR_COME_BACK if late else ""
     state = State.WARN if late else State.OK
     return Check(name, state, f"{told}; {usually}.", hint, group.name, group.jid, numbers)
 
