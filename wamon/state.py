@@ -22,7 +22,7 @@ from wamon.failpoints import failpoint
 from wamon.log import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from wamon.clock import Clock
@@ -75,10 +75,11 @@ class _Lines:
         self._said: dict[str, tuple[object, ...]] = {}  # what a group's line was made from
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> _Lines:
+    def of_others(cls, document: Mapping[str, Any], ours: Container[str]) -> _Lines:
+        """What a document says, but for these groups: they are about to be put into words anew."""
         lines = cls(document["instance_id"])
         lines._sources = {name: _line(name, entry) for name, entry in document["sources"].items()}
-        lines._groups = {jid: _line(jid, entry) for jid, entry in document["groups"].items()}
+        lines._groups = {jid: _line(jid, entry) for jid, entry in document["groups"].items() if jid not in ours}
         return lines
 
     def renew(self, pending: _Pending) -> None:
@@ -204,16 +205,16 @@ class StateFile:
     def _merged(self, pending: _Pending) -> _Lines:
         """The file's lines with this source's made new, and other sources' as they are."""
         if self._lines.instance_id != pending.instance_id or _stamp(self.path) != self._written_stamp:
-            self._lines = self._read_lines(pending.instance_id)
+            self._lines = self._read_lines(pending)
         self._lines.renew(pending)
         return self._lines
 
-    def _read_lines(self, instance_id: str) -> _Lines:
+    def _read_lines(self, pending: _Pending) -> _Lines:
         with suppress(OSError, ValueError, RecursionError):
             document = _parsed(self.path)
-            if document.get("instance_id") == instance_id:
-                return _Lines.of(document)
-        return _Lines(instance_id)
+            if document.get("instance_id") == pending.instance_id:
+                return _Lines.of_others(document, pending.groups)
+        return _Lines(pending.instance_id)
 
     def _write(self, lines: _Lines) -> None:
         handle, name = tempfile.mkstemp(prefix="state.json.", suffix=".tmp", dir=self.path.parent)
