@@ -25,6 +25,7 @@ from wamon.alerts.lookout import Lookout
 from wamon.bridge.doorbell import doorbell, stamp
 from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable, WamonError
 from wamon.log import logger, tolerantly
+from wamon.memory import give_back
 from wamon.notify import notify
 from wamon.pipeline import reread_recent
 from wamon.scan import admit, catch_up, retry
@@ -286,7 +287,12 @@ class Daemon:
         self._plan.reply(config, lease, lambda: config is self._config and not self._stopping.is_set())
 
     def _keep_up(self) -> None:
-        with suppress(Stopped), self._plan.watching(self._config) as watch:
+        with suppress(Stopped):
+            self._sweep_and_verify()
+        give_back()
+
+    def _sweep_and_verify(self) -> None:
+        with self._plan.watching(self._config) as watch:
             if watch.source.sweep_due():
                 sweep(watch, self._breathe)
             if watch.source.verify_due():
