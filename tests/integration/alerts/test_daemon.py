@@ -156,6 +156,8 @@ def test_a_breaker_that_stops_the_parking_raises_the_alarm_without_a_word_of_the
 
     def act() -> None:
         recorded(office, "DR1000001")
+        verified = "SELECT last_verify_at IS NOT NULL FROM wamon.sources"
+        eventually("the first verify, which would tell of what is refused", lambda: office.query(verified) == [True])
         with office.refusing("DR66%"):
             for n in range(5):
                 field.post(LAWLEY, f"DR660000{n} the canary sings", sender="27820009999")
