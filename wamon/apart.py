@@ -99,7 +99,7 @@ def _drafted(task: Task) -> Iterator[Handed]:
     overlap, place, complete = Overlap(), task.place, False
     while not complete:
         overlap.due = False  # what stands before the place was just read by whoever asks
-        page, readings = task.reader.read(place, overlap)
+        page, readings, _ = task.reader.read(place, overlap)
         if page.start != place:
             return
         draft = task.drafter.drafted(readings, task.groups)

@@ -43,6 +43,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_MOST_DRAFTED_BYTES = 2 * 1024 * 1024
+"""A draft holds the texts a second time: few long ones are not worth that."""
 _EDITABLE = timedelta(minutes=30)
 
 
@@ -160,8 +162,9 @@ def _read(watch: Watch, tail: str, place: Place) -> Prepared:
     """The next batch beyond a place."""
     overlap = watch.overlaps.setdefault(tail, Overlap())
     try:
-        page, readings = _reader(watch, tail).read(place, overlap)
-        return Prepared(page, readings, watch.recorder.drafted(readings))
+        page, readings, texts_bytes = _reader(watch, tail).read(place, overlap)
+        draft = watch.recorder.drafted(readings) if texts_bytes <= _MOST_DRAFTED_BYTES else None
+        return Prepared(page, readings, draft)
     except BaseException:
         watch.overlaps.pop(tail, None)  # what it saw before it failed is not recorded
         raise

@@ -24,6 +24,7 @@ class Understood(NamedTuple):
 
     page: Page
     readings: list[Reading]
+    texts_bytes: int
 
 
 class Reader(NamedTuple):
@@ -48,7 +49,7 @@ class Reader(NamedTuple):
             page = page.with_following(following)
             readings += self._understood(following.messages)
             size_bytes += _bytes(following.messages)
-        return Understood(page, readings)
+        return Understood(page, readings, size_bytes)
 
     def _understood(self, messages: Sequence[Message]) -> list[Reading]:
         read, starts = self.rules.read, self.starts

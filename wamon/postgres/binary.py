@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain, islice
 from struct import Struct
 from typing import TYPE_CHECKING, LiteralString
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from wamon.postgres.connection import Database
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
-_ROWS_A_CHUNK = 500
+_CHUNK_BYTES = 64 * 1024
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _SIZE = Struct(">i").pack
 _INT4 = Struct(">ii").pack
@@ -60,15 +59,19 @@ def timestamptz(value: datetime) -> bytes:
     return _INT8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
-def chunks(rows: Iterator[Row]) -> list[bytes]:
+def chunks(rows: Iterable[Row]) -> Iterator[bytes]:
     """A whole COPY of these rows, in pieces of a size for the driver."""
-    made = [_HEADER]
-    while chunk := b"".join(chain.from_iterable(islice(rows, _ROWS_A_CHUNK))):
-        made.append(chunk)
-    return [*made, _END]
+    made, size_bytes = [_HEADER], 0
+    for row in map(b"".join, rows):
+        made.append(row)
+        size_bytes += len(row)
+        if size_bytes >= _CHUNK_BYTES:
+            yield b"".join(made)
+            made, size_bytes = [], 0
+    yield b"".join((*made, _END))
 
 
-def copied(db: Database, query: LiteralString, made: Sequence[bytes]) -> None:
+def copied(db: Database, query: LiteralString, made: Iterable[bytes]) -> None:
     """Send rows by a COPY … (FORMAT BINARY)."""
     with db.cursor() as cursor, cursor.copy(query) as copy:
         for chunk in made:

@@ -71,7 +71,7 @@ class Drafter:
         near = [reading for reading in newest if reading.near]
         return Draft(
             newest,
-            self.ledger_rows(newest, groups),
+            list(self.ledger_rows(newest, groups)),
             [(message, number) for message, numbers, _, _ in newest if numbers for number in numbers],
             near,
             Counter([reading[0][1] for reading in newest]),
@@ -79,7 +79,7 @@ class Drafter:
             readings[0].message.rowid if readings else 0,
         )
 
-    def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> list[bytes]:
+    def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[bytes]:
         """The ledger's rows of these readings."""
         return chunks(self._ledger_rows(readings, groups))
 

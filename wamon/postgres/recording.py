@@ -31,7 +31,7 @@ from wamon.postgres.parking import Parking, refuse_an_epidemic
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from psycopg import Cursor
@@ -197,7 +197,7 @@ class Recorder:
             self._run("came_back", **self._source.keys(changes.came_back))
         failpoint("record.edits")
 
-    def _copy_ledger(self, rows: Sequence[bytes]) -> None:
+    def _copy_ledger(self, rows: Iterable[bytes]) -> None:
         copied(self._source.db, SQL["copy_ledger"], rows)
         failpoint("record.ledger")
 
