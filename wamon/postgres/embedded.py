@@ -62,7 +62,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
     "wal_level": "minimal",
-    "max_wal_size": "2GB",  # after a checkpoint each page is logged whole once: catching up, the fewer the better
+    "max_wal_size": "4GB",  # after a checkpoint each page is logged whole once: catching up, the fewer the better
     "max_wal_senders": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -357,7 +357,7 @@ def _configure(place: Home) -> None:
 def _buffers_mb() -> int:
     """An eighth of the host's memory, within bounds: an index that outgrows them slows a large ledger down."""
     host_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
-    return min(max(64, host_mb // 8), 512)
+    return min(max(64, host_mb // 8), 1024)
 
 
 def _write(place: Home, name: str, text: str) -> None:
