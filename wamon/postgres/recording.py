@@ -165,7 +165,9 @@ class Recorder:
         if draft.readings is None:
             raise AlreadyKnown
         readings = self.outbox.knowing_ours(draft.readings)
-        return draft if readings is draft.readings else self.drafter.drafted(readings, self._source.groups)
+        if readings is draft.readings:
+            return draft
+        return self.drafter.drafted(sorted(readings, key=lambda reading: reading.message.rowid), self._source.groups)
 
     def _record_any(self, batch: Batch) -> Recorded:
         readings = self.outbox.knowing_ours(newest_of_each(batch.readings))

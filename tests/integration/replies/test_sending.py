@@ -22,7 +22,7 @@ from wamon.pipeline import Watch
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
 from wamon.running import reply
-from wamon.scan import discard, scan
+from wamon.scan import catch_up, discard, scan
 from wamon.verify import repair, verify
 
 Open = Callable[..., Office]
@@ -455,6 +455,23 @@ def test_our_replies_are_no_drops_where_the_bridge_stores_them(
     answered(office)
     assert (len(api.asked), office.query("SELECT message_id FROM wamon.submissions")) == (1, [trigger])
     assert office.query("SELECT reason FROM wamon.ledger WHERE message_id = %s", ours) == ["reply"]
+
+
+def test_beside_our_reply_the_last_message_of_a_group_is_the_last_that_was_stored(
+    office: Office, bridge: VeryGoodPlugins, api: StandIn
+) -> None:
+    numbered(office)
+    post(bridge, "DR1000001")
+    answered(office)
+    with office.watching() as watch:
+        catch_up(watch)
+        post(bridge, "Good morning")
+        catch_up(watch)  # from here on what comes is taken for new at first
+        post(bridge, api.texts[0], from_me=True)
+        post(bridge, "the last by its id", message_id="~")
+        post(bridge, "the last that was stored", message_id="0")
+        catch_up(watch)
+    assert office.query("SELECT last_message_id FROM wamon.groups WHERE last_message_id IS NOT NULL") == ["0"]
 
 
 def test_our_reply_that_only_a_repair_finds_is_no_drop(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> None:
