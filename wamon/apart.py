@@ -15,7 +15,6 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
-from wamon.ahead import each
 from wamon.bridge.store import Overlap
 from wamon.failpoints import VARIABLE
 from wamon.reader import ids_of
@@ -53,7 +52,7 @@ class Handed(NamedTuple):
 
 @contextmanager
 def handed_over(task: Task) -> Iterator[Iterator[Handed]]:
-    """The batches beyond the task's place, each read while the one before it is used. Leaving the block ends it all."""
+    """The batches beyond the task's place, read meanwhile. Leaving the block ends it all."""
     try:
         process = _begun()
     except OSError:  # too little memory, too many processes
@@ -61,7 +60,7 @@ def handed_over(task: Task) -> Iterator[Iterator[Handed]]:
         return
     with process:
         try:
-            yield each(_exchanged(task, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)))
+            yield _exchanged(task, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout))
         finally:
             process.kill()
 

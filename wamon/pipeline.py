@@ -14,7 +14,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
-from wamon.ahead import Ahead
+from wamon.ahead import Ahead, each
 from wamon.apart import Task, handed_over
 from wamon.bridge.store import OVERLAP_ROWS, Overlap
 from wamon.errors import LostTurn, Poison, UsageError
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
     from wamon.model import Place, Reading
-    from wamon.postgres.drafts import Draft
-    from wamon.postgres.recording import Recorder
+    from wamon.postgres.recording import Ready, Recorder
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
     from wamon.state import StateFile
@@ -53,7 +52,7 @@ class Prepared(NamedTuple):
 
     page: Page
     readings: list[Reading]
-    draft: Draft | None
+    ready: Ready | None
 
 
 @dataclass(slots=True)
@@ -137,10 +136,10 @@ def drain(watch: Watch, tail: str) -> Iterator[Pass]:
     watch.overlaps.pop(tail, None)
     task = Task(_reader(watch, tail), watch.recorder.drafter, watch.source.groups, watch.source.tails[tail])
     with handed_over(task) as batches:
-        for batch in batches:
+        for batch, ready in each((batch, watch.recorder.ready(batch.draft)) for batch in batches):
             with correlated():
                 try:
-                    recorded = _record_handed(watch, tail, batch)
+                    recorded = _record_handed(watch, tail, batch, ready)
                 except (AlreadyKnown, Poison):
                     return
                 except LostTurn:
@@ -150,9 +149,9 @@ def drain(watch: Watch, tail: str) -> Iterator[Pass]:
                 yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete)
 
 
-def _record_handed(watch: Watch, tail: str, batch: Handed) -> Recorded:
+def _record_handed(watch: Watch, tail: str, batch: Handed, ready: Ready) -> Recorded:
     failpoint("pass.begin")
-    recorded = watch.recorder.record_draft(batch.draft, Advance(tail, batch.start, batch.place))
+    recorded = watch.recorder.record_draft(ready, Advance(tail, batch.start, batch.place))
     _mirror(watch)
     failpoint("pass.end")
     return recorded
@@ -163,8 +162,8 @@ def _read(watch: Watch, tail: str, place: Place) -> Prepared:
     overlap = watch.overlaps.setdefault(tail, Overlap())
     try:
         page, readings, texts_bytes = _reader(watch, tail).read(place, overlap)
-        draft = watch.recorder.drafted(readings) if texts_bytes <= _MOST_DRAFTED_BYTES else None
-        return Prepared(page, readings, draft)
+        ready = watch.recorder.drafted(readings) if texts_bytes <= _MOST_DRAFTED_BYTES else None
+        return Prepared(page, readings, ready)
     except BaseException:
         watch.overlaps.pop(tail, None)  # what it saw before it failed is not recorded
         raise
@@ -175,12 +174,12 @@ def _reader(watch: Watch, tail: str) -> Reader:
 
 
 def _record(watch: Watch, tail: str, prepared: Prepared) -> Recorded:
-    page, readings, draft = prepared
+    page, readings, ready = prepared
     was = watch.source.tails[tail]
     if not readings and page.place == was:
         return Recorded()
     return watch.recorder.record(
-        Batch(readings, Advance(tail, page.start, page.place, _rewind(was, page.start)), draft)
+        Batch(readings, Advance(tail, page.start, page.place, _rewind(was, page.start)), ready)
     )
 
 

@@ -82,8 +82,8 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[Handed]:
     handed: list[Handed] = []
     record = pipeline._record_handed
 
-    def noted(watch: Any, tail: str, batch: Handed) -> Any:
-        recorded = record(watch, tail, batch)
+    def noted(watch: Any, tail: str, batch: Handed, ready: Any) -> Any:
+        recorded = record(watch, tail, batch, ready)
         handed.append(batch)
         return recorded
 

@@ -184,6 +184,7 @@ class SubmissionChanges:
     """What becomes of a batch's drop numbers: inserted, live again, or no longer live."""
 
     inserted: list[Candidate] = field(default_factory=list)
+    rows: list[bytes] | None = None  # the inserted ones as COPY takes them, where that was made beforehand
     revived: list[Candidate] = field(default_factory=list)
     retracted: list[tuple[Message, str]] = field(default_factory=list)
 

@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.errors import UniqueViolation
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.model import Message, Place, Reading
-    from wamon.postgres.changes import Key
+    from wamon.postgres.changes import Key, SubmissionChanges
     from wamon.postgres.drafts import Draft
     from wamon.postgres.outbox import Outbox
     from wamon.postgres.sources import Source
@@ -57,13 +57,20 @@ class Advance:
     rewind: str | None = None
 
 
+class Ready(NamedTuple):
+    """A draft, with what becomes of its posts."""
+
+    draft: Draft
+    submissions: SubmissionChanges
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """The readings of one page, and the advance that their recording is."""
 
     readings: Sequence[Reading]
     advance: Advance | None = None
-    draft: Draft | None = None
+    ready: Ready | None = None
     again: bool = False
     """Process known messages once more, whatever the ledger holds: for retries, repair and replay."""
 
@@ -90,9 +97,15 @@ class Recorder:
         self._clock = clock
         self._new_lately = True
 
-    def drafted(self, readings: Sequence[Reading]) -> Draft | None:
+    def drafted(self, readings: Sequence[Reading]) -> Ready | None:
         """What a batch of these would write if nothing is held of them; None where something is, as lately it was."""
-        return self.drafter.drafted(readings, self._source.groups) if readings and self._new_lately else None
+        if not readings or not self._new_lately:
+            return None
+        return self.ready(self.drafter.drafted(readings, self._source.groups))
+
+    def ready(self, draft: Draft) -> Ready:
+        """The same, with all that can be made of it beforehand. It asks nobody, so it may work beside a transaction."""
+        return Ready(draft, self.submissions.posted(draft.posts))
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
@@ -123,20 +136,20 @@ class Recorder:
 
     def _record_at_once(self, batch: Batch) -> Recorded:
         """Record a batch in one turn. One that seems to be new is taken for that first: it needs no look-ups."""
-        if batch.draft and batch.advance and batch.draft.lowest_rowid > batch.advance.start.rowid:
+        if batch.ready and batch.advance and batch.ready.draft.lowest_rowid > batch.advance.start.rowid:
             try:
-                return self.record_draft(batch.draft, batch.advance)
+                return self.record_draft(batch.ready, batch.advance)
             except AlreadyKnown:
                 self._new_lately = False
         return self._in_turn(batch.advance, partial(self._record_any, batch))
 
-    def record_draft(self, draft: Draft, advance: Advance) -> Recorded:
+    def record_draft(self, ready: Ready, advance: Advance) -> Recorded:
         """Record messages that nothing is held of, and advance the cursor.
 
         Raises AlreadyKnown where something is held of them, or their readings are needed and not there; Poison where
         PostgreSQL refuses a value; and as `record`. Then nothing is done.
         """
-        return self._in_turn(advance, partial(self._record_new, draft))
+        return self._in_turn(advance, partial(self._record_new, ready))
 
     def _in_turn(self, advance: Advance | None, record: Callable[[], Recorded]) -> Recorded:
         with self._source.turn():
@@ -149,25 +162,26 @@ class Recorder:
             self._source.tails[advance.tail] = advance.place
         return recorded
 
-    def _record_new(self, draft: Draft) -> Recorded:
-        draft = self._knowing_ours(draft)
+    def _record_new(self, ready: Ready) -> Recorded:
+        draft, submissions = self._knowing_ours(ready)
         with _nothing_held():
             self._copy_ledger(draft.ledger_rows)
             failpoint("record.edits")
-            recorded = self.submissions.write(self.submissions.posted(draft.posts), set(), answered=True)
+            recorded = self.submissions.write(submissions, set(), answered=True)
         self._write_near(draft.near, answered=True)
         self._count_groups(draft.messages, draft.last)
         return recorded
 
-    def _knowing_ours(self, draft: Draft) -> Draft:
+    def _knowing_ours(self, ready: Ready) -> Ready:
         if not self.outbox.has_spoken():
-            return draft
-        if draft.readings is None:
+            return ready
+        if ready.draft.readings is None:
             raise AlreadyKnown
-        readings = self.outbox.knowing_ours(draft.readings)
-        if readings is draft.readings:
-            return draft
-        return self.drafter.drafted(sorted(readings, key=lambda reading: reading.message.rowid), self._source.groups)
+        readings = self.outbox.knowing_ours(ready.draft.readings)
+        if readings is ready.draft.readings:
+            return ready
+        in_row_order = sorted(readings, key=lambda reading: reading.message.rowid)
+        return self.ready(self.drafter.drafted(in_row_order, self._source.groups))
 
     def _record_any(self, batch: Batch) -> Recorded:
         readings = self.outbox.knowing_ours(newest_of_each(batch.readings))

@@ -69,24 +69,26 @@ class Submissions:
         return submission_changes(readings, own, self._source.groups, self._clock.now())
 
     def posted(self, posts: Sequence[tuple[Message, str]]) -> SubmissionChanges:
-        """What has these numbers of new messages be submissions."""
+        """What has these numbers of new messages be submissions. It asks nobody, so it may work beside a transaction."""
         groups, now = self._source.groups, self._clock.now()
         inserted = [Candidate(m, groups[m.chat_jid].project, number, m.sent_at or now) for m, number in posts]
         inserted.sort(key=itemgetter(1, 2))
-        return SubmissionChanges(inserted)
+        return SubmissionChanges(inserted, list(chunks(self._rows(inserted))))
 
     def write(self, changes: SubmissionChanges, mended: set[Key], *, answered: bool) -> Recorded:
         """Within a turn: carry out changes. `mended` are messages that say nothing new.
 
         Replies are queued where they are `answered`.
         """
-        changes.inserted = self._validation.judged(self._source.db, changes.inserted)
+        judged = self._validation.judged(self._source.db, changes.inserted)
+        rows = changes.rows if judged is changes.inserted and changes.rows else chunks(self._rows(judged))
+        changes.inserted = judged
         if self._review and (changes.inserted or changes.revived or changes.retracted):
             self._lock_projects(_messages_of(changes))
         standing = self._standing(changes.inserted)
         recorded = Recorded(count_kinds(changes.inserted, standing))
         if changes.inserted:
-            copied(self._source.db, SQL["copy_submissions"], chunks(self._rows(changes.inserted)))
+            copied(self._source.db, SQL["copy_submissions"], rows)
         revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
         retracted = self._set_live(changes.retracted, live=False)
         recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
