@@ -101,6 +101,7 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
         if differing:
             recorded.add(watch.in_turn(_mend, watch, comparison, differing))
         failpoint("sweep.page")
+    recorded.add(_mend_unsaid(watch, comparison, groups))
     for group in groups:
         _mark_vanished(watch, comparison, group)
     for tail, _, anchor in comparison.cursors_ahead():
@@ -131,6 +132,18 @@ def _mend(watch: Watch, comparison: Comparison, differing: Sequence[Message]) ->
     readings = _understood(watch, _read_again(watch, differing))
     still = [reading for reading, _ in _differences(watch, comparison, readings)[0]]
     return watch.recorder.record(Batch(still, again=True)) if still else Recorded()
+
+
+def _mend_unsaid(watch: Watch, comparison: Comparison, groups: Sequence[Group]) -> Recorded:
+    """A message that was edited while its ledger row was missing has submissions that nothing else leads to."""
+    unsaid = [one for one in comparison.unsaid(groups) if one.in_ledger and can_be_asked_for(one.message_id)]
+    recorded = Recorded()
+    for n in range(0, len(unsaid), PAGE_ROWS):
+        some = unsaid[n : n + PAGE_ROWS]
+        watch.in_turn(comparison.claim, some)
+        keys = [(one.jid, one.message_id) for one in some]
+        recorded.add(watch.in_turn(_mend, watch, comparison, watch.store.find(keys, watch.source.all_wanted())))
+    return recorded
 
 
 def _pages(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None]) -> Iterator[list[Reading]]:
@@ -231,10 +244,12 @@ def _unfounded(comparison: Comparison, groups: Sequence[Group]) -> list[Problem]
             EVERY_ROW_IN_THE_LEDGER,
             jid,
             message_id,
-            f"has a submission of {number}, and neither ledger nor store has such a message: if it was never posted, "
-            "delete that row of wamon.submissions; no repair can know",
+            f"has a submission of {number}, which the ledger doesn't say"
+            if in_ledger
+            else f"has a submission of {number}, and neither ledger nor store has such a message: if it was never "
+            "posted, delete that row of wamon.submissions; no repair can know",
         )
-        for jid, message_id, number in comparison.submissions_without_ledger(groups)
+        for jid, message_id, number, in_ledger in comparison.unsaid(groups)
     ]
 
 

@@ -148,6 +148,19 @@ DAMAGES = {
         ),
         traces=True,
     ),
+    "a submission behind the ledger's back": Damage(
+        "INSERT INTO wamon.submission_rows (chat, message_id, drop_number, project, sender, sent_at) "
+        "SELECT chat, 'B', 'DR1752099', project, sender, sent_at FROM wamon.submission_rows WHERE message_id = 'A'",
+        (
+            (1, "Lawley", "B", "has a submission of DR1752099, which the ledger doesn't say"),
+            (10, None, None, NO_REVIEW.format("DR1752099", "Lawley")),
+        ),
+        traces=True,
+    ),
+    "a submission that the ledger doesn't lead to": Damage(
+        "UPDATE wamon.ledger_rows SET numbers = NULL WHERE message_id = 'A'",
+        ((1, "Lawley", "A", "lacks the submission of DR1752028"),),
+    ),
     "a cursor moved forward": Damage(
         "UPDATE wamon.cursors SET rowid = rowid + 1000",
         ((2, None, None, "cursor main stands at row 1006, its newest anchor at row 6"),),

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, LiteralString
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wamon.postgres.connection import Database
 
@@ -24,6 +24,8 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _SIZE = Struct(">i").pack
 _INT4 = Struct(">ii").pack
 _INT8 = Struct(">iq").pack
+_ARRAY = Struct(">iiiii").pack  # dimensions, whether one is null, the elements' type; their number, the first's index
+_TEXT_OID = 25
 
 NULL = _SIZE(-1)
 TRUE, FALSE = _SIZE(1) + b"\1", _SIZE(1) + b"\0"
@@ -47,6 +49,12 @@ known_text = lru_cache(maxsize=4096)(text)
 @lru_cache(maxsize=4096)
 def int4(value: int) -> bytes:
     return _INT4(4, value)
+
+
+def texts(values: Sequence[str]) -> bytes:
+    """An array of at least one text."""
+    elements = b"".join([_ARRAY(1, 0, _TEXT_OID, len(values), 1), *map(text, values)])
+    return _SIZE(len(elements)) + elements
 
 
 def int8(value: int) -> bytes:

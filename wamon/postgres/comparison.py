@@ -35,6 +35,15 @@ class Held(NamedTuple):
     other_project: bool  # some submission was recorded for a project that the group no longer has
 
 
+class Unsaid(NamedTuple):
+    """A live submission of which the ledger doesn't say that its message has it."""
+
+    jid: str
+    message_id: str
+    number: str
+    in_ledger: bool  # the message
+
+
 class Comparison:
     """Reads for verify and sweep; what it mends itself is only what no message says (cursors, gone rows, reviews)."""
 
@@ -51,12 +60,19 @@ class Comparison:
             )
             return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
 
-    def submissions_without_ledger(self, groups: Sequence[Group]) -> list[tuple[str, str, str]]:
-        """Live submissions (chat JID, message id, drop number) of messages that the ledger doesn't hold as done."""
+    def unsaid(self, groups: Sequence[Group]) -> list[Unsaid]:
+        """Live submissions of messages that the ledger doesn't hold, or not as done, or not with that number."""
         jids = {group.chat: group.jid for group in groups}
         with transaction(self._source.db, UNHURRIED_SECONDS):
-            rows = self._run("without_ledger", chats=list(jids)).fetchall()
-        return [(jids[chat], message_id, number) for chat, message_id, number in rows]
+            rows = self._run("unsaid", chats=list(jids)).fetchall()
+        return [Unsaid(jids[chat], *about) for chat, *about in rows]
+
+    def claim(self, unsaid: Sequence[Unsaid]) -> None:
+        """Have the ledger say these, so that what their messages really say decides what becomes of them."""
+        with self._source.turn():
+            for jid, message_id, number, _ in unsaid:
+                chat = self._source.groups[jid].chat
+                self._run("claim", chat=chat, message_id=message_id, drop_number=number)
 
     def pages_still_there(self, group: Group) -> Iterator[list[str]]:
         """The message ids of a group that the ledger holds to be in the store, a page at a time."""

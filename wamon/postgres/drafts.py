@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from wamon.model import Message
-from wamon.postgres.binary import NULL, chunks, columns, int4, int8, known_text, text, timestamptz
+from wamon.postgres.binary import NULL, chunks, columns, int4, int8, known_text, text, texts, timestamptz
 from wamon.postgres.changes import newest_of_each
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wamon.model import Group, Reading
     from wamon.postgres.binary import Row
 
-_LEDGER = columns(9)
+_LEDGER = columns(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ class Drafter:
                 NULL if sent_at is None else timestamptz(sent_at),
                 known_text(sender),
                 NULL if kept is None else text(kept),
+                texts(numbers) if numbers else NULL,
             )
 
     def kept_text(self, reading: Reading, now: datetime) -> str | None:

@@ -187,10 +187,10 @@ class Recorder:
         readings = self.outbox.knowing_ours(newest_of_each(batch.readings))
         changes = ledger_changes(readings, self._known(readings), again=batch.again)
         failpoint("record.known")
-        self._write_ledger(changes)
         written = [*changes.new, *changes.changed]
-        answered = not batch.again  # nobody waits for an answer to what is read once more
         said = self.submissions.changes(written, self.submissions.own(written))
+        self._write_ledger(changes)
+        answered = not batch.again  # nobody waits for an answer to what is read once more
         recorded = self.submissions.write(said, changes.mended, answered=answered)
         nearness.retract(self._source.db, changes.changed, self._source.groups)
         self._write_near(written, answered=answered)
@@ -230,8 +230,14 @@ class Recorder:
             statuses=[reading.status for reading in changed],
             reasons=[reading.reason for reading in changed],
             texts=[self.drafter.kept_text(reading, now) for reading in changed],
+            numbers=[_joined(reading) for reading in changed],
         )
         self._run("forget_letters", **keys)
+
+    def _note_numbers(self, readings: Sequence[Reading]) -> None:
+        if readings:
+            keys = self._source.keys(reading.message for reading in readings)
+            self._run("note_numbers", **keys, numbers=[_joined(reading) for reading in readings])
 
     def _write_near(self, readings: Sequence[Reading], *, answered: bool) -> None:
         nearness.keep(self._source.db, readings, self._source.groups, self._clock.now())
@@ -279,6 +285,7 @@ class Recorder:
             added = replayed(readings, known, own)
             if added.whole:
                 self._change_ledger(added.whole)
+            self._note_numbers(added.readings)
             mended = {_key(reading.message) for reading in added.readings}
             recorded = self.submissions.write(self.submissions.changes(added.readings, own), mended, answered=False)
             near = nearness.keep(db, added.near, self._source.groups, self._clock.now())
@@ -311,6 +318,11 @@ def _without_advance(batch: Batch) -> Batch:
 def _last_of_each(readings: Sequence[Reading], beyond: Place) -> dict[str, Message]:
     """Each chat's last message beyond this place."""
     return {reading.message.chat_jid: reading.message for reading in readings if reading.message.rowid > beyond.rowid}
+
+
+def _joined(reading: Reading) -> str | None:
+    """Its numbers, none of which holds a space: an array of arrays would have to be a rectangle."""
+    return " ".join(reading.numbers) or None
 
 
 def _key(message: Message) -> Key:

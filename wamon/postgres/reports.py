@@ -163,13 +163,13 @@ def senders(db: Database) -> list[str]:
 def projects(db: Database) -> list[str]:
     """Every project that the database knows."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [project for (project,) in db.execute(SQL["walked"] + SQL["projects"])]
+        return [project for (project,) in db.execute(SQL["projects"])]
 
 
 def submissions(db: Database, number: str) -> list[Submission]:
     """Every submission of a drop number, in every project, in the order in which they were sent."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [Submission(*row) for row in db.execute(SQL["walked"] + SQL["submissions"], {"number": number})]
+        return [Submission(*row) for row in db.execute(SQL["submissions"], {"number": number})]
 
 
 def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], list[Text]]:

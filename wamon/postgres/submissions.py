@@ -53,12 +53,17 @@ class Submissions:
 
     def own(self, readings: Sequence[Reading]) -> dict[Key, dict[str, bool]]:
         """The submissions of these messages: of each, which of its drop numbers are live."""
-        jids = self._source.jids(r.message for r in readings)
         own: dict[Key, dict[str, bool]] = {}
-        rows = (
-            self._run("own_submissions", **self._source.keys(r.message for r in readings)).fetchall()
-            if readings
-            else []
+        if not readings:
+            return own
+        jids = self._source.jids(r.message for r in readings)
+        said = [(self._source.chat(r.message), r.message.message_id, number) for r in readings for number in r.numbers]
+        rows = self._run(
+            "own_submissions",
+            **self._source.keys(r.message for r in readings),
+            said_chats=[chat for chat, _, _ in said],
+            said_message_ids=[message_id for _, message_id, _ in said],
+            said_drops=[number for _, _, number in said],
         )
         for chat, message_id, drop_number, live in rows:
             own.setdefault((jids[chat], message_id), {})[drop_number] = live
@@ -69,7 +74,7 @@ class Submissions:
         return submission_changes(readings, own, self._source.groups, self._clock.now())
 
     def posted(self, posts: Sequence[tuple[Message, str]]) -> SubmissionChanges:
-        """What has these numbers of new messages be submissions. It asks nobody, so it may work beside a transaction."""
+        """What has these numbers of new messages be submissions. It asks nobody: it may work beside a transaction."""
         groups, now = self._source.groups, self._clock.now()
         inserted = [Candidate(m, groups[m.chat_jid].project, number, m.sent_at or now) for m, number in posts]
         inserted.sort(key=itemgetter(1, 2))

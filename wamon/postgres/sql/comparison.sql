@@ -6,17 +6,24 @@ JOIN wamon.ledger_rows AS l USING (chat, message_id)
 JOIN wamon.groups AS g USING (chat)
 LEFT JOIN LATERAL (
     SELECT array_agg(s.drop_number) AS numbers, bool_or(s.project <> g.project) AS of_another_project
-    FROM wamon.submission_rows AS s
+    FROM unnest(l.numbers) AS n(drop_number)
+    JOIN wamon.submission_rows AS s USING (drop_number)
     WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live
 ) AS own ON true
 
--- name: without_ledger
-SELECT s.chat, s.message_id, s.drop_number
+-- name: unsaid
+SELECT s.chat, s.message_id, s.drop_number, l.status IS NOT NULL
 FROM wamon.submission_rows AS s
 LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)
-WHERE s.chat = ANY(%(chats)s) AND s.live AND (l.status IS NULL OR l.status = 'ignored')
+WHERE s.chat = ANY(%(chats)s) AND s.live AND (l.status = 'ignored' OR (s.drop_number = ANY(l.numbers)) IS NOT TRUE)
 ORDER BY s.chat, s.message_id, s.drop_number
 LIMIT 10000
+
+-- name: claim
+UPDATE wamon.ledger_rows AS l
+SET numbers = array_append(array_remove(l.numbers, k.drop_number), k.drop_number)
+FROM (SELECT %(chat)s::int, %(message_id)s::text, %(drop_number)s::text) AS k(chat, message_id, drop_number)
+WHERE l.chat = k.chat AND l.message_id = k.message_id
 
 -- name: still_there
 SELECT message_id
@@ -39,8 +46,8 @@ SELECT DISTINCT s.project, s.drop_number
 FROM wamon.submission_rows AS s
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 WHERE l.status <> 'ignored' AND s.live AND NOT s.rejected
-  AND (s.project, s.drop_number) > (%(project)s, %(drop)s) AND s.project = ANY (%(projects)s)
-ORDER BY s.project, s.drop_number
+  AND (s.drop_number, s.project) > (%(drop)s, %(project)s) AND s.project = ANY (%(projects)s)
+ORDER BY s.drop_number, s.project
 LIMIT 2000
 
 -- name: first_submission

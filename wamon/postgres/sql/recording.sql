@@ -4,9 +4,16 @@ FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 
 -- name: own_submissions
+-- Of the numbers that the ledger says, and of those that the messages say now, whatever the ledger knows.
 SELECT s.chat, s.message_id, s.drop_number, s.live
-FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
-JOIN wamon.submission_rows AS s USING (chat, message_id)
+FROM (
+    SELECT l.chat, l.message_id, unnest(l.numbers) AS drop_number
+    FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+    JOIN wamon.ledger_rows AS l USING (chat, message_id)
+    UNION
+    SELECT * FROM unnest(%(said_chats)s::int[], %(said_message_ids)s::text[], %(said_drops)s::text[])
+) AS k
+JOIN wamon.submission_rows AS s USING (drop_number, chat, message_id)
 
 -- name: standing
 SELECT k.n, max(s.sent_at), bool_or(s.live)
@@ -24,7 +31,7 @@ JOIN wamon.groups AS g USING (chat)
 WHERE NOT s.rejected AND g.source <> %(source)s AND g.jid = k.jid
 
 -- name: copy_ledger
-COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text)
+COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text, numbers)
 FROM STDIN (FORMAT BINARY)
 
 -- name: copy_submissions
@@ -41,9 +48,14 @@ WHERE l.content_hash <> k.content_hash
 -- name: change_ledger
 UPDATE wamon.ledger_rows AS l
 SET status = k.status, reason = k.reason, rules = %(rules)s, text = k.text, gone_at = NULL,
-    content_hash = k.content_hash, revision = l.revision + (l.content_hash <> k.content_hash)::int
+    numbers = string_to_array(k.numbers, ' '), content_hash = k.content_hash, revision = l.revision + (l.content_hash <> k.content_hash)::int
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(hashes)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
-            %(texts)s::text[]) AS k(chat, message_id, content_hash, status, reason, text)
+            %(texts)s::text[], %(numbers)s::text[]) AS k(chat, message_id, content_hash, status, reason, text, numbers)
+WHERE l.chat = k.chat AND l.message_id = k.message_id
+
+-- name: note_numbers
+UPDATE wamon.ledger_rows AS l SET numbers = string_to_array(k.numbers, ' ')
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(numbers)s::text[]) AS k(chat, message_id, numbers)
 WHERE l.chat = k.chat AND l.message_id = k.message_id
 
 -- name: came_back

@@ -112,20 +112,10 @@ SELECT project, min(sent_at) FROM wamon.submission_rows GROUP BY project
 -- name: senders
 SELECT DISTINCT sender FROM wamon.submission_rows
 
--- name: walked
--- Every project of the submissions, found by steps along an index that leads with it; the other queries go on from here.
-WITH RECURSIVE walked AS (
-    SELECT min(project) AS project FROM wamon.submission_rows
-    UNION ALL
-    SELECT (SELECT min(s.project) FROM wamon.submission_rows AS s WHERE s.project > w.project)
-    FROM walked AS w
-    WHERE w.project IS NOT NULL
-)
-
 -- name: projects
 SELECT project FROM wamon.groups
 UNION
-SELECT project FROM walked WHERE project IS NOT NULL
+SELECT unnest(former_projects) FROM wamon.groups
 ORDER BY project
 
 -- name: near
@@ -141,7 +131,7 @@ SELECT s.project, s.source, g.project, s.chat_jid, s.chat, s.message_id, s.sent_
 FROM wamon.submissions AS s
 JOIN wamon.groups AS g USING (chat)
 LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)
-WHERE s.project = ANY(ARRAY(SELECT project FROM walked)) AND s.drop_number = %(number)s
+WHERE s.drop_number = %(number)s
 ORDER BY s.project, s.sent_at, s.chat_jid, s.message_id, s.source
 
 -- name: texts

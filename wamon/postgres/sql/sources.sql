@@ -44,7 +44,9 @@ WHERE source = %(source)s AND tail <> 'main'
   AND NOT EXISTS (SELECT FROM wamon.groups AS g WHERE g.source = c.source AND g.tail = c.tail)
 
 -- name: rename_project
-UPDATE wamon.groups SET project = %(project)s WHERE source = %(source)s AND jid = %(jid)s
+UPDATE wamon.groups
+SET project = %(project)s, former_projects = array_append(array_remove(former_projects, project), project)
+WHERE source = %(source)s AND jid = %(jid)s
 
 -- name: pass_starts
 UPDATE wamon.groups SET start_passed = true WHERE source = %(source)s AND jid = ANY(%(jids)s)
