@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from wamon.model import Group, Message, Reading
     from wamon.pipeline import Watch
+    from wamon.postgres.changes import Key
     from wamon.postgres.comparison import Drop, Held
     from wamon.postgres.review import Review
 
@@ -102,8 +103,7 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
             recorded.add(watch.in_turn(_mend, watch, comparison, differing))
         failpoint("sweep.page")
     recorded.add(_mend_unsaid(watch, comparison, groups))
-    for group in groups:
-        _mark_vanished(watch, comparison, group)
+    _mark_vanished(watch, comparison, groups)
     for tail, _, anchor in comparison.cursors_ahead():
         watch.in_turn(comparison.mend_cursor, tail, anchor)
     if watch.review:
@@ -275,21 +275,21 @@ def _projects(groups: Sequence[Group]) -> list[str]:
     return sorted({group.project for group in groups})
 
 
-def _mark_vanished(watch: Watch, comparison: Comparison, group: Group) -> None:
-    for message_ids in comparison.pages_still_there(group):
-        if gone := _gone(watch, group, message_ids):
-            watch.in_turn(_mark_gone, watch, comparison, group, gone)
+def _mark_vanished(watch: Watch, comparison: Comparison, groups: Sequence[Group]) -> None:
+    for keys in comparison.pages_still_there(groups):
+        if gone := _gone(watch, keys):
+            watch.in_turn(_mark_gone, watch, comparison, gone)
         failpoint("sweep.gone")
 
 
-def _mark_gone(watch: Watch, comparison: Comparison, group: Group, message_ids: list[str]) -> None:
+def _mark_gone(watch: Watch, comparison: Comparison, keys: Sequence[Key]) -> None:
     """Mark those that are gone at each try: meanwhile one may have come back."""
-    if gone := _gone(watch, group, message_ids):
-        comparison.mark_gone(group, gone)
+    if gone := _gone(watch, keys):
+        comparison.mark_gone(gone)
 
 
-def _gone(watch: Watch, group: Group, message_ids: list[str]) -> list[str]:
-    askable = [message_id for message_id in message_ids if can_be_asked_for(message_id)]
-    found = watch.store.find([(group.jid, message_id) for message_id in askable], {group.jid.encode(): group.jid})
-    there = {message.message_id for message in found}
-    return [message_id for message_id in askable if message_id not in there]
+def _gone(watch: Watch, keys: Sequence[Key]) -> list[Key]:
+    askable = [key for key in keys if can_be_asked_for(key[1])]
+    found = watch.store.find(askable, {jid.encode(): jid for jid, _ in askable})
+    there = {(message.chat_jid, message.message_id) for message in found}
+    return [key for key in askable if key not in there]

@@ -94,12 +94,12 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     ("recording", "bury"): _ONE,
     ("recording", "give_up"): _ONE,
     ("comparison", "held"): _KEYS,
-    ("comparison", "mark_gone"): {"chat": 1, "message_ids": _KEYS["message_ids"][:200]},
+    ("comparison", "mark_gone"): _KEYS,
     ("comparison", "drops_after"): {"project": "Project 1", "drop": "DR1", "projects": ["Project 1", "Project 2"]},
     ("comparison", "first_submission"): _DROPS,
 }
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
-    ("comparison", "still_there"): {"chat": 1, "after": "id5"},
+    ("comparison", "still_there"): {**_FEW_CHATS, "chat": 1, "message_id": "id5"},
     ("comparison", "dead"): _FEW_CHATS,
     ("letters", "due"): {"source": "main"},
     ("letters", "letters"): {"source": "main"},

@@ -130,13 +130,16 @@ def _may_be_replayed(reading: Reading, was: Known) -> bool:
 
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
     """One reading for each message, in order of key: the last that says something, else the last."""
-    by_chat: dict[str, dict[str, Reading]] = {}
-    for reading in sorted(readings, key=lambda reading: reading[0][0]):
-        _, jid, message_id, *_ = message = reading[0]
-        chosen = by_chat.setdefault(jid, {})
-        if message_id not in chosen or message.text.strip() or not chosen[message_id].message.text.strip():
-            chosen[message_id] = reading
-    return [chosen[message_id] for _, chosen in sorted(by_chat.items()) for message_id in sorted(chosen)]
+    in_row_order = sorted(readings, key=lambda reading: reading[0][0])
+    by_id = {reading[0][2]: reading for reading in in_row_order}
+    if len(by_id) == len(readings):  # as nearly always
+        return [by_id[message_id] for message_id in sorted(by_id)]
+    chosen: dict[tuple[str, str], Reading] = {}
+    for reading in in_row_order:
+        key = reading.message.message_id, reading.message.chat_jid
+        if key not in chosen or reading.message.text.strip() or not chosen[key].message.text.strip():
+            chosen[key] = reading
+    return [chosen[key] for key in sorted(chosen)]
 
 
 def _key(reading: Reading) -> Key:

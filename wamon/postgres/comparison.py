@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
     from wamon.model import Group, Message
+    from wamon.postgres.changes import Key
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source
 
@@ -74,21 +75,24 @@ class Comparison:
                 chat = self._source.groups[jid].chat
                 self._run("claim", chat=chat, message_id=message_id, drop_number=number)
 
-    def pages_still_there(self, group: Group) -> Iterator[list[str]]:
-        """The message ids of a group that the ledger holds to be in the store, a page at a time."""
-        after = ""
+    def pages_still_there(self, groups: Sequence[Group]) -> Iterator[list[Key]]:
+        """The messages of these groups that the ledger holds to be in the store, a page at a time."""
+        jids = {group.chat: group.jid for group in groups}
+        chat, message_id = 0, ""
         while True:
             with transaction(self._source.db):
-                rows = self._run("still_there", chat=group.chat, after=after).fetchall()
+                after = {"chat": chat, "message_id": message_id}
+                rows = self._run("still_there", chats=list(jids), **after).fetchall()
             if not rows:
                 return
-            yield [message_id for (message_id,) in rows]
-            after = rows[-1][0]
+            yield [(jids[chat], message_id) for chat, message_id in rows]
+            chat, message_id = rows[-1]
 
-    def mark_gone(self, group: Group, message_ids: list[str]) -> None:
+    def mark_gone(self, keys: Sequence[Key]) -> None:
         """Remember that these messages have vanished from the store; they keep their rows and submissions."""
         with self._source.turn():
-            self._run("mark_gone", chat=group.chat, message_ids=message_ids)
+            chats = [self._source.groups[jid].chat for jid, _ in keys]
+            self._run("mark_gone", chats=chats, message_ids=[message_id for _, message_id in keys])
 
     def cursors_ahead(self) -> list[tuple[str, int, int]]:
         """Cursors (tail, rowid, newest anchor's rowid) that don't stand at their newest anchor."""

@@ -119,9 +119,12 @@ def test_of_readings_that_say_nothing_the_last_counts() -> None:
 
 @pytest.mark.fault("F18")
 def test_readings_come_in_the_order_of_their_keys_so_that_two_recorders_lock_in_one_order() -> None:
-    chosen = newest_of_each([reading(message("3B", rowid=1)), reading(message("3A", rowid=2, chat=OTHER))])
-    chosen += newest_of_each([reading(message("3B", rowid=1)), reading(message("3A", rowid=2))])
-    assert [r.message.message_id for r in chosen] == ["3B", "3A", "3A", "3B"]
+    one, other = sorted([message().chat_jid, OTHER])
+    three = [message("3B", rowid=1, chat=one), message("3A", rowid=2, chat=other), message("3A", rowid=3, chat=one)]
+    ordered = [("3A", one), ("3A", other), ("3B", one)]
+    for some, expected in ((three, ordered), (three[:2], ordered[1:])):
+        chosen = newest_of_each([reading(message) for message in some])
+        assert [(r.message.message_id, r.message.chat_jid) for r in chosen] == expected
 
 
 # Submissions

@@ -11,6 +11,8 @@ FROM (
 ) AS s
 WHERE l.chat = s.chat AND l.message_id = s.message_id;
 
+-- Ids differ, so that one comparison tells two of them apart; by chat first, it takes two.
+ALTER TABLE wamon.ledger_rows DROP CONSTRAINT ledger_rows_pkey, ADD PRIMARY KEY (message_id, chat);
 DROP INDEX wamon.submission_rows_of_drop;
 ALTER TABLE wamon.submission_rows DROP CONSTRAINT submission_rows_pkey, ADD PRIMARY KEY (drop_number, chat, message_id);
 

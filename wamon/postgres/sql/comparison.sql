@@ -26,14 +26,16 @@ FROM (SELECT %(chat)s::int, %(message_id)s::text, %(drop_number)s::text) AS k(ch
 WHERE l.chat = k.chat AND l.message_id = k.message_id
 
 -- name: still_there
-SELECT message_id
+SELECT chat, message_id
 FROM wamon.ledger_rows
-WHERE chat = %(chat)s AND message_id > %(after)s AND gone_at IS NULL
-ORDER BY message_id
+WHERE (message_id, chat) > (%(message_id)s, %(chat)s) AND chat = ANY(%(chats)s) AND gone_at IS NULL
+ORDER BY message_id, chat
 LIMIT 2000
 
 -- name: mark_gone
-UPDATE wamon.ledger_rows SET gone_at = now() WHERE chat = %(chat)s AND message_id = ANY(%(message_ids)s)
+UPDATE wamon.ledger_rows AS l SET gone_at = now()
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+WHERE l.chat = k.chat AND l.message_id = k.message_id
 
 -- name: cursors
 SELECT tail, rowid, coalesce((anchors -> 0 ->> 0)::bigint, 0) FROM wamon.cursors WHERE source = %(source)s ORDER BY tail
