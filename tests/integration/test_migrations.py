@@ -18,6 +18,7 @@ from tests.support.bridges import LAWLEY, Lharries
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable, SchemaError
+from wamon.postgres import reports
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate, migrations
 
@@ -175,3 +176,38 @@ def test_on_a_read_only_server_it_says_so(empty_dsn: str) -> None:
 def test_every_step_says_who_may_still_write_beside_it() -> None:
     assert [migration.version for migration in migrations()] == list(range(1, OURS + 1))
     assert all(1 <= migration.oldest_writer <= migration.version for migration in migrations())
+
+
+BEFORE_NUMBERS = """
+    ALTER TABLE wamon.ledger_rows
+        DROP COLUMN numbers, DROP CONSTRAINT ledger_rows_pkey, ADD PRIMARY KEY (chat, message_id);
+    ALTER TABLE wamon.submission_rows
+        DROP CONSTRAINT submission_rows_pkey, ADD PRIMARY KEY (chat, message_id, drop_number);
+    CREATE INDEX submission_rows_of_drop ON wamon.submission_rows (project, drop_number, sent_at);
+    ALTER TABLE wamon.groups DROP COLUMN former_projects;
+    DELETE FROM wamon.migrations WHERE version >= 6;
+"""
+
+
+def test_a_full_ledger_of_before_is_known_again_afterwards(tmp_path: Path, empty_dsn: str) -> None:
+    with Field(Lharries(tmp_path / "messages.db", durable=False)) as field:
+        office = Office(tmp_path / "office", empty_dsn, field.path)
+        edited, taken_back, _ = [field.post(LAWLEY, text) for text in ("DR1750001 DR1750002", "DR1750003", "hello")]
+        office.scan()
+        field.edit(taken_back, "sorry, not yet")
+        office.scan()
+        office.set(groups=[{"name": "Lawley East", "jid": LAWLEY}])
+        office.scan()
+        before = office.everything()
+        office.query(BEFORE_NUMBERS)
+        office.scan()
+        assert office.everything() == before
+        assert office.verify().clean
+        with connected(empty_dsn) as db:
+            assert {"Lawley", "Lawley East"} < set(reports.projects(db))
+        field.edit(edited, "DR1750002")
+        field.edit(taken_back, "DR1750003")
+        office.scan()
+        live = office.query("SELECT drop_number FROM wamon.submissions WHERE live ORDER BY 1")
+        assert live == [("DR1750002",), ("DR1750003",)]
+        assert office.verify().clean
