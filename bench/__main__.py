@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import catchups, extraction, holding, passes, peers, proof, startup
+from bench import catchups, extraction, growth, holding, passes, peers, proof, startup
 from bench.figures import Figures
 from bench.ground import ground, say
 from bench.page import about, page
@@ -49,19 +49,19 @@ def _absolute(path: str) -> Path:
 
 
 def _measure(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> None:
-    catchups.measure(here, figures, plan.compared, plan.rounds)
-    peers.measure(here, figures, plan.compared, python)
-    peers.measure_monitor(here, figures, plan.compared, plan.monitored)
-    if plan.large != plan.compared:
-        catchups.measure(here, figures, plan.large, plan.rounds)
+    catchups.measure(here, figures, plan.large, plan.rounds)
+    peers.measure(here, figures, plan.large, python)
+    peers.measure_monitor(here, figures, plan.large, plan.monitored)
     for size in plan.sizes:
-        passes.measure(here, figures, size, grows_by=plan.large if size == plan.largest else 0)
+        passes.measure(here, figures, size)
+    if plan.largest:
+        growth.measure(here, figures, plan.large, plan.largest, plan.rounds)
     if plan.many_groups:
         passes.measure(here, figures, plan.large, plan.many_groups)
     proof.measure(here, figures, plan.large, plan.posts)
     holding.measure(here, figures, plan.large)
-    startup.measure(here, figures, plan.compared)
-    extraction.measure(figures, plan.compared)
+    startup.measure(here, figures, plan.large)
+    extraction.measure(figures, plan.large)
 
 
 def _versions(python: Path | None) -> list[str]:

@@ -11,7 +11,7 @@ import psycopg
 from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import measured, say
-from bench.subjects import catch_up, catch_up_with_review, cold_seconds, peak
+from bench.subjects import catch_up, catch_up_with_review, peak
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +29,11 @@ def measure(ground: Ground, figures: Figures, messages: int, rounds: int) -> Non
             done = scan(ground.config(store, dsn), messages)
             drops = _count(dsn, "wamon.submission_rows")
         figures.add(catch_up(messages), WAMON, messages / done.seconds)
-        figures.add(cold_seconds(messages), WAMON, done.seconds)
         figures.add(peak(messages), WAMON, done.peak_mb)
         with ground.database() as dsn:
             done = floor(dsn, store, messages)
             _be_equal(drops, _count(dsn, "floor.drops"))
         figures.add(catch_up(messages), FLOOR, messages / done.seconds)
-        figures.add(cold_seconds(messages), FLOOR, done.seconds)
         figures.add(peak(messages), FLOOR, done.peak_mb)
     with ground.database() as dsn:
         done = scan(ground.config(store, dsn, review_table="qa_photo_reviews"), messages)

@@ -15,13 +15,11 @@ from bench.figures import FLOOR, MONITOR, WAMON
 from bench.floor import Floor
 from bench.ground import say
 from bench.peers import add_rows
-from bench.stores import grow, jid
+from bench.stores import jid
 from bench.subjects import (
     GROUPS,
     bare_query,
     catch_up,
-    cold_seconds,
-    grown_seconds,
     nothing_new,
     others_rows,
     peak,
@@ -48,8 +46,8 @@ _SECONDS_TO_SETTLE = 0.2
 """A file's time is coarse: only some moments later an equal time means that nothing was written."""
 
 
-def measure(ground: Ground, figures: Figures, messages: int, groups: int = GROUPS, *, grows_by: int = 0) -> None:
-    """Catch up with a store of that size, then measure passes over it; at last let it grow, and catch up again."""
+def measure(ground: Ground, figures: Figures, messages: int, groups: int = GROUPS) -> None:
+    """Catch up with a store of that size, then measure passes over it."""
     say(f"passes over {messages:,} messages in {groups:,} groups")
     store = ground.copy(ground.store(messages, groups))
     with ground.database() as dsn, ground.database() as floors:
@@ -57,22 +55,9 @@ def measure(ground: Ground, figures: Figures, messages: int, groups: int = GROUP
         done = catchups.scan(config, messages)
         figures.add(catch_up(messages, groups), WAMON, messages / done.seconds)
         figures.add(peak(messages, groups), WAMON, done.peak_mb)
-        if groups == GROUPS:
-            figures.add(cold_seconds(messages), WAMON, done.seconds)
         done = catchups.floor(floors, store, messages)
         figures.add(catch_up(messages, groups), FLOOR, messages / done.seconds)
-        if groups == GROUPS:
-            figures.add(cold_seconds(messages), FLOOR, done.seconds)
         _passes(figures, config, store, floors, messages, groups)
-        if grows_by:
-            _grow(figures, config, store, floors, messages, grows_by)
-
-
-def _grow(figures: Figures, config: Path, store: Path, floors: str, messages: int, by: int) -> None:
-    say(f"{by:,} messages more")
-    grow(store, by)
-    figures.add(grown_seconds(messages, by), WAMON, catchups.scan(config, by).seconds)
-    figures.add(grown_seconds(messages, by), FLOOR, catchups.floor(floors, store, by).seconds)
 
 
 def _passes(figures: Figures, config: Path, store: Path, floors: str, messages: int, groups: int) -> None:

@@ -15,10 +15,9 @@ class Plan:
 
     sizes: tuple[int, ...]  # messages in the stores whose passes are measured
     many_groups: int | None  # the groups of one store more, as large as `large`
-    compared: int  # messages that every peer catches up with
-    large: int
-    largest: int | None  # the store that then grows by `large`
-    rounds: int  # of a catch-up of `compared`; of what is short there are more
+    large: int  # messages that every peer catches up with
+    largest: int | None  # the store that grows by `large`
+    rounds: int  # of a catch-up of `large`; of what is short there are more
     monitored: int  # messages that the typical monitor is granted
     posts: int  # whose latency is measured
 
@@ -26,7 +25,6 @@ class Plan:
 FULL = Plan(
     sizes=(20_000, 1_000_000, 5_000_000),
     many_groups=10_000,
-    compared=200_000,
     large=1_000_000,
     largest=5_000_000,
     rounds=3,
@@ -36,7 +34,6 @@ FULL = Plan(
 QUICK = Plan(
     sizes=(20_000,),
     many_groups=None,
-    compared=20_000,
     large=20_000,
     largest=None,
     rounds=1,
@@ -117,7 +114,7 @@ def targets(plan: Plan) -> list[Target]:
 
 
 def _catching_up(plan: Plan) -> list[Target]:
-    large, compared = catch_up(plan.large), catch_up(plan.compared)
+    large = catch_up(plan.large)
     return [
         Target(f"catch-up of {plan.large:,}, of the floor's speed", large, 0.5, (large, FLOOR), at_least=True),
         Target(
@@ -128,24 +125,24 @@ def _catching_up(plan: Plan) -> list[Target]:
             at_least=True,
         ),
         Target(
-            f"catch-up of {plan.compared:,}, times the speed of dlt, which loads messages and drops",
-            compared,
+            f"catch-up of {plan.large:,}, times the speed of dlt, which loads messages and drops",
+            large,
             2.5,
-            (compared, DLT),
+            (large, DLT),
             at_least=True,
         ),
         Target(
-            f"catch-up of {plan.compared:,}, times the speed of dlt, where it loads drops only",
-            compared,
+            f"catch-up of {plan.large:,}, times the speed of dlt, where it loads drops only",
+            large,
             2.5,
-            (compared, DLT_DROPS),
+            (large, DLT_DROPS),
             at_least=True,
         ),
         Target(
-            f"catch-up of {plan.compared:,}, times a typical monitor's",
-            compared,
+            f"catch-up of {plan.large:,}, times a typical monitor's",
+            large,
             100,
-            (compared, MONITOR),
+            (large, MONITOR),
             at_least=True,
         ),
         Target(f"memory at its peak, MB, catching up with {plan.large:,}", peak(plan.large), 120),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import catchups, passes
+from bench import catchups, growth, passes
 from bench.figures import FLOOR, MONITOR, WAMON, Figures
 from bench.ground import Ground
-from bench.subjects import bare_query, catch_up, grown_seconds, peak, ten_rows, unchanged
+from bench.subjects import bare_query, catch_up, cold_seconds, grown_seconds, peak, ten_rows, unchanged
 
 
 @pytest.fixture
@@ -22,8 +22,9 @@ def test_the_bench_measures_wamon_and_its_floor_alike(ground: Ground, monkeypatc
     monkeypatch.setattr(passes, "_QUICK_ROUNDS", 2)
     figures = Figures()
     catchups.measure(ground, figures, 500, rounds=1)
-    passes.measure(ground, figures, 600, grows_by=100)
-    both = (catch_up(500), peak(500), grown_seconds(600, 100), ten_rows(600))
+    passes.measure(ground, figures, 600)
+    growth.measure(ground, figures, 100, 600, rounds=1)
+    both = (catch_up(500), peak(500), cold_seconds(600), grown_seconds(600, 100), ten_rows(600))
     assert all(figures.of(subject, who) for subject in both for who in (WAMON, FLOOR))
     assert figures.of(unchanged(600), WAMON)
     assert figures.of(unchanged(600), MONITOR)
