@@ -124,7 +124,7 @@ class Daemon:
         self._rung.set()
         self.lookout.stop()
         deadline = time.monotonic() + _SECONDS_TO_FINISH
-        for thread in (worker, *self._chores.values(), self.lookout.thread):
+        for thread in self._threads(worker):
             if thread.is_alive():
                 thread.join(max(0, deadline - time.monotonic()))
             if thread.is_alive() and self._ended_by is None:
@@ -133,6 +133,12 @@ class Daemon:
                 logging.shutdown()
                 os._exit(0)
         self._tell_end()
+
+    def _threads(self, worker: threading.Thread) -> Iterator[threading.Thread]:
+        """The worker first: once that has ended, nobody begins another chore."""
+        yield worker
+        yield from self._chores.values()
+        yield self.lookout.thread
 
     def _tell_end(self) -> None:
         error = self._ended_by
