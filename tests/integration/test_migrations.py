@@ -209,5 +209,5 @@ def test_a_full_ledger_of_before_is_known_again_afterwards(tmp_path: Path, empty
         field.edit(taken_back, "DR1750003")
         office.scan()
         live = office.query("SELECT drop_number FROM wamon.submissions WHERE live ORDER BY 1")
-        assert live == [("DR1750002",), ("DR1750003",)]
+        assert live == ["DR1750002", "DR1750003"]
         assert office.verify().clean
