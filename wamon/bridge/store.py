@@ -5,7 +5,7 @@ Each read is one snapshot of at most 1,000 rows and 8 MiB, fetched whole. Only r
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -205,13 +205,13 @@ class Store:
 
     @contextmanager
     def _open(self) -> Iterator[tuple[sqlite3.Connection, Flavour]]:
+        file = _file_at(self.path)  # before it is opened: one that replaces it meanwhile is recognised anew
         with snapshot(self.path) as db:
-            yield db, self._flavour_of(db)
+            yield db, self._flavour_of(db, file)
 
-    def _flavour_of(self, db: sqlite3.Connection) -> Flavour:
+    def _flavour_of(self, db: sqlite3.Connection, file: tuple[int, ...]) -> Flavour:
         """The flavour, recognised anew only where the file or its schema is another than when it was."""
-        about = self.path.stat()
-        schema = (about.st_dev, about.st_ino, *db.execute("PRAGMA schema_version").fetchone())
+        schema = (*file, *db.execute("PRAGMA schema_version").fetchone())
         if self._recognised_as is None or self._recognised_as[0] != schema:
             self._recognised_as = schema, self._recognised(db)
         return self._recognised_as[1]
@@ -246,6 +246,14 @@ class Store:
             if rows:
                 yield rows
                 place = Place((anchor_of(rows[-1]),))
+
+
+def _file_at(path: Path) -> tuple[int, ...]:
+    """Which file that is; where it can't be told, opening it tells why."""
+    with suppress(OSError):
+        about = path.stat()
+        return about.st_dev, about.st_ino
+    return ()
 
 
 def _columns(db: sqlite3.Connection, table: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +33,7 @@ from tests.support.bridges import (
     mattn_time,
 )
 from tests.support.truth import messages as standing_messages
+from wamon.bridge import snapshot as tested_snapshot
 from wamon.bridge import store as tested
 from wamon.bridge.flavours import recognise
 from wamon.bridge.snapshot import snapshot
@@ -1174,6 +1175,34 @@ def test_another_programs_messages_are_told_apart(path: Path) -> None:
 
     with pytest.raises(BridgeUnknown, match="fits no bridge that wamon knows"):
         store.flavour()
+
+
+@pytest.mark.fault("F35", "F36")
+def test_a_store_that_vanishes_just_as_it_is_opened_is_unavailable_and_what_replaces_it_recognised_anew(
+    lharries: Lharries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Gowa(tmp_path / "other.db")
+    for bridge, message_id in ((lharries, "OLD"), (other, "NEW")):
+        bridge.post(LAWLEY, "DR1752028", message_id=message_id)
+    replacement = tmp_path / "replacement.db"
+    other.db.execute("VACUUM INTO ?", [str(replacement)])  # with all that its log holds
+    store = Store(lharries.path)
+
+    def read() -> list[str]:
+        return [message.message_id for message in store.read_page(BEGINNING, WANTED, Overlap()).messages]
+
+    def read_while(happens: Callable[[], object]) -> None:
+        connect = tested_snapshot._connect
+        with monkeypatch.context() as patch, suppress(BridgeUnavailable):
+            patch.setattr(tested_snapshot, "_connect", lambda path: (connect(path), happens())[0])
+            assert read() == ["OLD"]
+
+    away = tmp_path / "away.db"
+    read_while(lambda: lharries.path.rename(away))
+    away.rename(lharries.path)
+    assert read() == ["OLD"]
+    read_while(lambda: replacement.rename(lharries.path))
+    assert read() == ["NEW"]
 
 
 def test_a_flavour_that_the_config_names_must_fit(lharries: Lharries) -> None:
