@@ -39,6 +39,11 @@ IN_WORDS = {
     REVIEWS_ARE_KEPT: "reviews kept",
 }
 
+_WHICH_THE_LEDGER_DOES_NOT_SAY = "which the ledger doesn't say"
+_OF_NO_MESSAGE = (
+    "and neither ledger nor store has such a message: if it was never posted, delete that row of wamon.submissions; "
+    "no repair can know"
+)
 _PAGES_AT_ONCE = 4
 """Of the store, compared together: each comparison is a round trip to PostgreSQL."""
 
@@ -242,14 +247,11 @@ def _unfounded(comparison: Comparison, groups: Sequence[Group]) -> list[Problem]
     return [
         Problem(
             EVERY_ROW_IN_THE_LEDGER,
-            jid,
-            message_id,
-            f"has a submission of {number}, which the ledger doesn't say"
-            if in_ledger
-            else f"has a submission of {number}, and neither ledger nor store has such a message: if it was never "
-            "posted, delete that row of wamon.submissions; no repair can know",
+            one.jid,
+            one.message_id,
+            f"has a submission of {one.number}, {_WHICH_THE_LEDGER_DOES_NOT_SAY if one.in_ledger else _OF_NO_MESSAGE}",
         )
-        for jid, message_id, number, in_ledger in comparison.unsaid(groups)
+        for one in comparison.unsaid(groups)
     ]
 
 

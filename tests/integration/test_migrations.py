@@ -185,6 +185,7 @@ BEFORE_NUMBERS = """
         DROP CONSTRAINT submission_rows_pkey, ADD PRIMARY KEY (chat, message_id, drop_number);
     CREATE INDEX submission_rows_of_drop ON wamon.submission_rows (project, drop_number, sent_at);
     ALTER TABLE wamon.groups DROP COLUMN former_projects;
+    DROP FUNCTION wamon.number_by_hand() CASCADE;
     DELETE FROM wamon.migrations WHERE version >= 6;
 """
 

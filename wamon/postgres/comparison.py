@@ -46,7 +46,7 @@ class Unsaid(NamedTuple):
 
 
 class Comparison:
-    """Reads for verify and sweep; what it mends itself is only what no message says (cursors, gone rows, reviews)."""
+    """Reads for verify and sweep; it mends what no message says: cursors, gone rows, reviews, what leads there."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

@@ -104,7 +104,7 @@ class Recorder:
         return self.ready(self.drafter.drafted(readings, self._source.groups))
 
     def ready(self, draft: Draft) -> Ready:
-        """The same, with all that can be made of it beforehand. It asks nobody, so it may work beside a transaction."""
+        """A draft with all that can be made of it beforehand. It asks nobody, so it may work beside a transaction."""
         return Ready(draft, self.submissions.posted(draft.posts))
 
     def record(self, batch: Batch) -> Recorded:

@@ -20,10 +20,9 @@ ORDER BY s.chat, s.message_id, s.drop_number
 LIMIT 10000
 
 -- name: claim
-UPDATE wamon.ledger_rows AS l
-SET numbers = array_append(array_remove(l.numbers, k.drop_number), k.drop_number)
-FROM (SELECT %(chat)s::int, %(message_id)s::text, %(drop_number)s::text) AS k(chat, message_id, drop_number)
-WHERE l.chat = k.chat AND l.message_id = k.message_id
+UPDATE wamon.ledger_rows
+SET numbers = array_append(array_remove(numbers, %(drop_number)s::text), %(drop_number)s::text)
+WHERE chat = %(chat)s AND message_id = %(message_id)s
 
 -- name: still_there
 SELECT chat, message_id

@@ -48,7 +48,8 @@ WHERE l.content_hash <> k.content_hash
 -- name: change_ledger
 UPDATE wamon.ledger_rows AS l
 SET status = k.status, reason = k.reason, rules = %(rules)s, text = k.text, gone_at = NULL,
-    numbers = string_to_array(k.numbers, ' '), content_hash = k.content_hash, revision = l.revision + (l.content_hash <> k.content_hash)::int
+    numbers = string_to_array(k.numbers, ' '), content_hash = k.content_hash,
+    revision = l.revision + (l.content_hash <> k.content_hash)::int
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(hashes)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
             %(texts)s::text[], %(numbers)s::text[]) AS k(chat, message_id, content_hash, status, reason, text, numbers)
 WHERE l.chat = k.chat AND l.message_id = k.message_id
