@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 from wamon.alerts.lookout import Lookout
 from wamon.bridge.doorbell import doorbell, stamp
 from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable, WamonError
+from wamon.host.memory import give_back
+from wamon.host.notify import notify
+from wamon.host.signals import Signals
 from wamon.log import logger, tolerantly
-from wamon.memory import give_back
-from wamon.notify import notify
 from wamon.pipeline import reread_recent
 from wamon.scan import admit, catch_up, retry
-from wamon.signals import Signals
 from wamon.verify import sweep, verify
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from wamon.bridge.send import SendApi
 from wamon.clock import Clock
 from wamon.daemon import Plan, Session
 from wamon.health import Absent, Check, unwell
+from wamon.host.memory import give_back
 from wamon.looking import looked_at
-from wamon.memory import give_back
 from wamon.postgres.backup import Table
 from wamon.postgres.dumps import dump_today
 from wamon.postgres.leases import leased

@@ -11,9 +11,10 @@ from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import LostTurn
+from wamon.host.process import Process
 from wamon.pipeline import run_pass
-from wamon.postgres import leases
 from wamon.postgres.connection import connected
+from wamon.postgres.leases import leased
 
 Open = Callable[..., Office]
 LONG = {"scan": {"interval": "1h"}}
@@ -23,10 +24,10 @@ LONG = {"scan": {"interval": "1h"}}
 def test_a_process_number_that_was_used_again_holds_no_lease(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     office.scan()
-    me = leases.Process.this()
-    with connected(office.dsn) as db, leases.leased(db, "main"):
+    me = Process.this()
+    with connected(office.dsn) as db, leased(db, "main"):
         office.query("UPDATE wamon.leases SET process_started = process_started - 1")
-        assert leases.Process(me.host, me.boot, me.pid, me.process_started - 1).is_gone()
+        assert Process(me.host, me.boot, me.pid, me.process_started - 1).is_gone()
         with office.running() as daemon:
             field.post(LAWLEY, "DR1000002")
             recorded(office, "DR1000002", daemon.said)
@@ -37,7 +38,7 @@ def test_a_process_number_that_was_used_again_holds_no_lease(field: Field, open_
 def test_a_lease_of_another_host_holds_until_it_expires_by_the_databases_clock(field: Field, open_office: Open) -> None:
     office = open_office(field.path, **LONG)
     office.scan()
-    with connected(office.dsn) as db, leases.leased(db, "main"):
+    with connected(office.dsn) as db, leased(db, "main"):
         office.query("UPDATE wamon.leases SET host = 'elsewhere', process_started = 1")
         assert office.run("run").returncode == 75
         office.query("UPDATE wamon.leases SET expires_at = now()")
@@ -54,7 +55,7 @@ def test_whoever_takes_a_lease_over_takes_the_turn_with_it_before_it_records_any
     office = open_office(field.path)
     office.scan()
     field.post(LAWLEY, "DR1000002")
-    with office.watching() as former, connected(office.dsn) as db, leases.leased(db, "main"):
+    with office.watching() as former, connected(office.dsn) as db, leased(db, "main"):
         with pytest.raises(LostTurn):
             run_pass(former)
         assert office.drops() == {("Lawley", "DR1000001")}

@@ -38,8 +38,8 @@ from wamon.health import (
 from wamon.health.check import TITLES
 from wamon.health.facts import NEVER_RECORDED, StoreFacts
 from wamon.health.words import amount, size, span
+from wamon.host.process import Process
 from wamon.model import MAIN, Anchor, Place
-from wamon.postgres.leases import Process
 from wamon.postgres.vitals import Holder, Past, Server, Vitals
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # a Monday

@@ -18,7 +18,7 @@ from wamon.clock import Clock
 from wamon.config.credentials import with_credentials
 from wamon.errors import ConfigError, Fatal, UsageError
 from wamon.health import State
-from wamon.postgres.leases import Process
+from wamon.host.process import Process
 from wamon.service import history, hygiene, restarts, schedule
 from wamon.service.installation import ChangedByHand, remove, write
 from wamon.service.restarts import Event

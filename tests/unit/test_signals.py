@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-from wamon.signals import Signals
+from wamon.host.signals import Signals
 
 
 def test_a_signal_that_another_thread_is_given_is_received() -> None:

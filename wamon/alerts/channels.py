@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from wamon.alerts.failure import NotSent
+from wamon.net.failure import NotSent
 
 if TYPE_CHECKING:
     from wamon.alerts.book import Alert

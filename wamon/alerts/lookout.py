@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from wamon.alerts.rules import unnamed
 from wamon.errors import Busy
 from wamon.health.check import Check, State
+from wamon.host.memory import give_back
 from wamon.log import logger, tolerantly
-from wamon.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

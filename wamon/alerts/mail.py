@@ -9,9 +9,9 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from wamon.alerts.address import connect, limited
-from wamon.alerts.failure import NotSent, broken_off
 from wamon.config.alerts import PORTS
+from wamon.net.address import connect, limited
+from wamon.net.failure import NotSent, broken_off
 
 if TYPE_CHECKING:
     import socket

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 from wamon.alerts.book import Alert, Firing
 from wamon.alerts.channels import channels, deliver
-from wamon.alerts.failure import NotSent
 from wamon.alerts.file import AlertsFile
 from wamon.alerts.firing import evaluate
 from wamon.alerts.rules import RULES, found, without_consequences
 from wamon.clock import Clock
 from wamon.log import logger
+from wamon.net.failure import NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wamon import __version__
-from wamon.alerts.address import connect, limited
-from wamon.alerts.failure import NotSent, broken_off
+from wamon.net.address import connect, limited
+from wamon.net.failure import NotSent, broken_off
 
 if TYPE_CHECKING:
     import socket

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wamon import __version__
-from wamon.cutoff import limited
 from wamon.errors import Retryable
 from wamon.failpoints import failpoint
+from wamon.net.deadline import limited
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -174,7 +174,7 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
 
 def _tried(channel: Channel, teller: Teller) -> dict[str, Any]:
     from wamon.alerts.channels import deliver
-    from wamon.alerts.failure import NotSent
+    from wamon.net.failure import NotSent
 
     told = {"name": channel.name, "host": channel.host}
     try:

@@ -32,8 +32,8 @@ def run(
     wamon run --standby
     """
     from wamon.daemon import Daemon
+    from wamon.host.memory import share_one_arena
     from wamon.log import configure, under_systemd
-    from wamon.memory import share_one_arena
     from wamon.running import plan
 
     share_one_arena()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wamon.host.process import Process
 from wamon.postgres.connection import keyed_transaction, transaction
-from wamon.postgres.leases import Process
 from wamon.postgres.migrations import migrations
 from wamon.postgres.queries import queries
 from wamon.postgres.sources import Source

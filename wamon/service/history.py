@@ -98,7 +98,7 @@ def _restart(event: Event, planned_at: datetime | None) -> Restart:
 
 def running(events: Sequence[Event], clock: Clock) -> Running | None:
     """Who runs now on this host, if the last one that started still does."""
-    from wamon.postgres.leases import Process
+    from wamon.host.process import Process
 
     said = next((event.said for event in reversed(events) if event.what == "started"), None)
     if said is None:

@@ -37,7 +37,7 @@ class Event(NamedTuple):
 
 def note_start(state_dir: Path, clock: Clock) -> None:
     """Keep that this process is ready, and its memory by now. Said once more, it changes nothing."""
-    from wamon.postgres.leases import Process
+    from wamon.host.process import Process
 
     me = Process.this()
     who = {"host": me.host, "boot": me.boot, "pid": me.pid, "process_started": me.process_started}

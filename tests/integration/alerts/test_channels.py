@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from tests.support.receivers import Hooks, Mails, behaving, hanging, hooks, mails
-from wamon.alerts import address
 from wamon.alerts.book import Alert, Book
 from wamon.alerts.channels import channels
-from wamon.alerts.failure import NotSent
 from wamon.alerts.file import AlertsFile
 from wamon.alerts.teller import Teller
 from wamon.clock import Clock
 from wamon.config import Alerts
+from wamon.net import address
+from wamon.net.failure import NotSent
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 ALERT = Alert("id-1", "alert", "database", "PostgreSQL can't be used", "main", "host1", NOON, NOON, ("Gone.",), "Look.")

@@ -20,10 +20,11 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.office import Office, eventually, run_while
 from tests.support.receivers import Hooks, behaving, hooks
 from tests.support.truth import Field
-from wamon.alerts import address, lookout
+from wamon.alerts import lookout
 from wamon.alerts.file import AlertsFile
 from wamon.bridge.access import access
 from wamon.health import Check, State
+from wamon.net import address
 
 Open = Callable[..., Office]
 AT_ONCE = {"rules": {name: {"hold": "0s"} for name in ("bridge", "database", "silence", "service")}}

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from wamon.alerts.address import connect, is_public
-from wamon.alerts.failure import NotSent
+from wamon.net.address import connect, is_public
+from wamon.net.failure import NotSent
 
 
 @pytest.mark.fault("F79")

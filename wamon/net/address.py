@@ -11,8 +11,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from wamon import cutoff
-from wamon.alerts.failure import NotSent
+from wamon.net import deadline
+from wamon.net.failure import NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,4 +87,4 @@ def _why(error: OSError | None) -> str:
 
 def limited(connection: socket.socket) -> AbstractContextManager[None]:
     """Cut the connection when the block takes longer than a try may."""
-    return cutoff.limited(connection, _SECONDS_TO_TALK)
+    return deadline.limited(connection, _SECONDS_TO_TALK)

@@ -1,0 +1,1 @@
+"""Other hosts: which may be reached, and how long talk with them may take."""
