@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from wamon import config as configs
 from wamon.bridge.store import Store
 from wamon.clock import Clock
+from wamon.config import load as configs
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
 from wamon.joining import StartRule, Wanted, adopt, join
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.postgres.connection import Database
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from wamon.bridge.doorbell import Stamp
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.health import Check
     from wamon.pipeline import Pass, Watch
     from wamon.postgres.leases import Lease

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from wamon.app import Bridge
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.postgres.connection import Database
 
 

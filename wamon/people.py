@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from wamon.bridge.people import People, Person
-    from wamon.config import Config
+    from wamon.config.schema import Config
 
     Show = Literal["names", "phones", "none"]
 

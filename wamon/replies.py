@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wamon.bridge.send import SendApi
     from wamon.clock import Clock
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.postgres.replies import Due, Queue
 
 _WINDOW = timedelta(minutes=1)

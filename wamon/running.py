@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wamon.alerts.teller import Teller
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.postgres.leases import Lease
 
 

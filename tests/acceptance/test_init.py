@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.acceptance.conftest import FAMILY, Run
 from tests.support.bridges import LAWLEY, MOHADIN, Lharries
-from wamon import config as configs
+from wamon.config import load as configs
 
 
 def test_the_config_loads_and_enables_the_groups_in_which_drops_were_posted(

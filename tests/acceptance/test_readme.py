@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MAMELODI, VelocityFibre
 from tests.support.pages import beside
-from wamon import config
+from wamon.config.load import load
 from wamon.postgres import embedded
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +136,7 @@ def test_the_config_of_the_readme_is_one(tmp_path: Path) -> None:
     assert len(text.splitlines()) <= 5
     path = tmp_path / "wamon.yaml"
     path.write_text(text, "utf-8")
-    loaded = config.load(path, {})
+    loaded = load(path, {})
     assert str(loaded.bridge.path) == STORE
     assert loaded.database.url is None
     assert [group.jid for group in loaded.groups] == [LAWLEY]

@@ -15,22 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from wamon import config as tested
-from wamon.config import (
-    Alerts,
-    Config,
-    Group,
-    Start,
-    as_yaml,
-    defaults,
-    describe,
-    document,
-    fields,
-    load,
-    load_alerts,
-    show,
-)
+from wamon.config import document, fields, show
+from wamon.config import load as tested
+from wamon.config.alerts import Alerts
+from wamon.config.fields import Start
+from wamon.config.load import defaults, load, load_alerts
 from wamon.config.replies import filled
+from wamon.config.schema import Bridge, Config, Group
+from wamon.config.show import as_yaml, describe
 from wamon.config.zone import host_zone
 from wamon.errors import ConfigError
 
@@ -102,7 +94,7 @@ def test_the_shipped_example_shows_every_key_and_its_default(read: Any) -> None:
 def test_an_empty_file_or_section_means_the_defaults(read: Any, text: str) -> None:
     config = read(text, XDG_STATE_HOME="/x")
 
-    assert config.bridge == tested.Bridge(name="main", path=None, flavour="auto", people="auto")
+    assert config.bridge == Bridge(name="main", path=None, flavour="auto", people="auto")
     assert (config.database.url, config.database.review_table) == (None, "qa_photo_reviews")
     assert (config.scan.interval, config.scan.start) == (timedelta(seconds=15), Start("beginning"))
     assert config.drops.pattern == "DR[0-9]{6,8}"

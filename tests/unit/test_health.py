@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from wamon import config as configs
 from wamon.bridge.access import Access
 from wamon.clock import Clock
+from wamon.config import load as configs
 from wamon.errors import BridgeUnavailable, ConfigError
 from wamon.health import (
     Absent,

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from wamon import config
 from wamon.clock import Clock
 from wamon.config.credentials import with_credentials
+from wamon.config.load import defaults, load
+from wamon.config.schema import Config
 from wamon.errors import ConfigError, Fatal, UsageError
 from wamon.health import State
 from wamon.host.process import Process
@@ -428,10 +429,10 @@ def test_all_of_it_together(tmp_path: Path, clock: FixedClock) -> None:
 # The doctor's checks
 
 
-def settings(folder: Path) -> config.Config:
+def settings(folder: Path) -> Config:
     path = folder / "wamon.yaml"
     path.write_text(yaml.safe_dump({"state": {"dir": str(folder / "state")}}))
-    return config.load(path, {})
+    return load(path, {})
 
 
 def test_without_a_unit_the_doctor_says_so_and_nothing_of_nights(tmp_path: Path) -> None:
@@ -476,7 +477,7 @@ def test_the_daemon_hears_of_a_missed_night_without_asking_systemd(tmp_path: Pat
 def test_the_databases_url_comes_from_systemds_credential(tmp_path: Path) -> None:
     (tmp_path / "database-url").write_text("postgresql://wamon@db/wamon\n")
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "WAMON_STATE_DIR": str(tmp_path)}
-    for found in (config.defaults(environ), config.load(SHIPPED.parent / "config/wamon.yaml", environ)):
+    for found in (defaults(environ), load(SHIPPED.parent / "config/wamon.yaml", environ)):
         assert found.database.url
         assert found.database.url.get_secret_value() == "postgresql://wamon@db/wamon"
 
@@ -486,7 +487,7 @@ def test_the_alerts_secrets_come_from_systemds_credentials(tmp_path: Path) -> No
     (tmp_path / "alert-password").write_text("hunter2\n")
     (tmp_path / "reply-token").write_text("0123456789abcdef\n")
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "WAMON_STATE_DIR": str(tmp_path)}
-    found = config.load(SHIPPED.parent / "config/wamon.yaml", environ | {"WAMON_ALERT_PASSWORD": ""}, check_pattern=str)
+    found = load(SHIPPED.parent / "config/wamon.yaml", environ | {"WAMON_ALERT_PASSWORD": ""}, check_pattern=str)
     assert found.alerts.channels.webhook.url
     assert found.alerts.channels.webhook.url.get_secret_value() == "https://hooks.example.com/x"
     assert found.replies.token

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from wamon.alerts.channels import Channel
     from wamon.alerts.firing import Told
     from wamon.alerts.rules import Rule
-    from wamon.config import Config
     from wamon.config.alerts import Alerts
+    from wamon.config.schema import Config
     from wamon.health.check import Check
 
 _FIRST_PAUSE = timedelta(minutes=1)

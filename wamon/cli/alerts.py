@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wamon.alerts.book import Book
     from wamon.alerts.channels import Channel
     from wamon.alerts.teller import Teller
-    from wamon.config import Alerts
+    from wamon.config.alerts import Alerts
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

@@ -13,7 +13,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.lists import Listed
     from wamon.postgres.connection import Database
 

@@ -12,7 +12,7 @@ from wamon.cli.options import ConfigOption, JsonOption, Said, said
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -59,7 +59,7 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     wamon config show
     wamon config show --json
     """
-    from wamon.config import as_yaml, describe
+    from wamon.config.show import as_yaml, describe
     from wamon.render import as_json, say
 
     options = said(ctx, config, json)
@@ -71,7 +71,7 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
 
 
 def _found(options: Said) -> Path:
-    from wamon.config import find
+    from wamon.config.load import find
     from wamon.errors import ConfigError
 
     path = find(options.config_path, os.environ)

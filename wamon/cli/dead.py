@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.pipeline import Watch
     from wamon.postgres.letters import Letter
 

@@ -15,7 +15,7 @@ import typer
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.pipeline import Watch
     from wamon.postgres.reports import Drop
 
@@ -127,7 +127,7 @@ def _where(answer: dict[str, Any]) -> str:
 
 def _ourselves() -> list[str]:
     """How to run this wamon: by its path where no `wamon` is found, and without what overrides the demonstration's."""
-    from wamon.config import OVERRIDES
+    from wamon.config.load import OVERRIDES
 
     overrides = [word for name in OVERRIDES if os.environ.get(name) for word in ("-u", name)]
     program = ["wamon"] if shutil.which("wamon") else [sys.argv[0]]

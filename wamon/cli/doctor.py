@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from wamon.app import Bridge
     from wamon.cli.options import Said
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.health import Check
 
 _TITLES = {
@@ -75,8 +75,8 @@ def described(check: Check) -> dict[str, Any]:
 
 
 def _checks(options: Said, bridge: Path | None) -> list[Check]:
-    from wamon import config as configs
     from wamon import service
+    from wamon.config import load as configs
     from wamon.errors import ConfigError
     from wamon.health import broken, check_all, people, readable
     from wamon.looking import looked_at

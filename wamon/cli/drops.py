@@ -21,7 +21,7 @@ from wamon.cli.filters import (
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.people import Directory
     from wamon.postgres.connection import Database
     from wamon.postgres.reports import Selection, Submission, Text

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.bridge.store import Store
-    from wamon.config import Config
+    from wamon.config.schema import Config
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 

@@ -185,7 +185,7 @@ def _quoted(text: str) -> str:
 
 def _write(target: Path, text: str) -> None:
     """Write the config whole or not at all, and only one that loads again."""
-    from wamon import config as configs
+    from wamon.config import load as configs
     from wamon.errors import UsageError
 
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

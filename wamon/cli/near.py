@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.people import Directory
     from wamon.postgres.connection import Database
     from wamon.postgres.lists import Missed

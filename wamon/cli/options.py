@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from wamon.config import Config
+    from wamon.config.schema import Config
 
 ConfigOption = Annotated[
     Path | None,

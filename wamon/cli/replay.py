@@ -11,7 +11,7 @@ from wamon.cli.options import ConfigOption, GroupOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.pipeline import Watch
     from wamon.replay import Replayed, Selection
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.cli.options import Said
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.postgres.replies import Listed
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.cli.options import Said
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.health.gaps import Gap
     from wamon.reports.period import Period
     from wamon.reports.report import Counts, Report

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wamon.cli.options import Said
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.service.schedule import CronTime, Schedule
     from wamon.service.systemd import Systemd
     from wamon.service.units import Host, Service
@@ -95,8 +95,8 @@ def install(
 
 def _config(options: Said, service: Service) -> tuple[Path, Config | None]:
     """The config that the unit will name, and what it says, where there is one already. Raises ConfigError."""
-    from wamon import config as configs
     from wamon.app import configured
+    from wamon.config import load as configs
     from wamon.service.units import handed_over
 
     named = options.config_path or (None if service.instance else configs.find(None, os.environ))

@@ -11,7 +11,7 @@ import typer
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.model import Place
     from wamon.pipeline import Watch
 

@@ -69,17 +69,18 @@ def _teller(options: Said, state_dir: Path) -> Teller | None:
 
     Where not even its alerts can be read, the channels are unknown: then the alert waits for the next start.
     """
-    from wamon import config as configs
     from wamon.alerts.file import AlertsFile
     from wamon.alerts.teller import Teller, teller
     from wamon.clock import Clock
+    from wamon.config import load as configs
+    from wamon.config.alerts import Alerts
     from wamon.errors import ConfigError
 
     file = AlertsFile(state_dir)
     try:
         settings = options.config()
     except ConfigError:
-        alerts = configs.Alerts()
+        alerts = Alerts()
         with suppress(ConfigError):
             path = configs.find(options.config_path, os.environ)
             alerts = configs.load_alerts(path, os.environ) if path else alerts

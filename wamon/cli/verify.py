@@ -11,7 +11,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOptio
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.pipeline import Watch
     from wamon.verify import Verified
 

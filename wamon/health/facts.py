@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wamon.bridge.access import Access
     from wamon.bridge.store import Store
     from wamon.clock import Clock
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.model import Message
     from wamon.postgres.connection import Database
     from wamon.postgres.vitals import Post, Server, Vitals

@@ -12,7 +12,7 @@ from wamon.health.check import Absent, Check, State, unknown
 from wamon.health.words import amount
 
 if TYPE_CHECKING:
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.errors import ConfigError
 
 _NEED_A_CONFIG = ("bridge.store", "recording.daemon", "database.server", "files.folder")

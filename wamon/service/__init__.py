@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wamon.clock import Clock
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.health import Check
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from wamon.config import Config
+    from wamon.config.schema import Config
     from wamon.service.history import Night, Restart
     from wamon.service.hygiene import Hygiene
     from wamon.service.schedule import Schedule

@@ -22,7 +22,7 @@ from wamon.alerts.channels import channels
 from wamon.alerts.file import AlertsFile
 from wamon.alerts.teller import Teller
 from wamon.clock import Clock
-from wamon.config import Alerts
+from wamon.config.alerts import Alerts
 from wamon.net import address
 from wamon.net.failure import NotSent
 

@@ -12,7 +12,7 @@ from wamon.alerts.file import AlertsFile
 from wamon.alerts.rules import RULES, found, without_consequences
 from wamon.alerts.teller import Teller
 from wamon.clock import Clock
-from wamon.config import Alerts
+from wamon.config.alerts import Alerts
 from wamon.health import Check, State
 from wamon.health.check import TITLES
 

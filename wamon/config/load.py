@@ -1,0 +1,208 @@
+"""The config: found, read, filled from the environment, checked as a whole, with the place of every problem."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from wamon.config import document, fields, problems
+from wamon.config.alerts import Alerts
+from wamon.config.credentials import with_credentials
+from wamon.config.document import Document, Place, Problem, Steps
+from wamon.config.schema import (
+    Config,
+    Surroundings,
+    renamed,
+)
+from wamon.config.zone import host_zone
+from wamon.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PLACES = (Path("config/wamon.yaml"), Path("/etc/wamon/wamon.yaml"))
+"""Where a config is looked for that nobody named."""
+
+OVERRIDES: dict[str, Steps] = {
+    "WAMON_DATABASE_URL": ("database", "url"),
+    "WAMON_BRIDGE_PATH": ("bridge", "path"),
+    "WAMON_STATE_DIR": ("state", "dir"),
+}
+
+_EMPTY = (None, "")
+_HINT = "Correct this, and try it with `wamon config check`."
+
+
+def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the config's path, or None where there is none; raise ConfigError if a named one isn't there."""
+    if explicit is not None:
+        return _named(str(explicit), "--config", environ)
+    if named := environ.get("WAMON_CONFIG"):
+        return _named(named, "WAMON_CONFIG", environ)
+    return next((path for path in PLACES if _is_there(path)), None)
+
+
+def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
+    """Return the config in a file; raise ConfigError with all its problems."""
+    environ = with_credentials(environ)
+    try:
+        found = document.read(_content(path), environ, renamed)
+    except document.BrokenError as error:
+        broken = error.problem
+    else:
+        return _checked(found, path, environ, check_pattern)
+    raise _error(Document(), [broken], path)
+
+
+def load_alerts(path: Path, environ: Mapping[str, str]) -> Alerts:
+    """Return the section `alerts` of a config that may be wrong elsewhere; raise ConfigError if it can't be read."""
+    try:
+        found = document.read(_content(path), with_credentials(environ), renamed)
+        return Alerts.model_validate(found.data.get("alerts"))
+    except (document.BrokenError, ValidationError):
+        raise ConfigError(f"The section alerts of {path} can't be read.", hint=_HINT) from None
+
+
+def defaults(environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
+    """Return the config of somebody who has none."""
+    return _checked(Document(), None, with_credentials(environ), check_pattern)
+
+
+def _named(given: str, by: str, environ: Mapping[str, str]) -> Path:
+    try:
+        path = Path(fields.home(given, environ))
+    except ValueError:
+        path = Path(given)
+    if _is_there(path):
+        return path
+    raise ConfigError(f"There is no config {path}, which {by} names.", hint="Correct the path, or leave it out.")
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether something is at `path`, even if we may not see it: to pass over that would surprise its owner."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(document.MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name can't be one"
+        raise ConfigError(f"The config {path} can't be read: {why}.", hint="Check the path and its rights.") from error
+
+
+def _checked(
+    found: Document,
+    file: Path | None,
+    environ: Mapping[str, str],
+    check_pattern: Callable[[str], object] | None,
+) -> Config:
+    _override(found, environ)
+    _switch_replies(found, environ)
+    _complete(found, environ)
+    zone = _zone(found, environ)
+    base = file.parent if file else Path()
+    config, wrong = _validated(found, Surroundings(base, environ, zone, check_pattern))
+    wrong = [*found.problems, *wrong, *_shared_jids(found)]
+    if config is None or wrong:
+        raise _error(found, wrong, file)
+    return config
+
+
+def _override(found: Document, environ: Mapping[str, str]) -> None:
+    for variable, steps in OVERRIDES.items():
+        if value := environ.get(variable):
+            found.places[steps] = Place(variable, variable, steps[-1])
+            try:
+                _set(found, steps, value if steps == ("database", "url") else fields.path(value, Path(), environ))
+            except ValueError as error:
+                found.problems.append(Problem(steps, str(error)))
+
+
+def _switch_replies(found: Document, environ: Mapping[str, str]) -> None:
+    """Have $WAMON_REPLIES=off end replies, whatever the file says; `on` leaves it to the file."""
+    said = environ.get("WAMON_REPLIES", "").strip().lower()
+    if said in {"", "on"}:
+        return
+    steps = ("replies", "enabled")
+    found.places[steps] = Place("WAMON_REPLIES", "WAMON_REPLIES", steps[-1])
+    if said == "off":
+        _set(found, steps, False)
+    else:
+        found.problems.append(Problem(steps, "should be on or off"))
+
+
+def _set(found: Document, steps: Steps, value: object) -> None:
+    section, key = map(str, steps)
+    data = found.data.get(section)
+    if data in _EMPTY:
+        found.data[section] = {key: value}
+    elif isinstance(data, dict):  # else it is a problem already
+        data[key] = value
+
+
+def _complete(found: Document, environ: Mapping[str, str]) -> None:
+    """Say what the file leaves to the host."""
+    state = found.data.get("state")
+    if state in _EMPTY or (isinstance(state, dict) and state.get("dir") in _EMPTY):
+        _complete_state(found, environ)
+    if found.data.get("timezone") in _EMPTY:
+        found.data["timezone"] = host_zone(environ)
+
+
+def _complete_state(found: Document, environ: Mapping[str, str]) -> None:
+    try:
+        _set(found, ("state", "dir"), _state_dir(environ))
+    except ValueError:
+        found.problems.append(Problem(("state", "dir"), "is missing, and there is no home directory to put it in"))
+
+
+def _state_dir(environ: Mapping[str, str]) -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/wamon")
+    given = Path(environ.get("XDG_STATE_HOME", ""))
+    home = given if given.is_absolute() else Path(environ.get("HOME") or "~", ".local/state")
+    return fields.path(home / "wamon", Path(), environ)
+
+
+def _zone(found: Document, environ: Mapping[str, str]) -> ZoneInfo:
+    value = found.data["timezone"]
+    try:
+        return value if isinstance(value, ZoneInfo) else fields.timezone(value)
+    except ValueError:
+        return host_zone(environ)
+
+
+def _validated(found: Document, around: Surroundings) -> tuple[Config | None, list[Problem]]:
+    try:
+        return Config.model_validate(found.data, context=around), []
+    except ValidationError as error:
+        return None, problems.of_validation(error)
+
+
+def _shared_jids(found: Document) -> list[Problem]:
+    """Find JIDs of two groups: in the raw data, so that other problems don't hide them."""
+    groups = found.data.get("groups")
+    first: dict[str, int] = {}
+    wrong = []
+    for index, group in enumerate(groups if isinstance(groups, list) else []):
+        jid = group.get("jid") if isinstance(group, dict) else None
+        if isinstance(jid, str) and jid and first.setdefault(jid.strip(), index) != index:
+            line = found.places["groups", first[jid.strip()], "jid"].value[0]
+            wrong.append(Problem(("groups", index, "jid"), f"is the JID of another group, too (line {line}): keep one"))
+    return wrong
+
+
+def _error(found: Document, wrong: list[Problem], file: Path | None) -> ConfigError:
+    return ConfigError("\n".join(problems.lines(found, wrong, file)), hint=_HINT)
