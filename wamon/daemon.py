@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from wamon.bridge.doorbell import Stamp
     from wamon.config.schema import Config
-    from wamon.health import Check
+    from wamon.health.check import Check
     from wamon.pipeline import Pass, Watch
     from wamon.postgres.leases import Lease
 

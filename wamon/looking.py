@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from wamon.app import database, store_of
 from wamon.clock import Clock
 from wamon.errors import WamonError
-from wamon.health import NOT_MADE, Absent, Facts, Subject, look
+from wamon.health.check import Absent
+from wamon.health.facts import NOT_MADE, Facts, Subject, look
 from wamon.postgres import embedded
 from wamon.postgres.connection import connected
 

@@ -8,15 +8,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wamon import service
-from wamon.alerts.file import AlertsFile
-from wamon.alerts.teller import teller
+from wamon.alerts.notifier import teller
+from wamon.alerts.state_file import AlertsFile
 from wamon.app import bridge_of, database, joined, ledger, wanted_of, watching
 from wamon.bridge.access import access
 from wamon.bridge.send import SendApi
 from wamon.clock import Clock
 from wamon.daemon import Plan, Session
-from wamon.health import Absent, Check, unwell
+from wamon.health.check import Absent, Check
+from wamon.health.checks import unwell
 from wamon.host.memory import give_back
 from wamon.looking import looked_at
 from wamon.postgres.backup import Table
@@ -25,14 +25,15 @@ from wamon.postgres.leases import leased
 from wamon.postgres.replies import Queue
 from wamon.postgres.retention import prune_texts
 from wamon.replies import Replier
-from wamon.service.restarts import note_start, note_stop
+from wamon.service.checks import last_night
+from wamon.service.restart_log import note_start, note_stop
 from wamon.state import StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from wamon.alerts.teller import Teller
+    from wamon.alerts.notifier import Teller
     from wamon.config.schema import Config
     from wamon.postgres.leases import Lease
 
@@ -119,7 +120,7 @@ def daily(config: Config) -> None:
 def _troubles(config: Config) -> list[Check]:
     """What isn't in order, the nightly restart too; a store that we had better not open is left closed."""
     bridge = bridge_of(config)
-    nightly = service.nightly(config.state.dir, Clock())
+    nightly = last_night(config.state.dir, Clock())
     with suppress(OSError):
         rights = access(bridge.path)
         if rights.endangers_the_bridge:

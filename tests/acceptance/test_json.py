@@ -17,11 +17,11 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.machine import Machine
 from tests.support.office import Office
 from tests.support.receivers import hooks
-from wamon.alerts.teller import teller
+from wamon.alerts.notifier import teller
 from wamon.app import configured
 from wamon.clock import Clock
-from wamon.health import Check, State
-from wamon.service.restarts import note_start
+from wamon.health.check import Check, State
+from wamon.service.restart_log import note_start
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

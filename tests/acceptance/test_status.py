@@ -20,7 +20,7 @@ from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
-from wamon.health.rhythm import usual_posts
+from wamon.health.baseline import usual_posts
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.support.truth import Field
 from wamon import daemon
 from wamon.clock import Clock
 from wamon.daemon import Daemon
-from wamon.health import Check, State
+from wamon.health.check import Check, State
 from wamon.postgres import leases
 
 Open = Callable[..., Office]

@@ -22,9 +22,11 @@ from tests.support.truth import Field
 from wamon.app import bridge_of, configured
 from wamon.bridge.access import access
 from wamon.clock import Clock
-from wamon.health import Check, Facts, check_all
+from wamon.health.baseline import moments
+from wamon.health.check import Check
+from wamon.health.checks import check_all
+from wamon.health.facts import Facts
 from wamon.health.lag import lag_of
-from wamon.health.rhythm import moments
 from wamon.looking import looked_at
 from wamon.postgres.connection import connected, keyed_transaction
 from wamon.postgres.queries import queries
@@ -554,7 +556,8 @@ def look_and_tell(office: Office) -> str:
 
 def test_a_daemon_asks_with_what_it_holds(office: Office, field: Field) -> None:
     """A watch's own connection and store do, and its transactions aren't disturbed."""
-    from wamon.health import Subject, check_all, look
+    from wamon.health.checks import check_all
+    from wamon.health.facts import Subject, look
 
     field.post(LAWLEY, "DR1000001")
     office.scan()

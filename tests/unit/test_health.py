@@ -16,31 +16,15 @@ from wamon.bridge.access import Access
 from wamon.clock import Clock
 from wamon.config import load as configs
 from wamon.errors import BridgeUnavailable, ConfigError
-from wamon.health import (
-    Absent,
-    Check,
-    Facts,
-    GroupFacts,
-    Lag,
-    State,
-    Subject,
-    bridge,
-    broken,
-    database,
-    files,
-    readable,
-    recording,
-    rhythm,
-    summary,
-    unknown,
-    worst,
-)
-from wamon.health.check import TITLES
-from wamon.health.facts import NEVER_RECORDED, StoreFacts
-from wamon.health.words import amount, size, span
+from wamon.health import baseline, bridge, database, files, recording
+from wamon.health.check import TITLES, Absent, Check, State, summary, unknown, worst
+from wamon.health.config import broken, readable
+from wamon.health.facts import NEVER_RECORDED, Facts, GroupFacts, StoreFacts, Subject
+from wamon.health.lag import Lag
 from wamon.host.process import Process
 from wamon.model import MAIN, Anchor, Place
 from wamon.postgres.vitals import Holder, Past, Server, Vitals
+from wamon.words import amount, size, span
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # a Monday
 HOUR, DAY = 3_600.0, 86_400.0
@@ -110,8 +94,8 @@ def test_amounts_and_sizes_read_well() -> None:
 def test_the_same_hour_of_former_weeks_is_that_of_the_wall_clock() -> None:
     """Berlin's clocks went back on 2026-10-25."""
     berlin = ZoneInfo("Europe/Berlin")
-    asked = rhythm.moments(NOW, berlin)
-    assert len(asked) == 3 * rhythm.WEEKS
+    asked = baseline.moments(NOW, berlin)
+    assert len(asked) == 3 * baseline.WEEKS
     assert {moment.astimezone(berlin).hour for _, moment in asked} == {8, 9, 10}
     assert {moment.astimezone(berlin).weekday() for _, moment in asked} == {0}
     assert (5, datetime(2026, 10, 19, 7, 0, tzinfo=UTC)) in asked
@@ -128,7 +112,7 @@ def test_the_same_hour_of_former_weeks_is_that_of_the_wall_clock() -> None:
     ],
 )
 def test_one_outage_among_enough_weeks_isnt_usual(silences: list[float], usual: float | None) -> None:
-    assert rhythm.usual(silences) == usual
+    assert baseline.usual(silences) == usual
 
 
 @pytest.mark.parametrize(

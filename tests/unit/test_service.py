@@ -18,12 +18,12 @@ from wamon.config.credentials import with_credentials
 from wamon.config.load import defaults, load
 from wamon.config.schema import Config
 from wamon.errors import ConfigError, Fatal, UsageError
-from wamon.health import State
+from wamon.health.check import State
 from wamon.host.process import Process
-from wamon.service import history, hygiene, restarts, schedule
+from wamon.service import history, hygiene, restart_log, schedule
+from wamon.service.checks import last_night, sound
 from wamon.service.installation import ChangedByHand, remove, write
-from wamon.service.restarts import Event
-from wamon.service.soundness import last_night, sound
+from wamon.service.restart_log import Event
 from wamon.service.systemd import Systemd
 from wamon.service.units import Host, Service, installed, rendered, state_of
 
@@ -275,33 +275,33 @@ def test_the_installed_files_tell_the_schedule(tmp_path: Path, cron: bool) -> No
 
 def test_a_start_is_kept_once_however_often_it_is_said(tmp_path: Path, clock: FixedClock) -> None:
     for _ in range(3):
-        restarts.note_start(tmp_path, clock)
-    [event] = restarts.events(tmp_path)
+        restart_log.note_start(tmp_path, clock)
+    [event] = restart_log.events(tmp_path)
     assert (event.what, event.said["pid"], event.at) == ("started", os.getpid(), WINTER)
     assert event.said["memory_bytes"] > 1_000_000
-    assert (tmp_path / restarts.FILE).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / restart_log.FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path, clock: FixedClock) -> None:
-    restarts.note_planned(tmp_path, clock)
-    with (tmp_path / restarts.FILE).open("a") as file:
+    restart_log.note_planned(tmp_path, clock)
+    with (tmp_path / restart_log.FILE).open("a") as file:
         file.write('nonsense\n[1]\n{"at": 3}\n{"at": "2026-01-10T12:0')
-    restarts.note_stop(tmp_path, clock, {"SERVICE_RESULT": "success", "EXIT_CODE": "exited", "EXIT_STATUS": "0"})
-    assert [event.what for event in restarts.events(tmp_path)] == ["planned", "stopped"]
+    restart_log.note_stop(tmp_path, clock, {"SERVICE_RESULT": "success", "EXIT_CODE": "exited", "EXIT_STATUS": "0"})
+    assert [event.what for event in restart_log.events(tmp_path)] == ["planned", "stopped"]
 
 
 @pytest.mark.fault("F8")
 def test_a_crash_loop_of_weeks_neither_fills_the_disk_nor_buries_the_nights(
     tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restarts, "MOST_BYTES", 8 * 1024)
+    monkeypatch.setattr(restart_log, "MOST_BYTES", 8 * 1024)
     for number in range(600):
         clock.moment += timedelta(seconds=5)
         if number % 100 == 0:
-            restarts.note_planned(tmp_path, clock)
-        restarts.note_stop(tmp_path, clock, {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
-    assert (tmp_path / restarts.FILE).stat().st_size <= 8 * 1024
-    kept = restarts.events(tmp_path)
+            restart_log.note_planned(tmp_path, clock)
+        restart_log.note_stop(tmp_path, clock, {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
+    assert (tmp_path / restart_log.FILE).stat().st_size <= 8 * 1024
+    kept = restart_log.events(tmp_path)
     assert len([event for event in kept if event.what == "planned"]) == 6
     assert kept[-1].at == clock.moment
 
@@ -312,8 +312,8 @@ def test_a_link_in_the_files_place_is_not_followed(
     """Root may be the one who writes into a folder that belongs to another account."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    (tmp_path / restarts.FILE).symlink_to(victim)
-    restarts.note_planned(tmp_path, clock)
+    (tmp_path / restart_log.FILE).symlink_to(victim)
+    restart_log.note_planned(tmp_path, clock)
     assert victim.read_text() == "precious"
 
 
@@ -381,8 +381,8 @@ def test_an_end_that_nobody_saw_is_told_as_unknown() -> None:
 
 @pytest.mark.fault("F59")
 def test_who_runs_is_known_by_more_than_a_process_number(tmp_path: Path, clock: FixedClock) -> None:
-    restarts.note_start(tmp_path, clock)
-    [started] = restarts.events(tmp_path)
+    restart_log.note_start(tmp_path, clock)
+    [started] = restart_log.events(tmp_path)
     found = history.running([started], clock)
     assert found
     assert found.pid == os.getpid()
@@ -414,8 +414,8 @@ def test_all_of_it_together(tmp_path: Path, clock: FixedClock) -> None:
     service, state = Service(tmp_path), tmp_path / "state"
     install(service)
     clock.moment = datetime(2026, 1, 9, 12, tzinfo=UTC)
-    restarts.note_stop(state, clock, {"SERVICE_RESULT": "watchdog", "EXIT_CODE": "dumped", "EXIT_STATUS": "ABRT"})
-    restarts.note_start(state, clock)
+    restart_log.note_stop(state, clock, {"SERVICE_RESULT": "watchdog", "EXIT_CODE": "dumped", "EXIT_STATUS": "ABRT"})
+    restart_log.note_start(state, clock)
     clock.moment = WINTER
     found = hygiene.look(service, Systemd(tmp_path), state, clock)
     assert found.installed
@@ -447,9 +447,9 @@ def test_the_doctor_warns_of_a_missed_night_and_of_unforeseen_restarts(tmp_path:
     (service.unit_file("wamon.service.d")).mkdir()
     (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
     now = datetime.now(UTC)
-    restarts.note_stop(state, FixedClock(now - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    restart_log.note_stop(state, FixedClock(now - timedelta(days=3)), {"SERVICE_RESULT": "success"})
     for _ in range(2):
-        restarts.note_stop(state, FixedClock(now), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
+        restart_log.note_stop(state, FixedClock(now), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
     unit, nightly, unforeseen = sound(settings(tmp_path), tmp_path)
     assert (unit.name, unit.state) == ("service.unit", State.UNKNOWN)
     assert (nightly.state, "didn't happen" in nightly.sentence) == (State.WARN, True)
@@ -464,7 +464,7 @@ def test_the_daemon_hears_of_a_missed_night_without_asking_systemd(tmp_path: Pat
     (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
     [unknown] = last_night(state, FixedClock(WINTER), tmp_path)
     assert unknown.state is State.OK
-    restarts.note_stop(state, FixedClock(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    restart_log.note_stop(state, FixedClock(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
     [missed] = last_night(state, FixedClock(WINTER), tmp_path)
     assert (missed.name, missed.state) == ("service.nightly", State.WARN)
     service.unit_file(service.timer).unlink()
@@ -517,8 +517,8 @@ def test_a_credential_that_cannot_be_read_is_an_error_without_its_content(tmp_pa
 
 
 def test_a_start_line_has_what_a_lease_knows_a_process_by(tmp_path: Path, clock: FixedClock) -> None:
-    restarts.note_start(tmp_path, clock)
-    kept = json.loads((tmp_path / restarts.FILE).read_text())
+    restart_log.note_start(tmp_path, clock)
+    kept = json.loads((tmp_path / restart_log.FILE).read_text())
     me = Process.this()
     assert (kept["host"], kept["boot"], kept["pid"], kept["process_started"]) == (
         me.host,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from wamon.net.failure import NotSent
 
 if TYPE_CHECKING:
-    from wamon.alerts.book import Alert
+    from wamon.alerts.model import Alert
     from wamon.config.alerts import Alerts
 
 

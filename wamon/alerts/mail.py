@@ -16,7 +16,7 @@ from wamon.net.failure import NotSent, broken_off
 if TYPE_CHECKING:
     import socket
 
-    from wamon.alerts.book import Alert
+    from wamon.alerts.model import Alert
     from wamon.config.alerts import Mail
 
 

@@ -11,9 +11,9 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from wamon.alerts.book import Book
     from wamon.alerts.channels import Channel
-    from wamon.alerts.teller import Teller
+    from wamon.alerts.model import Book
+    from wamon.alerts.notifier import Teller
     from wamon.config.alerts import Alerts
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -40,7 +40,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon alerts list
     wamon alerts list --json
     """
-    from wamon.alerts.file import AlertsFile
+    from wamon.alerts.state_file import AlertsFile
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -155,7 +155,7 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     wamon alerts test --json
     """
     from wamon.alerts.channels import channels
-    from wamon.alerts.teller import teller
+    from wamon.alerts.notifier import teller
     from wamon.errors import ConfigError
     from wamon.render import as_json, say
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wamon.app import Bridge
     from wamon.cli.options import Said
     from wamon.config.schema import Config
-    from wamon.health import Check
+    from wamon.health.check import Check
 
 _TITLES = {
     "config": "Config",
@@ -48,7 +48,7 @@ def doctor(
     wamon doctor --bridge /opt/whatsapp-bridge/store/messages.db
     wamon doctor --json
     """
-    from wamon.health import State, worst
+    from wamon.health.check import State, worst
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -75,11 +75,12 @@ def described(check: Check) -> dict[str, Any]:
 
 
 def _checks(options: Said, bridge: Path | None) -> list[Check]:
-    from wamon import service
     from wamon.config import load as configs
     from wamon.errors import ConfigError
-    from wamon.health import broken, check_all, people, readable
+    from wamon.health.checks import check_all
+    from wamon.health.config import broken, people, readable
     from wamon.looking import looked_at
+    from wamon.service.checks import sound
 
     try:
         settings = options.config()
@@ -88,7 +89,7 @@ def _checks(options: Said, bridge: Path | None) -> list[Check]:
         return broken(error)
     named = _bridge(settings, bridge)
     found = check_all(looked_at(settings, named))
-    return [readable(settings, path), *found, *people(settings), *service.checks(settings)]
+    return [readable(settings, path), *found, *people(settings), *sound(settings)]
 
 
 def _bridge(settings: Config, override: Path | None) -> Bridge | None:
@@ -102,7 +103,7 @@ def _bridge(settings: Config, override: Path | None) -> Bridge | None:
 
 
 def _show(checks: Sequence[Check]) -> None:
-    from wamon.health import State
+    from wamon.health.check import State
     from wamon.render import say
 
     for section, title in _TITLES.items():
@@ -115,7 +116,7 @@ def _show(checks: Sequence[Check]) -> None:
 
 def _without_crowds(checks: Sequence[Check]) -> list[Check]:
     """The checks without those of groups that are well, where there are very many."""
-    from wamon.health import State
+    from wamon.health.check import State
 
     names = [check.name for check in checks]
     crowds = {name for name in names if names.count(name) > _MOST_ALIKE}

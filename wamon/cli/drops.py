@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wamon.cli import allow, export, near
+from wamon.cli import allow, export, near_misses
 from wamon.cli.filters import (
     DayOption,
     Filters,
@@ -36,7 +36,7 @@ commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:
-    near.add_to(commands)
+    near_misses.add_to(commands)
     allow.add_to(commands)
     app.add_typer(
         commands,
@@ -164,11 +164,11 @@ def _show_list(answer: dict[str, Any], config: Config, kind: str | None) -> None
 
 
 def _how_posted(drop: dict[str, Any]) -> str:
-    from wamon.reports import WORDS
+    from wamon.words import KINDS
 
     if drop["kind"] == "resubmission" and drop["submissions"] > 2:
         return f"posted {drop['submissions']} times"
-    return WORDS[drop["kind"]]
+    return KINDS[drop["kind"]]
 
 
 def _how_many(shown: int, total: int, noun: str) -> str:
@@ -285,10 +285,10 @@ def _rows(post: dict[str, Any], config: Config) -> list[tuple[Any, ...]]:
 
 
 def _what(post: dict[str, Any]) -> str:
-    from wamon.reports import WORDS
+    from wamon.words import KINDS
 
     what = [
-        WORDS[post["kind"] if post["live"] else "retracted"],
+        KINDS[post["kind"] if post["live"] else "retracted"],
         *(["rejected before"] if not post["live"] and post["kind"] == "rejected" else []),
         *(["not checked against the list"] if post["unchecked"] else []),
         *(["gone since"] if post["gone_at"] else []),

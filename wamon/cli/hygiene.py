@@ -109,7 +109,7 @@ def _show(service: Service, found: Hygiene, zone: ZoneInfo) -> None:
 
 
 def _running(service: Service, found: Hygiene) -> str:
-    from wamon.health.words import size, span
+    from wamon.words import size, span
 
     unit = service.unit if found.installed else "wamon (which isn't installed as a service)"
     if found.running is None:

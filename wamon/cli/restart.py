@@ -31,7 +31,7 @@ def restart(
     from wamon.clock import Clock
     from wamon.log import logger
     from wamon.render import as_json, say
-    from wamon.service.restarting import restart as restarted_now
+    from wamon.service.restart import restart as restarted_now
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
-from wamon.cli.stopped import stopped
+from wamon.cli.service_stopped import stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -330,8 +330,8 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     from wamon.clock import Clock
     from wamon.postgres.connection import connected
     from wamon.render import as_json, say
-    from wamon.service.restarting import position
-    from wamon.service.restarts import note_planned
+    from wamon.service.restart import position
+    from wamon.service.restart_log import note_planned
 
     options = said(ctx, config, json)
     settings, clock = options.config(), Clock()

@@ -59,7 +59,7 @@ def show(
 
 
 def _position(watch: Watch, names: list[str]) -> dict[str, Any]:
-    from wamon.health import lag
+    from wamon.health.lag import lag
 
     jids = watch.named(names)
     behind = lag(watch, jids)

@@ -15,7 +15,8 @@ from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wamon.health import Check, Facts, GroupFacts
+    from wamon.health.check import Check
+    from wamon.health.facts import Facts, GroupFacts
 
 _SECONDS_BETWEEN_LOOKS = 5.0
 _LINES_BESIDE_GROUPS = 22
@@ -51,8 +52,8 @@ def status(
     wamon status --json
     """
     from wamon.app import bridge_of
-    from wamon.cli import screen
-    from wamon.health import check_all
+    from wamon.cli import status_screen
+    from wamon.health.checks import check_all
     from wamon.looking import looking
     from wamon.render import as_json
 
@@ -67,9 +68,9 @@ def status(
     if options.json:
         as_json(_answer(facts, checks))
     elif plain:
-        _say_news(screen.sentences(facts, checks), [])
+        _say_news(status_screen.sentences(facts, checks), [])
     else:
-        screen.show(facts, checks)
+        status_screen.show(facts, checks)
 
 
 def _watch(look: Callable[[], Facts], *, plain: bool) -> None:
@@ -79,8 +80,8 @@ def _watch(look: Callable[[], Facts], *, plain: bool) -> None:
 
 
 def _watch_on_screen(look: Callable[[], Facts]) -> None:
-    from wamon.cli.screen import show
-    from wamon.health import check_all
+    from wamon.cli.status_screen import show
+    from wamon.health.checks import check_all
     from wamon.render import height, screen
 
     with screen() as showing:
@@ -91,8 +92,8 @@ def _watch_on_screen(look: Callable[[], Facts]) -> None:
 
 
 def _watch_as_lines(look: Callable[[], Facts]) -> None:
-    from wamon.cli.screen import sentences
-    from wamon.health import check_all
+    from wamon.cli.status_screen import sentences
+    from wamon.health.checks import check_all
 
     said_before: list[str] = []
     while True:
@@ -113,8 +114,8 @@ def _say_news(told: list[str], said_before: Sequence[str]) -> list[str]:
 
 def _answer(facts: Facts, checks: Sequence[Check]) -> dict[str, Any]:
     from wamon.cli.doctor import described
-    from wamon.cli.screen import total
-    from wamon.health import Absent, State, worst
+    from wamon.cli.status_screen import total
+    from wamon.health.check import Absent, State, worst
 
     past = None if isinstance(facts.vitals, Absent) else facts.vitals.past
     by_name = {(check.name, check.jid): check for check in checks}
@@ -140,7 +141,7 @@ def _answer(facts: Facts, checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def _group(group: GroupFacts, freshness: Check, facts: Facts) -> dict[str, Any]:
-    from wamon.health.words import age
+    from wamon.words import age
 
     lag = group.lag
     return {

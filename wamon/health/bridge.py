@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamon.health.baseline import PATIENCE_SECONDS, patience
 from wamon.health.check import Absent, Check, State, unknown
-from wamon.health.rhythm import PATIENCE_SECONDS, patience
-from wamon.health.words import age, span
+from wamon.words import age, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

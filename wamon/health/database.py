@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.health.check import Absent, Check, State, unknown
-from wamon.health.words import span
+from wamon.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from wamon.bridge.access import access, written_at
 from wamon.bridge.store import Overlap
 from wamon.errors import SchemaError, WamonError
+from wamon.health.baseline import PATIENCE_SECONDS, days_so_far, moments, usual, usual_posts
 from wamon.health.check import Absent, State
 from wamon.health.lag import Lag, lag_of
-from wamon.health.rhythm import PATIENCE_SECONDS, days_so_far, moments, usual, usual_posts
 from wamon.postgres import vitals as asked
 
 if TYPE_CHECKING:

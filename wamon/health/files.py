@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from wamon.errors import WamonError
 from wamon.health.check import Absent, Check, State, unknown
-from wamon.health.words import amount, size
 from wamon.model import MAIN
 from wamon.postgres import embedded
 from wamon.state import ReadOnlyStateFile
+from wamon.words import amount, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from wamon.health.rhythm import PATIENCE_SECONDS, moments, patience, usual
+from wamon.health.baseline import PATIENCE_SECONDS, moments, patience, usual
 from wamon.postgres import gaps as recorded
 from wamon.postgres.vitals import silences
 

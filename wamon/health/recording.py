@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wamon.health.check import Absent, Check, State, unknown
-from wamon.health.words import age, amount, span
+from wamon.words import age, amount, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from wamon.errors import UsageError
-from wamon.reports import WORDS
+from wamon.words import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +61,7 @@ def lines(posts: Iterable[Post], people: Directory, zone: ZoneInfo) -> Iterator[
     """Each post as a row."""
     for post in posts:
         posted = post.sent_at.astimezone(zone).replace(tzinfo=None, microsecond=0)
-        what = f"{WORDS[post.kind]}, not checked" if post.unchecked else WORDS[post.kind]
+        what = f"{KINDS[post.kind]}, not checked" if post.unchecked else KINDS[post.kind]
         by = people.shown(post.sender) or ""
         yield Line(
             post.drop_number, post.project, posted, what, by, post.text or "", post.group, post.message_id, post.jid

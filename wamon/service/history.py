@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from wamon.service.restarts import memory_bytes
+from wamon.service.restart_log import memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wamon.clock import Clock
-    from wamon.service.restarts import Event
+    from wamon.service.restart_log import Event
     from wamon.service.schedule import Schedule
 
 _MEANT_FOR = timedelta(minutes=5)

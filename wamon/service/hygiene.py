@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from wamon.service import history, schedule
-from wamon.service.restarts import events
+from wamon.service.restart_log import events
 from wamon.service.units import state_of
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from tests.support.receivers import Hooks, Mails, behaving, hanging, hooks, mails
-from wamon.alerts.book import Alert, Book
 from wamon.alerts.channels import channels
-from wamon.alerts.file import AlertsFile
-from wamon.alerts.teller import Teller
+from wamon.alerts.model import Alert, Book
+from wamon.alerts.notifier import Teller
+from wamon.alerts.state_file import AlertsFile
 from wamon.clock import Clock
 from wamon.config.alerts import Alerts
 from wamon.net import address

@@ -21,9 +21,9 @@ from tests.support.office import Office, eventually, run_while
 from tests.support.receivers import Hooks, behaving, hooks
 from tests.support.truth import Field
 from wamon.alerts import lookout
-from wamon.alerts.file import AlertsFile
+from wamon.alerts.state_file import AlertsFile
 from wamon.bridge.access import access
-from wamon.health import Check, State
+from wamon.health.check import Check, State
 from wamon.net import address
 
 Open = Callable[..., Office]

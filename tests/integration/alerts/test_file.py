@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from wamon.alerts.book import Alert, Book, Fault, Firing
-from wamon.alerts.file import AlertsFile
+from wamon.alerts.model import Alert, Book, Fault, Firing
+from wamon.alerts.state_file import AlertsFile
 from wamon.errors import Fatal
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)

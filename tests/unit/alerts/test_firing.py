@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wamon.alerts.book import Firing
-from wamon.alerts.firing import evaluate
+from wamon.alerts.evaluation import evaluate
+from wamon.alerts.model import Firing
 from wamon.alerts.rules import Found, Trouble
 from wamon.config.alerts import Rule
 

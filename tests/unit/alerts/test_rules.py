@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from wamon.alerts.book import Alert, Book
-from wamon.alerts.file import AlertsFile
+from wamon.alerts.model import Alert, Book
+from wamon.alerts.notifier import Teller
 from wamon.alerts.rules import RULES, found, without_consequences
-from wamon.alerts.teller import Teller
+from wamon.alerts.state_file import AlertsFile
 from wamon.clock import Clock
 from wamon.config.alerts import Alerts
-from wamon.health import Check, State
-from wamon.health.check import TITLES
+from wamon.health.check import TITLES, Check, State
 
 BY_NAME = {rule.name: rule for rule in RULES}
 OTHERS = {"service.nightly", "service.stopped", "recording.passes"}

@@ -1,4 +1,4 @@
-"""Durations and amounts as people read them."""
+"""Durations, amounts and kinds as people read them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+KINDS = {"new": "new", "resubmission": "posted again", "rejected": "rejected", "retracted": "retracted"}
+"""Kinds of posts."""
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from wamon.alerts.book import Book
+from wamon.alerts.model import Book
 from wamon.errors import Fatal
 from wamon.log import logger
 

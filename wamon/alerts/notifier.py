@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from wamon.alerts.book import Alert, Firing
 from wamon.alerts.channels import channels, deliver
-from wamon.alerts.file import AlertsFile
-from wamon.alerts.firing import evaluate
+from wamon.alerts.evaluation import evaluate
+from wamon.alerts.model import Alert, Firing
 from wamon.alerts.rules import RULES, found, without_consequences
+from wamon.alerts.state_file import AlertsFile
 from wamon.clock import Clock
 from wamon.log import logger
 from wamon.net.failure import NotSent
@@ -20,9 +20,9 @@ from wamon.net.failure import NotSent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.alerts.book import Book, Kind
     from wamon.alerts.channels import Channel
-    from wamon.alerts.firing import Told
+    from wamon.alerts.evaluation import Told
+    from wamon.alerts.model import Book, Kind
     from wamon.alerts.rules import Rule
     from wamon.config.alerts import Alerts
     from wamon.config.schema import Config

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wamon.alerts.book import Fault, Firing
+from wamon.alerts.model import Fault, Firing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from wamon.alerts.book import Kind
+    from wamon.alerts.model import Kind
     from wamon.alerts.rules import Found
     from wamon.config.alerts import Rule
 

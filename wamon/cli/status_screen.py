@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from wamon.health import Check, Facts, GroupFacts
+    from wamon.health.check import Check
+    from wamon.health.facts import Facts, GroupFacts
 
 MOST_GROUPS = 30
 _MOST_TOLD = 5
@@ -28,7 +29,7 @@ def show(facts: Facts, checks: Sequence[Check], most_groups: int = MOST_GROUPS) 
 
 def sentences(facts: Facts, checks: Sequence[Check]) -> list[str]:
     """The same as sentences, each of which makes sense alone."""
-    from wamon.health import State
+    from wamon.health.check import State
 
     silence = _silences(checks)
     told = [_group_sentence(group, silence[group.jid], facts) for group in facts.groups]
@@ -48,7 +49,7 @@ def _silences(checks: Sequence[Check]) -> dict[str | None, str]:
 
 def _show_groups(facts: Facts, checks: Sequence[Check], most: int) -> None:
     """The groups; of very many, those first that aren't well, and then those with the newest messages."""
-    from wamon.health import State
+    from wamon.health.check import State
     from wamon.render import say, table
 
     silence = _silences(checks)
@@ -70,7 +71,7 @@ def _row(group: GroupFacts, silence: str, facts: Facts) -> tuple[str, ...]:
 
 
 def _newest(group: GroupFacts, facts: Facts) -> str:
-    from wamon.health.words import age, span
+    from wamon.words import age, span
 
     return "—" if group.newest_at is None else f"{span(age(group.newest_at, facts.now))} ago"
 
@@ -104,7 +105,7 @@ def _today(facts: Facts) -> str:
 
 
 def _daemon(facts: Facts) -> str:
-    from wamon.health import Absent
+    from wamon.health.check import Absent
     from wamon.render import local
 
     if isinstance(facts.vitals, Absent):
@@ -117,8 +118,8 @@ def _daemon(facts: Facts) -> str:
 
 
 def _past(facts: Facts) -> str:
-    from wamon.health import Absent
-    from wamon.health.words import age, amount, span
+    from wamon.health.check import Absent
+    from wamon.words import age, amount, span
 
     if isinstance(facts.vitals, Absent) or facts.vitals.past is None:
         return facts.vitals.why if isinstance(facts.vitals, Absent) else ""
@@ -150,7 +151,7 @@ def _latest(facts: Facts) -> list[str]:
 
 def _show_troubles(checks: Sequence[Check]) -> None:
     from wamon.cli.doctor import wrapped
-    from wamon.health import State
+    from wamon.health.check import State
     from wamon.render import say
 
     troubles = [check for state in (State.BAD, State.WARN) for check in checks if check.state is state]

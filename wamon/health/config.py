@@ -9,7 +9,7 @@ from wamon.bridge.access import access
 from wamon.bridge.snapshot import snapshot
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.health.check import Absent, Check, State, unknown
-from wamon.health.words import amount
+from wamon.words import amount
 
 if TYPE_CHECKING:
     from wamon.config.schema import Config

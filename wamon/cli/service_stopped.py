@@ -12,7 +12,7 @@ import typer  # noqa: TC002 - typer reads the types of a command as it runs
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.alerts.teller import Teller
+    from wamon.alerts.notifier import Teller
     from wamon.cli.options import Said
 
 _SECONDS_TO_ALERT = 6.0
@@ -29,7 +29,7 @@ def stopped(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     from wamon.clock import Clock
     from wamon.log import configure, logger, tolerantly, under_systemd
     from wamon.service.history import reason
-    from wamon.service.restarts import note_stop
+    from wamon.service.restart_log import note_stop
 
     options = said(ctx, config, json)
     state_dir = _state_dir(options)
@@ -49,7 +49,7 @@ def _alert(options: Said, state_dir: Path, sentence: str) -> None:
     from threading import Thread
 
     from wamon.alerts.rules import RULES
-    from wamon.health import Check, State
+    from wamon.health.check import Check, State
     from wamon.log import tolerantly
 
     teller = _teller(options, state_dir)
@@ -69,8 +69,8 @@ def _teller(options: Said, state_dir: Path) -> Teller | None:
 
     Where not even its alerts can be read, the channels are unknown: then the alert waits for the next start.
     """
-    from wamon.alerts.file import AlertsFile
-    from wamon.alerts.teller import Teller, teller
+    from wamon.alerts.notifier import Teller, teller
+    from wamon.alerts.state_file import AlertsFile
     from wamon.clock import Clock
     from wamon.config import load as configs
     from wamon.config.alerts import Alerts

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from wamon.clock import Clock
 from wamon.errors import Fatal
-from wamon.health import Check, State
+from wamon.health.check import Check, State
 from wamon.service import history, hygiene
-from wamon.service.restarts import events
+from wamon.service.restart_log import events
 from wamon.service.systemd import NoSystemd, Systemd
 from wamon.service.units import Service, installed
 

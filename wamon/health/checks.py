@@ -1,0 +1,34 @@
+"""Every check of what was looked at. `wamon status`, `wamon doctor`, alerts and systemd read the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.health import bridge, database, files, recording
+from wamon.health.check import Check, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wamon.health.facts import Facts
+
+_SECTIONS = ("bridge", "recording", "database", "files", "clock")
+
+
+def check_all(facts: Facts) -> list[Check]:
+    """Every check of what was looked at, by section."""
+    return sorted(_judged(facts), key=_section)
+
+
+def unwell(facts: Facts) -> list[Check]:
+    """Those that aren't in order, by section: of ten thousand groups' checks the others aren't even kept."""
+    return sorted((check for check in _judged(facts) if check.state is not State.OK), key=_section)
+
+
+def _judged(facts: Facts) -> Iterator[Check]:
+    for room in (bridge, recording, database, files):
+        yield from room.checks(facts)
+
+
+def _section(check: Check) -> int:
+    return _SECTIONS.index(check.section)
