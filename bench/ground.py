@@ -21,7 +21,7 @@ import yaml
 from psycopg.conninfo import make_conninfo
 
 from bench.stores import jid, make
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,7 +26,7 @@ import psycopg
 import yaml
 
 from bench.stores import Writer, jid, make
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from tests.support.office import Office
 from tests.support.server import with_template
 from wamon.log import logger
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 

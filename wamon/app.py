@@ -80,7 +80,7 @@ def database(config: Config) -> Iterator[str]:
     if config.database.url is not None:
         yield config.database.url.get_secret_value()
         return
-    from wamon.postgres import embedded
+    from wamon.postgres.embedded import server as embedded
 
     with embedded.running(config.state.dir) as dsn:
         yield dsn

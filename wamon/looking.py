@@ -10,8 +10,8 @@ from wamon.clock import Clock
 from wamon.errors import WamonError
 from wamon.health.check import Absent
 from wamon.health.facts import NOT_MADE, Facts, Subject, look
-from wamon.postgres import embedded
 from wamon.postgres.connection import connected
+from wamon.postgres.embedded import server as embedded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,8 +19,7 @@ from wamon.health.check import Absent, Check
 from wamon.health.checks import unwell
 from wamon.host.memory import give_back
 from wamon.looking import looked_at
-from wamon.postgres.backup import Table
-from wamon.postgres.dumps import dump_today
+from wamon.postgres.backup import Table, dump_today
 from wamon.postgres.leases import leased
 from wamon.postgres.replies import Queue
 from wamon.postgres.retention import prune_texts

@@ -19,7 +19,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGood
 from tests.support.environment import ROOT_HOME, environment
 from tests.support.machine import Machine
 from tests.support.office import Office
-from wamon.postgres.embedded_home import locate
+from wamon.postgres.embedded.home import locate
 
 PRIVATE_CHAT = "27820000077@s.whatsapp.net"
 FAMILY = "120363000000000009@g.us"

@@ -18,7 +18,7 @@ import pytest
 from tests.support.bridges import LAWLEY, MAMELODI, VelocityFibre
 from tests.support.pages import beside
 from wamon.config.load import load
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

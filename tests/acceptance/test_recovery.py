@@ -20,7 +20,7 @@ from tests.support.office import eventually
 from tests.support.pages import sections
 from tests.support.truth import Field
 from wamon.postgres.backup import Table, dump
-from wamon.postgres.embedded_home import locate
+from wamon.postgres.embedded.home import locate
 from wamon.postgres.migrations import migrations
 
 PAGE = (Path(__file__).parents[2] / "docs/recovery.md").read_text("utf-8")

@@ -10,7 +10,7 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.server import Server, with_template
 from tests.support.truth import Field
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 
 
 @pytest.fixture

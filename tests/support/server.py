@@ -10,8 +10,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from wamon.postgres import embedded, embedded_programs
 from wamon.postgres.connection import connected
+from wamon.postgres.embedded import programs
+from wamon.postgres.embedded import server as embedded
 from wamon.postgres.migrations import migrate
 
 
@@ -23,7 +24,7 @@ class Server:
         self.dsn = dsn
 
     def stop(self, mode: str) -> None:
-        embedded_programs.run(self._place, self._place.data, "pg_ctl", "stop", "-s", "-w", "-m", mode)
+        programs.run(self._place, self._place.data, "pg_ctl", "stop", "-s", "-w", "-m", mode)
 
     def start(self) -> None:
         embedded._start(self._place)

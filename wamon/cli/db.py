@@ -43,7 +43,7 @@ def url(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fals
     psql "$(wamon db url)" -c 'SELECT * FROM wamon.drops'
     """
     from wamon.app import database
-    from wamon.postgres import embedded
+    from wamon.postgres.embedded import server as embedded
     from wamon.render import as_json, say
 
     options = said(ctx, config, json)
@@ -158,7 +158,7 @@ def stop(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     \b
     wamon db stop
     """
-    from wamon.postgres import embedded
+    from wamon.postgres.embedded import server as embedded
     from wamon.render import as_json, say
 
     options = said(ctx, config, json)

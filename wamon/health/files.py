@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wamon.errors import WamonError
 from wamon.health.check import Absent, Check, State, unknown
 from wamon.model import MAIN
-from wamon.postgres import embedded
+from wamon.postgres.embedded import server as embedded
 from wamon.state import ReadOnlyStateFile
 from wamon.words import amount, size
 

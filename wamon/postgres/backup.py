@@ -22,9 +22,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from wamon.errors import ConfigError, DatabaseUnavailable, SchemaError, UsageError, WamonError
-from wamon.postgres import embedded
 from wamon.postgres.connection import UNHURRIED_SECONDS, connected, transaction
-from wamon.postgres.embedded_programs import version
+from wamon.postgres.embedded import server as embedded
+from wamon.postgres.embedded.programs import version
 from wamon.postgres.migrations import migrate, migrations
 from wamon.postgres.queries import queries
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SQL = queries("backup")
 
+_DUMPS_KEPT = 7
+"""A dump a day of the embedded database: nobody else backs it up."""
 _SECTIONS = ("pre-data", "data", "post-data")
 _CHUNK_BYTES = 256 * 1024
 _END_OF_COPY = b"\\.\n"
@@ -357,3 +359,20 @@ def _last_word(talk: bytes) -> str:
     lines = talk.decode(errors="replace").strip().splitlines() or ["it left no word"]
     reason = next((line for line in lines if "error:" in line), lines[0])
     return re.sub(r'^\w+: error: |: ".*', "", reason).rstrip(".")
+
+
+def dump_today(dsn: str, review: Table | None, folder: Path, now: datetime) -> Path | None:
+    """Write today's dump to the folder, unless it stands there, and remove all but the newest seven."""
+    path = folder / f"wamon-{now:%Y-%m-%d}.dump"
+    if path.exists():
+        return None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    half = path.with_suffix(".half")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        dump(dsn, review, file)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+    for old in sorted(folder.glob("wamon-*.dump"))[:-_DUMPS_KEPT]:
+        old.unlink()
+    return path

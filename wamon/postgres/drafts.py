@@ -9,8 +9,8 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from wamon.model import Message
-from wamon.postgres.binary import NULL, chunks, columns, int4, int8, known_text, text, texts, timestamptz
 from wamon.postgres.changes import newest_of_each
+from wamon.postgres.copy import NULL, chunks, columns, int4, int8, known_text, text, texts, timestamptz
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.model import Group, Reading
-    from wamon.postgres.binary import Row
+    from wamon.postgres.copy import Row
 
 _LEDGER = columns(10)
 

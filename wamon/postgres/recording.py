@@ -17,7 +17,6 @@ from psycopg.errors import UniqueViolation
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
 from wamon.postgres import nearness
-from wamon.postgres.binary import copied
 from wamon.postgres.changes import (
     Known,
     LedgerChanges,
@@ -26,6 +25,7 @@ from wamon.postgres.changes import (
     newest_of_each,
     replayed,
 )
+from wamon.postgres.copy import copied
 from wamon.postgres.drafts import Drafter
 from wamon.postgres.parking import Parking, refuse_an_epidemic
 from wamon.postgres.queries import queries

@@ -6,7 +6,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from wamon.failpoints import failpoint
-from wamon.postgres.binary import FALSE, TRUE, chunks, columns, copied, int4, known_text, text, timestamptz
 from wamon.postgres.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
@@ -18,6 +17,7 @@ from wamon.postgres.changes import (
     submission_changes,
 )
 from wamon.postgres.connection import transaction
+from wamon.postgres.copy import FALSE, TRUE, chunks, columns, copied, int4, known_text, text, timestamptz
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.model import Message, Reading
-    from wamon.postgres.binary import Row
     from wamon.postgres.changes import Key
+    from wamon.postgres.copy import Row
     from wamon.postgres.outbox import Outbox
     from wamon.postgres.review import Review
     from wamon.postgres.sources import Source

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from wamon.errors import Busy
-from wamon.postgres.embedded_home import open_private
+from wamon.postgres.embedded.home import open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

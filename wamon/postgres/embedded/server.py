@@ -22,8 +22,8 @@ from psycopg.pq import PGconn, Ping
 
 from wamon.errors import Busy, ConfigError, DatabaseUnavailable
 from wamon.failpoints import failpoint
-from wamon.postgres import embedded_lock
-from wamon.postgres.embedded_home import (
+from wamon.postgres.embedded import lock
+from wamon.postgres.embedded.home import (
     SOCKET_NAME,
     USE_ANOTHER,
     Account,
@@ -36,8 +36,8 @@ from wamon.postgres.embedded_home import (
     open_private,
     unprivileged_account,
 )
-from wamon.postgres.embedded_lock import locked, share, shared
-from wamon.postgres.embedded_programs import programs, run, spawn, version
+from wamon.postgres.embedded.lock import locked, share, shared
+from wamon.postgres.embedded.programs import programs, run, spawn, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +190,7 @@ def _serve(place: Home) -> str:
 
 def _answering(place: Home) -> _Server | None:
     """The running server, waited for while it starts or stops; None if none runs."""
-    deadline = time.monotonic() + embedded_lock.PATIENCE
+    deadline = time.monotonic() + lock.PATIENCE
     while server := _recorded(place):
         # Asked first, because a server in another container answers here though its process id means nothing here.
         answer = PGconn.ping(f"{_dsn(server.socket)}&dbname=postgres&connect_timeout=5".encode())
@@ -251,7 +251,7 @@ def _start(place: Home) -> str:
     log = open_private(place.log, os.O_WRONLY | os.O_APPEND)
     try:
         before = os.fstat(log).st_size
-        words = ("pg_ctl", "start", "-s", "-w", "-t", f"{embedded_lock.PATIENCE:.0f}")
+        words = ("pg_ctl", "start", "-s", "-w", "-t", f"{lock.PATIENCE:.0f}")
         process = spawn(place, place.data, words, log)
     finally:
         os.close(log)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wamon.errors import ConfigError, DatabaseUnavailable
-from wamon.postgres.embedded_home import USE_ANOTHER, Account, Home
-from wamon.postgres.embedded_lock import locked
+from wamon.postgres.embedded.home import USE_ANOTHER, Account, Home
+from wamon.postgres.embedded.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
