@@ -22,8 +22,8 @@ from wamon.reader import ids_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from wamon.ledger.drafts import Draft, Drafter
     from wamon.model import Group, Place
-    from wamon.postgres.drafts import Draft, Drafter
     from wamon.reader import Reader
 
 _PIPE_BYTES = 1 << 20

@@ -13,15 +13,15 @@ from wamon.config import load as configs
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
 from wamon.joining import StartRule, Wanted, adopt, join
+from wamon.ledger.outbox import Outbox
+from wamon.ledger.recording import Recorder
+from wamon.ledger.review import Review
+from wamon.ledger.source import Source
+from wamon.ledger.submissions import Submissions
+from wamon.ledger.validation import Validation
 from wamon.pipeline import Watch
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate
-from wamon.postgres.outbox import Outbox
-from wamon.postgres.recording import Recorder
-from wamon.postgres.review import Review
-from wamon.postgres.sources import Source
-from wamon.postgres.submissions import Submissions
-from wamon.postgres.validation import Validation
 from wamon.state import ReadOnlyStateFile, StateFile
 
 if TYPE_CHECKING:

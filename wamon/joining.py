@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from wamon.ledger.source import Joining
 from wamon.log import logger
 from wamon.model import BEGINNING, Anchor, Place
-from wamon.postgres.sources import Joining
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

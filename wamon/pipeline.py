@@ -19,10 +19,10 @@ from wamon.apart import Task, handed_over
 from wamon.bridge.store import OVERLAP_ROWS, Overlap
 from wamon.errors import LostTurn, Poison, UsageError
 from wamon.failpoints import failpoint
+from wamon.ledger.changes import Recorded
+from wamon.ledger.recording import Advance, AlreadyKnown, Batch
 from wamon.log import correlated
 from wamon.model import MAIN, Start
-from wamon.postgres.changes import Recorded
-from wamon.postgres.recording import Advance, AlreadyKnown, Batch
 from wamon.reader import Reader, ids_of
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from wamon.bridge.store import Page, Store
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
+    from wamon.ledger.recording import Ready, Recorder
+    from wamon.ledger.review import Review
+    from wamon.ledger.source import Source
     from wamon.model import Place, Reading
-    from wamon.postgres.recording import Ready, Recorder
-    from wamon.postgres.review import Review
-    from wamon.postgres.sources import Source
     from wamon.state import StateFile
 
 P = ParamSpec("P")

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
+from wamon.ledger.changes import Recorded
+from wamon.ledger.dead_letters import due
+from wamon.ledger.recording import Batch
 from wamon.log import correlated, logger
 from wamon.model import BEGINNING, MAIN, Reading
 from wamon.pipeline import drain, reread_recent, run_pass
-from wamon.postgres.changes import Recorded
-from wamon.postgres.letters import due
-from wamon.postgres.recording import Batch
 from wamon.verify import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from wamon.ledger.changes import Candidate
+    from wamon.ledger.dead_letters import Due, Letter
     from wamon.pipeline import Pass, Watch
-    from wamon.postgres.changes import Candidate
-    from wamon.postgres.letters import Due, Letter
 
 
 _MOST_ADMITTED_AT_ONCE = 1_000

@@ -14,21 +14,21 @@ from wamon.ahead import each
 from wamon.bridge.store import PAGE_ROWS, can_be_asked_for
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
+from wamon.ledger.changes import Recorded, held_to, newest_of_each
+from wamon.ledger.comparison import Comparison
+from wamon.ledger.recording import Batch
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING
 from wamon.pipeline import starts_of
-from wamon.postgres.changes import Recorded, held_to, newest_of_each
-from wamon.postgres.comparison import Comparison
-from wamon.postgres.recording import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from wamon.ledger.changes import Key
+    from wamon.ledger.comparison import Drop, Held
+    from wamon.ledger.review import Review
     from wamon.model import Group, Message, Reading
     from wamon.pipeline import Watch
-    from wamon.postgres.changes import Key
-    from wamon.postgres.comparison import Drop, Held
-    from wamon.postgres.review import Review
 
 EVERY_ROW_IN_THE_LEDGER = 1
 CURSOR_PASSES_NOTHING = 2

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support.office import Office
-from wamon.postgres import reports
 from wamon.postgres.connection import connected
-from wamon.postgres.reports import Selection
+from wamon.reports import posts
+from wamon.reports.posts import Selection
 
 MORNING = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def test_a_selection_is_of_posts_by_the_messages_own_time(
     scanned: Office, selection: Selection, numbers: list[str]
 ) -> None:
     with connected(scanned.dsn) as db:
-        assert [drop.drop_number for drop in reports.drops(db, selection)[0]] == numbers
+        assert [drop.drop_number for drop in posts.drops(db, selection)[0]] == numbers
 
 
 def test_what_is_asked_for_wrongly_is_said(scanned: Office) -> None:
@@ -103,8 +103,8 @@ def test_an_unknown_number_names_near_ones(scanned: Office) -> None:
     assert "DR1752028" in done.stderr
     with connected(scanned.dsn) as db:
         for slip in ("DR1752029", "DR175028", "DR17520028", "RD1752028"):
-            assert "DR1752028" in reports.near(db, slip)
-        assert reports.near(db, "DR9999999") == []
+            assert "DR1752028" in posts.near(db, slip)
+        assert posts.near(db, "DR9999999") == []
     assert scanned.run("drops", "show", "hello").returncode == 2
 
 

@@ -45,8 +45,8 @@ from wamon.app import bridge_of, configured, watching
 from wamon.bridge.store import Overlap
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn, Retryable, WamonError
 from wamon.failpoints import NAMES
+from wamon.ledger.dead_letters import letters
 from wamon.model import MAIN
-from wamon.postgres.letters import letters
 from wamon.scan import catch_up, retry_one, scan, scan_groups
 from wamon.verify import verify
 

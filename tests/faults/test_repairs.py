@@ -14,7 +14,7 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon import verify
 from wamon.bridge.store import Store
-from wamon.postgres.comparison import Comparison
+from wamon.ledger.comparison import Comparison
 from wamon.scan import retry
 
 POISON = "DR6666666"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wamon.postgres import vitals
+from wamon.health import ledger_facts
+from wamon.health.gaps import _silent as quiet
 from wamon.postgres.connection import connected
-from wamon.postgres.gaps import quiet
 from wamon.postgres.migrations import migrate, migrations
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ def test_each_silence_of_more_than_half_an_hour_is_known_to_the_microsecond(any_
         for n in range(0, len(times), 7):  # late ones and early ones, in several batches
             record(db, 1, [*times[n : n + 7], None])
         record(db, 2, [NOON])
-        newest = vitals.newest(db, [1, 3], NOON)
-        silences = {moment: vitals.silences(db, [1, 3], [(1, moment)], NOON).get(1, [None])[0] for moment in moments}
+        newest = ledger_facts.newest(db, [1, 3], NOON)
+        silences = {
+            moment: ledger_facts.silences(db, [1, 3], [(1, moment)], NOON).get(1, [None])[0] for moment in moments
+        }
         began = {
             (one.began_at, one.ended_at)
             for one in quiet(db, [1], datetime.min.replace(year=2000, tzinfo=UTC), NOON, HALF_AN_HOUR)
@@ -80,4 +82,4 @@ def test_what_was_recorded_before_counts_too(empty_dsn: str, monkeypatch: pytest
         record(db, 2, [NOON - timedelta(hours=1)])
         older.undo()
         migrate(db)
-        assert vitals.newest(db, [1, 2], NOON) == {1: NOON, 2: NOON - timedelta(hours=1)}
+        assert ledger_facts.newest(db, [1, 2], NOON) == {1: NOON, 2: NOON - timedelta(hours=1)}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from wamon.errors import WamonError
-from wamon.postgres import lists
+from wamon.ledger import allow_list
 from wamon.postgres.connection import Database, connected
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -32,50 +32,50 @@ def db(any_dsn: str) -> Iterator[Database]:
 
 
 def test_an_import_adds_and_tells_what_is_new_and_what_is_admitted(db: Database) -> None:
-    assert lists.import_numbers(db, "Lawley", ["DR1000001", "DR1000009"]) == (2, 0, 2, 1)
-    assert lists.import_numbers(db, "Lawley", ["DR1000009", "DR1000002"]) == (1, 0, 3, 2)
-    assert lists.numbers(db, "Lawley") == ["DR1000001", "DR1000002", "DR1000009"]
-    assert lists.numbers(db, "Mohadin") is None
+    assert allow_list.import_numbers(db, "Lawley", ["DR1000001", "DR1000009"]) == (2, 0, 2, 1)
+    assert allow_list.import_numbers(db, "Lawley", ["DR1000009", "DR1000002"]) == (1, 0, 3, 2)
+    assert allow_list.numbers(db, "Lawley") == ["DR1000001", "DR1000002", "DR1000009"]
+    assert allow_list.numbers(db, "Mohadin") is None
 
 
 def test_a_replacement_takes_off_what_it_does_not_hold(db: Database) -> None:
-    lists.import_numbers(db, "Lawley", ["DR1000001", "DR1000009"])
-    lists.import_numbers(db, "Mohadin", ["DR1000001"])
-    assert lists.replace_numbers(db, "Lawley", ["DR1000009", "DR1000005"]) == (1, 1, 2, 0)
-    assert lists.numbers(db, "Lawley") == ["DR1000005", "DR1000009"]
-    assert lists.numbers(db, "Mohadin") == ["DR1000001"]
+    allow_list.import_numbers(db, "Lawley", ["DR1000001", "DR1000009"])
+    allow_list.import_numbers(db, "Mohadin", ["DR1000001"])
+    assert allow_list.replace_numbers(db, "Lawley", ["DR1000009", "DR1000005"]) == (1, 1, 2, 0)
+    assert allow_list.numbers(db, "Lawley") == ["DR1000005", "DR1000009"]
+    assert allow_list.numbers(db, "Mohadin") == ["DR1000001"]
 
 
 def test_a_replacement_that_fails_leaves_the_list_as_it_was(db: Database) -> None:
-    lists.import_numbers(db, "Lawley", ["DR1000001"])
+    allow_list.import_numbers(db, "Lawley", ["DR1000001"])
     with pytest.raises(WamonError):
-        lists.replace_numbers(db, "Lawley", ["DR1000002", "\ud800"])
-    assert lists.numbers(db, "Lawley") == ["DR1000001"]
+        allow_list.replace_numbers(db, "Lawley", ["DR1000002", "\ud800"])
+    assert allow_list.numbers(db, "Lawley") == ["DR1000001"]
 
 
 def test_lists_say_how_many_live_rejected_submissions_wait(db: Database) -> None:
-    lists.import_numbers(db, "Mohadin", ["DR1000007"])
-    lists.import_numbers(db, "Lawley", ["DR1000007"])
-    assert [(row.project, row.numbers, row.rejected) for row in lists.lists(db)] == [
+    allow_list.import_numbers(db, "Mohadin", ["DR1000007"])
+    allow_list.import_numbers(db, "Lawley", ["DR1000007"])
+    assert [(row.project, row.numbers, row.rejected) for row in allow_list.lists(db)] == [
         ("Lawley", 1, 2),
         ("Mohadin", 1, 1),
     ]
 
 
 def test_a_list_that_is_cleared_is_gone(db: Database) -> None:
-    lists.import_numbers(db, "Lawley", ["DR1000001", "DR1000002"])
-    assert lists.clear(db, "Lawley") == 2
-    assert lists.clear(db, "Lawley") is None
-    assert (lists.lists(db), lists.numbers(db, "Lawley")) == ([], None)
+    allow_list.import_numbers(db, "Lawley", ["DR1000001", "DR1000002"])
+    assert allow_list.clear(db, "Lawley") == 2
+    assert allow_list.clear(db, "Lawley") is None
+    assert (allow_list.lists(db), allow_list.numbers(db, "Lawley")) == ([], None)
 
 
 def test_recent_numbers_are_those_that_count(db: Database) -> None:
-    assert lists.recent_numbers(db, "Lawley", AT) == ["DR1000003"]
-    assert lists.recent_numbers(db, "Lawley", AT.replace(hour=7)) == []
+    assert allow_list.recent_numbers(db, "Lawley", AT) == ["DR1000003"]
+    assert allow_list.recent_numbers(db, "Lawley", AT.replace(hour=7)) == []
 
 
 @pytest.mark.timeout(60)
 def test_a_long_list_is_imported_and_replaced_at_once(db: Database) -> None:
     numbers = [f"DR{n}" for n in range(1_000_000, 1_200_000)]
-    assert lists.import_numbers(db, "Lawley", numbers)[:3] == (200_000, 0, 200_000)
-    assert lists.replace_numbers(db, "Lawley", numbers[100_000:])[:3] == (0, 100_000, 100_000)
+    assert allow_list.import_numbers(db, "Lawley", numbers)[:3] == (200_000, 0, 200_000)
+    assert allow_list.replace_numbers(db, "Lawley", numbers[100_000:])[:3] == (0, 100_000, 100_000)

@@ -18,9 +18,9 @@ from tests.support.bridges import LAWLEY, Lharries
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable, SchemaError
-from wamon.postgres import reports
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate, migrations
+from wamon.reports import posts
 
 NAMES = [f"{migration.version:04} {migration.name}" for migration in migrations()]
 OURS = migrations()[-1].version
@@ -205,7 +205,7 @@ def test_a_full_ledger_of_before_is_known_again_afterwards(tmp_path: Path, empty
         assert office.everything() == before
         assert office.verify().clean
         with connected(empty_dsn) as db:
-            assert {"Lawley", "Lawley East"} < set(reports.projects(db))
+            assert {"Lawley", "Lawley East"} < set(posts.projects(db))
         field.edit(edited, "DR1750002")
         field.edit(taken_back, "DR1750003")
         office.scan()

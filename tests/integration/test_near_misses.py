@@ -80,7 +80,7 @@ def test_they_are_forgotten_with_the_texts(office: Office, bridge: VeryGoodPlugi
     bridge.post(LAWLEY, "RD1752028")
     office.scan()
     with office.watching() as watch:
-        from wamon.postgres.retention import prune_texts
+        from wamon.ledger.retention import prune_texts
 
         prune_texts(watch.source.db, watch.clock.now())
     assert near(office) == []

@@ -11,7 +11,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable
-from wamon.postgres.parking import Parking
+from wamon.ledger.dead_letters import Parking
 from wamon.verify import sweep
 
 POISON = "DR6666666"

@@ -15,8 +15,8 @@ from tests.support.truth import Field
 from wamon.app import bridge_of, configured, watching
 from wamon.model import MAIN
 from wamon.pipeline import Pass, run_pass
-from wamon.postgres import reports
 from wamon.postgres.connection import connected
+from wamon.reports import posts
 from wamon.scan import scan
 
 Open = Callable[..., Office]
@@ -278,7 +278,7 @@ def test_a_renamed_project_keeps_what_was_recorded_under_its_old_name(field: Fie
     assert verified.clean, verified.problems
     assert verified.older_rules == 8
     with connected(office.dsn) as db:
-        assert {"Lawley", "Lawley East"} < set(reports.projects(db))
+        assert {"Lawley", "Lawley East"} < set(posts.projects(db))
 
 
 def test_a_group_s_cursor_deleted_by_hand_costs_a_re_read(field: Field, open_office: Open) -> None:

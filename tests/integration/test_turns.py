@@ -21,10 +21,10 @@ from tests.support.truth import Field
 from wamon import verify
 from wamon.bridge.store import Page
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
+from wamon.ledger import recording, submissions
+from wamon.ledger.source import Joining
 from wamon.model import BEGINNING, MAIN
 from wamon.pipeline import Watch, run_pass
-from wamon.postgres import recording, submissions
-from wamon.postgres.sources import Joining
 from wamon.scan import catch_up, scan, scan_groups
 
 

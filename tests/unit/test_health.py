@@ -21,9 +21,9 @@ from wamon.health.check import TITLES, Absent, Check, State, summary, unknown, w
 from wamon.health.config import broken, readable
 from wamon.health.facts import NEVER_RECORDED, Facts, GroupFacts, StoreFacts, Subject
 from wamon.health.lag import Lag
+from wamon.health.ledger_facts import Holder, Past, Server, Vitals
 from wamon.host.process import Process
 from wamon.model import MAIN, Anchor, Place
-from wamon.postgres.vitals import Holder, Past, Server, Vitals
 from wamon.words import amount, size, span
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # a Monday

@@ -60,13 +60,13 @@ def import_(
     wamon drops allow import drops.csv --project Lawley --column C --replace
     """
     from wamon.app import ledger
+    from wamon.ledger import allow_list
     from wamon.lists import read
-    from wamon.postgres import lists
     from wamon.render import as_json, progress, say
 
     options = said(ctx, config, json)
     settings = options.config()
-    change = lists.replace_numbers if replace else lists.import_numbers
+    change = allow_list.replace_numbers if replace else allow_list.import_numbers
     with ledger(settings) as db:
         require_project(db, settings, project)
         listed = read(file, settings.drops.pattern, column, progress)
@@ -90,7 +90,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon drops allow list --json
     """
     from wamon.app import ledger
-    from wamon.postgres.lists import lists
+    from wamon.ledger.allow_list import lists
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -157,7 +157,7 @@ def clear(
     wamon drops allow clear --project Lawley --yes
     """
     from wamon.app import ledger
-    from wamon.postgres import lists
+    from wamon.ledger import allow_list
     from wamon.render import as_json, say
 
     options = said(ctx, config, json)
@@ -166,7 +166,7 @@ def clear(
         count = len(_list_of(db, settings, project))
         if not yes:
             _confirm(f"Remove the list of {project}, {_numbers(count)}?")
-        removed = lists.clear(db, project) or 0
+        removed = allow_list.clear(db, project) or 0
     if options.json:
         as_json({"project": project, "removed": removed})
     else:
@@ -175,10 +175,10 @@ def clear(
 
 def _list_of(db: Database, config: Config, project: str) -> list[str]:
     from wamon.errors import UsageError
-    from wamon.postgres import lists
+    from wamon.ledger import allow_list
 
     require_project(db, config, project)
-    numbers = lists.numbers(db, project)
+    numbers = allow_list.numbers(db, project)
     if numbers is None:
         raise UsageError(
             f"{project} has no list.", hint=f"`wamon drops allow import FILE --project {project!r}` makes one."
@@ -189,9 +189,12 @@ def _list_of(db: Database, config: Config, project: str) -> list[str]:
 def require_project(db: Database, config: Config, project: str) -> None:
     """Raise UsageError for a project that neither the config nor the database knows."""
     from wamon.errors import UsageError
-    from wamon.postgres import lists, reports
+    from wamon.ledger import allow_list
+    from wamon.reports import posts
 
-    known = {group.name for group in config.groups} | {*reports.projects(db)} | {row.project for row in lists.lists(db)}
+    known = (
+        {group.name for group in config.groups} | {*posts.projects(db)} | {row.project for row in allow_list.lists(db)}
+    )
     if project not in known:
         raise UsageError(f"There is no project {project}.", hint=_named(sorted(known)))
 

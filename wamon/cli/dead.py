@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.config.schema import Config
+    from wamon.ledger.dead_letters import Letter
     from wamon.pipeline import Watch
-    from wamon.postgres.letters import Letter
 
 _WIDE = 100
 """Columns of a terminal that has room for when the last try failed, and for the reason beside it."""
@@ -50,7 +50,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon dead list --json
     """
     from wamon.app import ledger
-    from wamon.postgres.letters import letters
+    from wamon.ledger.dead_letters import letters
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -137,7 +137,7 @@ def _settle(
     act: Callable[[Watch, Letter], object],
     outcome: str,
 ) -> None:
-    from wamon.postgres.letters import letters
+    from wamon.ledger.dead_letters import letters
     from wamon.render import as_json, say
 
     options = said(ctx, config, json)
@@ -167,7 +167,7 @@ def _watching(settings: Config) -> AbstractContextManager[Watch]:
 def _named(watch: Watch, message_ids: Sequence[str]) -> list[Letter]:
     """The letters with these ids, all where none is given. Raises UsageError for an id that none has."""
     from wamon.errors import UsageError
-    from wamon.postgres.letters import letters
+    from wamon.ledger.dead_letters import letters
 
     found = letters(watch.source.db, watch.source.name)
     if unknown := sorted(set(message_ids) - {letter.message_id for letter in found}):

@@ -17,7 +17,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from wamon.config.schema import Config
     from wamon.pipeline import Watch
-    from wamon.postgres.reports import Drop
+    from wamon.reports.posts import Drop
 
 _EXAMPLES = 8
 
@@ -62,13 +62,13 @@ def demo(
 
 
 def _answer(watch: Watch, path: Path, config: Config) -> dict[str, Any]:
-    from wamon.postgres import reports
+    from wamon.reports import posts
     from wamon.scan import scan
     from wamon.verify import verify
 
     scanned = scan(watch)
     verified = verify(watch, list(watch.source.groups.values()))
-    drops, _ = reports.drops(watch.source.db, reports.Selection())
+    drops, _ = posts.drops(watch.source.db, posts.Selection())
     return {
         "config": str(path),
         "bridge": str(watch.store.path),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wamon.config.schema import Config
     from wamon.people import Directory
     from wamon.postgres.connection import Database
-    from wamon.postgres.reports import Selection, Submission, Text
+    from wamon.reports.posts import Selection, Submission, Text
 
 _SHOWN_IN_A_TABLE = 50
 _PEOPLE = ("user_name", "submitted_by")
@@ -131,10 +131,10 @@ def _limit(said: int | None, json: bool) -> int | None:
 
 
 def _listed(db: Database, wanted: Selection, people: Directory) -> dict[str, Any]:
-    from wamon.postgres import reports
+    from wamon.reports import posts
 
-    found, total = reports.drops(db, wanted)
-    rejected = reports.number_of_posts(db, wanted._replace(kind="rejected"))
+    found, total = posts.drops(db, wanted)
+    rejected = posts.number_of_posts(db, wanted._replace(kind="rejected"))
     drops = [drop._asdict() | {"submitted_by": people.shown(drop.submitted_by)} for drop in found]
     return {"total": total, "rejected": rejected, "drops": drops}
 
@@ -192,15 +192,15 @@ def canonical(text: str) -> str:
 
 
 def _story(db: Database, number: str, config: Config, people: Directory) -> dict[str, Any]:
-    from wamon.postgres import reports
+    from wamon.reports import posts
 
-    posts = reports.submissions(db, number)
-    if not posts:
-        raise _unknown(number, reports.near(db, number))
-    said = reports.texts(db, posts)
-    rows = reports.reviews(db, config.database.review_table, number)
+    found = posts.submissions(db, number)
+    if not found:
+        raise _unknown(number, posts.near(db, number))
+    said = posts.texts(db, found)
+    rows = posts.reviews(db, config.database.review_table, number)
     by_project: defaultdict[str, list[Submission]] = defaultdict(list)
-    for post in posts:
+    for post in found:
         by_project[post.project].append(post)
     return {
         "drop_number": number,

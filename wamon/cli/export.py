@@ -61,9 +61,8 @@ def export(
     from wamon.clock import Clock
     from wamon.errors import UsageError
     from wamon.people import people_of
-    from wamon.postgres import reports
     from wamon.render import as_json, progress, say
-    from wamon.reports import files
+    from wamon.reports import files, posts
 
     options = said(ctx, config, json)
     if options.json and file is None:
@@ -73,13 +72,13 @@ def export(
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
         wanted = filters.selection(db, people, settings.timezone, Clock().now())
-        posts = files.lines(reports.posts(db, wanted), people, settings.timezone)
+        chosen = files.lines(posts.posts(db, wanted), people, settings.timezone)
         if file is None:
-            files.csv_text(sys.stdout, posts)
+            files.csv_text(sys.stdout, chosen)
             return
-        total = reports.number_of_posts(db, wanted)
+        total = posts.number_of_posts(db, wanted)
         with progress("Exporting", total) as tell:
-            files.write(file, _told(posts, tell))
+            files.write(file, _told(chosen, tell))
     if options.json:
         as_json({"path": str(file.absolute()), "posts": total})
     else:

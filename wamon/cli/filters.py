@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from wamon.people import Directory
     from wamon.postgres.connection import Database
-    from wamon.postgres.reports import Selection
+    from wamon.reports.posts import Selection
 
 
 class Kind(StrEnum):
@@ -54,17 +54,17 @@ class Filters(NamedTuple):
     def selection(self, db: Database, people: Directory, zone: ZoneInfo, now: datetime) -> Selection:
         """What they mean. Raises UsageError for what is no time, and for a project or sender that nobody knows."""
         from wamon.cli import times
-        from wamon.postgres import reports
+        from wamon.reports import posts
 
         since, until = self._times()
         if self.project is not None:
-            require_project(self.project, reports.projects(db))
-        return reports.Selection(
+            require_project(self.project, posts.projects(db))
+        return posts.Selection(
             self.project,
             times.since(since, zone, now),
             times.until(until, zone, now),
             self.kind,
-            None if self.sender is None else _senders(self.sender, people, reports.senders(db)),
+            None if self.sender is None else _senders(self.sender, people, posts.senders(db)),
             self.text,
         )
 

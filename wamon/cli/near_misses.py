@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.config.schema import Config
+    from wamon.ledger.allow_list import Missed
     from wamon.people import Directory
     from wamon.postgres.connection import Database
-    from wamon.postgres.lists import Missed
 
 _USUAL_SPAN = "7d"
 _RECENT = timedelta(days=30)
@@ -78,8 +78,8 @@ def _answer(
     db: Database, config: Config, project: str | None, span: tuple[datetime | None, datetime | None], now: datetime
 ) -> list[dict[str, Any]]:
     from wamon.cli.allow import require_project
+    from wamon.ledger.allow_list import near_misses
     from wamon.people import people_of
-    from wamon.postgres.lists import near_misses
 
     if project is not None:
         require_project(db, config, project)
@@ -92,11 +92,11 @@ def _likely(db: Database, now: datetime) -> Callable[[Missed], str | None]:
     from functools import cache
 
     from wamon.drops.likely import likeliest
-    from wamon.postgres import lists
+    from wamon.ledger import allow_list
 
     @cache
     def numbers_of(project: str) -> Sequence[str]:
-        return lists.numbers(db, project) or lists.recent_numbers(db, project, now - _RECENT)
+        return allow_list.numbers(db, project) or allow_list.recent_numbers(db, project, now - _RECENT)
 
     return lambda miss: miss.likely or likeliest(miss.written, numbers_of(miss.project))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wamon.cli.options import Said
     from wamon.config.schema import Config
-    from wamon.postgres.replies import Listed
+    from wamon.replies.queue import Listed
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -49,8 +49,8 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
 
     from wamon.app import ledger
     from wamon.clock import Clock
-    from wamon.postgres.replies import is_off, listed
     from wamon.render import as_json
+    from wamon.replies.queue import is_off, listed
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -100,13 +100,13 @@ def discard(
     """
     from wamon.app import ledger
     from wamon.errors import UsageError
-    from wamon.postgres import replies
     from wamon.render import as_json, say
+    from wamon.replies import queue
 
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        discarded = replies.discard(db, settings.bridge.name, message_id)
+        discarded = queue.discard(db, settings.bridge.name, message_id)
     if not discarded:
         raise UsageError(
             f"No reply waits to answer a message {message_id}.",
@@ -120,8 +120,8 @@ def discard(
 
 def _switch(options: Said, *, off: bool) -> None:
     from wamon.app import ledger
-    from wamon.postgres.replies import switch
     from wamon.render import as_json
+    from wamon.replies.queue import switch
 
     settings = options.config()
     with ledger(settings) as db:

@@ -124,12 +124,12 @@ def _collected(settings: Config, period: Period, project: str | None) -> Report:
     from wamon.app import ledger
     from wamon.cli.filters import require_project
     from wamon.people import people_of
-    from wamon.postgres import reports
+    from wamon.reports import posts
     from wamon.reports.report import found, report
 
     with ledger(settings) as db:
         if project is not None:
-            require_project(project, reports.projects(db))
+            require_project(project, posts.projects(db))
         what = found(db, period, project)
         gaps, unknown = _gaps(settings, period, project)
     return report(period, what, people_of(settings), gaps, gaps_unknown=unknown)

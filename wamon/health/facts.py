@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from wamon.bridge.access import access, written_at
 from wamon.bridge.store import Overlap
 from wamon.errors import SchemaError, WamonError
+from wamon.health import ledger_facts as asked
 from wamon.health.baseline import PATIENCE_SECONDS, days_so_far, moments, usual, usual_posts
 from wamon.health.check import Absent, State
 from wamon.health.lag import Lag, lag_of
-from wamon.postgres import vitals as asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from wamon.bridge.store import Store
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.health.ledger_facts import Post, Server, Vitals
     from wamon.model import Message
     from wamon.postgres.connection import Database
-    from wamon.postgres.vitals import Post, Server, Vitals
 
 _DAYS_OF_PHOTOS = timedelta(days=7)
 _MOST_PAGES_BEHIND = 40

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from wamon.health.baseline import PATIENCE_SECONDS, moments, patience, usual
-from wamon.postgres import gaps as recorded
-from wamon.postgres.vitals import silences
+from wamon.health.ledger_facts import silences
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
+from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
     from wamon.model import Group, Message
     from wamon.pipeline import Watch
-    from wamon.postgres.gaps import Quiet
+    from wamon.postgres.connection import Database
 
     Kind = Literal["bridge", "silence", "gone", "replaced", "captions"]
+
+SQL = queries("wamon.health", "gaps")
 
 MEANINGS: dict[Kind, str] = {
     "bridge": "No watched group had a message for unusually long: the bridge may have been down, and WhatsApp need not "
@@ -54,6 +57,30 @@ class Gap:
         return MEANINGS[self.kind]
 
 
+class Quiet(NamedTuple):
+    """A time in which a chat had no message."""
+
+    chat: int
+    began_at: datetime
+    ended_at: datetime | None  # None: it lasts still
+
+
+class Vanished(NamedTuple):
+    """Recorded messages that a sweep found gone from the store."""
+
+    chat: int
+    oldest_sent_at: datetime | None
+    noticed_at: datetime
+    messages: int
+
+
+class Rewind(NamedTuple):
+    """A position that went back because the store wasn't the same any more."""
+
+    at: datetime
+    reason: str
+
+
 def gaps(watch: Watch, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> list[Gap]:
     """The gaps of these groups that ended, or were noticed, at or after `since`; the earliest first."""
     found = [*_silences(watch, groups, since, zone), *_gone(watch, groups, since), *_replaced(watch, since)]
@@ -79,7 +106,7 @@ def _silences(watch: Watch, groups: Sequence[Group], since: datetime, zone: Zone
 
 def _quiet(watch: Watch, chats: Sequence[int], since: datetime, now: datetime) -> list[Quiet]:
     at_least = timedelta(seconds=PATIENCE_SECONDS)
-    return recorded.quiet(watch.source.db, chats, since, now, at_least)
+    return _silent(watch.source.db, chats, since, now, at_least)
 
 
 def _is_unusual(watch: Watch, quiet: Quiet, now: datetime, zone: ZoneInfo) -> bool:
@@ -113,13 +140,13 @@ def _silence(kind: Kind, start: datetime, end: datetime | None, group: Group | N
 
 def _gone(watch: Watch, groups: Sequence[Group], since: datetime) -> Iterator[Gap]:
     by_chat = {group.chat: group for group in groups}
-    for chat, oldest, noticed, messages in recorded.vanished(watch.source.db, list(by_chat), since):
+    for chat, oldest, noticed, messages in _vanished(watch.source.db, list(by_chat), since):
         group = by_chat[chat]
         yield Gap("gone", oldest or noticed, noticed, group.jid, group.project, f"{messages} recorded messages")
 
 
 def _replaced(watch: Watch, since: datetime) -> Iterator[Gap]:
-    for at, reason in recorded.rewinds(watch.source.db, watch.source.name, since):
+    for at, reason in _rewinds(watch.source.db, watch.source.name, since):
         yield Gap("replaced", at, at, None, None, reason)
 
 
@@ -138,3 +165,22 @@ def _without_captions(watch: Watch, groups: Sequence[Group], since: datetime, zo
 
 def _is_bare(message: Message) -> bool:
     return message.media_type.startswith(("image", "video")) and not message.text.strip()
+
+
+def _silent(db: Database, chats: Sequence[int], since: datetime, now: datetime, at_least: timedelta) -> list[Quiet]:
+    """The silences that lasted longer than this, half an hour at least, by when they began."""
+    values = {"chats": list(chats), "since": since, "now": now, "at_least": at_least}
+    with transaction(db, UNHURRIED_SECONDS):
+        return [Quiet(*row) for row in db.execute(SQL["quiet"], values)]
+
+
+def _vanished(db: Database, chats: Sequence[int], since: datetime) -> list[Vanished]:
+    """What was found gone since then."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return [Vanished(*row) for row in db.execute(SQL["gone"], {"chats": list(chats), "since": since})]
+
+
+def _rewinds(db: Database, source: str, since: datetime) -> list[Rewind]:
+    """When the store was replaced, restored or renumbered."""
+    with transaction(db):
+        return [Rewind(*row) for row in db.execute(SQL["rewinds"], {"source": source, "since": since})]

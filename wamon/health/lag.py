@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wamon.health.ledger_facts import unrecorded
 from wamon.model import BEGINNING
-from wamon.postgres.vitals import unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from wamon.bridge.store import Store
+    from wamon.ledger.source import Source
     from wamon.model import Message
     from wamon.pipeline import Watch
-    from wamon.postgres.sources import Source
 
 
 @dataclass(slots=True)

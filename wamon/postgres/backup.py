@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("backup")
+SQL = queries("wamon.postgres", "backup")
 
 _DUMPS_KEPT = 7
 """A dump a day of the embedded database: nobody else backs it up."""

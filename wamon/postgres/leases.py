@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("leases")
+SQL = queries("wamon.postgres", "leases")
 
 LASTS = timedelta(seconds=50)
 """How long a lease holds after its last renewal, by the database's clock."""

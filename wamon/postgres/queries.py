@@ -1,4 +1,4 @@
-"""Named SQL: every file in sql/ holds queries under `-- name: …` headings; Python only names them."""
+"""Named SQL: a file beside its module holds queries under `-- name: …` headings; Python only names them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _HEADING = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 @cache
-def queries(room: str) -> dict[str, LiteralString]:
-    """The queries of sql/<room>.sql by name."""
-    text = (files("wamon.postgres") / "sql" / f"{room}.sql").read_text("utf-8")
+def queries(package: str, file: str) -> dict[str, LiteralString]:
+    """The queries of a package's <file>.sql by name."""
+    text = (files(package) / f"{file}.sql").read_text("utf-8")
     _, *parts = _HEADING.split(text)
     return {name: cast("LiteralString", sql.strip()) for name, sql in zip(parts[::2], parts[1::2], strict=True)}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
     from wamon.people import Directory
-    from wamon.postgres.reports import Post
+    from wamon.reports.posts import Post
 
 _COLUMNS = {
     "Drop": 13,

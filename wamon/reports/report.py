@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.postgres import reports
+from wamon.reports import posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from wamon.health.gaps import Gap
     from wamon.people import Directory
     from wamon.postgres.connection import Database
-    from wamon.postgres.reports import Missed, Post
     from wamon.reports.period import Period
+    from wamon.reports.posts import Missed, Post
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -126,23 +126,23 @@ class Found(NamedTuple):
 
 def found(db: Database, period: Period, project: str | None) -> Found:
     """Ask the database."""
-    selection = reports.Selection(project, period.since, period.until)
-    posts = list(reports.posts(db, selection))
-    again = sorted({(post.project, post.drop_number) for post in posts if post.kind == "resubmission"})
+    selection = posts.Selection(project, period.since, period.until)
+    chosen = list(posts.posts(db, selection))
+    again = sorted({(post.project, post.drop_number) for post in chosen if post.kind == "resubmission"})
     return Found(
-        posts,
-        reports.near_misses(db, period.since, period.until, project),
+        chosen,
+        posts.near_misses(db, period.since, period.until, project),
         _usual(db, period),
-        reports.firsts(db, again),
-        [project] if project else reports.projects(db),
+        posts.firsts(db, again),
+        [project] if project else posts.projects(db),
     )
 
 
 def _usual(db: Database, period: Period) -> dict[str, float]:
     """How many drops each project had new in the times to compare with, of those since it began."""
-    times = [(until, reports.new_by_project(db, since, until)) for since, until in period.before()]
+    times = [(until, posts.new_by_project(db, since, until)) for since, until in period.before()]
     usual = {}
-    for project, began in reports.beginnings(db).items():
+    for project, began in posts.beginnings(db).items():
         if counted := [new.get(project, 0) for until, new in times if until > began]:
             usual[project] = sum(counted) / len(counted)
     return usual

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wamon.errors import Fatal, Retryable
-from wamon.postgres.sources import Source
+from wamon.ledger.source import Source
 from wamon.service.installation import as_account
 from wamon.service.systemd import NoSystemd
 from wamon.service.units import handed_over, installed

@@ -15,12 +15,12 @@ from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, Lharries, VeryGoo
 from tests.support.office import Office
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
 from wamon.app import bridge_of, configured
-from wamon.bridge import send
 from wamon.clock import Clock
 from wamon.model import NearMiss, Reading
 from wamon.pipeline import Watch
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
+from wamon.providers import bridge as tested
 from wamon.running import reply
 from wamon.scan import catch_up, discard, scan
 from wamon.verify import repair, verify
@@ -131,7 +131,7 @@ def test_nothing_is_said_unless_replies_are_enabled(bridge: VeryGoodPlugins, ope
 def test_what_was_perhaps_sent_is_never_sent_again(
     office: Office, bridge: VeryGoodPlugins, api: StandIn, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "_SECONDS_TO_ANSWER", 0.3)
+    monkeypatch.setattr(tested, "_SECONDS_TO_ANSWER", 0.3)
     api.behaviours = [behaviour, "sent"]
     post(bridge, "DR1000001")
     answered(office)
@@ -574,7 +574,7 @@ def test_no_text_and_no_number_of_anybody_is_logged_or_listed(
 
 
 def test_a_discarded_letter_stays_so_beside_the_outbox(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> None:
-    from wamon.postgres.letters import letters
+    from wamon.ledger.dead_letters import letters
 
     with office.refusing("DR1000001"):
         post(bridge, "DR1000001")

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wamon.model import BEGINNING, Group, Message, Reading, content_hash
-from wamon.postgres.changes import (
+from wamon.ledger.changes import (
     NOTHING_STANDS,
     Candidate,
     Known,
@@ -17,6 +16,7 @@ from wamon.postgres.changes import (
     newest_of_each,
     submission_changes,
 )
+from wamon.model import BEGINNING, Group, Message, Reading, content_hash
 
 CHAT, OTHER = "1203@g.us", "1204@g.us"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

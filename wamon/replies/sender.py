@@ -8,21 +8,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.bridge.send import NotTaken, PerhapsTaken
 from wamon.config.replies import filled
 from wamon.failpoints import failpoint
 from wamon.log import logger
 from wamon.model import content_hash
 from wamon.postgres.connection import transaction
+from wamon.providers.bridge import NotTaken, PerhapsTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from wamon.bridge.send import SendApi
     from wamon.clock import Clock
     from wamon.config.schema import Config
-    from wamon.postgres.replies import Due, Queue
+    from wamon.providers.bridge import SendApi
+    from wamon.replies.queue import Due, Queue
 
 _WINDOW = timedelta(minutes=1)
 _FIRST_PAUSE = timedelta(seconds=10)

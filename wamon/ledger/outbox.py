@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wamon.ledger.changes import kinds_of
 from wamon.model import Reading
-from wamon.postgres.changes import kinds_of
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import queries
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
     from wamon.clock import Clock
+    from wamon.ledger.changes import Candidate, Standing
+    from wamon.ledger.source import Source
     from wamon.model import Message
-    from wamon.postgres.changes import Candidate, Standing
-    from wamon.postgres.sources import Source
 
-SQL = queries("outbox")
+SQL = queries("wamon.ledger", "outbox")
 
 _STORED_AFTER = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(minutes=2)

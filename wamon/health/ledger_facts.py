@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.host.process import Process
+from wamon.ledger.source import Source
 from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.postgres.migrations import migrations
 from wamon.postgres.queries import queries
-from wamon.postgres.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from psycopg import Cursor
-
     from wamon.model import Message
     from wamon.postgres.connection import Database
 
-SQL = queries("health")
+SQL = queries("wamon.health", "ledger_facts")
 
 
 class Server(NamedTuple):
@@ -166,5 +164,5 @@ def _holder(row: tuple[Any, ...]) -> Holder:
     return Holder(Process(host, boot, pid, started), *rest)
 
 
-def _run(db: Database, name: str, **values: object) -> Cursor[Any]:
+def _run(db: Database, name: str, **values: object) -> Any:  # noqa: ANN401
     return db.execute(SQL[name], values)

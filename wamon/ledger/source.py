@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wamon.model import Message
     from wamon.postgres.connection import Database
 
-SQL = queries("sources")
+SQL = queries("wamon.ledger", "source")
 
 
 @dataclass(frozen=True, slots=True)

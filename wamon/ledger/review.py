@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.clock import Clock
-    from wamon.postgres.changes import Candidate, Standing
+    from wamon.ledger.changes import Candidate, Standing
     from wamon.postgres.connection import Database
 
     Drop = tuple[str, str]  # project, drop number
 
-SQL = queries("review")
+SQL = queries("wamon.ledger", "review")
 
 _STEPS = (
     "step_01_house_photo",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("retention")
+SQL = queries("wamon.ledger", "retention")
 
 
 def prune_texts(db: Database, sent_before: datetime) -> int:

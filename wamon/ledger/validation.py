@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import DataError, InternalError, ProgrammingError, sql
 
-from wamon.postgres.changes import Candidate
+from wamon.ledger.changes import Candidate
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import queries
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("validation")
+SQL = queries("wamon.ledger", "validation")
 
 _INVALID = sql.Identifier("public", "invalid_drop_submissions")
 _SHAPE = {

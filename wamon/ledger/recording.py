@@ -16,8 +16,8 @@ from psycopg.errors import UniqueViolation
 
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
-from wamon.postgres import nearness
-from wamon.postgres.changes import (
+from wamon.ledger import near_misses
+from wamon.ledger.changes import (
     Known,
     LedgerChanges,
     Recorded,
@@ -25,9 +25,9 @@ from wamon.postgres.changes import (
     newest_of_each,
     replayed,
 )
+from wamon.ledger.dead_letters import Parking, refuse_an_epidemic
+from wamon.ledger.drafts import Drafter
 from wamon.postgres.copy import copied
-from wamon.postgres.drafts import Drafter
-from wamon.postgres.parking import Parking, refuse_an_epidemic
 from wamon.postgres.queries import queries
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
     from wamon.clock import Clock
+    from wamon.ledger.changes import Key, SubmissionChanges
+    from wamon.ledger.drafts import Draft
+    from wamon.ledger.outbox import Outbox
+    from wamon.ledger.source import Source
+    from wamon.ledger.submissions import Submissions
     from wamon.model import Message, Place, Reading
-    from wamon.postgres.changes import Key, SubmissionChanges
-    from wamon.postgres.drafts import Draft
-    from wamon.postgres.outbox import Outbox
-    from wamon.postgres.sources import Source
-    from wamon.postgres.submissions import Submissions
 
-SQL = queries("recording")
+SQL = queries("wamon.ledger", "recording")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Recorder:
         self._write_ledger(changes)
         answered = not batch.again  # nobody waits for an answer to what is read once more
         recorded = self.submissions.write(said, changes.mended, answered=answered)
-        nearness.retract(self._source.db, changes.changed, self._source.groups)
+        near_misses.retract(self._source.db, changes.changed, self._source.groups)
         self._write_near(written, answered=answered)
         added = Counter(reading.message.chat_jid for reading in changes.new)
         self._count_groups(added, _last_of_each(batch.readings, batch.advance.start) if batch.advance else {})
@@ -240,7 +240,7 @@ class Recorder:
             self._run("note_numbers", **keys, numbers=[_joined(reading) for reading in readings])
 
     def _write_near(self, readings: Sequence[Reading], *, answered: bool) -> None:
-        nearness.keep(self._source.db, readings, self._source.groups, self._clock.now())
+        near_misses.keep(self._source.db, readings, self._source.groups, self._clock.now())
         if answered:
             self.outbox.queue_near(readings)
 
@@ -288,7 +288,7 @@ class Recorder:
             self._note_numbers(added.readings)
             mended = {_key(reading.message) for reading in added.readings}
             recorded = self.submissions.write(self.submissions.changes(added.readings, own), mended, answered=False)
-            near = nearness.keep(db, added.near, self._source.groups, self._clock.now())
+            near = near_misses.keep(db, added.near, self._source.groups, self._clock.now())
             recorded.counts.update((jid, "near-miss") for jid in near)
             failpoint("record.replayed")
         return recorded

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("lists")
+SQL = queries("wamon.ledger", "allow_list")
 
 
 class Imported(NamedTuple):

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from wamon.failpoints import failpoint
-from wamon.postgres.changes import (
+from wamon.ledger.changes import (
     ALL_IS_KNOWN,
     NOTHING_STANDS,
     Candidate,
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
     from wamon.clock import Clock
+    from wamon.ledger.changes import Key
+    from wamon.ledger.outbox import Outbox
+    from wamon.ledger.review import Review
+    from wamon.ledger.source import Source
+    from wamon.ledger.validation import Validation
     from wamon.model import Message, Reading
-    from wamon.postgres.changes import Key
     from wamon.postgres.copy import Row
-    from wamon.postgres.outbox import Outbox
-    from wamon.postgres.review import Review
-    from wamon.postgres.sources import Source
-    from wamon.postgres.validation import Validation
 
-SQL = queries("recording")
+SQL = queries("wamon.ledger", "recording")
 
 _COLUMNS = columns(8)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wamon.postgres.changes import Candidate
+from wamon.ledger.changes import Candidate
 from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
 from wamon.postgres.queries import queries
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from psycopg import Cursor
 
+    from wamon.ledger.changes import Key
+    from wamon.ledger.review import Review
+    from wamon.ledger.source import Source
     from wamon.model import Group, Message
-    from wamon.postgres.changes import Key
-    from wamon.postgres.review import Review
-    from wamon.postgres.sources import Source
 
     Drop = tuple[str, str]  # project, drop number
 
-SQL = queries("comparison")
-RECORDING = queries("recording")
+SQL = queries("wamon.ledger", "comparison")
+RECORDING = queries("wamon.ledger", "recording")
 
 
 class Held(NamedTuple):

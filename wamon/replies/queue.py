@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("outbox")
+SQL = queries("wamon.ledger", "outbox")
 
 
 class Due(NamedTuple):

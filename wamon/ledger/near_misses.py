@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wamon.model import Group, Reading
     from wamon.postgres.connection import Database
 
-SQL = queries("nearness")
+SQL = queries("wamon.ledger", "near_misses")
 
 
 def retract(db: Database, changed: Sequence[Reading], groups: Mapping[str, Group]) -> None:

@@ -8,8 +8,8 @@ from functools import cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+from wamon.ledger.changes import newest_of_each
 from wamon.model import Message
-from wamon.postgres.changes import newest_of_each
 from wamon.postgres.copy import NULL, chunks, columns, int4, int8, known_text, text, texts, timestamptz
 
 if TYPE_CHECKING:

@@ -105,38 +105,6 @@ RETURNING g.jid, g.messages, g.last_message_id, g.last_sent_at
 SELECT pg_advisory_xact_lock(hashtextextended('wamon project ' || project, 0))
 FROM (SELECT DISTINCT unnest(%(projects)s::text[]) AS project ORDER BY 1) AS projects
 
--- name: park
-WITH was AS (
-    SELECT * FROM wamon.ledger_rows WHERE chat = %(chat)s AND message_id = %(message_id)s
-), counted AS (
-    UPDATE wamon.groups SET messages = messages + 1 WHERE chat = %(chat)s AND NOT EXISTS (SELECT FROM was)
-), kept AS (
-    INSERT INTO wamon.revisions (chat, message_id, revision, content_hash, text)
-    SELECT chat, message_id, revision, content_hash, text FROM was WHERE content_hash <> %(content_hash)s
-)
-INSERT INTO wamon.ledger_rows AS l (chat, message_id, status, reason, rules, content_hash, sent_at, sender)
-VALUES (%(chat)s, %(message_id)s, 'retry', %(reason)s, %(rules)s, %(content_hash)s, %(sent_at)s, %(sender)s)
-ON CONFLICT (chat, message_id) DO UPDATE
-SET status = 'retry', reason = EXCLUDED.reason, content_hash = EXCLUDED.content_hash,
-    revision = l.revision + (l.content_hash <> EXCLUDED.content_hash)::int,
-    text = CASE WHEN l.content_hash = EXCLUDED.content_hash THEN l.text END
-
--- name: park_letter
-INSERT INTO wamon.dead_letters AS d (chat, message_id, reason, next_try_at, correlation_id)
-VALUES (%(chat)s, %(message_id)s, %(reason)s, now() + interval '1 minute',
-        coalesce(%(correlation_id)s::uuid, gen_random_uuid()))
-ON CONFLICT (chat, message_id) DO UPDATE
-SET attempts = d.attempts + 1, reason = EXCLUDED.reason, failed_at = now(),
-    next_try_at = CASE WHEN d.attempts < 3 THEN now() + interval '1 minute' * 2 ^ d.attempts END
-RETURNING next_try_at IS NULL, attempts
-
--- name: bury
-UPDATE wamon.ledger_rows SET status = 'dead' WHERE chat = %(chat)s AND message_id = %(message_id)s
-
--- name: give_up
-UPDATE wamon.dead_letters SET next_try_at = NULL, reason = 'its row or its text has vanished from the store'
-WHERE chat = %(chat)s AND message_id = %(message_id)s
-
 -- name: forget_letters
 DELETE FROM wamon.dead_letters AS d
 USING unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("reports")
+SQL = queries("wamon.reports", "posts")
 
 _PAGE_ROWS = 2_000
 

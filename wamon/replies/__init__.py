@@ -1,0 +1,1 @@
+"""Replies: which are queued, and how they are sent."""
