@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.acceptance.conftest import Run, edit_store
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from wamon.postgres import backup
 from wamon.postgres.migrations import migrations
@@ -170,7 +171,7 @@ def test_no_command_line_carries_a_password() -> None:
 
 
 def test_a_restore_reopens_no_review_that_people_finished(tmp_path: Path, open_office: Callable[..., Office]) -> None:
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
         bridge.chat(LAWLEY, "Lawley")
         bridge.post(LAWLEY, "DR1752028", at=now - timedelta(hours=30))

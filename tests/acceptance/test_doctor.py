@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY, PROJECTS, TECHNICIAN, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.people import write_people
 
@@ -98,7 +99,7 @@ def test_of_very_many_groups_only_those_that_arent_well_are_listed(
     groups = [{"name": f"Group {n}", "jid": f"1203630000000{n:05}@g.us"} for n in range(20)]
     with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge, bridge.batch():
         for n, group in enumerate(groups):
-            bridge.post(group["jid"], "Good morning", at=datetime.now(UTC) - timedelta(days=30 if n == 7 else 0))
+            bridge.post(group["jid"], "Good morning", at=CLOCK.now() - timedelta(days=30 if n == 7 else 0))
     office = open_office(bridge.path, groups=groups)
     office.scan()
     said = office.run("doctor").stdout

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.clock import first_morning
 from tests.support.office import Office
 
+DAY = f"{first_morning():%Y-%m-%d}"
 HEADINGS = ["Drop", "Project", "Posted", "What", "By", "Text", "Group", "Message", "Chat"]
 
 
@@ -51,7 +54,7 @@ def test_csv_is_what_spreadsheet_programs_read(office: Office) -> None:
     headings, *found = rows(raw.decode("utf-8-sig"))
     assert headings == HEADINGS
     assert found[0] == [
-        *("DR1752028", "Lawley", "2026-11-20 08:00:07", "new", "…0001", "DR1752028 klaar, sê hy"),
+        *("DR1752028", "Lawley", f"{DAY} 08:00:07", "new", "…0001", "DR1752028 klaar, sê hy"),
         *("Lawley", "PLAIN", LAWLEY),
     ]
     assert [row[3] for row in found] == ["new", "posted again", "new", "rejected", "retracted", "new"]
@@ -68,7 +71,7 @@ def test_xlsx_holds_real_dates_and_no_formula(office: Office) -> None:
     assert [cell.value for cell in found[0]] == HEADINGS
     assert sheet.freeze_panes == "A2"
     assert sheet.column_dimensions["F"].width == 60
-    assert str(found[1][2].value) == "2026-11-20 08:00:07"
+    assert str(found[1][2].value) == f"{DAY} 08:00:07"
     assert found[1][2].data_type == "d"
     assert [(row[5].value, row[5].data_type) for row in found[2:4]] == [
         ("=HYPERLINK(DR1752028)", "s"),
@@ -102,11 +105,11 @@ def test_what_cant_be_written_is_said(office: Office) -> None:
         (("--text", "KLAAR"), ["PLAIN"]),
         (("--text", "100%"), []),
         (("--sender", "0002"), ["ELSEWHERE"]),
-        (("--day", "2026-11-20", "--kind", "resubmission"), ["FORMULA"]),
-        (("--day", "2026-11-19"), []),
-        (("--until", "2026-11-20T08:00:08"), ["PLAIN"]),
+        (("--day", DAY, "--kind", "resubmission"), ["FORMULA"]),
+        (("--day", f"{first_morning() - timedelta(days=1):%Y-%m-%d}"), []),
+        (("--until", f"{DAY}T08:00:08"), ["PLAIN"]),
     ],
-    ids=" ".join,
+    ids=["retracted", "rejected", "text", "percent sign", "sender", "day and kind", "day before", "until"],
 )
 def test_an_export_is_filtered_as_a_list_is(office: Office, words: tuple[str, ...], ids: list[str]) -> None:
     assert [row[7] for row in rows(office.run("drops", "export", *words).stdout)[1:]] == ids
@@ -125,7 +128,7 @@ def test_the_same_message_in_two_sources_is_one_row(office: Office) -> None:
 def test_a_list_fits_the_terminal(office: Office, width: int) -> None:
     shown = office.run("drops", "list", COLUMNS=str(width)).stdout.splitlines()
     assert all(len(line) <= width for line in shown[:-2])
-    assert any("DR1752028" in line and "posted again" in line and "2026-11-20 08:00" in line for line in shown)
+    assert any("DR1752028" in line and "posted again" in line and f"{DAY} 08:00" in line for line in shown)
     assert any("1 post was rejected" in line for line in shown)
     told = office.run("drops", "show", "DR1752028", COLUMNS=str(width)).stdout.splitlines()
     assert all(len(line) <= width for line in told if not line.startswith("Review:"))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 
 WEEKS = 6
-NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+NOW = CLOCK.now().replace(second=0, microsecond=0)
 QUIET_FROM, QUIET_TO = NOW - timedelta(hours=30), NOW - timedelta(hours=24)
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.clock import CLOCK, first_morning
 from tests.support.machine import Machine
 from tests.support.office import Office
 from tests.support.receivers import hooks
 from wamon.alerts.notifier import teller
 from wamon.app import configured
-from wamon.clock import Clock
 from wamon.health.check import Check, State
 from wamon.service.restart_log import note_start
 
@@ -116,9 +116,9 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     office.query("UPDATE wamon.submission_rows SET rejected = true WHERE message_id = 'TWO'")
     office.query(NEAR_MISS)
     for kind in ("daily", "weekly"):
-        ask(f"report {kind}", "--date", "2026-11-20")
+        ask(f"report {kind}", "--date", f"{first_morning():%Y-%m-%d}")
         office.set(bridge={"path": str(tmp_path / "away.db")})
-        ask(f"report {kind}", "--date", "2026-11-20")
+        ask(f"report {kind}", "--date", f"{first_morning():%Y-%m-%d}")
         office.set(bridge={"path": str(office.store)})
     office.query("DELETE FROM wamon.ledger WHERE message_id = 'FIRST'")
     office.query("UPDATE wamon.ledger_rows SET gone_at = now() WHERE message_id = 'TYPO'")
@@ -135,7 +135,7 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     ask("drops near")
     ask("verify", status=1)
     ask("status")
-    ask("gaps", "--since", "2020-01-01")
+    ask("gaps", "--since", "60d")
     ask("doctor", status=None)  # it may have something to say about this machine
     ask("groups", "--all")
     ask("db url")
@@ -195,7 +195,7 @@ def test_an_office_that_replies_answers(office: Office, ask: Callable[..., None]
     office.set(replies={"enabled": True, "url": "http://127.0.0.1:1/", "quiet_hours": "20:00-06:00", "token": "x" * 16})
     ask("config show")
     with VeryGoodPlugins(office.store, seed=3, durable=False) as bridge:
-        bridge.post(LAWLEY, "DR7700001", message_id="ASKED", at=Clock().now())
+        bridge.post(LAWLEY, "DR7700001", message_id="ASKED", at=CLOCK.now())
     office.scan()
     office.query("UPDATE wamon.replies SET reason = 'x', tried_at = now(), reply_id = 'x'")
     ask("replies list")
@@ -218,7 +218,7 @@ def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> N
     machine.systemctl("start", "wamon.service")
     ask("restart")
     ask("hygiene", *config)
-    note_start(machine.state_dir, Clock())
+    note_start(machine.state_dir, CLOCK)
     ask("hygiene")
     ask("service uninstall")
     ask("hygiene", *config)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = CLOCK.now().replace(microsecond=0)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST
+from tests.support.clock import first_morning
 from tests.support.drill import Drill
 from tests.support.environment import ROOT_HOME
 from tests.support.office import eventually
@@ -213,7 +215,7 @@ def paired_anew(drill: Drill, folder: str, *, knows: int) -> None:
     drill.field.truth = old.truth
     drill.field.bridge.now = old.bridge.now
     if knows:
-        drill.field.post(LAWLEY, f"DR150000{knows}", at=old.bridge.sent[old.bridge.key("FIRST")].at.replace(year=2025))
+        drill.field.post(LAWLEY, f"DR150000{knows}", at=first_morning() - timedelta(days=400))
         for sent in list(old.bridge.sent.values())[-knows:]:
             drill.field.post(sent.chat, sent.text, message_id=sent.message_id, at=sent.at)
     drill.field.post(LAWLEY, f"DR180000{knows}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.clock import first_morning
 from tests.support.office import Office
 from tests.support.people import write_people
 
-DAY = datetime(2025, 11, 20, 4, 0, tzinfo=UTC)  # a Thursday, 06:00 in Johannesburg
+DAY = first_morning().replace(hour=4) - timedelta(weeks=1, days=first_morning().weekday() + 4)
+"""A Thursday of a week that is over, 06:00 in Johannesburg."""
 SIPHO, LID, THANDI = "27820000001", "123456789012345", "27820000002"
 NEAR_MISS = """
     INSERT INTO wamon.near_miss_rows (chat, sent_at, message_id, written, reason, likely, project, sender)
@@ -55,8 +57,13 @@ def office(tmp_path: Path, open_office: Callable[..., Office]) -> Office:
     return office
 
 
+def day(after: int = 0) -> str:
+    """The day itself, or one so many days after it."""
+    return f"{DAY + timedelta(days=after):%Y-%m-%d}"
+
+
 def test_a_day_counts_what_was_sent_on_it(office: Office) -> None:
-    answer = office.answer("report", "daily", "--date", "2025-11-20")
+    answer = office.answer("report", "daily", "--date", day())
     lawley, mohadin = (row for row in answer["projects"] if row["project"] in {"Lawley", "Mohadin"})
     assert lawley == {
         "project": "Lawley",
@@ -70,12 +77,12 @@ def test_a_day_counts_what_was_sent_on_it(office: Office) -> None:
     }
     assert (mohadin["new"], mohadin["usual"]) == (1, None)
     assert (answer["total"]["new"], answer["complete"]) == (4, True)
-    assert (answer["since"], answer["until"]) == ("2025-11-19T22:00:00Z", "2025-11-20T22:00:00Z")
+    assert (answer["since"], answer["until"]) == (f"{day(-1)}T22:00:00Z", f"{day()}T22:00:00Z")
     assert {bar["label"]: bar["new"] for bar in answer["posts"] if bar["new"]} == {"00": 1, "06": 2, "07": 1}
 
 
 def test_two_forms_of_a_sender_are_one_person(office: Office) -> None:
-    answer = office.answer("report", "daily", "--date", "2025-11-20", "--project", "Lawley")
+    answer = office.answer("report", "daily", "--date", day(), "--project", "Lawley")
     assert [(row["sender"], row["new"], row["rejected"], row["near_misses"]) for row in answer["senders"]] == [
         ("Sipho M. …0001", 3, 1, 1),
         ("…0002", 0, 0, 0),
@@ -83,62 +90,62 @@ def test_two_forms_of_a_sender_are_one_person(office: Office) -> None:
 
 
 def test_it_says_who_must_do_what_again(office: Office) -> None:
-    answer = office.answer("report", "daily", "--date", "2025-11-20")
+    answer = office.answer("report", "daily", "--date", day())
     assert answer["rejected"] == [
         {
             "project": "Lawley",
             "drop_number": "DR1000007",
-            "sent_at": "2025-11-20T07:00:00Z",
+            "sent_at": f"{day()}T07:00:00Z",
             "sender": "Sipho M. …0001",
         }
     ]
     (again,) = answer["resubmissions"]
     assert (again["sender"], again["first_sender"]) == ("…0002", "Sipho M. …0001")
-    assert again["first_sent_at"] == "2025-11-13T04:00:00Z"
+    assert again["first_sent_at"] == f"{day(-7)}T04:00:00Z"
     (near,) = answer["near_misses"]
     assert (near["written"], near["likely"], near["sender"]) == ("DR17<b>", "DR1752028", "Sipho M. …0001")
 
 
 def test_a_week_is_compared_with_the_one_before(office: Office) -> None:
-    answer = office.answer("report", "weekly", "--date", "2025-11-23", "--project", "Lawley")
+    answer = office.answer("report", "weekly", "--date", day(3), "--project", "Lawley")
     (lawley,) = answer["projects"]
-    assert (answer["first_day"], answer["last_day"]) == ("2025-11-17", "2025-11-23")
+    assert (answer["first_day"], answer["last_day"]) == (day(-3), day(3))
     assert (lawley["new"], lawley["usual"]) == (5, 2)
     assert {bar["label"]: bar["new"] for bar in answer["posts"] if bar["new"]} == {"Wed": 1, "Thu": 3, "Fri": 1}
 
 
 def test_the_same_message_in_two_sources_counts_once(office: Office) -> None:
-    before = office.answer("report", "weekly", "--date", "2025-11-20")
+    before = office.answer("report", "weekly", "--date", day())
     office.set(bridge={"name": "second"}, state={"dir": "state2"})
     office.scan()
     office.query("UPDATE wamon.submission_rows SET rejected = true WHERE message_id = 'REJECTED'")
     office.query("UPDATE wamon.submission_rows SET live = false WHERE message_id = 'TAKEN BACK'")
-    after = office.answer("report", "weekly", "--date", "2025-11-20")
+    after = office.answer("report", "weekly", "--date", day())
     assert {**after, "gaps": 0} == {**before, "gaps": 0}
 
 
 def test_a_report_without_its_bridge_says_that_gaps_are_unknown(office: Office) -> None:
     office.store.rename(office.store.with_name("away.db"))
-    answer = office.answer("report", "daily", "--date", "2025-11-20")
+    answer = office.answer("report", "daily", "--date", day())
     assert (answer["total"]["new"], answer["gaps"]) == (4, [])
     assert "isn't there" in answer["gaps_unknown"]
-    assert "Nothing is known of them now" in office.run("report", "daily", "--date", "2025-11-20").stdout
+    assert "Nothing is known of them now" in office.run("report", "daily", "--date", day()).stdout
 
 
 def test_gaps_of_the_day_come_with_their_meaning(office: Office) -> None:
-    day = office.answer("report", "daily", "--date", "2025-11-20")
-    assert [(gap["kind"], gap["detail"]) for gap in day["gaps"] if gap["kind"] == "captions"] == [
+    answer = office.answer("report", "daily", "--date", day())
+    assert [(gap["kind"], gap["detail"]) for gap in answer["gaps"] if gap["kind"] == "captions"] == [
         ("captions", "1 photos or videos")
     ]
-    assert "didn't keep it" in office.run("report", "daily", "--date", "2025-11-20").stdout
-    earlier = office.answer("report", "daily", "--date", "2025-11-13")
+    assert "didn't keep it" in office.run("report", "daily", "--date", day()).stdout
+    earlier = office.answer("report", "daily", "--date", day(-7))
     assert [gap for gap in earlier["gaps"] if gap["kind"] == "captions"] == []
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_text_fits_the_terminal_and_80_columns(office: Office, width: int) -> None:
-    done = office.run("report", "daily", "--date", "2025-11-20", COLUMNS=str(width))
-    assert done.stdout.startswith("Daily report: Thursday 20 November 2025\n")
+    done = office.run("report", "daily", "--date", day(), COLUMNS=str(width))
+    assert done.stdout.startswith(f"Daily report: {DAY:%A %-d %B %Y}\n")
     assert all(len(line) <= min(width, 80) for line in done.stdout.splitlines())
     assert "DR1000007" in done.stdout
     assert width < 80 or "too short" in done.stdout
@@ -177,7 +184,7 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("kind", ["daily", "weekly"])
 def test_the_page_is_whole_escaped_and_needs_nothing_from_elsewhere(office: Office, kind: str) -> None:
     file = office.folder / "report.html"
-    done = office.run("report", kind, "--date", "2025-11-20", "--format", "html", "--output", str(file))
+    done = office.run("report", kind, "--date", day(), "--format", "html", "--output", str(file))
     assert (done.returncode, done.stdout) == (0, f"The report is in {file}.\n")
     text = file.read_text("utf-8")
     page: Any = Page(text)
@@ -196,6 +203,6 @@ def test_what_is_no_day_or_project_is_said(office: Office) -> None:
 
 
 def test_a_day_ahead_and_a_day_without_posts_are_empty_and_no_error(office: Office) -> None:
-    assert "It has not begun." in office.run("report", "daily", "--date", "2099-01-01").stdout
-    assert office.answer("report", "weekly", "--date", "2025-01-01")["total"]["new"] == 0
+    assert "It has not begun." in office.run("report", "daily", "--date", day(1000)).stdout
+    assert office.answer("report", "weekly", "--date", day(-300))["total"]["new"] == 0
     assert office.run("report", "daily", "--format", "html").returncode == 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 from tests.support.bridges import LAWLEY
+from tests.support.clock import CLOCK
 from tests.support.machine import Machine
 from tests.support.office import eventually
 
@@ -106,10 +108,11 @@ def test_without_systemd_it_does_nothing_and_says_what_to_do(machine: Machine) -
 
 def test_hygiene_asks_systemd_for_the_next_restart(machine: Machine) -> None:
     machine.install("--restart-at", "04:00")
-    next_us = 1_800_000_000_000_000
+    tonight = (CLOCK.now() + timedelta(hours=9)).replace(microsecond=0)
+    next_us = int(tonight.timestamp()) * 1_000_000
     (machine.root / "timers").write_text(json.dumps([{"next": next_us, "unit": "wamon-restart.timer"}]))
     answer = json.loads(machine.wamon("hygiene", "--json").stdout)
-    assert answer["next_restart_at"] == "2027-01-15T08:00:00Z"
+    assert answer["next_restart_at"] == f"{tonight:%Y-%m-%dT%H:%M:%SZ}"
     assert (answer["restart_at"], answer["timezone"]) == ("04:00", "Africa/Johannesburg")
     (machine.root / "timers").write_text("no JSON")
     answer = json.loads(machine.wamon("hygiene", "--json").stdout)

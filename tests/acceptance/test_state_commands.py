@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.support.bridges import FIRST_MORNING, LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, Lharries
+from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, Lharries
+from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 
@@ -78,8 +79,8 @@ def test_show_says_of_each_group_how_far_it_is_recorded(office: Office, field: F
 
 
 def test_show_counts_what_is_not_recorded_yet_and_how_old_the_oldest_of_it_is(office: Office, field: Field) -> None:
-    field.post(LAWLEY, "DR1760000", at=datetime.now(UTC) - timedelta(hours=3))
-    field.post(LAWLEY, "DR1760001", at=datetime.now(UTC) - timedelta(hours=1))
+    field.post(LAWLEY, "DR1760000", at=CLOCK.now() - timedelta(hours=3))
+    field.post(LAWLEY, "DR1760001", at=CLOCK.now() - timedelta(hours=1))
     field.redeliver(ids(field, MOHADIN)[-1])
     before = office.everything()
     groups = {group["jid"]: group for group in office.answer("state", "show")["groups"]}
@@ -239,5 +240,5 @@ def test_adopt_refuses_a_file_that_isn_t_there(office: Office) -> None:
 
 
 def test_the_first_morning_is_the_first_time_that_a_rewind_finds(office: Office) -> None:
-    answer = office.answer("state", "rewind", "--group", "Lawley", "--to", f"{FIRST_MORNING:%Y-%m-%d}")
+    answer = office.answer("state", "rewind", "--group", "Lawley", "--to", f"{first_morning():%Y-%m-%d}")
     assert answer["groups"][0]["rowid"] == 0

@@ -11,13 +11,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
 from wamon.health.baseline import usual_posts
@@ -26,7 +27,7 @@ from wamon.health.baseline import usual_posts
 @pytest.fixture
 def field(tmp_path: Path) -> Iterator[Field]:
     """A minute ago: two drops, one of them posted again."""
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         field.post(LAWLEY, "DR1000001", at=now - timedelta(seconds=90))
         field.post(LAWLEY, "DR1000001 and DR1000002", at=now - timedelta(seconds=60))
@@ -38,7 +39,7 @@ def test_it_tells_what_is_recorded_and_what_is_not(field: Field, open_office: Ca
     before = office.answer("status")
     assert [group["messages"] for group in before["groups"]] == [0] * 4
     office.scan()
-    field.post(LAWLEY, "DR1000003", at=datetime.now(UTC) - timedelta(seconds=30))
+    field.post(LAWLEY, "DR1000003", at=CLOCK.now() - timedelta(seconds=30))
     answer = office.answer("status")
     lawley = next(group for group in answer["groups"] if group["jid"] == LAWLEY)
     assert (lawley["messages"], lawley["lag"]["messages"], lawley["freshness"]["state"]) == (2, 1, "ok")
@@ -50,7 +51,7 @@ def test_it_tells_what_is_recorded_and_what_is_not(field: Field, open_office: Ca
 
 def test_todays_drops_are_new_or_again(field: Field, open_office: Callable[..., Office]) -> None:
     """In a zone where it is about noon now, so that a minute ago is today."""
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     offset = 12 - now.hour  # POSIX has the signs of these zones turned round
     office = open_office(field.path, timezone=f"Etc/GMT{-offset:+d}" if offset else "UTC")
     office.scan()
@@ -125,7 +126,7 @@ def test_without_a_bridge_it_says_what_to_do(wamon: Run) -> None:
 
 def test_of_very_many_groups_it_shows_a_screenful(tmp_path: Path, open_office: Callable[..., Office]) -> None:
     groups = [{"name": f"Group {n}", "jid": f"1203630000000{n:05}@g.us"} for n in range(50)]
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge, bridge.batch():
         for n, group in enumerate(groups):
             bridge.post(group["jid"], "Good morning", at=now - timedelta(days=30 if n == 49 else 0, seconds=n))
@@ -178,7 +179,7 @@ def test_the_live_screen_shows_a_drop_that_came_while_it_stood_there_and_ends_we
     child, terminal = watched(office, *words)
     first = read_until(terminal, "DR1000002")
     assert ("\x1b[?1049h" in first) == (not words)
-    field.post(LAWLEY, "DR1000009", at=datetime.now(UTC) - timedelta(seconds=30))
+    field.post(LAWLEY, "DR1000009", at=CLOCK.now() - timedelta(seconds=30))
     office.scan()
     said = read_until(terminal, "DR1000009")
     assert max(len(line) for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", first + said).splitlines()) <= 200

@@ -7,13 +7,13 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Daemon, Office, eventually
 from tests.support.send_api import Behaviour, StandIn, send_api
 from wamon import failpoints
@@ -48,7 +48,7 @@ def office(bridge: VeryGoodPlugins, open_office: Callable[..., Office], api: Sta
 
 
 def post(bridge: VeryGoodPlugins, *numbers: str) -> None:
-    bridge.post(LAWLEY, " ".join(numbers), at=datetime.now(UTC))
+    bridge.post(LAWLEY, " ".join(numbers), at=CLOCK.now())
 
 
 def sent(office: Office) -> None:

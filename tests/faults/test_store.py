@@ -7,13 +7,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, Bridge, Lharries, VeryGoodPlugins
 from tests.support.checks import assert_whole, recorded
+from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
@@ -155,7 +156,7 @@ def test_a_history_that_is_delivered_again_whole_is_read_again_and_doubles_nothi
 def busy_half_hour(tmp_path: Path) -> Iterator[Field]:
     """More messages of the last minutes than the overlap holds, in a store whose bridge edits in place."""
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False), watched=False) as field:
-        begun = datetime.now(UTC) - timedelta(minutes=10)
+        begun = CLOCK.now() - timedelta(minutes=10)
         with field.batch():
             for n in range(OVERLAP_ROWS + 50):
                 field.post(LAWLEY, f"DR{1_100_000 + n}", message_id=f"{n:04}", at=begun + timedelta(seconds=n / 2))

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, VELO_TEST, Lharries, VeryGoodPlugins, Wacli
+from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app import bridge_of, configured
@@ -33,7 +34,7 @@ from wamon.postgres.queries import queries
 
 PHONE = "27820009999"
 WORDS = "okapi-quagga-zebra"
-MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # 10:00 in Johannesburg
+MONDAY = first_morning().replace(hour=8) - timedelta(days=first_morning().weekday() + 7)  # 10:00 in Johannesburg
 NOBODY = 65534
 
 
@@ -50,6 +51,7 @@ class At(Clock):
 @pytest.fixture
 def field(tmp_path: Path) -> Iterator[Field]:
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.bridge.now = MONDAY - timedelta(days=3)
         yield field
 
 
@@ -230,7 +232,7 @@ def test_behind_with_nobody_reading_is_bad_in_time(office: Office, field: Field)
 
 
 def test_today_is_the_messages_own_day_in_the_configured_zone(any_office: Office, field: Field) -> None:
-    midnight = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
+    midnight = MONDAY - timedelta(hours=10)
     field.post(LAWLEY, "DR1000001", at=midnight - timedelta(seconds=1))
     field.post(LAWLEY, "DR1000001 again, and DR1000002", at=midnight)
     field.post(LAWLEY, "DR1000003", at=midnight + timedelta(hours=23, minutes=59), message_id="TAKEN BACK")
@@ -264,7 +266,7 @@ def test_a_bridge_that_keeps_no_captions_is_found_out(
 
 def test_where_all_is_well_all_is_well(any_office: Office, field: Field) -> None:
     for jid in (LAWLEY, MOHADIN, VELO_TEST, MAMELODI):
-        field.post(jid, "DR1000001", at=datetime.now(UTC) - timedelta(minutes=1))
+        field.post(jid, "DR1000001", at=CLOCK.now() - timedelta(minutes=1))
     any_office.scan()
     with any_office.watching() as watch:
         watch.source.note_verify(clean=True)
@@ -507,7 +509,7 @@ HISTORY = """
 
 @pytest.mark.parametrize("analysed", [True, False])
 def test_every_question_about_history_goes_by_index(any_dsn: str, analysed: bool) -> None:
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     asked = moments(now, configured(None, {"HOME": "/tmp"}).timezone)
     values = {
         "chats": [1, 2, 3, 4],

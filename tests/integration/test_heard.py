@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.clock import first_morning
 from wamon.health import ledger_facts
 from wamon.health.gaps import _silent as quiet
 from wamon.postgres.connection import connected
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NOON = first_morning().replace(hour=12)
 HALF_AN_HOUR = timedelta(minutes=30)
 
 
@@ -59,10 +60,7 @@ def test_each_silence_of_more_than_half_an_hour_is_known_to_the_microsecond(any_
         silences = {
             moment: ledger_facts.silences(db, [1, 3], [(1, moment)], NOON).get(1, [None])[0] for moment in moments
         }
-        began = {
-            (one.began_at, one.ended_at)
-            for one in quiet(db, [1], datetime.min.replace(year=2000, tzinfo=UTC), NOON, HALF_AN_HOUR)
-        }
+        began = {(one.began_at, one.ended_at) for one in quiet(db, [1], NOON - timedelta(days=365), NOON, HALF_AN_HOUR)}
     past = sorted(time for time in times if time <= NOON)
     assert newest == ({1: past[-1]} if past else {})
     for moment, seconds in silences.items():

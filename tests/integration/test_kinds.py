@@ -10,7 +10,8 @@ from random import Random
 import psycopg
 import pytest
 
-from tests.support.bridges import FIRST_MORNING, LAWLEY, MAMELODI, PROJECTS, TECHNICIAN, VELO_TEST, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MAMELODI, PROJECTS, TECHNICIAN, VELO_TEST, VeryGoodPlugins
+from tests.support.clock import first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 
@@ -41,13 +42,13 @@ def kinds(office: Office) -> dict[str, str]:
 def test_the_post_that_was_sent_first_is_new_whatever_came_first_and_whatever_its_id(
     office: Office, field: Field
 ) -> None:
-    field.post(LAWLEY, DROP, message_id="A", at=FIRST_MORNING + HOUR)
+    field.post(LAWLEY, DROP, message_id="A", at=first_morning() + HOUR)
     office.scan()
     assert kinds(office) == {"A": "new"}
-    field.post(LAWLEY, DROP, message_id="C", at=FIRST_MORNING)
+    field.post(LAWLEY, DROP, message_id="C", at=first_morning())
     office.scan()
     assert kinds(office) == {"A": "resubmission", "C": "new"}
-    field.post(LAWLEY, DROP, message_id="B", at=FIRST_MORNING + 2 * HOUR)
+    field.post(LAWLEY, DROP, message_id="B", at=first_morning() + 2 * HOUR)
     office.scan()
     assert kinds(office) == {"A": "resubmission", "B": "resubmission", "C": "new"}
 
@@ -55,9 +56,9 @@ def test_the_post_that_was_sent_first_is_new_whatever_came_first_and_whatever_it
 @pytest.mark.fault("F46")
 def test_posts_of_one_second_are_in_the_order_of_chat_and_id(office: Office, field: Field) -> None:
     assert LAWLEY < VELO_TEST
-    field.post(VELO_TEST, DROP, message_id="A", at=FIRST_MORNING)
-    field.post(LAWLEY, DROP, message_id="b", at=FIRST_MORNING)
-    field.post(LAWLEY, DROP, message_id="Z", at=FIRST_MORNING)
+    field.post(VELO_TEST, DROP, message_id="A", at=first_morning())
+    field.post(LAWLEY, DROP, message_id="b", at=first_morning())
+    field.post(LAWLEY, DROP, message_id="Z", at=first_morning())
     office.scan()
     assert kinds(office) == {"A": "resubmission", "b": "resubmission", "Z": "new"}
 
@@ -102,18 +103,18 @@ def test_what_is_rejected_is_never_new_and_is_no_drop(office: Office, field: Fie
 
 
 def test_drops_are_the_projection_of_live_unrejected_submissions(office: Office, field: Field) -> None:
-    field.post(LAWLEY, DROP, message_id="B", at=FIRST_MORNING + HOUR)
-    field.post(VELO_TEST, DROP, message_id="A", at=FIRST_MORNING, sender=SOMEBODY)
-    field.post(LAWLEY, DROP, message_id="C", at=FIRST_MORNING + 3 * HOUR)
-    field.post(LAWLEY, DROP, message_id="D", at=FIRST_MORNING + 2 * HOUR)
+    field.post(LAWLEY, DROP, message_id="B", at=first_morning() + HOUR)
+    field.post(VELO_TEST, DROP, message_id="A", at=first_morning(), sender=SOMEBODY)
+    field.post(LAWLEY, DROP, message_id="C", at=first_morning() + 3 * HOUR)
+    field.post(LAWLEY, DROP, message_id="D", at=first_morning() + 2 * HOUR)
     office.scan()
     query = "SELECT project, drop_number, first_seen_at, last_seen_at, submissions, submitted_by FROM wamon.drops"
-    assert office.query(query) == [("Lawley", DROP, FIRST_MORNING, FIRST_MORNING + 3 * HOUR, 4, SOMEBODY)]
+    assert office.query(query) == [("Lawley", DROP, first_morning(), first_morning() + 3 * HOUR, 4, SOMEBODY)]
     field.edit("A", "wrong group")
     field.edit("C", "wrong group")
     office.scan()
     assert office.query(query) == [
-        ("Lawley", DROP, FIRST_MORNING + HOUR, FIRST_MORNING + 2 * HOUR, 2, TECHNICIAN),
+        ("Lawley", DROP, first_morning() + HOUR, first_morning() + 2 * HOUR, 2, TECHNICIAN),
     ]
 
 
@@ -125,7 +126,7 @@ def test_kinds_and_drops_hold_after_any_traffic(office: Office, field: Field) ->
             if ids and rng.random() < 0.25:
                 field.edit(rng.choice(ids), rng.choice(("wrong group", f"DR17520{rng.randrange(10, 15)}")))
             else:
-                at = FIRST_MORNING + timedelta(seconds=rng.randrange(30))
+                at = first_morning() + timedelta(seconds=rng.randrange(30))
                 chat = rng.choice((LAWLEY, VELO_TEST, MAMELODI))
                 ids.append(field.post(chat, f"DR17520{rng.randrange(10, 15)}", at=at))
             if rng.random() < 0.05:

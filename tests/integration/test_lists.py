@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.clock import first_morning
 from wamon.errors import WamonError
 from wamon.ledger import allow_list
 from wamon.postgres.connection import Database, connected
 
-AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
+AT = first_morning()
 REJECTED = """
     INSERT INTO wamon.submission_rows (chat, rejected, live, sent_at, message_id, drop_number, project, sender)
     SELECT 1, rejected, live, %(at)s, message_id, drop_number, project, 'somebody'

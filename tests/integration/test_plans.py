@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tests.support.clock import first_morning
 from wamon.postgres.connection import Database, connected, keyed_transaction, transaction
 from wamon.postgres.queries import queries
 
@@ -23,7 +25,7 @@ _FILLED = """
     INSERT INTO wamon.ledger_rows (chat, content_hash, sent_at, rules, message_id, status, reason, sender, gone_at,
                                    numbers)
     SELECT n % 4 + 1, n,
-           timestamptz '2026-01-01' + n * interval '1 minute', 1, 'id' || n,
+           timestamptz '{began}' + n * interval '1 minute', 1, 'id' || n,
            CASE n % 4000 WHEN 0 THEN 'retry' WHEN 1 THEN 'dead'
                          ELSE CASE WHEN n % 5 < 2 THEN 'done' ELSE 'ignored' END END,
            NULL, 'somebody', CASE WHEN n % 1000 = 0 THEN now() END,
@@ -49,7 +51,9 @@ _DROPS = {"projects": ["Project 1"] * _MANY, "drops": [f"DR{1_000_000 + n}" for 
 _ONE = {"chat": 1, "message_id": "id4"}
 _FEW_CHATS = {"chats": [1, 2, 3, 4]}
 _KIND = "EXPLAIN (FORMAT JSON) SELECT kind FROM wamon.submissions WHERE project = 'Project 1' AND drop_number = 'DR1'"
-_NOW = "2026-03-01 12:00:00+00"
+_DAY = first_morning().replace(hour=0)
+_BEGAN = _DAY - timedelta(days=59)
+_NOW = str(_DAY + timedelta(hours=12))
 
 
 IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
@@ -126,7 +130,7 @@ def full(request: pytest.FixtureRequest) -> Iterator[Database]:
     with psycopg.connect(server, autocommit=True) as db:
         db.execute("CREATE DATABASE full_of_rows TEMPLATE migrated")
     with connected(make_conninfo(server, dbname="full_of_rows")) as db:
-        db.execute(_FILLED)
+        db.execute(_FILLED.format(began=_BEGAN).encode())
         yield db
     with psycopg.connect(server, autocommit=True) as db:
         db.execute("DROP DATABASE full_of_rows WITH (FORCE)")
@@ -179,8 +183,8 @@ def test_a_kind_is_found_by_its_drop(full: Database) -> None:
 
 _A_DAY: dict[str, Any] = {
     "project": None,
-    "since": "2026-03-01 00:00:00+00",
-    "until": "2026-03-02 00:00:00+00",
+    "since": str(_DAY),
+    "until": str(_DAY + timedelta(days=1)),
     "senders": None,
     "text": None,
     "kinds": ["new"],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import WamonError
@@ -137,7 +138,7 @@ def test_only_texts_of_messages_with_a_submission_or_near_miss_are_kept(office: 
 
 def test_texts_of_messages_that_are_old_already_are_not_kept(office: Office, field: Field) -> None:
     office.set(privacy={"keep_text": "90d"})
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     field.post(LAWLEY, "DR1752011 old", at=now - timedelta(days=91))
     field.post(LAWLEY, "DR1752012 young", at=now - timedelta(days=89))
     office.scan()
@@ -147,7 +148,7 @@ def test_texts_of_messages_that_are_old_already_are_not_kept(office: Office, fie
 
 def test_where_no_text_is_to_be_kept_none_is(office: Office, field: Field) -> None:
     office.set(privacy={"keep_text": "0d"})
-    field.post(LAWLEY, "DR1752011 from the future", at=datetime.now(UTC) + timedelta(days=1))
+    field.post(LAWLEY, "DR1752011 from the future", at=CLOCK.now() + timedelta(days=1))
     timeless = field.post(LAWLEY, "DR1752012 at no time")
     field.set_time(timeless, "no time")
     edited = field.post(LAWLEY, "DR1752013 first")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.bridges import PROJECTS, VeryGoodPlugins
+from tests.support.clock import first_morning
 from tests.support.office import Office
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ def test_only_what_was_selected_is_replayed(office: Office, bridge: VeryGoodPlug
     bridge.post(VELO, "FT1752028")
     office.scan()
     office.set(drops={"pattern": "(DR|FT)[0-9]{6,8}"})
-    assert added(replay(office, "--until", "2020-01-01")) == {}
+    assert added(replay(office, "--until", f"{first_morning() - timedelta(days=1):%Y-%m-%d}")) == {}
     assert added(replay(office, "--group", "Lawley", "--drop", "ft 1752028")) == {"new": 1}
     assert office.query("SELECT project, drop_number FROM wamon.drops") == [("Lawley", "FT1752028")]
 

@@ -6,16 +6,18 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.support.bridges import FIRST_MORNING, LAWLEY, MOHADIN, TECHNICIAN, VELO_TEST, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, VELO_TEST, VeryGoodPlugins
+from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.errors import ConfigError
@@ -35,7 +37,7 @@ STEPS = (
     "step_11_green_lights",
     "step_12_customer_signature",
 )
-SEEN = FIRST_MORNING + timedelta(days=1)
+SEEN = first_morning() + timedelta(days=1)
 BY_PEOPLE = (
     "UPDATE qa_photo_reviews SET completed = true, incomplete = true, step_01_house_photo = true,"
     " feedback_sent = now(), comment = 'Photo 3 is blurred'"
@@ -134,8 +136,8 @@ def test_a_new_drop_gets_one_row_with_the_messages_own_time_and_its_sender(offic
     row = the_review(office)
     told = {name: value for name, value in row.items() if value not in {None, False}}
     told.pop("id")
-    assert datetime.now(UTC) - told.pop("created_at") < timedelta(hours=1)
-    assert datetime.now(UTC) - told.pop("updated_at") < timedelta(hours=1)
+    assert CLOCK.now() - told.pop("created_at") < timedelta(hours=1)
+    assert CLOCK.now() - told.pop("updated_at") < timedelta(hours=1)
     assert told == {
         "drop_number": "DR1752028",
         "project": "Lawley",
@@ -167,7 +169,7 @@ def test_a_later_post_reopens_the_row_and_touches_nothing_else_that_people_did(o
         "resubmitted": True,
         "incomplete": False,
         "feedback_sent": None,
-        "comment": "Photo 3 is blurred\n2026-11-21 09:00 SAST: posted again",
+        "comment": "Photo 3 is blurred\n" + f"{SEEN:%Y-%m-%d} 09:00 SAST: posted again",
     }
 
 
@@ -178,16 +180,17 @@ def test_the_first_line_of_a_comment_stands_alone(office: Office, field: Field, 
     office.query("UPDATE qa_photo_reviews SET comment = %s", comment)
     field.post(LAWLEY, "DR1752028", at=SEEN)
     office.scan()
-    assert the_review(office)["comment"] == "2026-11-21 08:00 SAST: posted again"
+    assert the_review(office)["comment"] == f"{SEEN:%Y-%m-%d} 08:00 SAST: posted again"
 
 
 @pytest.mark.fault("F55")
 def test_lines_are_dated_in_the_operators_zone(office: Office, field: Field) -> None:
-    office.set(timezone="America/St_Johns")
+    zone = "America/St_Johns"
+    office.set(timezone=zone)
     field.post(LAWLEY, "DR1752028", at=SEEN)
     field.post(LAWLEY, "DR1752028", at=SEEN)
     office.scan()
-    assert the_review(office)["comment"] == "2026-11-21 02:30 NST: posted again"
+    assert the_review(office)["comment"] == f"{SEEN.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}: posted again"
 
 
 def test_a_retraction_of_the_last_live_post_appends_a_dated_line_and_deletes_nothing(
@@ -390,7 +393,7 @@ def theirs(office: Office) -> Office:
 
 def test_messages_from_before_first_contact_only_insert_missing_rows(theirs: Office, field: Field) -> None:
     before = reviews(theirs)
-    long_ago = datetime.now(UTC) - timedelta(days=300)
+    long_ago = CLOCK.now() - timedelta(days=300)
     for hours in range(3):
         field.post(LAWLEY, "DR1752028 DR1752034", at=long_ago + timedelta(hours=hours))
         theirs.scan()
@@ -402,9 +405,9 @@ def test_messages_from_before_first_contact_only_insert_missing_rows(theirs: Off
 
 
 def test_messages_from_after_first_contact_reopen_the_rows_that_were_there(theirs: Office, field: Field) -> None:
-    field.post(LAWLEY, "DR1752028", at=datetime.now(UTC) - timedelta(days=300))
+    field.post(LAWLEY, "DR1752028", at=CLOCK.now() - timedelta(days=300))
     theirs.scan()
-    field.post(LAWLEY, "DR1752028", at=datetime.now(UTC) + timedelta(minutes=5))
+    field.post(LAWLEY, "DR1752028", at=CLOCK.now() + timedelta(minutes=5))
     theirs.scan()
     row = the_review(theirs)
     assert (row["resubmitted"], row["incomplete"], lines(row["comment"], POSTED_AGAIN)) == (True, False, 1)
@@ -412,8 +415,8 @@ def test_messages_from_after_first_contact_reopen_the_rows_that_were_there(their
 
 def test_the_moment_of_first_contact_stays(theirs: Office, field: Field) -> None:
     theirs.scan()
-    theirs.query("UPDATE wamon.reviews SET review_from = '2026-01-01', first_contact_at = '2026-01-01'")
-    field.post(LAWLEY, "DR1752028", at=datetime(2026, 2, 1, tzinfo=UTC))
+    theirs.query("UPDATE wamon.reviews SET review_from = %s, first_contact_at = %s", SEEN, SEEN)
+    field.post(LAWLEY, "DR1752028", at=SEEN + timedelta(hours=1))
     theirs.scan()
     assert the_review(theirs)["resubmitted"]
 
@@ -431,7 +434,7 @@ SHAPES: dict[str, tuple[str, Row]] = {
     "no comment": ("drop_number text, project text, incomplete boolean", {"incomplete": False}),
     "no resubmitted": (
         "drop_number text, project text, comment varchar(100)",
-        {"comment": "2026-11-21 09:00 SAST: posted again"},
+        {"comment": f"{SEEN:%Y-%m-%d} 09:00 SAST: posted again"},
     ),
     "times without a zone": (
         "drop_number text, project text, whatsapp_message_date timestamp, updated_at timestamp NOT NULL",
@@ -443,7 +446,7 @@ SHAPES: dict[str, tuple[str, Row]] = {
     ),
     "times as text": (
         "drop_number text, project text, whatsapp_message_date text, created_at varchar(40), updated_at text",
-        {"whatsapp_message_date": "2026-11-21 06:00:00+00"},
+        {"whatsapp_message_date": f"{SEEN:%Y-%m-%d} 06:00:00+00"},
     ),
     "booleans that must be given": (
         "drop_number text, project text, completed boolean NOT NULL, resubmitted boolean NOT NULL,"
@@ -626,7 +629,7 @@ def test_a_repair_that_brings_a_submission_back_leaves_what_people_did(
 def test_a_message_from_before_first_contact_adds_no_line_when_it_is_retracted(office: Office, field: Field) -> None:
     office.query("CREATE TABLE public.qa_photo_reviews (drop_number text, project text, comment text)")
     office.query("INSERT INTO public.qa_photo_reviews VALUES ('DR1752028', 'Lawley', 'theirs')")
-    old = field.post(LAWLEY, "DR1752028", at=datetime.now(UTC) - timedelta(days=2))
+    old = field.post(LAWLEY, "DR1752028", at=CLOCK.now() - timedelta(days=2))
     office.scan()
     field.edit(old, "the wrong house")
     office.scan()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.support.bridges import FIRST_MORNING, LAWLEY, MOHADIN, PROJECTS, Lharries, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, SAST, Lharries, VeryGoodPlugins
+from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app import bridge_of, configured, watching
@@ -51,6 +52,9 @@ def outcomes(office: Office) -> dict[str, tuple[str, str | None]]:
     return {message_id: (status, reason) for message_id, status, reason in rows}
 
 
+NOON = f"{first_morning():%Y-%m-%d}T12:00Z"
+
+
 def post_all(field: Field, numbers: range, jid: str = LAWLEY) -> list[str]:
     return [field.post(jid, f"DR{number}") for number in numbers]
 
@@ -83,17 +87,17 @@ def test_what_stood_there_at_a_start_of_now_is_in_the_ledger_and_submits_nothing
 def test_a_start_at_a_time_leaves_out_what_was_sent_before_it_whatever_the_order_of_rows(
     field: Field, open_office: Open
 ) -> None:
-    at = FIRST_MORNING + timedelta(hours=3)
+    at = first_morning() + timedelta(hours=3)
     later = field.post(LAWLEY, "DR1750002", at=at)
     earlier = field.post(LAWLEY, "DR1750001", at=at - timedelta(seconds=1))
-    office = open_office(field.path, scan={"start": "2026-11-20 11:00"})  # 09:00 UTC, in the office's zone
+    office = open_office(field.path, scan={"start": f"{at.astimezone(SAST):%Y-%m-%d %H:%M}"})
     office.scan()
     assert outcomes(office) == {earlier: BEFORE, later: DONE}
     assert_clean(office)
 
 
 def test_a_start_at_an_age_leaves_out_what_is_older(field: Field, open_office: Open) -> None:
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     older = field.post(LAWLEY, "DR1750001", at=now - timedelta(hours=30))
     younger = field.post(LAWLEY, "DR1750002", at=now - timedelta(hours=20))
     office = open_office(field.path, scan={"start": "24h"})
@@ -102,7 +106,7 @@ def test_a_start_at_an_age_leaves_out_what_is_older(field: Field, open_office: O
     assert_clean(office)
 
 
-@pytest.mark.parametrize("start", ["now", "2026-11-20T12:00Z"])
+@pytest.mark.parametrize("start", ["now", NOON], ids=["now", "a time"])
 @pytest.mark.fault("F45")
 def test_what_arrives_after_joining_is_processed_however_old_its_time(
     field: Field, open_office: Open, start: str
@@ -110,7 +114,7 @@ def test_what_arrives_after_joining_is_processed_however_old_its_time(
     post_all(field, range(1750000, 1750003))
     office = open_office(field.path, scan={"start": start})
     office.scan()
-    late = field.post(LAWLEY, "DR1750009", at=FIRST_MORNING - timedelta(days=30))
+    late = field.post(LAWLEY, "DR1750009", at=first_morning() - timedelta(days=30))
     office.scan()
     assert outcomes(office)[late] == DONE
     assert office.drops() == {("Lawley", "DR1750009")}
@@ -123,7 +127,7 @@ def test_a_message_without_a_readable_time_is_processed_under_a_start_at_a_time(
 ) -> None:
     unreadable = field.post(LAWLEY, "DR1750001")
     field.set_time(unreadable, "no time at all")
-    office = open_office(field.path, scan={"start": "2026-11-20T12:00Z"})
+    office = open_office(field.path, scan={"start": NOON})
     office.scan()
     assert outcomes(office)[unreadable] == DONE
 
@@ -180,7 +184,7 @@ def test_a_message_from_before_the_start_that_was_gone_stays_there_when_it_comes
     assert_clean(office)
 
 
-@pytest.mark.parametrize("later", ["beginning", "now", "2026-11-20T12:00Z"])
+@pytest.mark.parametrize("later", ["beginning", "now", NOON], ids=["beginning", "now", "a time"])
 @pytest.mark.parametrize("first", ["beginning", "now"])
 def test_the_start_holds_only_for_a_group_that_the_ledger_does_not_know(
     field: Field, open_office: Open, first: str, later: str

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.bridges import FIRST_MORNING, LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
+from tests.support.clock import first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app import bridge_of, configured, watching
@@ -236,7 +237,11 @@ def test_a_rewind_reads_again_and_changes_nothing_and_the_next_scan_merges(
     before = office.everything()
     main = cursors(office)[MAIN]
     message_id = next(id_ for chat, id_ in list(field.bridge.rowids())[12:] if chat == MOHADIN)
-    words = {"beginning": "beginning", "time": f"{FIRST_MORNING + timedelta(seconds=99):%FT%TZ}", "message": message_id}
+    words = {
+        "beginning": "beginning",
+        "time": f"{first_morning() + timedelta(seconds=99):%FT%TZ}",
+        "message": message_id,
+    }
     office.answer("state", "rewind", "--group", "Mohadin", "--to", words[to])
     assert tails(office)[MOHADIN] != MAIN
     ((tail, reason, came_from, went_to),) = office.query("SELECT tail, reason, from_rowid, to_rowid FROM wamon.rewinds")

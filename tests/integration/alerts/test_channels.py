@@ -9,13 +9,14 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email import message_from_string, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.clock import first_morning
 from tests.support.receivers import Hooks, Mails, behaving, hanging, hooks, mails
 from wamon.alerts.channels import channels
 from wamon.alerts.model import Alert, Book
@@ -26,7 +27,7 @@ from wamon.config.alerts import Alerts
 from wamon.net import address
 from wamon.net.failure import NotSent
 
-NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+NOON = first_morning().replace(hour=12)
 ALERT = Alert("id-1", "alert", "database", "PostgreSQL can't be used", "main", "host1", NOON, NOON, ("Gone.",), "Look.")
 
 

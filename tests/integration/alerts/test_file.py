@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.support.clock import first_morning
 from wamon.alerts.model import Alert, Book, Fault, Firing
 from wamon.alerts.state_file import AlertsFile
 from wamon.errors import Fatal
 
-NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+NOON = first_morning().replace(hour=12)
 BOOK = (
     Book({"lag": Firing({"recording.lag 1@g.us": Fault(NOON, "A is behind.", "Look.", "A", is_told=True)}, NOON)})
     .queued((Alert("1", "alert", "lag", "t", "main", "h", NOON, NOON, ("ä",), "", ("A",)),))

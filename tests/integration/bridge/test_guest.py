@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.bridges import BRIDGES, FIRST_MORNING, LAWLEY, Bridge, Lharries, Wacli
+from tests.support.bridges import BRIDGES, LAWLEY, Bridge, Lharries, Wacli
+from tests.support.clock import first_morning
 from wamon.bridge import store as tested
 from wamon.bridge.store import Overlap, Page, Store
 from wamon.errors import BridgeUnavailable, BridgeUnknown
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 WANTED = {LAWLEY.encode(): LAWLEY}
 READS: dict[str, Callable[[Store], object]] = {
     "read_page": lambda store: store.read_page(BEGINNING, WANTED, Overlap()),
-    "read_recent": lambda store: store.read_recent(store.top(), WANTED, FIRST_MORNING),
+    "read_recent": lambda store: store.read_recent(store.top(), WANTED, first_morning()),
     "top": lambda store: store.top(),
     "place_of": lambda store: store.place_of(LAWLEY, "3A"),
-    "place_before": lambda store: store.place_before(FIRST_MORNING),
+    "place_before": lambda store: store.place_before(first_morning()),
     "standing": lambda store: store.standing(store.top()),
     "one of its pages": lambda store: next(store.pages(WANTED)),
     "find": lambda store: store.find([(LAWLEY, "3A")], WANTED),

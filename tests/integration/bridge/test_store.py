@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from tests.support.bridges import (
     BRIDGES,
-    FIRST_MORNING,
     LAWLEY,
     MAMELODI,
     MOHADIN,
@@ -32,6 +31,7 @@ from tests.support.bridges import (
     Wacli,
     mattn_time,
 )
+from tests.support.clock import first_morning
 from tests.support.truth import messages as standing_messages
 from wamon.bridge import snapshot as tested_snapshot
 from wamon.bridge import store as tested
@@ -139,7 +139,7 @@ def test_a_message_is_read_as_it_stands(bridge: Bridge, reader: Reader) -> None:
         LAWLEY,
         message_id,
         "27820000042" if bridge.live_sender == "bare" else "27820000042@s.whatsapp.net",
-        FIRST_MORNING + timedelta(seconds=7),
+        first_morning() + timedelta(seconds=7),
         text,
         "image",
         False,
@@ -329,7 +329,7 @@ def test_only_text_and_media_type_are_a_change(bridge: Bridge, reader: Reader) -
     posted = post(bridge, 3)
     reader.read_all()
 
-    bridge.set_time(posted[0], "2031-01-01 00:00:00+00:00" if bridge.time_column != "ts" else 1_900_000_000)
+    bridge.set_time(posted[0], bridge._time(first_morning() + timedelta(days=1000)))
     bridge.db.execute(f"UPDATE messages SET {'sender_jid' if bridge.time_column == 'ts' else 'sender'} = 'other'")
 
     assert reader.read_all() == []
@@ -719,7 +719,7 @@ def test_a_message_without_an_id_gets_one_that_is_stable_and_its_own(
 
 def test_a_message_without_an_id_keeps_its_made_up_one_when_it_moves(lharries: Lharries, reader: Reader) -> None:
     for text in ("DR1752028", "DR1752034"):
-        lharries.post(LAWLEY, text, at=FIRST_MORNING)
+        lharries.post(LAWLEY, text, at=first_morning())
     lharries.db.execute("UPDATE messages SET id = NULL")
     first = reader.read_all()
     lharries.db.execute("UPDATE messages SET rowid = 5, sender = 'other' WHERE rowid = 1")
@@ -784,11 +784,11 @@ def test_two_devices_of_gowa_make_one_message_with_the_last_written_text(gowa: G
 @pytest.mark.parametrize(
     ("earlier", "later"),
     [
-        ("2026-11-21 10:00:00+02:00", "2026-11-21 08:00:05+00:00"),  # the container's zone changed
-        ("2026-11-21 10:00:00+02:00", "2026-11-21 10:00:00.5+02:00"),
-        ("2026-11-21 10:00:00.000000001+02:00", "2026-11-21 10:00:00.000000002+02:00"),
-        ("2026-11-21 10:00:00 +0200 SAST m=+0.1", "2026-11-21 10:00:01 +0200 SAST m=+1.1"),
-        (None, "2026-11-21 10:00:00+02:00"),
+        ("{day} 10:00:00+02:00", "{day} 08:00:05+00:00"),  # the container's zone changed
+        ("{day} 10:00:00+02:00", "{day} 10:00:00.5+02:00"),
+        ("{day} 10:00:00.000000001+02:00", "{day} 10:00:00.000000002+02:00"),
+        ("{day} 10:00:00 +0200 SAST m=+0.1", "{day} 10:00:01 +0200 SAST m=+1.1"),
+        (None, "{day} 10:00:00+02:00"),
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
@@ -800,8 +800,9 @@ def test_the_last_writing_is_told_by_the_clock(
     gowa.redeliver(message_id, text="new")
     if turned:
         gowa.db.execute("UPDATE messages SET content = iif(content = 'old', 'new', 'old')")
+    day = f"{first_morning():%Y-%m-%d}"
     statement = "UPDATE messages SET updated_at = iif(content = 'old', ?, ?)"
-    gowa.db.execute(statement, (earlier, later))
+    gowa.db.execute(statement, (earlier and earlier.format(day=day), later.format(day=day)))
 
     assert said(reader.read_all()) == [(message_id, "new")]
 
@@ -945,7 +946,7 @@ def test_standing_is_as_much_of_the_place_as_still_stands(bridge: Bridge, reader
 @pytest.mark.parametrize("row", [0, 1, 6, 7, 8, 14, 19])
 def test_place_before_a_moment_is_just_before_the_first_row_sent_then(bridge: Bridge, reader: Reader, row: int) -> None:
     posted = post(bridge, 20)
-    bridge.post(LAWLEY, "late", at=FIRST_MORNING)
+    bridge.post(LAWLEY, "late", at=first_morning())
     moment = bridge.sent[Key(LAWLEY, posted[row])].at
 
     for asked in (moment, moment - timedelta(seconds=6)):
@@ -955,11 +956,11 @@ def test_place_before_a_moment_is_just_before_the_first_row_sent_then(bridge: Br
 
 
 def test_place_before_the_first_row_is_the_beginning_and_after_the_last_the_end(bridge: Bridge, reader: Reader) -> None:
-    assert reader.store.place_before(FIRST_MORNING) == BEGINNING
+    assert reader.store.place_before(first_morning()) == BEGINNING
     post(bridge, 20)
 
-    assert reader.store.place_before(datetime(2000, 1, 1, tzinfo=UTC)) == BEGINNING
-    assert reader.store.place_before(datetime(2031, 1, 1, tzinfo=UTC)).rowid == 20
+    assert reader.store.place_before(first_morning() - timedelta(days=1000)) == BEGINNING
+    assert reader.store.place_before(first_morning() + timedelta(days=1000)).rowid == 20
 
 
 def test_place_before_passes_rows_without_a_time(lharries: Lharries, reader: Reader) -> None:
@@ -967,7 +968,7 @@ def test_place_before_passes_rows_without_a_time(lharries: Lharries, reader: Rea
     lharries.set_time(posted[0], None)
     lharries.set_time(posted[1], "junk")
 
-    assert reader.store.place_before(FIRST_MORNING).rowid == 2
+    assert reader.store.place_before(first_morning()).rowid == 2
 
 
 # All of it
@@ -1016,12 +1017,12 @@ def test_pages_see_what_is_written_while_they_are_read(bridge: Bridge, reader: R
 def test_traffic_counts_every_chat_and_knows_its_newest_time(bridge: Bridge, reader: Reader) -> None:
     assert reader.store.traffic() == {}
     for n in range(15):
-        bridge.post(LAWLEY if n % 3 else OTHER, "hello", at=FIRST_MORNING + timedelta(minutes=n))
-    bridge.post(LAWLEY, "late", at=FIRST_MORNING - timedelta(days=2))
+        bridge.post(LAWLEY if n % 3 else OTHER, "hello", at=first_morning() + timedelta(minutes=n))
+    bridge.post(LAWLEY, "late", at=first_morning() - timedelta(days=2))
 
     assert reader.store.traffic() == {
-        LAWLEY: (11, FIRST_MORNING + timedelta(minutes=14)),
-        OTHER: (5, FIRST_MORNING + timedelta(minutes=12)),
+        LAWLEY: (11, first_morning() + timedelta(minutes=14)),
+        OTHER: (5, first_morning() + timedelta(minutes=12)),
     }
 
 
@@ -1078,8 +1079,8 @@ def test_recent_messages_are_those_before_the_overlap_newest_first(
     assert recent(times[posted[35]]) == []
     assert recent(times[posted[34]]) == [posted[34]]
     assert recent(times[posted[30]]) == posted[30:35][::-1]
-    assert recent(FIRST_MORNING) == posted[25:35][::-1]  # at most fifteen rows, with the overlap's
-    assert reader.store.read_recent(BEGINNING, WANTED, FIRST_MORNING) == []
+    assert recent(first_morning()) == posted[25:35][::-1]  # at most fifteen rows, with the overlap's
+    assert reader.store.read_recent(BEGINNING, WANTED, first_morning()) == []
 
 
 # Stores that are none
@@ -1108,10 +1109,10 @@ def made(path: Path, *statements: str) -> Store:
 COLUMNS = "id, chat_jid, sender, content, timestamp, is_from_me, media_type"
 READS: dict[str, Callable[[Store], object]] = {
     "read_page": lambda store: store.read_page(BEGINNING, WANTED, Overlap()),
-    "read_recent": lambda store: store.read_recent(BEGINNING, WANTED, FIRST_MORNING),
+    "read_recent": lambda store: store.read_recent(BEGINNING, WANTED, first_morning()),
     "top": lambda store: store.top(),
     "place_of": lambda store: store.place_of(LAWLEY, "3A"),
-    "place_before": lambda store: store.place_before(FIRST_MORNING),
+    "place_before": lambda store: store.place_before(first_morning()),
     "standing": lambda store: store.standing(BEGINNING),
     "pages": lambda store: list(store.pages(WANTED)),
     "find": lambda store: store.find([(LAWLEY, "3A")], WANTED),
@@ -1235,9 +1236,9 @@ def test_the_bridges_session_store_is_told_apart_from_its_message_store(path: Pa
 
 @pytest.mark.fault("F53")
 def test_a_time_that_a_store_holds_in_any_form_is_read(lharries: Lharries, reader: Reader) -> None:
-    moment = FIRST_MORNING + timedelta(hours=1)
+    moment = first_morning() + timedelta(hours=1)
     seconds = int(moment.timestamp())
-    forms: list[Value] = [mattn_time(moment, UTC), "2026-11-20T07:00:00.000Z", seconds, seconds * 1000]
+    forms: list[Value] = [mattn_time(moment, UTC), f"{moment:%Y-%m-%dT%H:%M:%S}.000Z", seconds, seconds * 1000]
     for form, message_id in zip(forms, post(lharries, len(forms)), strict=True):
         lharries.set_time(message_id, form)
 

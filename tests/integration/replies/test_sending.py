@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, Lharries, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
 from wamon.app import bridge_of, configured
@@ -53,11 +54,11 @@ def office(bridge: VeryGoodPlugins, open_office: Open, api: StandIn) -> Office:
 
 
 def ago(**span: float) -> datetime:
-    return datetime.now(UTC) - timedelta(**span)
+    return CLOCK.now() - timedelta(**span)
 
 
 def post(bridge: Any, text: str, *, chat: str = LAWLEY, **more: Any) -> str:
-    message_id: str = bridge.post(chat, text, **{"at": datetime.now(UTC), **more})
+    message_id: str = bridge.post(chat, text, **{"at": CLOCK.now(), **more})
     return message_id
 
 
@@ -237,7 +238,7 @@ def test_what_a_sweep_repairs_or_a_retry_records_is_not_answered(
 def test_a_second_sources_copy_is_not_answered(
     office: Office, bridge: VeryGoodPlugins, api: StandIn, tmp_path: Path, dsn: str
 ) -> None:
-    message_id = post(bridge, "DR1000001", at=(at := datetime.now(UTC)))
+    message_id = post(bridge, "DR1000001", at=(at := CLOCK.now()))
     with Lharries(tmp_path / "second.db", durable=False) as second:
         second.post(LAWLEY, "DR1000001", message_id=message_id, at=at)
         other = Office(tmp_path / "other", dsn, second.path, replies=api.replies)
@@ -349,8 +350,9 @@ def test_in_quiet_hours_nothing_is_said_then_or_later(
     post(bridge, "DR1000001")
     office.scan()
     office.set(replies={"quiet_hours": "00:00-23:59"}, timezone="UTC")
-    monkeypatch.setattr(Clock, "now", lambda _: datetime.now(UTC).replace(hour=3))
-    office.query("UPDATE wamon.replies SET next_try_at = '2001-01-01', sent_at = %s", Clock().now())
+    night = CLOCK.now().replace(hour=3)
+    monkeypatch.setattr(Clock, "now", lambda _: night)
+    office.query("UPDATE wamon.replies SET next_try_at = %s, sent_at = %s", night, night)
     sent(office)
     monkeypatch.undo()
     office.set(replies={"quiet_hours": ""})

@@ -7,7 +7,6 @@ what no reader looks at: the tables for contacts, polls and the like, and wacli'
 
 from tests.support.bridges.bridge import Bridge, Renumbering
 from tests.support.bridges.forms import (
-    FIRST_MORNING,
     LAWLEY,
     MAMELODI,
     MOHADIN,
@@ -34,7 +33,6 @@ BRIDGES: tuple[type[Bridge], ...] = (Lharries, VelocityFibre, VeryGoodPlugins, W
 
 __all__ = [
     "BRIDGES",
-    "FIRST_MORNING",
     "LAWLEY",
     "MAMELODI",
     "MOHADIN",

@@ -10,7 +10,6 @@ from random import Random
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from tests.support.bridges.forms import (
-    FIRST_MORNING,
     OWN_NUMBER,
     SAST,
     TECHNICIAN,
@@ -23,6 +22,7 @@ from tests.support.bridges.forms import (
     new_message_id,
     sender_as,
 )
+from tests.support.clock import first_morning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Bridge:
         """Open or create the store. `durable=False` skips fsync, for tests that need many commits and no real disk."""
         self.path = path
         self.zone = zone
-        self.now = FIRST_MORNING
+        self.now = first_morning()
         self.names: dict[str, str] = {}
         self.sent: dict[Key, Sent] = {}
         self._rng = Random(seed)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
     from random import Random
 
 LAWLEY = "120363418298130331@g.us"
@@ -17,7 +17,6 @@ MAMELODI = "120363408849234743@g.us"
 PROJECTS = {LAWLEY: "Lawley", VELO_TEST: "Velo Test", MOHADIN: "Mohadin", MAMELODI: "Mamelodi"}
 
 SAST = timezone(timedelta(hours=2))
-FIRST_MORNING = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 OWN_NUMBER = "27820000000"
 TECHNICIAN = "27820000001"
 

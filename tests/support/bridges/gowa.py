@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from tests.support.bridges.bridge import Bridge, columns
 from tests.support.bridges.forms import (
-    FIRST_MORNING,
     OWN_NUMBER,
     SAST,
     Key,
@@ -19,6 +18,7 @@ from tests.support.bridges.forms import (
     new_message_id,
     sender_as,
 )
+from tests.support.clock import first_morning
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -147,4 +147,4 @@ class Gowa(Bridge):
         at = datetime.fromtimestamp(seconds, UTC)
         if self._times == "mattn":
             return mattn_time(at, self.zone, nanoseconds)
-        return go_string_time(at, self.zone, nanoseconds, running_for=(at - FIRST_MORNING).total_seconds())
+        return go_string_time(at, self.zone, nanoseconds, running_for=(at - first_morning()).total_seconds())

@@ -14,7 +14,6 @@ import pytest
 
 from tests.support.bridges import (
     BRIDGES,
-    FIRST_MORNING,
     LAWLEY,
     MOHADIN,
     PROJECTS,
@@ -32,6 +31,7 @@ from tests.support.bridges import (
     mattn_time,
     new_message_id,
 )
+from tests.support.clock import first_morning
 from tests.support.traffic import CHATTER, NEAR_MISSES, OTHER_CHATS, SPELLINGS, write_traffic
 from tests.support.truth import Field, Truth, drops_in, messages, numbers
 
@@ -356,39 +356,43 @@ def test_modernc_s_times() -> None:
     assert go_string_time(MORNING, SAST, 5, 0.12) == "2026-11-21 10:00:00.000000005 +0200 +0200 m=+0.120000000"
 
 
+SECOND_MORNING = first_morning() + timedelta(hours=26)
+DAY = f"{SECOND_MORNING:%Y-%m-%d}"
+
+
 @pytest.mark.parametrize("kind", [Lharries, VelocityFibre, VeryGoodPlugins, Gowa])
 def test_text_times_follow_the_bridges_zone(kind: type[Bridge], tmp_path: Path) -> None:
     with kind(tmp_path / "messages.db", durable=False) as bridge:
-        bridge.post(LAWLEY, "hello", at=MORNING)
+        bridge.post(LAWLEY, "hello", at=SECOND_MORNING)
         bridge.zone = UTC
-        bridge.post(LAWLEY, "hello", at=MORNING + timedelta(seconds=5))
-        assert column(bridge, "timestamp") == ["2026-11-21 10:00:00+02:00", "2026-11-21 08:00:05+00:00"]
+        bridge.post(LAWLEY, "hello", at=SECOND_MORNING + timedelta(seconds=5))
+        assert column(bridge, "timestamp") == [f"{DAY} 10:00:00+02:00", f"{DAY} 08:00:05+00:00"]
 
 
 def test_wacli_counts_seconds(tmp_path: Path) -> None:
     with Wacli(tmp_path / "wacli.db") as bridge:
-        bridge.post(LAWLEY, "hello", at=MORNING)
-        assert column(bridge, "ts") == [1_795_248_000]
+        bridge.post(LAWLEY, "hello", at=SECOND_MORNING)
+        assert column(bridge, "ts") == [int(SECOND_MORNING.timestamp())]
 
 
 def test_gowas_write_clock_has_nanoseconds_and_goes_on(tmp_path: Path) -> None:
     with Gowa(tmp_path / "chatstorage.db") as bridge:
-        first = bridge.post(LAWLEY, "hello", at=MORNING)
-        bridge.post(LAWLEY, "late", at=MORNING - timedelta(days=3))
+        first = bridge.post(LAWLEY, "hello", at=SECOND_MORNING)
+        bridge.post(LAWLEY, "late", at=SECOND_MORNING - timedelta(days=3))
         bridge.edit(first, "DR1752028")
         rows = bridge.db.execute("SELECT timestamp, created_at, updated_at FROM messages ORDER BY rowid").fetchall()
-    assert all(re.fullmatch(r"2026-11-21 10:00:00\.\d{1,9}\+02:00", made) for _, made, _ in rows)
+    assert all(re.fullmatch(DAY + r" 10:00:00\.\d{1,9}\+02:00", made) for _, made, _ in rows)
     assert rows[0][1] < rows[1][1] < rows[0][2]
-    assert [row[0] for row in rows] == ["2026-11-21 10:00:00+02:00", "2026-11-18 10:00:00+02:00"]
+    assert [row[0] for row in rows] == [
+        f"{day:%Y-%m-%d} 10:00:00+02:00" for day in (SECOND_MORNING, SECOND_MORNING - timedelta(days=3))
+    ]
 
 
 def test_gowas_purego_build_writes_gos_strings(tmp_path: Path) -> None:
     with Gowa(tmp_path / "chatstorage.db", times="modernc") as bridge:
-        bridge.post(LAWLEY, "hello", at=MORNING)
-        assert column(bridge, "timestamp") == ["2026-11-21 10:00:00 +0200 +0200"]
-        assert re.fullmatch(
-            r"2026-11-21 10:00:00\.\d+ \+0200 \+0200 m=\+93600\.0{9}", str(column(bridge, "created_at")[0])
-        )
+        bridge.post(LAWLEY, "hello", at=SECOND_MORNING)
+        assert column(bridge, "timestamp") == [f"{DAY} 10:00:00 +0200 +0200"]
+        assert re.fullmatch(DAY + r" 10:00:00\.\d+ \+0200 \+0200 m=\+93600\.0{9}", str(column(bridge, "created_at")[0]))
 
 
 # The oracle
@@ -497,10 +501,10 @@ def test_other_chats_count_for_nothing() -> None:
 
 def test_the_earliest_live_submission_of_a_project_is_the_new_one() -> None:
     truth = Truth({LAWLEY: "Lawley", MOHADIN: "Mohadin"})
-    truth.posted(LAWLEY, "B", "DR1752028", FIRST_MORNING)
-    truth.posted(LAWLEY, "C", "DR1752028", FIRST_MORNING)
-    truth.posted(LAWLEY, "A", "DR1752028", FIRST_MORNING + timedelta(seconds=1))
-    truth.posted(MOHADIN, "D", "DR1752028", FIRST_MORNING + timedelta(days=1))
+    truth.posted(LAWLEY, "B", "DR1752028", first_morning())
+    truth.posted(LAWLEY, "C", "DR1752028", first_morning())
+    truth.posted(LAWLEY, "A", "DR1752028", first_morning() + timedelta(seconds=1))
+    truth.posted(MOHADIN, "D", "DR1752028", first_morning() + timedelta(days=1))
     new = {message_id for (_, message_id, _), kind in truth.kinds().items() if kind == "new"}
     assert new == {"B", "D"}
     truth.edited(LAWLEY, "B", "wrong group")
