@@ -27,9 +27,9 @@ from bench.subjects import (
     ten_rows,
     unchanged,
 )
-from wamon.app import configured
-from wamon.daemon import Daemon
-from wamon.running import plan
+from wamon.app.commands import configured
+from wamon.app.run import plan
+from wamon.daemon.loop import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

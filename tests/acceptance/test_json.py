@@ -19,7 +19,7 @@ from tests.support.machine import Machine
 from tests.support.office import Office
 from tests.support.receivers import hooks
 from wamon.alerts.notifier import teller
-from wamon.app import configured
+from wamon.app.commands import configured
 from wamon.health.check import Check, State
 from wamon.service.restart_log import note_start
 

@@ -69,7 +69,7 @@ def stages(_embedded_18: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """`first`: an empty database, an old state file, several pages. `later`: a group added, edits, a retry, a sweep."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("wamon.bridge.store.PAGE_ROWS", 60)
-        patch.setattr("wamon.reader.PAGES_A_BATCH", 1)
+        patch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
         folder = tmp_path_factory.mktemp("stages")
         jids = list(PROJECTS)
         groups: list[dict[str, Any]] = [{"name": name, "jid": jid} for jid, name in PROJECTS.items()]

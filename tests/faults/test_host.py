@@ -23,10 +23,10 @@ from tests.support.checks import assert_whole, recorded
 from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Daemon, Office, eventually
 from tests.support.truth import Field
-from wamon import daemon as tested
-from wamon.app import bridge_of, configured, watching
+from wamon.app.commands import bridge_of, configured, watching
+from wamon.capture.scan import scan
 from wamon.clock import Clock
-from wamon.scan import scan
+from wamon.daemon import loop as tested
 
 Open = Callable[..., Office]
 LONG = {"scan": {"interval": "1h"}}
@@ -94,7 +94,7 @@ def test_asked_to_end_where_it_hangs_it_ends_all_the_same_and_the_next_one_compl
     hangs = tmp_path / "hangs"
     prologue = (
         "import wamon.daemon, wamon.failpoints, pathlib\n"
-        "wamon.daemon._SECONDS_TO_FINISH = 0.2\n"
+        "wamon.daemon.loop._SECONDS_TO_FINISH = 0.2\n"
         "wait = wamon.failpoints.hang\n"
         f"wamon.failpoints.hang = lambda: (pathlib.Path({str(hangs)!r}).touch(), wait())"
     )

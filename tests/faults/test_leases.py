@@ -10,9 +10,9 @@ from tests.support.bridges import LAWLEY
 from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.pipeline import run_pass
 from wamon.errors import LostTurn
 from wamon.host.process import Process
-from wamon.pipeline import run_pass
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import leased
 

@@ -18,7 +18,7 @@ from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office, eventually
 from tests.support.proxy import Fate, Proxy
 from tests.support.truth import Field
-from wamon import daemon
+from wamon.daemon import loop
 from wamon.errors import DatabaseUnavailable
 from wamon.postgres import connection
 
@@ -128,7 +128,7 @@ def test_a_silent_link_is_noticed_within_a_minute_even_where_no_message_comes(mo
         every_seconds[args[0]] = seconds
 
     monkeypatch.setattr(BackgroundScheduler, "add_job", add_job)
-    with daemon._beats(lambda _: None, 5):
+    with loop._beats(lambda _: None, 5):
         pass
     gives_up_seconds = connection.Database.statement_seconds + connection._SECONDS_FOR_ITS_ANSWER
     assert every_seconds["renew"] + gives_up_seconds < 60

@@ -41,14 +41,14 @@ from tests.support.oracle import (
     state_of,
 )
 from tests.support.server import Server
-from wamon.app import bridge_of, configured, watching
+from wamon.app.commands import bridge_of, configured, watching
 from wamon.bridge.store import Overlap
+from wamon.capture.scan import catch_up, retry_one, scan, scan_groups
+from wamon.capture.verify import verify
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn, Retryable, WamonError
 from wamon.failpoints import NAMES
 from wamon.ledger.dead_letters import letters
 from wamon.model import MAIN
-from wamon.scan import catch_up, retry_one, scan, scan_groups
-from wamon.verify import verify
 
 EXAMPLES = os.environ.get("WAMON_CHAOS_EXAMPLES")
 """Read here: the session's fixtures remove such variables before any test runs."""
@@ -601,9 +601,9 @@ class Chaos(RuleBasedStateMachine):
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """What happens here lies beyond page and overlap, and nobody waits long for a lock."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", PAGE_ROWS)
-    monkeypatch.setattr("wamon.verify.PAGE_ROWS", PAGE_ROWS)
+    monkeypatch.setattr("wamon.capture.verify.PAGE_ROWS", PAGE_ROWS)
     monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", OVERLAP_ROWS)
-    monkeypatch.setattr("wamon.pipeline.OVERLAP_ROWS", OVERLAP_ROWS)
+    monkeypatch.setattr("wamon.capture.pipeline.OVERLAP_ROWS", OVERLAP_ROWS)
     monkeypatch.setattr("wamon.bridge.snapshot._BUSY_TIMEOUT_SECONDS", 0.01)
 
 

@@ -27,7 +27,7 @@ def test_scans_killed_at_random_instants_lose_and_double_nothing(
     bridge: type[Lharries | Wacli | Gowa],
 ) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 40)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     rng = random.Random(20)
     killed = 0
     with Field(bridge(tmp_path / "messages.db", seed=20, durable=False), watched=False) as field:

@@ -12,10 +12,10 @@ from tests.support.bridges import LAWLEY
 from tests.support.checks import assert_whole
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon import verify
 from wamon.bridge.store import Store
+from wamon.capture import verify
+from wamon.capture.scan import retry
 from wamon.ledger.comparison import Comparison
-from wamon.scan import retry
 
 POISON = "DR6666666"
 

@@ -17,11 +17,11 @@ from tests.support.clock import CLOCK
 from tests.support.office import Daemon, Office, eventually
 from tests.support.send_api import Behaviour, StandIn, send_api
 from wamon import failpoints
-from wamon.app import configured
+from wamon.app.commands import configured
+from wamon.app.run import reply
 from wamon.failpoints import NAMES
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
-from wamon.running import reply
 
 BOUNDARIES = [name for name in NAMES if name.startswith("reply.")]
 SURELY_UNSENT = {"reply.chosen"}

@@ -18,10 +18,10 @@ import pytest
 from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
 from tests.support.office import Office, eventually
 from tests.support.truth import Field, drops_in
-from wamon import pipeline
-from wamon.apart import Handed
-from wamon.pipeline import Pass
-from wamon.scan import scan
+from wamon.capture import pipeline
+from wamon.capture.backlog import Handed
+from wamon.capture.pipeline import Pass
+from wamon.capture.scan import scan
 
 Open = Callable[..., Office]
 
@@ -71,8 +71,8 @@ class Apart(subprocess.Popen[bytes]):
 def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
     """One begins after the first pass already."""
     monkeypatch.setattr(Apart, "begun", Begun())
-    monkeypatch.setattr("wamon.apart.subprocess.Popen", Apart)
-    monkeypatch.setattr("wamon.scan._LONG_BACKLOG_ROWS", 1)
+    monkeypatch.setattr("wamon.capture.backlog.subprocess.Popen", Apart)
+    monkeypatch.setattr("wamon.capture.scan._LONG_BACKLOG_ROWS", 1)
     return Apart.begun
 
 
@@ -122,7 +122,7 @@ def test_it_records_what_reading_here_would(
     for table in ("ledger_rows", "submission_rows", "near_miss_rows", "groups", "cursors"):
         office.query(f"DELETE FROM wamon.{table}")
     shutil.rmtree(office.state_path.parent)
-    monkeypatch.setattr("wamon.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
+    monkeypatch.setattr("wamon.capture.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
     again = office.scan()
     assert len(handed) == BATCHES_APART
     assert apart_ == (office.everything(), office.query(state), office.query(near), again.recorded.counts)
@@ -135,7 +135,7 @@ def test_it_records_what_reading_here_would(
 def test_where_that_process_can_t_begin_all_is_read_here(
     store: Path, open_office: Open, handed: list[Handed], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr("wamon.apart.sys.executable", program)
+    monkeypatch.setattr("wamon.capture.backlog.sys.executable", program)
     office = open_office(store)
     office.scan()
     assert handed == []
@@ -197,7 +197,7 @@ def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
 
     def meanwhile(_: Pass) -> None:
         if len(begun) == 1:
-            monkeypatch.setattr("wamon.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
+            monkeypatch.setattr("wamon.capture.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
             monkeypatch.setattr(Apart, "begun", Begun())
             begun.clear()
             other.scan()

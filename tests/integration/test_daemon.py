@@ -17,9 +17,9 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
-from wamon import daemon
 from wamon.clock import Clock
-from wamon.daemon import Daemon
+from wamon.daemon import loop
+from wamon.daemon.loop import Daemon
 from wamon.health.check import Check, State
 from wamon.postgres import leases
 
@@ -49,8 +49,8 @@ class Jumped(Clock):
 
 def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a beat nor the doorbell rings."""
-    monkeypatch.setattr(daemon, "_beats", lambda *_: nullcontext())
-    monkeypatch.setattr(daemon, "doorbell", lambda *_: nullcontext())
+    monkeypatch.setattr(loop, "_beats", lambda *_: nullcontext())
+    monkeypatch.setattr(loop, "doorbell", lambda *_: nullcontext())
 
 
 def test_where_nothing_rings_the_second_interval_finds_the_message(
@@ -74,9 +74,9 @@ def test_a_clock_that_jumps_stalls_nothing_and_spins_nothing(
 ) -> None:
     passes: list[object] = []
     office = open_office(field.path, scan={"interval": "1h"})
-    for room in ("app", "looking", "running"):
+    for room in ("app.commands", "app.look", "app.run"):
         monkeypatch.setattr(f"wamon.{room}.Clock", lambda: Jumped(jump))
-    counting(monkeypatch, "wamon.daemon.catch_up", passes)
+    counting(monkeypatch, "wamon.daemon.loop.catch_up", passes)
 
     def act() -> None:
         recorded(office, "DR1000001")
@@ -103,7 +103,7 @@ def idle(passes: list[object]) -> Callable[[], bool]:
     seen: list[int] = []
 
     def holds() -> bool:
-        threading.Event().wait(3 * daemon._COARSE_SECONDS)
+        threading.Event().wait(3 * loop._COARSE_SECONDS)
         seen.append(len(passes))
         return len(seen) > 2 and len(set(seen[-3:])) == 1
 
@@ -112,8 +112,8 @@ def idle(passes: list[object]) -> Callable[[], bool]:
 
 def test_our_own_reads_wake_nobody(field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[object] = []
-    counting(monkeypatch, "wamon.daemon.Daemon.ring", rung)
-    monkeypatch.setattr(daemon, "_beats", lambda *_: nullcontext())
+    counting(monkeypatch, "wamon.daemon.loop.Daemon.ring", rung)
+    monkeypatch.setattr(loop, "_beats", lambda *_: nullcontext())
     office = open_office(field.path, scan={"interval": "1h"})
 
     def act() -> None:
@@ -132,7 +132,7 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
     renewed: list[int] = []
     silence(monkeypatch)
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     for number in range(1_000_002, 1_000_012):
         field.post(LAWLEY, f"DR{number}")
     office = open_office(field.path, scan={"interval": "1h"})
@@ -150,7 +150,7 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
         ring("renew")
         yield
 
-    monkeypatch.setattr(daemon, "_beats", always)
+    monkeypatch.setattr(loop, "_beats", always)
     run_while(office, lambda: recorded(office, "DR1000011"))
     assert len(renewed) >= 10
 
@@ -208,12 +208,12 @@ def test_a_group_that_falls_silent_against_its_rhythm_is_told_once_and_again_whe
 ) -> None:
     silent = [Check("bridge.freshness", State.WARN, "Lawley is silent.", jid=LAWLEY)]
     looks = [silent, silent, []]
-    monkeypatch.setattr("wamon.running.unwell", lambda _: looks.pop(0) if looks else [])
-    monkeypatch.setattr("wamon.looking.look", lambda *_: None)
+    monkeypatch.setattr("wamon.app.run.unwell", lambda _: looks.pop(0) if looks else [])
+    monkeypatch.setattr("wamon.app.look.look", lambda *_: None)
     office = open_office(field.path, scan={"interval": "1h"})
     caplog.set_level(logging.INFO, "wamon")
     served: list[object] = []
-    counting(monkeypatch, "wamon.daemon.Daemon._serve", served)
+    counting(monkeypatch, "wamon.daemon.loop.Daemon._serve", served)
 
     def act() -> None:
         recorded(office, "DR1000001")

@@ -20,7 +20,8 @@ from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, VELO_TEST, Lharries
 from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app import bridge_of, configured
+from wamon.app.commands import bridge_of, configured
+from wamon.app.look import looked_at
 from wamon.bridge.access import access
 from wamon.clock import Clock
 from wamon.health.baseline import moments
@@ -28,7 +29,6 @@ from wamon.health.check import Check
 from wamon.health.checks import check_all
 from wamon.health.facts import Facts
 from wamon.health.lag import lag_of
-from wamon.looking import looked_at
 from wamon.postgres.connection import connected, keyed_transaction
 from wamon.postgres.queries import queries
 

@@ -10,9 +10,9 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.verify import sweep
 from wamon.errors import DatabaseUnavailable
 from wamon.ledger.dead_letters import Parking
-from wamon.verify import sweep
 
 POISON = "DR6666666"
 WORDS = "keep this between us"

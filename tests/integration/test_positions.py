@@ -14,8 +14,8 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, Gowa, Lharries, Wac
 from tests.support.checks import assert_whole
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.pipeline import run_pass
 from wamon.model import BEGINNING, MAIN
-from wamon.pipeline import run_pass
 
 Open = Callable[..., Office]
 
@@ -29,9 +29,9 @@ def dsn(reused_dsn: str) -> str:
 def windows_of_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of 10 rows and an overlap of 5: what happens here lies beyond both."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 5)
-    monkeypatch.setattr("wamon.pipeline.OVERLAP_ROWS", 5)
+    monkeypatch.setattr("wamon.capture.pipeline.OVERLAP_ROWS", 5)
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, VELO_TEST, VeryGo
 from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.scan import scan
 from wamon.errors import ConfigError
-from wamon.scan import scan
 
 STEPS = (
     "step_01_house_photo",

@@ -13,9 +13,9 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, SAST, Lharries, Ver
 from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app import bridge_of, configured, watching
-from wamon.pipeline import run_pass
-from wamon.verify import repair
+from wamon.app.commands import bridge_of, configured, watching
+from wamon.capture.pipeline import run_pass
+from wamon.capture.verify import repair
 
 BEFORE = ("ignored", "before-start")
 DONE = ("done", None)
@@ -44,7 +44,7 @@ def moving(tmp_path: Path) -> Iterator[Field]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
 
 
 def outcomes(office: Office) -> dict[str, tuple[str, str | None]]:

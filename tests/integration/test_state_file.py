@@ -21,13 +21,13 @@ from psycopg.conninfo import make_conninfo
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, Lharries
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon import state
-from wamon.app import bridge_of, configured, rehearsing
+from wamon.app.commands import bridge_of, configured, rehearsing
+from wamon.capture import state_file
+from wamon.capture.pipeline import run_pass
+from wamon.capture.scan import scan
 from wamon.errors import ConfigError
-from wamon.pipeline import run_pass
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate
-from wamon.scan import scan
 
 Open = Callable[..., Office]
 
@@ -118,9 +118,9 @@ def test_it_is_the_owner_s_alone_and_leaves_nothing_beside_it(field: Field, open
 def test_it_never_leads_what_is_committed(field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever the file is written, PostgreSQL has come as far already."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
-    monkeypatch.setattr(state, "_LEAST_SECONDS_BETWEEN_WRITES", 0)
-    monkeypatch.setattr(state, "_LARGEST_SHARE", inf)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
+    monkeypatch.setattr(state_file, "_LEAST_SECONDS_BETWEEN_WRITES", 0)
+    monkeypatch.setattr(state_file, "_LARGEST_SHARE", inf)
     office = open_office(field.path)
     seen: list[tuple[int, int]] = []
 
@@ -128,7 +128,7 @@ def test_it_never_leads_what_is_committed(field: Field, open_office: Open, monke
         if name == "state.renamed":
             seen.append((read(office)["sources"]["main"]["seq"], office.query("SELECT seq FROM wamon.cursors")[0]))
 
-    monkeypatch.setattr(state, "failpoint", written)
+    monkeypatch.setattr(state_file, "failpoint", written)
     office.scan()
     assert len(seen) >= 6
     assert all(told == committed for told, committed in seen)
@@ -138,11 +138,11 @@ def test_it_is_written_at_most_once_a_second_and_at_the_end(
     field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
-    monkeypatch.setattr(state, "_LEAST_SECONDS_BETWEEN_WRITES", 3600)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
+    monkeypatch.setattr(state_file, "_LEAST_SECONDS_BETWEEN_WRITES", 3600)
     office = open_office(field.path)
     renamed: list[str] = []
-    monkeypatch.setattr(state, "failpoint", lambda name: renamed.append(name) if name == "state.renamed" else None)
+    monkeypatch.setattr(state_file, "failpoint", lambda name: renamed.append(name) if name == "state.renamed" else None)
     office.scan()
     assert len(renamed) == 2
     assert read(office)["sources"]["main"]["rowid"] == 6
@@ -584,7 +584,7 @@ def test_an_adoption_that_is_killed_before_the_old_file_is_renamed_is_made_good(
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as dying:
-        dying.setattr(state.StateFile, "keep_legacy", killed)
+        dying.setattr(state_file.StateFile, "keep_legacy", killed)
         with pytest.raises(KeyboardInterrupt):
             office.scan()
     office.scan()

@@ -13,12 +13,12 @@ from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST
 from tests.support.clock import first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app import bridge_of, configured, watching
+from wamon.app.commands import bridge_of, configured, watching
+from wamon.capture.pipeline import Pass, run_pass
+from wamon.capture.scan import scan
 from wamon.model import MAIN
-from wamon.pipeline import Pass, run_pass
 from wamon.postgres.connection import connected
 from wamon.reports import posts
-from wamon.scan import scan
 
 Open = Callable[..., Office]
 
@@ -32,7 +32,7 @@ def dsn(reused_dsn: str) -> str:
 def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
     """A store that fills several pages, of 10 rows each, and goes far beyond the overlap."""
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         post_round(field, range(1750000, 1750008))

@@ -18,14 +18,14 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon import verify
 from wamon.bridge.store import Page
+from wamon.capture import verify
+from wamon.capture.pipeline import Watch, run_pass
+from wamon.capture.scan import catch_up, scan, scan_groups
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
 from wamon.ledger import recording, submissions
 from wamon.ledger.source import Joining
 from wamon.model import BEGINNING, MAIN
-from wamon.pipeline import Watch, run_pass
-from wamon.scan import catch_up, scan, scan_groups
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def offices(tmp_path: Path, dsn: str, field: Field) -> tuple[Office, Office]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 1)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
 
 
 def post_round(field: Field, numbers: range) -> None:
@@ -319,7 +319,7 @@ def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
 ) -> None:
     """Its connection lives on, and the new database's turns come to the same number."""
     monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
-    monkeypatch.setattr("wamon.pipeline.OVERLAP_ROWS", 2)
+    monkeypatch.setattr("wamon.capture.pipeline.OVERLAP_ROWS", 2)
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 100)
     office, _ = offices
     post_round(field, range(1750000, 1750020))
@@ -345,7 +345,7 @@ def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
 def test_an_edit_that_a_read_saw_before_a_lock_ended_it_is_recorded_by_the_next(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wamon.reader.PAGES_A_BATCH", 5)
+    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 5)
     monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 2)
     office, _ = offices
     first = field.post(LAWLEY, "DR1000001")

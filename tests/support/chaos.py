@@ -17,9 +17,9 @@ import pytest
 from tests.support.oracle import Stored
 from wamon import failpoints
 from wamon.bridge.store import Page
+from wamon.capture.pipeline import Watch, run_pass
 from wamon.clock import Clock
 from wamon.errors import DatabaseUnavailable
-from wamon.pipeline import Watch, run_pass
 
 
 class Movable(Clock):

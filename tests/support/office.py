@@ -20,12 +20,12 @@ import psycopg
 import yaml
 
 from tests.support.bridges import PROJECTS
-from wamon.app import bridge_of, configured, watching
-from wamon.daemon import Daemon as InProcess
-from wamon.pipeline import Watch
-from wamon.running import plan
-from wamon.scan import Scanned, scan, scan_groups
-from wamon.verify import Verified, verify
+from wamon.app.commands import bridge_of, configured, watching
+from wamon.app.run import plan
+from wamon.capture.pipeline import Watch
+from wamon.capture.scan import Scanned, scan, scan_groups
+from wamon.capture.verify import Verified, verify
+from wamon.daemon.loop import Daemon as InProcess
 
 
 class Daemon:

@@ -10,7 +10,7 @@ import pytest
 from openpyxl import Workbook
 
 from wamon.errors import UsageError
-from wamon.lists import Bad, Listed, read, write
+from wamon.spreadsheets.numbers import Bad, Listed, read, write
 
 PATTERN = "DR[0-9]{6,8}"
 NUMBERS = ("DR1752028", "DR1752034")

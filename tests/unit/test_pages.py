@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import typer
 
-from wamon import errors, verify
+from wamon import errors
+from wamon.capture import verify
 from wamon.cli.main import app
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 
 from wamon.bridge.people import People
 from wamon.errors import UsageError
-from wamon.people import Directory
+from wamon.privacy import Directory
 
 SIPHO, THANDI, LID, STRANGE_LID = "27820000001", "27820000002", "123456789012345", "555555555551234"
 PEOPLE = People({LID: SIPHO}, {SIPHO: LID}, {SIPHO: "Sipho M."}, {})

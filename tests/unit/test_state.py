@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from wamon.capture.state_file import Found, ReadOnlyStateFile, StateFile
 from wamon.clock import Clock
 from wamon.model import BEGINNING, Anchor, Group, Place
-from wamon.state import Found, ReadOnlyStateFile, StateFile
 
 LAWLEY = "120363418298130331@g.us"
 PLACE = Place((Anchor(48211, "9f00000000000000"), Anchor(48207, "1a00000000000000")))
@@ -233,7 +233,7 @@ def test_what_another_wamon_is_writing_is_no_leftover(state: StateFile, monkeypa
     being_written = state.path.parent / "state.json.k3x.tmp"
     being_written.touch()
     lying_there: list[bool] = []
-    monkeypatch.setattr("wamon.state.fcntl.flock", lambda *_: lying_there.append(being_written.exists()))
+    monkeypatch.setattr("wamon.capture.state_file.fcntl.flock", lambda *_: lying_there.append(being_written.exists()))
     state.prepare()
     assert lying_there == [True]
     assert not being_written.exists()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wamon.config.schema import Config
-    from wamon.lists import Listed
     from wamon.postgres.connection import Database
+    from wamon.spreadsheets.numbers import Listed
 
 _SHOWN = 5
 
@@ -59,10 +59,10 @@ def import_(
     wamon drops allow import drops.csv --project Lawley --column "Plan no"
     wamon drops allow import drops.csv --project Lawley --column C --replace
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.ledger import allow_list
-    from wamon.lists import read
     from wamon.render import as_json, progress, say
+    from wamon.spreadsheets.numbers import read
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -89,7 +89,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon drops allow list
     wamon drops allow list --json
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.ledger.allow_list import lists
     from wamon.render import as_json
 
@@ -121,9 +121,9 @@ def export(
     wamon drops allow export --project Lawley
     wamon drops allow export lawley.xlsx --project Lawley
     """
-    from wamon.app import ledger
-    from wamon.lists import as_csv, write
+    from wamon.app.commands import ledger
     from wamon.render import as_json, say
+    from wamon.spreadsheets.numbers import as_csv, write
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -156,7 +156,7 @@ def clear(
     wamon drops allow clear --project Lawley
     wamon drops allow clear --project Lawley --yes
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.ledger import allow_list
     from wamon.render import as_json, say
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
+    from wamon.capture.pipeline import Watch
     from wamon.config.schema import Config
     from wamon.ledger.dead_letters import Letter
-    from wamon.pipeline import Watch
 
 _WIDE = 100
 """Columns of a terminal that has room for when the last try failed, and for the reason beside it."""
@@ -49,7 +49,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon dead list
     wamon dead list --json
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.ledger.dead_letters import letters
     from wamon.render import as_json
 
@@ -109,8 +109,8 @@ def retry(
     wamon dead retry 3EB0C767D0D1A2B3C4D5
     wamon dead retry --all
     """
+    from wamon.capture.scan import retry_one
     from wamon.errors import UsageError
-    from wamon.scan import retry_one
 
     if bool(message_ids) == every:
         raise UsageError("Say which.", hint="Name message ids as `wamon dead list` shows them, or pass --all.")
@@ -124,7 +124,7 @@ def discard(ctx: typer.Context, message_ids: Ids, config: ConfigOption = None, j
     \b
     wamon dead discard 3EB0C767D0D1A2B3C4D5
     """
-    from wamon.scan import discard as discard_one
+    from wamon.capture.scan import discard as discard_one
 
     _settle(ctx, config, json, message_ids, discard_one, "discarded")
 
@@ -159,7 +159,7 @@ def _settle(
 
 
 def _watching(settings: Config) -> AbstractContextManager[Watch]:
-    from wamon.app import bridge_of, watching
+    from wamon.app.commands import bridge_of, watching
 
     return watching(settings, bridge_of(settings))
 

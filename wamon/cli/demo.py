@@ -15,8 +15,8 @@ import typer
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
+    from wamon.capture.pipeline import Watch
     from wamon.config.schema import Config
-    from wamon.pipeline import Watch
     from wamon.reports.posts import Drop
 
 _EXAMPLES = 8
@@ -43,7 +43,7 @@ def demo(
     wamon demo
     wamon demo --dir /tmp/demo
     """
-    from wamon.app import bridge_of, configured, watching
+    from wamon.app.commands import bridge_of, configured, watching
     from wamon.clock import Clock
     from wamon.demo import folder_of, prepare
     from wamon.render import as_json
@@ -62,9 +62,9 @@ def demo(
 
 
 def _answer(watch: Watch, path: Path, config: Config) -> dict[str, Any]:
+    from wamon.capture.scan import scan
+    from wamon.capture.verify import verify
     from wamon.reports import posts
-    from wamon.scan import scan
-    from wamon.verify import verify
 
     scanned = scan(watch)
     verified = verify(watch, list(watch.source.groups.values()))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from wamon.app import Bridge
+    from wamon.app.commands import Bridge
     from wamon.cli.options import Said
     from wamon.config.schema import Config
     from wamon.health.check import Check
@@ -75,11 +75,11 @@ def described(check: Check) -> dict[str, Any]:
 
 
 def _checks(options: Said, bridge: Path | None) -> list[Check]:
+    from wamon.app.look import looked_at
     from wamon.config import load as configs
     from wamon.errors import ConfigError
     from wamon.health.checks import check_all
     from wamon.health.config import broken, people, readable
-    from wamon.looking import looked_at
     from wamon.service.checks import sound
 
     try:
@@ -93,7 +93,7 @@ def _checks(options: Said, bridge: Path | None) -> list[Check]:
 
 
 def _bridge(settings: Config, override: Path | None) -> Bridge | None:
-    from wamon.app import bridge_of
+    from wamon.app.commands import bridge_of
     from wamon.errors import ConfigError
 
     try:

@@ -22,8 +22,8 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
     from wamon.config.schema import Config
-    from wamon.people import Directory
     from wamon.postgres.connection import Database
+    from wamon.privacy import Directory
     from wamon.reports.posts import Selection, Submission, Text
 
 _SHOWN_IN_A_TABLE = 50
@@ -78,9 +78,9 @@ def list_(
     wamon drops list --kind rejected --sender Sipho
     wamon drops list --kind resubmission --since 24h --json
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.clock import Clock
-    from wamon.people import people_of
+    from wamon.privacy import people_of
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -111,8 +111,8 @@ def show(
     wamon drops show DR1752028
     wamon drops show "dr 1752028" --json
     """
-    from wamon.app import ledger
-    from wamon.people import people_of
+    from wamon.app.commands import ledger
+    from wamon.privacy import people_of
     from wamon.render import as_json
 
     options = said(ctx, config, json)

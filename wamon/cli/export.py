@@ -23,7 +23,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from wamon.reports.files import Line
+    from wamon.spreadsheets.posts import Line
 
 
 _ROWS_BETWEEN_WORDS = 1_000
@@ -57,12 +57,13 @@ def export(
     wamon drops export november.xlsx --since 2026-11-01 --until 2026-11-30
     wamon drops export rejected.csv --project Lawley --kind rejected
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.clock import Clock
     from wamon.errors import UsageError
-    from wamon.people import people_of
+    from wamon.privacy import people_of
     from wamon.render import as_json, progress, say
-    from wamon.reports import files, posts
+    from wamon.reports.posts import number_of_posts, posts
+    from wamon.spreadsheets.posts import csv_text, lines, write
 
     options = said(ctx, config, json)
     if options.json and file is None:
@@ -72,13 +73,13 @@ def export(
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
         wanted = filters.selection(db, people, settings.timezone, Clock().now())
-        chosen = files.lines(posts.posts(db, wanted), people, settings.timezone)
+        chosen = lines(posts(db, wanted), people, settings.timezone)
         if file is None:
-            files.csv_text(sys.stdout, chosen)
+            csv_text(sys.stdout, chosen)
             return
-        total = posts.number_of_posts(db, wanted)
+        total = number_of_posts(db, wanted)
         with progress("Exporting", total) as tell:
-            files.write(file, _told(chosen, tell))
+            write(file, _told(chosen, tell))
     if options.json:
         as_json({"path": str(file.absolute()), "posts": total})
     else:

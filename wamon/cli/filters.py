@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from wamon.people import Directory
     from wamon.postgres.connection import Database
+    from wamon.privacy import Directory
     from wamon.reports.posts import Selection
 
 

@@ -40,7 +40,7 @@ def gaps(
     wamon gaps
     wamon gaps --group Lawley --since 30d
     """
-    from wamon.app import bridge_of, watching
+    from wamon.app.commands import bridge_of, watching
     from wamon.cli import times
     from wamon.clock import Clock
     from wamon.health.gaps import gaps as found_gaps

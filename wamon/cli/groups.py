@@ -48,7 +48,7 @@ def groups(
     wamon groups --bridge /opt/whatsapp-bridge/store/messages.db
     wamon groups --all --json
     """
-    from wamon.app import bridge_of, store_of
+    from wamon.app.commands import bridge_of, store_of
     from wamon.render import as_json
 
     options = said(ctx, config, json)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from wamon.config.schema import Config
     from wamon.ledger.allow_list import Missed
-    from wamon.people import Directory
     from wamon.postgres.connection import Database
+    from wamon.privacy import Directory
 
 _USUAL_SPAN = "7d"
 _RECENT = timedelta(days=30)
@@ -57,7 +57,7 @@ def near(
     wamon drops near --project Lawley --since today
     wamon drops near --since 2026-11-01 --until 2026-11-30 --json
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.cli import times
     from wamon.clock import Clock
     from wamon.render import as_json
@@ -79,7 +79,7 @@ def _answer(
 ) -> list[dict[str, Any]]:
     from wamon.cli.allow import require_project
     from wamon.ledger.allow_list import near_misses
-    from wamon.people import people_of
+    from wamon.privacy import people_of
 
     if project is not None:
         require_project(db, config, project)

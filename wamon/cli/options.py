@@ -34,7 +34,7 @@ class Said:
 
     def config(self) -> Config:
         """The config that holds. Raises ConfigError."""
-        from wamon.app import configured
+        from wamon.app.commands import configured
 
         return configured(self.config_path, os.environ)
 

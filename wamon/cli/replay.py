@@ -11,9 +11,9 @@ from wamon.cli.options import ConfigOption, GroupOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wamon.capture.pipeline import Watch
+    from wamon.capture.replay import Replayed, Selection
     from wamon.config.schema import Config
-    from wamon.pipeline import Watch
-    from wamon.replay import Replayed, Selection
 
 _KINDS = ("new", "resubmission", "rejected", "near-miss")
 _MOST_NAMED = 10
@@ -45,7 +45,7 @@ def replay(
     wamon replay --group Lawley --since 2026-11-01
     wamon replay --drop DR1752028
     """
-    from wamon.app import bridge_of, rehearsing, watching
+    from wamon.app.commands import bridge_of, rehearsing, watching
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -64,9 +64,9 @@ def replay(
 def _selection(
     watch: Watch, settings: Config, names: Sequence[str], since: str | None, until: str | None, drops: Sequence[str]
 ) -> Selection:
+    from wamon.capture.replay import Selection
     from wamon.cli import times
     from wamon.cli.drops import canonical
-    from wamon.replay import Selection
 
     zone, now = settings.timezone, watch.clock.now()
     bounds = times.since(since, zone, now), times.until(until, zone, now)
@@ -74,7 +74,7 @@ def _selection(
 
 
 def _replayed(watch: Watch, selection: Selection) -> Replayed:
-    from wamon import replay as replaying
+    from wamon.capture import replay as replaying
     from wamon.render import progress
 
     with progress("Replaying", watch.store.rows()) as advance:

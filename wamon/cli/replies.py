@@ -47,7 +47,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     """
     from datetime import timedelta
 
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.clock import Clock
     from wamon.render import as_json
     from wamon.replies.queue import is_off, listed
@@ -98,7 +98,7 @@ def discard(
     \b
     wamon replies discard 3EB0C767D0D1A2B3C4D5
     """
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.errors import UsageError
     from wamon.render import as_json, say
     from wamon.replies import queue
@@ -119,7 +119,7 @@ def discard(
 
 
 def _switch(options: Said, *, off: bool) -> None:
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.render import as_json
     from wamon.replies.queue import switch
 

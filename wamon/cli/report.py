@@ -121,9 +121,9 @@ def _report(options: Said, make: Callable[[date, ZoneInfo, datetime], Period], w
 
 
 def _collected(settings: Config, period: Period, project: str | None) -> Report:
-    from wamon.app import ledger
+    from wamon.app.commands import ledger
     from wamon.cli.filters import require_project
-    from wamon.people import people_of
+    from wamon.privacy import people_of
     from wamon.reports import posts
     from wamon.reports.report import found, report
 
@@ -137,7 +137,7 @@ def _collected(settings: Config, period: Period, project: str | None) -> Report:
 
 def _gaps(settings: Config, period: Period, project: str | None) -> tuple[list[Gap], str | None]:
     """The gaps since the period began, or why nothing can be known of them now: a report doesn't need the bridge."""
-    from wamon.app import bridge_of, watching
+    from wamon.app.commands import bridge_of, watching
     from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
     from wamon.health.gaps import gaps
 
@@ -152,8 +152,8 @@ def _gaps(settings: Config, period: Period, project: str | None) -> tuple[list[G
 
 def _write(report: Report, options: Said, wish: Wish) -> None:
     from wamon.render import as_json, say
-    from wamon.reports.files import replacing
     from wamon.reports.html import html
+    from wamon.spreadsheets.posts import replacing
 
     if options.json:
         as_json(_told(report))

@@ -31,10 +31,10 @@ def run(
     wamon run
     wamon run --standby
     """
-    from wamon.daemon import Daemon
+    from wamon.app.run import plan
+    from wamon.daemon.loop import Daemon
     from wamon.host.memory import share_one_arena
     from wamon.log import configure, under_systemd
-    from wamon.running import plan
 
     share_one_arena()
     options = said(ctx, config, json)

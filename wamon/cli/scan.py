@@ -9,8 +9,8 @@ import typer
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.pipeline import Watch
-    from wamon.scan import Scanned
+    from wamon.capture.pipeline import Watch
+    from wamon.capture.scan import Scanned
 
 KINDS = ("new", "resubmission", "rejected", "retracted")
 
@@ -39,7 +39,7 @@ def scan(
     wamon scan --group Lawley --json
     wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
     """
-    from wamon.app import bridge_of, rehearsing, watching
+    from wamon.app.commands import bridge_of, rehearsing, watching
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -57,9 +57,9 @@ def scan(
 
 
 def _scanned(watch: Watch, names: list[str]) -> Scanned:
+    from wamon.capture.scan import scan as scan_all
+    from wamon.capture.scan import scan_groups
     from wamon.render import progress
-    from wamon.scan import scan as scan_all
-    from wamon.scan import scan_groups
 
     with progress("Scanning", watch.store.rows()) as advance:
         if names:

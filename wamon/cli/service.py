@@ -95,7 +95,7 @@ def install(
 
 def _config(options: Said, service: Service) -> tuple[Path, Config | None]:
     """The config that the unit will name, and what it says, where there is one already. Raises ConfigError."""
-    from wamon.app import configured
+    from wamon.app.commands import configured
     from wamon.config import load as configs
     from wamon.service.units import handed_over
 
@@ -326,7 +326,7 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     """
     from dataclasses import asdict
 
-    from wamon.app import bridge_of, database
+    from wamon.app.commands import bridge_of, database
     from wamon.clock import Clock
     from wamon.postgres.connection import connected
     from wamon.render import as_json, say

@@ -11,9 +11,9 @@ import typer
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
+    from wamon.capture.pipeline import Watch
     from wamon.config.schema import Config
     from wamon.model import Place
-    from wamon.pipeline import Watch
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -45,7 +45,7 @@ def show(
     wamon state show
     wamon state show --group Lawley --json
     """
-    from wamon.app import bridge_of, watching
+    from wamon.app.commands import bridge_of, watching
     from wamon.render import as_json
 
     options = said(ctx, config, json)
@@ -115,7 +115,7 @@ def rewind(
     wamon state rewind --group Lawley --to 2026-11-01T00:00+02:00
     wamon state rewind --group Lawley --to 3A67C0FFEE0123456789
     """
-    from wamon.app import bridge_of, watching
+    from wamon.app.commands import bridge_of, watching
     from wamon.render import as_json, say
 
     options = said(ctx, config, json)
@@ -169,7 +169,7 @@ def adopt(
     \b
     wamon state adopt /opt/old-monitor/state.json
     """
-    from wamon.app import adopting, bridge_of
+    from wamon.app.commands import adopting, bridge_of
     from wamon.render import as_json, say
 
     options = said(ctx, config, json)

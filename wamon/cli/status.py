@@ -51,10 +51,10 @@ def status(
     wamon status --plain
     wamon status --json
     """
-    from wamon.app import bridge_of
+    from wamon.app.commands import bridge_of
+    from wamon.app.look import looking
     from wamon.cli import status_screen
     from wamon.health.checks import check_all
-    from wamon.looking import looking
     from wamon.render import as_json
 
     options = said(ctx, config, json)

@@ -11,9 +11,9 @@ from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOptio
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wamon.capture.pipeline import Watch
+    from wamon.capture.verify import Verified
     from wamon.config.schema import Config
-    from wamon.pipeline import Watch
-    from wamon.verify import Verified
 
 _MOST_SHOWN = 50
 
@@ -55,8 +55,8 @@ def verify(
 
 
 def _verified(settings: Config, bridge: Path | None, names: list[str], *, repair: bool) -> dict[str, Any]:
-    from wamon import verify as proof
-    from wamon.app import bridge_of, watching
+    from wamon.app.commands import bridge_of, watching
+    from wamon.capture import verify as proof
     from wamon.render import progress
 
     with watching(settings, bridge_of(settings, bridge, names)) as watch:
@@ -92,8 +92,8 @@ def _answer(watch: Watch, verified: Verified) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
+    from wamon.capture.verify import IN_WORDS
     from wamon.render import say, table
-    from wamon.verify import IN_WORDS
 
     problems = found["problems"]
     rows = [(f"{p}: {IN_WORDS[p]}", *rest) for p, *rest in (one.values() for one in problems[:_MOST_SHOWN])]

@@ -7,19 +7,19 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from wamon.capture.state_file import ReadOnlyStateFile
 from wamon.errors import WamonError
 from wamon.health.check import Absent, Check, State, unknown
 from wamon.model import MAIN
 from wamon.postgres.embedded import server as embedded
-from wamon.state import ReadOnlyStateFile
 from wamon.words import amount, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from wamon.capture.state_file import Found
     from wamon.health.facts import Facts
-    from wamon.state import Found
 
 _LITTLE_BYTES = 1024**3
 _TOO_LITTLE_BYTES = 200 * 1024**2

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
+    from wamon.capture.pipeline import Watch
     from wamon.model import Group, Message
-    from wamon.pipeline import Watch
     from wamon.postgres.connection import Database
 
     Kind = Literal["bridge", "silence", "gone", "replaced", "captions"]

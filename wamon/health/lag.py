@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.bridge.store import Store
+    from wamon.capture.pipeline import Watch
     from wamon.ledger.source import Source
     from wamon.model import Message
-    from wamon.pipeline import Watch
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.health.gaps import Gap
-    from wamon.people import Directory
     from wamon.postgres.connection import Database
+    from wamon.privacy import Directory
     from wamon.reports.period import Period
     from wamon.reports.posts import Missed, Post
 

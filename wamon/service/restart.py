@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wamon.capture.state_file import ReadOnlyStateFile
 from wamon.errors import Fatal, Retryable
 from wamon.ledger.source import Source
 from wamon.service.installation import as_account
 from wamon.service.systemd import NoSystemd
 from wamon.service.units import handed_over, installed
-from wamon.state import ReadOnlyStateFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,9 +20,9 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.office import Office, eventually, run_while
 from tests.support.receivers import Hooks, behaving, hooks
 from tests.support.truth import Field
-from wamon.alerts import lookout
 from wamon.alerts.state_file import AlertsFile
 from wamon.bridge.access import access
+from wamon.daemon import monitor
 from wamon.health.check import Check, State
 from wamon.net import address
 
@@ -47,15 +47,15 @@ def hook() -> Iterator[Hooks]:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """As many as there were looks, each soon after the last."""
     counted: list[int] = []
-    original = lookout.Lookout._look_once
+    original = monitor.Lookout._look_once
 
-    def look_once(one: lookout.Lookout) -> None:
+    def look_once(one: monitor.Lookout) -> None:
         original(one)
         counted.append(1)
 
-    monkeypatch.setattr(lookout, "_LEAST_SECONDS", 0.02)
-    monkeypatch.setattr(lookout, "_LARGEST_SHARE", 1.0)
-    monkeypatch.setattr(lookout.Lookout, "_look_once", look_once)
+    monkeypatch.setattr(monitor, "_LEAST_SECONDS", 0.02)
+    monkeypatch.setattr(monitor, "_LARGEST_SHARE", 1.0)
+    monkeypatch.setattr(monitor.Lookout, "_look_once", look_once)
     return counted
 
 
@@ -178,8 +178,8 @@ def test_groups_that_fall_silent_are_one_alert_by_name(
         for name, jid in {"Lawley": LAWLEY, "Mohadin": MOHADIN}.items()
     ]
     found = list(silent)
-    monkeypatch.setattr("wamon.running.unwell", lambda _: list(found))
-    monkeypatch.setattr("wamon.looking.look", lambda *_: None)
+    monkeypatch.setattr("wamon.app.run.unwell", lambda _: list(found))
+    monkeypatch.setattr("wamon.app.look.look", lambda *_: None)
 
     def act() -> None:
         told(hook, "silence alert")
@@ -231,7 +231,7 @@ def test_a_store_that_the_daemon_had_better_not_open_is_told_for_its_rights_and_
 ) -> None:
     """Root reads the store of a bridge in WAL mode, say."""
     found = access(office.store)._replace(is_owner=False, may_write_folder=True, is_wal=True)
-    monkeypatch.setattr("wamon.running.access", lambda _: found)
+    monkeypatch.setattr("wamon.app.run.access", lambda _: found)
     run_while(office, partial(told, hook, "bridge alert"))
     assert "files that the bridge can't write" in hook.posted[0]["text"]
     assert "No bridge's store is named" not in hook.posted[0]["text"]
@@ -282,7 +282,7 @@ def test_one_that_stands_by_tells_what_is_its_own_and_leaves_the_rest_to_the_one
 
     checks = [Check("bridge.store", State.BAD, "x"), Check("database.server", State.BAD, "y")]
     taken: list[list[Check]] = []
-    one = lookout.Lookout(lambda: checks, lambda found: taken.append(list(found)), lambda: None)
+    one = monitor.Lookout(lambda: checks, lambda found: taken.append(list(found)), lambda: None)
     one.degraded = Busy("Standing by.")
     one._look_once()
     assert [check.state for check in taken[0]] == [State.UNKNOWN, State.BAD, State.UNKNOWN]

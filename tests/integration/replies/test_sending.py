@@ -15,16 +15,16 @@ from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, Lharries, VeryGoo
 from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
-from wamon.app import bridge_of, configured
+from wamon.app.commands import bridge_of, configured
+from wamon.app.run import reply
+from wamon.capture.pipeline import Watch
+from wamon.capture.scan import catch_up, discard, scan
+from wamon.capture.verify import repair, verify
 from wamon.clock import Clock
 from wamon.model import NearMiss, Reading
-from wamon.pipeline import Watch
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
 from wamon.providers import bridge as tested
-from wamon.running import reply
-from wamon.scan import catch_up, discard, scan
-from wamon.verify import repair, verify
 
 Open = Callable[..., Office]
 NUMBERED = {"templates": {"new": "{drop} in {project}", "resubmission": "again {drop}", "rejected": "not {drop}"}}

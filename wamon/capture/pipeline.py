@@ -14,29 +14,29 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
-from wamon.ahead import Ahead, each
-from wamon.apart import Task, handed_over
 from wamon.bridge.store import OVERLAP_ROWS, Overlap
+from wamon.capture.backlog import Task, handed_over
+from wamon.capture.batch import Reader, ids_of
+from wamon.capture.prefetch import Ahead, each
 from wamon.errors import LostTurn, Poison, UsageError
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded
 from wamon.ledger.recording import Advance, AlreadyKnown, Batch
 from wamon.log import correlated
 from wamon.model import MAIN, Start
-from wamon.reader import Reader, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from wamon.apart import Handed
     from wamon.bridge.store import Page, Store
+    from wamon.capture.backlog import Handed
+    from wamon.capture.state_file import StateFile
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
     from wamon.ledger.recording import Ready, Recorder
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
     from wamon.model import Place, Reading
-    from wamon.state import StateFile
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openpyxl.workbook.workbook import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
-    from wamon.people import Directory
+    from wamon.privacy import Directory
     from wamon.reports.posts import Post
 
 _COLUMNS = {

@@ -13,8 +13,8 @@ from wamon.model import BEGINNING, Anchor, Place
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from wamon.pipeline import Watch
-    from wamon.state import Found
+    from wamon.capture.pipeline import Watch
+    from wamon.capture.state_file import Found
 
 
 @dataclass(frozen=True, slots=True)

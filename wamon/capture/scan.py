@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wamon.capture.pipeline import drain, reread_recent, run_pass
+from wamon.capture.verify import sweep
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded
@@ -13,15 +15,13 @@ from wamon.ledger.dead_letters import due
 from wamon.ledger.recording import Batch
 from wamon.log import correlated, logger
 from wamon.model import BEGINNING, MAIN, Reading
-from wamon.pipeline import drain, reread_recent, run_pass
-from wamon.verify import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from wamon.capture.pipeline import Pass, Watch
     from wamon.ledger.changes import Candidate
     from wamon.ledger.dead_letters import Due, Letter
-    from wamon.pipeline import Pass, Watch
 
 
 _MOST_ADMITTED_AT_ONCE = 1_000

@@ -6,21 +6,21 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wamon.capture.pipeline import starts_of
+from wamon.capture.scan import admit
 from wamon.errors import Poison
 from wamon.ledger.changes import Recorded, newest_of_each
 from wamon.ledger.comparison import Comparison
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING
-from wamon.pipeline import starts_of
-from wamon.scan import admit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from wamon.capture.pipeline import Watch
     from wamon.ledger.comparison import Drop
     from wamon.model import Message, Reading
-    from wamon.pipeline import Watch
 
 
 @dataclass(frozen=True, slots=True)

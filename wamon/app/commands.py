@@ -8,21 +8,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from wamon.bridge.store import Store
+from wamon.capture.groups import StartRule, Wanted, adopt, join
+from wamon.capture.pipeline import Watch
+from wamon.capture.state_file import ReadOnlyStateFile, StateFile
 from wamon.clock import Clock
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
-from wamon.joining import StartRule, Wanted, adopt, join
 from wamon.ledger.outbox import Outbox
 from wamon.ledger.recording import Recorder
 from wamon.ledger.review import Review
 from wamon.ledger.source import Source
 from wamon.ledger.submissions import Submissions
 from wamon.ledger.validation import Validation
-from wamon.pipeline import Watch
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate
-from wamon.state import ReadOnlyStateFile, StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

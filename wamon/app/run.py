@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from wamon.alerts.notifier import teller
 from wamon.alerts.state_file import AlertsFile
-from wamon.app import bridge_of, database, joined, ledger, wanted_of, watching
+from wamon.app.commands import bridge_of, database, joined, ledger, wanted_of, watching
+from wamon.app.look import looked_at
 from wamon.bridge.access import access
+from wamon.capture.state_file import StateFile
 from wamon.clock import Clock
-from wamon.daemon import Plan, Session
+from wamon.daemon.loop import Plan, Session
 from wamon.health.check import Absent, Check
 from wamon.health.checks import unwell
 from wamon.host.memory import give_back
 from wamon.ledger.retention import prune_texts
-from wamon.looking import looked_at
 from wamon.postgres.backup import Table, dump_today
 from wamon.postgres.leases import leased
 from wamon.providers.bridge import SendApi
@@ -26,7 +27,6 @@ from wamon.replies.queue import Queue
 from wamon.replies.sender import Replier
 from wamon.service.checks import last_night
 from wamon.service.restart_log import note_start, note_stop
-from wamon.state import StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,15 +16,15 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from wamon.bridge.store import Overlap
+from wamon.capture.batch import ids_of
 from wamon.failpoints import VARIABLE
-from wamon.reader import ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from wamon.capture.batch import Reader
     from wamon.ledger.drafts import Draft, Drafter
     from wamon.model import Group, Place
-    from wamon.reader import Reader
 
 _PIPE_BYTES = 1 << 20
 """About a batch; Linux lets anybody have as much."""
@@ -67,7 +67,7 @@ def handed_over(task: Task) -> Iterator[Iterator[Handed]]:
 
 def _begun() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from wamon.apart import hand_over; hand_over()"],
+        [sys.executable, "-P", "-c", "from wamon.capture.backlog import hand_over; hand_over()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

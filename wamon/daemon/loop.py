@@ -21,25 +21,25 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from wamon.alerts.lookout import Lookout
 from wamon.bridge.doorbell import doorbell, stamp
+from wamon.capture.pipeline import reread_recent
+from wamon.capture.scan import admit, catch_up, retry
+from wamon.capture.verify import sweep, verify
+from wamon.daemon.monitor import Lookout
 from wamon.errors import BridgeUnavailable, BridgeUnknown, Busy, ConfigError, Retryable, WamonError
 from wamon.host.memory import give_back
 from wamon.host.notify import notify
 from wamon.host.signals import Signals
 from wamon.log import logger, tolerantly
-from wamon.pipeline import reread_recent
-from wamon.scan import admit, catch_up, retry
-from wamon.verify import sweep, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from wamon.bridge.doorbell import Stamp
+    from wamon.capture.pipeline import Pass, Watch
     from wamon.config.schema import Config
     from wamon.health.check import Check
-    from wamon.pipeline import Pass, Watch
     from wamon.postgres.leases import Lease
 
 _LONGEST_PAUSE_SECONDS = 20.0

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from wamon.ahead import each
 from wamon.bridge.store import PAGE_ROWS, can_be_asked_for
+from wamon.capture.pipeline import starts_of
+from wamon.capture.prefetch import each
 from wamon.errors import Poison
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded, held_to, newest_of_each
@@ -19,16 +20,15 @@ from wamon.ledger.comparison import Comparison
 from wamon.ledger.recording import Batch
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING
-from wamon.pipeline import starts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from wamon.capture.pipeline import Watch
     from wamon.ledger.changes import Key
     from wamon.ledger.comparison import Drop, Held
     from wamon.ledger.review import Review
     from wamon.model import Group, Message, Reading
-    from wamon.pipeline import Watch
 
 EVERY_ROW_IN_THE_LEDGER = 1
 CURSOR_PASSES_NOTHING = 2

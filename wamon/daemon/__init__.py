@@ -1,0 +1,1 @@
+"""When a pass runs, and what runs beside the passes."""

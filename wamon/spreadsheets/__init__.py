@@ -1,0 +1,1 @@
+"""Files that people exchange: numbers in, posts out."""
