@@ -27,7 +27,7 @@ from wamon.service.restart_log import Event
 from wamon.service.systemd import Systemd
 from wamon.service.units import Host, Service, installed, rendered, state_of
 
-SHIPPED = Path(__file__).parents[2] / "systemd"
+SHIPPED = Path(__file__).parents[3] / "systemd"
 UTC_ZONE = ZoneInfo("UTC")
 WINTER = datetime(2026, 1, 10, 12, tzinfo=UTC)
 SUMMER = datetime(2026, 7, 10, 12, tzinfo=UTC)

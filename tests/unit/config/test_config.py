@@ -26,7 +26,7 @@ from wamon.config.show import as_yaml, describe
 from wamon.config.zone import host_zone
 from wamon.errors import ConfigError
 
-EXAMPLE = Path(__file__).parents[2] / "config" / "wamon.yaml"
+EXAMPLE = Path(__file__).parents[3] / "config" / "wamon.yaml"
 HOST = {"HOME": "/home/op", "TZ": "Africa/Johannesburg"}
 LAWLEY = "120363418298130331@g.us"
 

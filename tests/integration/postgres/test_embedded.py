@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = os.geteuid() == 0
 CHILD = Path(__file__).with_name("embedded_child.py")
 PACKAGES = Path(psycopg.__file__).parents[1]
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 
 @dataclass
