@@ -2,7 +2,7 @@
 # from has changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check chaos bench lock always
+.PHONY: help demo test quick static check chaos bench lock always
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -14,7 +14,8 @@ PYTHONS := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 
 help:
 	@echo "make demo   a small bridge store, scanned into a PostgreSQL of its own in .demo/"
-	@echo "make test   every test"
+	@echo "make test   every test; T=tests/integration/capture runs those alone"
+	@echo "make quick  format, lint, types, imports and the unit tests: about a minute"
 	@echo "make check  format, lint, types, imports, then every test"
 	@echo "make chaos  thousands of random histories of faults; EXAMPLES=n says how many"
 	@echo "make bench  everything measured against its floor and its peers, into bench/RESULTS.md: half an hour"
@@ -23,9 +24,14 @@ help:
 demo: $(STAMP)
 	@$(VENV)/bin/wamon demo --dir .demo
 
-# In the order of the folders: reordered, files of few tests would come last, and some of these are the longest.
+# A file is what a process gets, in the order of `testpaths`: the longest come first.
+PYTEST := $(VENV)/bin/python -m pytest --quiet --dist=loadfile --no-loadscope-reorder
+
 test: $(STAMP)
-	@$(VENV)/bin/python -m pytest --quiet --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+	@$(PYTEST) --numprocesses=3 $(T)
+
+quick: static
+	@$(PYTEST) --numprocesses=2 tests/unit
 
 chaos: $(STAMP)
 	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 tests/faults/test_properties.py
@@ -41,12 +47,14 @@ $(PEERS)/.installed: bench/requirements.txt
 	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-check: $(STAMP)
+check: static
+	@$(MAKE) --no-print-directory test
+
+static: $(STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	@$(MAKE) --no-print-directory test
 
 # The stamp says where the environment was made. Where the checkout has moved or its Python has gone, it doesn't stand.
 ifneq ($(shell $(VENV)/bin/python -c 'print(open("$(STAMP)").read())' 2>/dev/null),$(CURDIR))

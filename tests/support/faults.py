@@ -151,11 +151,13 @@ def page() -> str:
 
 
 def _table(part: Mapping[str, Fault], tests: Mapping[str, list[str]]) -> str:
-    rows = ["| fault | what happens | what wamon does | held by |", "|---|---|---|---|"]
-    for number, fault in part.items():
-        names = "<br>".join(f"`{name}`" for name in tests[number])
-        rows.append(f"| {number} | {fault.happens} | {fault.does} | {names} |")
-    return "\n".join(rows) + "\n"
+    return "\n".join(line for number, fault in part.items() for line in _lines(number, fault, tests[number]))
+
+
+def _lines(number: str, fault: Fault, tests: list[str]) -> Iterator[str]:
+    yield f"**{number}** {fault.happens}: wamon {fault.does}\n"
+    yield from (f"- `{test}`" for test in tests)
+    yield ""
 
 
 if __name__ == "__main__":
