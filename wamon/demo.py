@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from wamon.errors import UsageError
+from wamon.host.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -121,12 +122,8 @@ def _require_ours(config: Path, store: Path) -> None:
 
 def _appear(path: Path, write: Callable[[Path], object]) -> None:
     """Have a file appear whole: killed in the middle, the next one begins anew."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path, mode=0o666) as temporary:
         write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _config() -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import FAMILY, Run
 from tests.support.bridges import LAWLEY, MOHADIN, Lharries
 from wamon.config import load as configs
@@ -73,3 +75,12 @@ def test_a_file_that_is_no_store_leaves_no_config(wamon: Run, tmp_path: Path) ->
     (tmp_path / "notes.txt").write_text("no SQLite")
     assert wamon("init", "--bridge", "notes.txt").returncode == 69
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("folder", ["/sys", "/proc/1"])
+def test_a_folder_that_may_not_be_written_is_one_paragraph(wamon: Run, store: Path, folder: str) -> None:
+    """Not even root may make a file there."""
+    done = wamon("init", "--bridge", str(store), "--output", f"{folder}/wamon.yaml")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{folder}/wamon.yaml can't be written: ")
+    assert done.stderr.strip().endswith("Name another with --output.")

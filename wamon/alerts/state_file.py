@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
 import threading
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from wamon.alerts.model import Book
 from wamon.errors import Fatal
+from wamon.host.files import locked, replacing
 from wamon.log import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
 FILE = "alerts.json"
 _MOST_BYTES = 64 * 1024 * 1024
@@ -53,7 +50,8 @@ class AlertsFile:
 
     def _change(self, changed: Callable[[Book], Book]) -> Book:
         try:
-            with self._lock():
+            # One of the daemon and of what systemd runs after it reads and replaces the file at a time.
+            with locked(self.path.with_name("alerts.lock")):
                 former = self._unwritten or self._read_or_set_aside()
                 book = changed(former)
                 if book != former or self._unwritten is not None:
@@ -98,22 +96,5 @@ class AlertsFile:
             raise ValueError("no book of alerts") from None
 
     def _write(self, book: Book) -> None:
-        handle, name = tempfile.mkstemp(prefix=f"{FILE}.", suffix=".tmp", dir=self.path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_BOOKS.dump_json(book, indent=1))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """One of the daemon and of what systemd runs after it reads and replaces the file at a time."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self.path.with_name("alerts.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        with replacing(self.path) as temporary:
+            temporary.write_bytes(_BOOKS.dump_json(book, indent=1))

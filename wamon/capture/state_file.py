@@ -6,24 +6,24 @@ database is new does it say something that nothing else knows: from where its gr
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import stat
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wamon.errors import ConfigError
 from wamon.failpoints import failpoint
+from wamon.host.files import locked, replacing
 from wamon.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
+    from pathlib import Path
 
     from wamon.clock import Clock
     from wamon.model import Group, Place
@@ -127,7 +127,7 @@ class StateFile:
         """Make the directory and see that it can be written. Raises ConfigError where it can't."""
         try:
             with self._lock(), tempfile.TemporaryFile(dir=self.path.parent):
-                for leftover in self.path.parent.glob("state.json.*.tmp"):
+                for leftover in self.path.parent.glob("*state.json.*.tmp"):
                     leftover.unlink(missing_ok=True)
         except OSError as error:
             raise ConfigError(
@@ -217,31 +217,17 @@ class StateFile:
         return _Lines(pending.instance_id)
 
     def _write(self, lines: _Lines) -> None:
-        handle, name = tempfile.mkstemp(prefix="state.json.", suffix=".tmp", dir=self.path.parent)
-        temporary = Path(name)
-        try:
+        with replacing(self.path) as temporary:
+            failpoint("state.temporary")
             # A lone surrogate, in a name that was kept, stays the escape that it was.
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-                failpoint("state.temporary")
+            with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
                 file.writelines(lines.written())
-                file.flush()
-                os.fsync(file.fileno())
             failpoint("state.written")
-            temporary.replace(self.path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
         failpoint("state.renamed")
-        _fsync_folder(self.path.parent)
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> AbstractContextManager[None]:
         """Commands beside the daemon write the same file: one reads, replaces and tidies at a time."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.path.parent / "lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return locked(self.path.parent / "lock")
 
 
 class ReadOnlyStateFile(StateFile):
@@ -250,9 +236,8 @@ class ReadOnlyStateFile(StateFile):
     def _set_aside(self) -> Path:
         return self.path
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        yield  # making the lock would write
+    def _lock(self) -> AbstractContextManager[None]:
+        return nullcontext()  # making the lock would write
 
     def keep_legacy(self) -> None:
         pass
@@ -332,11 +317,3 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

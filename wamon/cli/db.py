@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,19 +188,11 @@ def _output(file: Path, *, json: bool) -> Iterator[IO[bytes]]:
 @contextmanager
 def _whole_or_nothing(file: Path) -> Iterator[IO[bytes]]:
     """A file that appears, or is replaced, only once everything is written and on the disk."""
-    import tempfile
+    from wamon.host.files import replacing
 
     try:
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as output:
-            temporary = Path(output.name)
-            try:
-                yield output
-                output.flush()
-                os.fsync(output.fileno())
-                temporary.replace(file)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        with replacing(file) as temporary, temporary.open("wb") as output:
+            yield output
     except OSError as error:
         raise _unusable(file, "written", error) from None
 

@@ -187,20 +187,15 @@ def _write(target: Path, text: str) -> None:
     """Write the config whole or not at all, and only one that loads again."""
     from wamon.config import load as configs
     from wamon.errors import UsageError
+    from wamon.host.files import replacing
 
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        configs.load(temporary, {})
-        temporary.replace(target)
+        with replacing(target, mode=0o666) as temporary:
+            temporary.write_text(text, "utf-8")
+            configs.load(temporary, {})
     except OSError as error:
         raise UsageError(f"{target} can't be written: {error.strerror}.", hint="Name another with --output.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _show(answer: dict[str, Any]) -> None:

@@ -153,7 +153,7 @@ def _gaps(settings: Config, period: Period, project: str | None) -> tuple[list[G
 def _write(report: Report, options: Said, wish: Wish) -> None:
     from wamon.render import as_json, say
     from wamon.reports.html import html
-    from wamon.spreadsheets.posts import replacing
+    from wamon.spreadsheets.posts import output_file
 
     if options.json:
         as_json(_told(report))
@@ -162,7 +162,7 @@ def _write(report: Report, options: Said, wish: Wish) -> None:
     if wish.output is None:
         sys.stdout.write(text)
         return
-    with replacing(wish.output) as beside:
+    with output_file(wish.output) as beside:
         beside.write_text(text, "utf-8")
     say(f"The report is in {wish.output}.")
 

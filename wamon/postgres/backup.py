@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from wamon.errors import ConfigError, DatabaseUnavailable, SchemaError, UsageError, WamonError
+from wamon.host.files import remove_leftovers, replacing
 from wamon.postgres.connection import UNHURRIED_SECONDS, connected, transaction
 from wamon.postgres.embedded import server as embedded
 from wamon.postgres.embedded.programs import version
@@ -367,12 +368,10 @@ def dump_today(dsn: str, review: Table | None, folder: Path, now: datetime) -> P
     if path.exists():
         return None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    remove_leftovers(folder, "wamon-*.dump")  # also of a day before
+    with replacing(path) as half, half.open("wb") as file:
         dump(dsn, review, file)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
-    for old in sorted(folder.glob("wamon-*.dump"))[:-_DUMPS_KEPT]:
+    halves = folder.glob("wamon-*.half")  # which former versions left
+    for old in [*sorted(folder.glob("wamon-*.dump"))[:-_DUMPS_KEPT], *halves]:
         old.unlink()
     return path

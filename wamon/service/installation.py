@@ -7,11 +7,12 @@ import pwd
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wamon.errors import Fatal
+from wamon.host.files import replace_all
 from wamon.service.units import Service, state_of
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ def write(contents: Mapping[Path, str], service: Service) -> dict[Path, str]:
     refuse_changed([*contents, *obsolete], service)
     outdated = {path: text for path, text in contents.items() if state_of(path, text) != "current"}
     told = {path: "updated" if path.exists() else "written" for path in outdated}
-    with _explained(), ExitStack() as stack:
-        temporaries = {path: _temporary(path, text, stack) for path, text in outdated.items()}
-        for path, temporary in temporaries.items():
-            temporary.replace(path)
+    with _explained():
+        for path in outdated:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        replace_all(outdated, mode=0o644)
         for path in obsolete:
             path.unlink()
     return {path: told.get(path, "unchanged") for path in contents} | dict.fromkeys(obsolete, "removed")
@@ -121,19 +122,6 @@ def refuse_changed(paths: Sequence[Path], service: Service) -> None:
             f"{' and '.join(changed)} {'are' if len(changed) > 1 else 'is'} not as wamon wrote it; nothing was done.",
             hint=f"Move your changes into a drop-in (`systemctl edit {service.unit}`), remove the file, and try again.",
         )
-
-
-def _temporary(path: Path, text: str, stack: ExitStack) -> Path:
-    """The file, complete and on the disk under another name, which is gone again when the stack closes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    stack.callback(temporary.unlink, missing_ok=True)
-    with temporary.open("w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o644)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    return temporary
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from wamon.errors import UsageError
+from wamon.host.files import replacing
 from wamon.words import KINDS
 
 if TYPE_CHECKING:
@@ -73,28 +74,23 @@ def write(file: Path, rows: Iterable[Line]) -> None:
     writers = {".csv": _csv_file, ".xlsx": _xlsx_file}
     if file.suffix.lower() not in writers:
         raise UsageError(f"{file.name} is no name for an export.", hint="End it in .csv or .xlsx.")
-    with replacing(file) as beside:
+    with output_file(file) as beside:
         writers[file.suffix.lower()](beside, rows)
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[Path]:
+def output_file(file: Path) -> Iterator[Path]:
     """A file beside this one, to be written, which takes its place at the end. Raises UsageError where it can't."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        beside.touch()
-        yield beside
-        if file.exists():
-            beside.chmod(file.stat().st_mode & 0o777)
-        beside.replace(file)
+        with replacing(file, mode=0o666) as beside:
+            yield beside
+            if file.exists():
+                beside.chmod(file.stat().st_mode & 0o777)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else type(error).__name__
         raise UsageError(
             f"{file} can't be written: {why}.", hint="Name a file in a folder that you may write."
         ) from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def _csv_file(file: Path, rows: Iterable[Line]) -> None:

@@ -403,7 +403,7 @@ def test_on_a_full_file_system_the_old_file_stays_and_the_scan_succeeds_with_a_w
         head -c 200000 /dev/zero > {folder}/filling || true
         "$@"
         cmp {folder}/../kept.json {folder}/state.json
-        test -z "$(ls {folder} | grep tmp)"
+        test -z "$(ls -A {folder} | grep tmp)"
     """
     wamon = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "scan"]
     done = subprocess.run(

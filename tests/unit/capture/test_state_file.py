@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -233,10 +234,28 @@ def test_what_another_wamon_is_writing_is_no_leftover(state: StateFile, monkeypa
     being_written = state.path.parent / "state.json.k3x.tmp"
     being_written.touch()
     lying_there: list[bool] = []
-    monkeypatch.setattr("wamon.capture.state_file.fcntl.flock", lambda *_: lying_there.append(being_written.exists()))
+    monkeypatch.setattr("wamon.host.files.fcntl.flock", lambda *_: lying_there.append(being_written.exists()))
     state.prepare()
     assert lying_there == [True]
     assert not being_written.exists()
+
+
+@pytest.mark.fault("F24")
+def test_the_new_files_name_is_on_the_disk_once_it_is_said_to_be_written(
+    state: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rename alone can be lost with the power."""
+    flushed: list[str] = []
+    original = os.fsync
+
+    def fsync(handle: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        original(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    follow(state, 1)
+    assert len(flushed) == 2
+    assert flushed[-1] == str(state.path.parent)
 
 
 def test_for_a_rehearsal_it_changes_nothing(tmp_path: Path, clock: StoppedClock) -> None:

@@ -22,6 +22,7 @@ from psycopg.pq import PGconn, Ping
 
 from wamon.errors import Busy, ConfigError, DatabaseUnavailable
 from wamon.failpoints import failpoint
+from wamon.host.files import fsync_folder
 from wamon.postgres.embedded import lock
 from wamon.postgres.embedded.home import (
     SOCKET_NAME,
@@ -316,17 +317,9 @@ def _initialise(place: Home) -> None:
         run(place, new, "initdb", *INITDB)
         failpoint("embedded.initdb")
         new.rename(place.data)
-        _flush(place.data.parent)
+        fsync_folder(place.data.parent)
     finally:
         shutil.rmtree(new, ignore_errors=True)
-
-
-def _flush(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _require_same_major(place: Home) -> None:
