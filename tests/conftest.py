@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from tests.support.office import Office
 from tests.support.server import with_template
 from wamon.log import logger
+from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.embedded import server as embedded
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -114,10 +115,16 @@ def empty_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_office(tmp_path: Path, dsn: str) -> Callable[..., Office]:
+def sizes() -> Sizes:
+    """How much is read at once: a module whose stores are to fill many pages has a fixture of its own."""
+    return USUAL_SIZES
+
+
+@pytest.fixture
+def open_office(tmp_path: Path, dsn: str, sizes: Sizes) -> Callable[..., Office]:
     """Make an office: a config, a state directory and a database over a bridge's store."""
 
-    def opened(store: Path, **settings: object) -> Office:
-        return Office(tmp_path / "office", dsn, store, **settings)
+    def opened(store: Path, sizes: Sizes = sizes, **settings: object) -> Office:
+        return Office(tmp_path / "office", dsn, store, sizes, **settings)
 
     return opened

@@ -69,6 +69,26 @@ class Start:
 FROM_THE_BEGINNING = Start()
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of a store is read at once. One value goes from the composition root to all that reads.
+
+    The bridge's writer waits while a page is read; and that waits for each row where another thread computes.
+    """
+
+    page_rows: int = 1_000
+    page_bytes: int = 8 * 1024 * 1024  # of text; a batch's, too
+    pages_a_batch: int = 8
+    overlap_rows: int = 500
+    recent_rows: int = (
+        5_000  # before a cursor, its overlap among them: as far as edits of the last half hour are sought
+    )
+    long_backlog_rows: int = 50_000  # a process that reads so many is worth its start
+
+
+USUAL_SIZES = Sizes()
+
+
 @dataclass(slots=True)
 class Group:
     """A watched chat of one source, as PostgreSQL knows it."""

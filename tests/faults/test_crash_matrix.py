@@ -23,6 +23,7 @@ from tests.support.truth import Field
 from wamon import failpoints
 from wamon.errors import WamonError
 from wamon.failpoints import NAMES
+from wamon.model import Sizes
 
 SCANNED = [name for name in NAMES if not name.startswith(("embedded.", "reply.")) and name != "record.replayed"]
 """The others are held by test_embedded.py, test_replies.py and test_replay.py."""
@@ -35,6 +36,7 @@ NOT_MET = {
 """Boundaries that a scan of this stage doesn't come to."""
 
 DIED_OF_A_FORESEEN_ERROR = 3
+SIZES = Sizes(page_rows=60, pages_a_batch=1)
 
 
 class Stage:
@@ -52,7 +54,7 @@ class Stage:
             db.execute(f"CREATE DATABASE {name} TEMPLATE {self.database}")
         shutil.copytree(self.folder, folder)
         dsn = make_conninfo(self.server, dbname=name)
-        return Office(folder / "office", dsn, folder / "messages.db", groups=self.groups)
+        return Office(folder / "office", dsn, folder / "messages.db", SIZES, groups=self.groups)
 
     def keep(self, office: Office) -> None:
         """Have the stage begin where this office stands."""
@@ -67,25 +69,22 @@ class Stage:
 @pytest.fixture(scope="module")
 def stages(_embedded_18: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stage]]:
     """`first`: an empty database, an old state file, several pages. `later`: a group added, edits, a retry, a sweep."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wamon.bridge.store.PAGE_ROWS", 60)
-        patch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
-        folder = tmp_path_factory.mktemp("stages")
-        jids = list(PROJECTS)
-        groups: list[dict[str, Any]] = [{"name": name, "jid": jid} for jid, name in PROJECTS.items()]
-        groups[2]["validate"] = True
-        first = Stage(folder / "first", _embedded_18, groups[:3])
-        later = Stage(folder / "later", _embedded_18, groups)
-        first.folder.mkdir()
-        with Field(VeryGoodPlugins(first.folder / "messages.db", seed=3, durable=False), watched=False) as field:
-            old = field.post(jids[0], "DR1000001")
-            write_traffic(field, 160, seed=3)
-            _write_old_state(first.folder, jids[0], old)
-        shutil.copytree(first.folder, later.folder)
-        _live_on(first, later, folder / "meanwhile", jids)
-        yield {"first": first, "later": later}
-        with psycopg.connect(_embedded_18, autocommit=True) as db:
-            db.execute(f"DROP DATABASE {later.database} WITH (FORCE)")
+    folder = tmp_path_factory.mktemp("stages")
+    jids = list(PROJECTS)
+    groups: list[dict[str, Any]] = [{"name": name, "jid": jid} for jid, name in PROJECTS.items()]
+    groups[2]["validate"] = True
+    first = Stage(folder / "first", _embedded_18, groups[:3])
+    later = Stage(folder / "later", _embedded_18, groups)
+    first.folder.mkdir()
+    with Field(VeryGoodPlugins(first.folder / "messages.db", seed=3, durable=False), watched=False) as field:
+        old = field.post(jids[0], "DR1000001")
+        write_traffic(field, 160, seed=3)
+        _write_old_state(first.folder, jids[0], old)
+    shutil.copytree(first.folder, later.folder)
+    _live_on(first, later, folder / "meanwhile", jids)
+    yield {"first": first, "later": later}
+    with psycopg.connect(_embedded_18, autocommit=True) as db:
+        db.execute(f"DROP DATABASE {later.database} WITH (FORCE)")
 
 
 def _write_old_state(folder: Path, jid: str, message_id: str) -> None:

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -48,12 +49,12 @@ from wamon.capture.verify import verify
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn, Retryable, WamonError
 from wamon.failpoints import NAMES
 from wamon.ledger.dead_letters import letters
-from wamon.model import MAIN
+from wamon.model import MAIN, Sizes
 
 EXAMPLES = os.environ.get("WAMON_CHAOS_EXAMPLES")
 """Read here: the session's fixtures remove such variables before any test runs."""
 
-PAGE_ROWS, OVERLAP_ROWS = 10, 5
+SIZES = Sizes(page_rows=10, overlap_rows=5)
 MOST_BACKUPS = 2  # each takes as long as five other steps
 TEXTS = [
     "no number",
@@ -73,7 +74,7 @@ BOUNDARIES = [
 
 texts = st.sampled_from(TEXTS)
 chats = st.sampled_from(CHATS)
-places = st.one_of(st.integers(0, OVERLAP_ROWS), st.integers(0, 200))
+places = st.one_of(st.integers(0, SIZES.overlap_rows), st.integers(0, 200))
 """Counted from the newest row, so that many lie within the overlap."""
 daemons = st.sampled_from(["one", "two"])
 COME_DUE = "UPDATE wamon.dead_letters SET next_try_at = now() WHERE next_try_at IS NOT NULL"
@@ -483,13 +484,13 @@ class Chaos(RuleBasedStateMachine):
             yield
         finally:
             after = self._look()
-            assert_may_follow(before, after, stored, also_read, OVERLAP_ROWS)
+            assert_may_follow(before, after, stored, also_read, SIZES.overlap_rows)
             assert_parked_well(before, after, stored, refuses=refuses)
             assert_agrees(after)
         if must_see:
             for jid in PROJECTS:
                 _, anchors = before.cursors.get(jid, (0, []))
-                seen = stored.seen_from(anchors, OVERLAP_ROWS)
+                seen = stored.seen_from(anchors, SIZES.overlap_rows)
                 assert_saw(after, {key: text for key, text in seen.items() if key.chat == jid})
 
     @contextmanager
@@ -539,7 +540,7 @@ class Chaos(RuleBasedStateMachine):
         self._write_chats()
 
     def _watching(self) -> Any:
-        return watching(self.config, bridge_of(self.config), self.clock)
+        return watching(self.config, replace(bridge_of(self.config), sizes=SIZES), self.clock)
 
     def _scan(self) -> None:
         with self._watching() as watch:
@@ -598,12 +599,8 @@ class Chaos(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens here lies beyond page and overlap, and nobody waits long for a lock."""
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", PAGE_ROWS)
-    monkeypatch.setattr("wamon.capture.verify.PAGE_ROWS", PAGE_ROWS)
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", OVERLAP_ROWS)
-    monkeypatch.setattr("wamon.capture.pipeline.OVERLAP_ROWS", OVERLAP_ROWS)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a lock."""
     monkeypatch.setattr("wamon.bridge.snapshot._BUSY_TIMEOUT_SECONDS", 0.01)
 
 
@@ -621,7 +618,7 @@ AT_RANDOM = settings(
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 600)
-@pytest.mark.usefixtures("small_windows")
+@pytest.mark.usefixtures("impatient")
 def test_whatever_happens_in_whatever_order_nothing_is_lost_or_doubled(server: Server, tmp_path: Path) -> None:
     class Here(Chaos):
         def __init__(self) -> None:

@@ -14,6 +14,7 @@ from tests.support.bridges import Gowa, Lharries, VeryGoodPlugins, Wacli
 from tests.support.office import Office
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
+from wamon.model import Sizes
 
 ROUNDS = 25
 
@@ -23,15 +24,12 @@ ROUNDS = 25
 def test_scans_killed_at_random_instants_lose_and_double_nothing(
     tmp_path: Path,
     open_office: Callable[..., Office],
-    monkeypatch: pytest.MonkeyPatch,
     bridge: type[Lharries | Wacli | Gowa],
 ) -> None:
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 40)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     rng = random.Random(20)
     killed = 0
     with Field(bridge(tmp_path / "messages.db", seed=20, durable=False), watched=False) as field:
-        office = open_office(field.path)
+        office = open_office(field.path, Sizes(page_rows=40, pages_a_batch=1))
         for n in range(ROUNDS):
             write_traffic(field, 60, seed=n)
             killed += _scan_until(office, rng.uniform(0.005, 0.1))

@@ -18,8 +18,8 @@ from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
-from wamon.bridge.store import OVERLAP_ROWS
 from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
+from wamon.model import USUAL_SIZES, Sizes
 
 Open = Callable[..., Office]
 
@@ -90,12 +90,11 @@ def test_a_daemon_outlives_a_locked_store_and_then_records_what_came(field: Fiel
 @KINDS
 @pytest.mark.fault("F39")
 def test_a_store_that_is_vacuumed_while_it_is_read_loses_and_doubles_nothing(
-    tmp_path: Path, open_office: Open, monkeypatch: pytest.MonkeyPatch, kind: type[Bridge]
+    tmp_path: Path, open_office: Open, kind: type[Bridge]
 ) -> None:
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 20)
     with Field(kind(tmp_path / "messages.db", seed=3, durable=False), watched=False) as field:
         write_traffic(field, 150, seed=3)
-        office = open_office(field.path)
+        office = open_office(field.path, Sizes(page_rows=20))
         ended = threading.Event()
         vacuuming = threading.Thread(target=vacuum_until, args=(field.path, ended))
         vacuuming.start()
@@ -158,7 +157,7 @@ def busy_half_hour(tmp_path: Path) -> Iterator[Field]:
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False), watched=False) as field:
         begun = CLOCK.now() - timedelta(minutes=10)
         with field.batch():
-            for n in range(OVERLAP_ROWS + 50):
+            for n in range(USUAL_SIZES.overlap_rows + 50):
                 field.post(LAWLEY, f"DR{1_100_000 + n}", message_id=f"{n:04}", at=begun + timedelta(seconds=n / 2))
         yield field
 
@@ -230,14 +229,13 @@ def test_a_chat_that_gets_another_jid_goes_on_as_the_same_project(tmp_path: Path
 @pytest.mark.parametrize("rows", [41, 500])
 @pytest.mark.fault("F46")
 def test_where_a_page_ends_among_messages_of_one_second_none_is_left_out(
-    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, rows: int
+    field: Field, open_office: Open, rows: int
 ) -> None:
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 40)
     at = field.bridge.now
     with field.batch():
         for n in range(rows):
             field.post(LAWLEY, f"DR{1_100_000 + n}", at=at)
-    office = open_office(field.path)
+    office = open_office(field.path, Sizes(page_rows=40))
     office.scan()
     assert_whole(office, field)
 

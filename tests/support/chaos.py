@@ -81,7 +81,7 @@ def failing(failpoint: str, act: Callable[[str, str], None] = failpoints._act) -
         yield
 
 
-def until_killed(scans: Callable[[], None], failpoint: str, *, may_break: bool) -> None:
+def until_killed(scans: Callable[[], object], failpoint: str, *, may_break: bool) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, where threads idle: the child needs none
         child = os.fork()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -26,6 +27,7 @@ from wamon.capture.pipeline import Watch
 from wamon.capture.scan import Scanned, scan, scan_groups
 from wamon.capture.verify import Verified, verify
 from wamon.daemon.loop import Daemon as InProcess
+from wamon.model import USUAL_SIZES, Sizes
 
 
 class Daemon:
@@ -53,13 +55,17 @@ def eventually(what: str, holds: Callable[[], object], *, said: Callable[[], str
 
 
 class Office:
-    """`settings` are sections of the config that differ from the usual, such as scan={"start": "now"}."""
+    """`settings` are sections of the config that differ from the usual, such as scan={"start": "now"}.
 
-    def __init__(self, folder: Path, dsn: str, store: Path, **settings: object) -> None:
+    `sizes` hold for what works in this process; a `wamon` process has its own.
+    """
+
+    def __init__(self, folder: Path, dsn: str, store: Path, sizes: Sizes = USUAL_SIZES, **settings: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.dsn = dsn
         self.store = store
+        self.sizes = sizes
         self.config_path = folder / "wamon.yaml"
         self.state_path = folder / "state" / "state.json"
         self.settings: dict[str, Any] = {
@@ -80,7 +86,7 @@ class Office:
 
     def watching(self) -> AbstractContextManager[Watch]:
         config = configured(self.config_path, {})
-        return watching(config, bridge_of(config))
+        return watching(config, replace(bridge_of(config), sizes=self.sizes))
 
     def scan(self, *names: str) -> Scanned:
         with self.watching() as watch:
@@ -188,7 +194,7 @@ def run_while(office: Office, act: Callable[[], None]) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     other = threading.Thread(target=acted)
-    one = InProcess(plan(lambda: configured(office.config_path, {})), standby=False)
+    one = InProcess(plan(lambda: configured(office.config_path, {}), office.sizes), standby=False)
     former = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         other.start()

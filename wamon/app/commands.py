@@ -21,6 +21,7 @@ from wamon.ledger.review import Review
 from wamon.ledger.source import Source
 from wamon.ledger.submissions import Submissions
 from wamon.ledger.validation import Validation
+from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate
 
@@ -43,11 +44,12 @@ def configured(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Which store is read, under which name, and which JIDs are admitted for this run beside the configured ones."""
+    """Which store is read, under which name, which JIDs are admitted beside the configured ones, how much at once."""
 
     path: Path
     name: str
     admitted: tuple[str, ...] = ()
+    sizes: Sizes = USUAL_SIZES
 
 
 def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str] = ()) -> Bridge:
@@ -71,7 +73,7 @@ def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str
 
 def store_of(config: Config, bridge: Bridge) -> Store:
     """The store of a bridge, read with the configured flavour."""
-    return Store(bridge.path, config.bridge.flavour)
+    return Store(bridge.path, config.bridge.flavour, bridge.sizes)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import pickle
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wamon.alerts.notifier import teller
@@ -20,6 +21,7 @@ from wamon.health.check import Absent, Check
 from wamon.health.checks import unwell
 from wamon.host.memory import give_back
 from wamon.ledger.retention import prune_texts
+from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.backup import Table, dump_today
 from wamon.postgres.leases import leased
 from wamon.providers.bridge import SendApi
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from wamon.postgres.leases import Lease
 
 
-def plan(load: Callable[[], Config]) -> Plan:
+def plan(load: Callable[[], Config], sizes: Sizes = USUAL_SIZES) -> Plan:
     """How the daemon comes by what it works with."""
     files: dict[Path, AlertsFile] = {}
 
@@ -51,7 +53,7 @@ def plan(load: Callable[[], Config]) -> Plan:
 
     return Plan(
         lambda: _packed(load),
-        session,
+        partial(session, sizes=sizes),
         watching=lambda config: watching(config, bridge_of(config)),
         daily=daily,
         look=_troubles,
@@ -82,10 +84,10 @@ def _packed(load: Callable[[], Config]) -> Config:
 
 
 @contextmanager
-def session(config: Config) -> Iterator[Session]:
+def session(config: Config, sizes: Sizes = USUAL_SIZES) -> Iterator[Session]:
     """A watch that holds its source's lease. Raises Busy where another wamon holds it."""
     clock = Clock()
-    bridge = bridge_of(config)
+    bridge = replace(bridge_of(config), sizes=sizes)
     state = StateFile(config.state.dir, clock)
     wanted = wanted_of(config, bridge)
     state.prepare()

@@ -1,6 +1,6 @@
 """Reading a bridge's store: pages of new rows, the overlap before a position, and rows by their keys.
 
-Each read is one snapshot of at most 1,000 rows and 8 MiB, fetched whole. Only rows of wanted chats become messages.
+Each read is one snapshot of at most a page, fetched whole. Only rows of wanted chats become messages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wamon.bridge.snapshot import snapshot
 from wamon.bridge.timestamps import utc
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.failpoints import failpoint
-from wamon.model import BEGINNING, Message, Place, content_hash
+from wamon.model import BEGINNING, USUAL_SIZES, Message, Place, Sizes, content_hash
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from wamon.bridge.flavours import Flavour
 
     Row = tuple[Any, ...]  # rowid, chat, id, sender, time, from me, text, media type: as the store holds them
-
-PAGE_ROWS = 1_000
-"""The bridge's writer waits while a page is read; and that waits for each row where another thread computes."""
-PAGE_BYTES = 8 * 1024 * 1024
-OVERLAP_ROWS = 500
-RECENT_ROWS = 5_000
 
 
 class Page(NamedTuple):
@@ -71,14 +65,14 @@ class Overlap:
         self._held = held
         return differing
 
-    def follow(self, rows: Sequence[Row], *, complete: bool) -> None:
-        """Remember new rows: the last ones are the next overlap, once nothing follows them."""
-        if len(rows) >= OVERLAP_ROWS and not complete:
+    def follow(self, rows: Sequence[Row], most: int, *, complete: bool) -> None:
+        """Remember new rows: the last ones, at most so many, are the next overlap, once nothing follows them."""
+        if len(rows) >= most and not complete:
             self._held, self._new = {}, rows
             return
-        newest = [*self._new, *rows][-OVERLAP_ROWS:]
+        newest = [*self._new, *rows][-most:]
         self._held.update({row[0]: _said(row) for row in newest})
-        self._held = dict(list(self._held.items())[-OVERLAP_ROWS:])
+        self._held = dict(list(self._held.items())[-most:])
         self._new = ()
 
 
@@ -90,8 +84,9 @@ def _said(row: Row) -> int:
 class Store:
     """A bridge's SQLite file. It holds no connection: every method takes one or more short snapshots."""
 
-    def __init__(self, path: Path, flavour: str = "auto") -> None:
+    def __init__(self, path: Path, flavour: str = "auto", sizes: Sizes = USUAL_SIZES) -> None:
         self.path = path
+        self.sizes = sizes
         self._wanted_flavour = flavour
         self._recognised_as: tuple[tuple[int, ...], Flavour] | None = None
 
@@ -102,21 +97,23 @@ class Store:
         """
         with self._open() as (db, flavour):
             start = _standing(db, flavour, place)
-            before = _rows_until(db, flavour, start.rowid, OVERLAP_ROWS)[::-1] if overlap.due else []
-            rows, complete = _rows_beyond(db, flavour, start)
+            before = self._overlap(db, flavour, start) if overlap.due else []
+            rows, complete = _rows_beyond(db, flavour, start, self.sizes)
         failpoint("bridge.closed")
         changed = overlap.differing(before) if overlap.due else []
-        overlap.follow(rows, complete=complete)
+        overlap.follow(rows, self.sizes.overlap_rows, complete=complete)
         overlap.due = complete
         return Page(_messages([*changed, *rows], wanted), start, advanced(start, rows), len(rows), complete)
 
     def read_recent(self, place: Place, wanted: Mapping[bytes, str], since: datetime) -> list[Message]:
         """The rows before the overlap, newest first, as long as pages hold some sent at or after `since`."""
         recent: list[Message] = []
-        before = place.rowid - OVERLAP_ROWS
-        for passed in range(OVERLAP_ROWS, RECENT_ROWS, PAGE_ROWS):
+        sizes = self.sizes
+        before = place.rowid - sizes.overlap_rows
+        for passed in range(sizes.overlap_rows, sizes.recent_rows, sizes.page_rows):
+            most = min(sizes.page_rows, sizes.recent_rows - passed)
             with self._open() as (db, flavour):
-                rows = _rows_until(db, flavour, before, min(PAGE_ROWS, RECENT_ROWS - passed))
+                rows = _rows_until(db, flavour, before, most, sizes.page_bytes)
             young = [row for row in rows if (sent_at := utc(row[4])) is not None and sent_at >= since]
             if not young:
                 break
@@ -127,13 +124,13 @@ class Store:
     def top(self) -> Place:
         """The place of the newest row."""
         with self._open() as (db, flavour):
-            return _place_at(db, flavour, None)
+            return _place_at(db, flavour, None, self.sizes)
 
     def place_of(self, chat_jid: str, message_id: str) -> Place | None:
         """The place of one message, or None where it isn't in the store."""
         with self._open() as (db, flavour):
-            found, _ = _rows_by_key(db, flavour, [(chat_jid, message_id)])
-            return _place_at(db, flavour, found[0][0]) if found else None
+            found, _ = _rows_by_key(db, flavour, [(chat_jid, message_id)], self.sizes)
+            return _place_at(db, flavour, found[0][0], self.sizes) if found else None
 
     def standing(self, place: Place) -> Place:
         """As much of the place as still stands."""
@@ -161,7 +158,7 @@ class Store:
     def find(self, keys: Sequence[tuple[str, str]], wanted: Mapping[bytes, str]) -> list[Message]:
         """The messages with these (chat JID, message id), of those that are there; at most a page's number of keys."""
         with self._open() as (db, flavour):
-            rows, complete = _rows_by_key(db, flavour, keys)
+            rows, complete = _rows_by_key(db, flavour, keys, self.sizes)
         if complete or len(keys) == 1:
             return _messages(rows, wanted)
         half = len(keys) // 2
@@ -203,6 +200,10 @@ class Store:
         with self._open() as (_, flavour):
             return flavour
 
+    def _overlap(self, db: sqlite3.Connection, flavour: Flavour, place: Place) -> list[Row]:
+        """The rows just before a place, in row order."""
+        return _rows_until(db, flavour, place.rowid, self.sizes.overlap_rows, self.sizes.page_bytes)[::-1]
+
     @contextmanager
     def _open(self) -> Iterator[tuple[sqlite3.Connection, Flavour]]:
         file = _file_at(self.path)  # before it is opened: one that replaces it meanwhile is recognised anew
@@ -242,7 +243,7 @@ class Store:
         complete = False
         while not complete:
             with self._open() as (db, flavour):
-                rows, complete = _rows_beyond(db, flavour, place)
+                rows, complete = _rows_beyond(db, flavour, place, self.sizes)
             if rows:
                 yield rows
                 place = Place((anchor_of(rows[-1]),))
@@ -280,51 +281,54 @@ def _keys_at(db: sqlite3.Connection, flavour: Flavour, rowids: Sequence[int]) ->
     return {anchor.rowid: anchor.key_hash for anchor in map(anchor_of, db.execute(query, rowids).fetchall())}
 
 
-def _rows_beyond(db: sqlite3.Connection, flavour: Flavour, place: Place) -> tuple[list[Row], bool]:
+def _rows_beyond(db: sqlite3.Connection, flavour: Flavour, place: Place, sizes: Sizes) -> tuple[list[Row], bool]:
     query = (
         f"SELECT {flavour.columns} FROM messages AS m WHERE m.rowid > ? AND {flavour.only} "  # noqa: S608
         "ORDER BY m.rowid LIMIT ?"
     )
-    rows, fits = _fetch(db.execute(query, (place.rowid, PAGE_ROWS)))
-    return rows, fits and len(rows) < PAGE_ROWS
+    rows, fits = _fetch(db.execute(query, (place.rowid, sizes.page_rows)), sizes.page_bytes)
+    return rows, fits and len(rows) < sizes.page_rows
 
 
-def _rows_until(db: sqlite3.Connection, flavour: Flavour, rowid: int, limit: int) -> list[Row]:
+def _rows_until(db: sqlite3.Connection, flavour: Flavour, rowid: int, most_rows: int, most_bytes: int) -> list[Row]:
     """The rows up to this one, newest first."""
     query = (
         f"SELECT {flavour.columns} FROM messages AS m WHERE m.rowid <= ? AND {flavour.only} "  # noqa: S608
         "ORDER BY m.rowid DESC LIMIT ?"
     )
-    return _fetch(db.execute(query, (rowid, limit)))[0]
+    return _fetch(db.execute(query, (rowid, most_rows)), most_bytes)[0]
 
 
-def _rows_by_key(db: sqlite3.Connection, flavour: Flavour, keys: Sequence[tuple[str, str]]) -> tuple[list[Row], bool]:
+def _rows_by_key(
+    db: sqlite3.Connection, flavour: Flavour, keys: Sequence[tuple[str, str]], sizes: Sizes
+) -> tuple[list[Row], bool]:
     values = ",".join(["(?,?)"] * len(keys))
     # CROSS JOIN holds SQLite to this order: a look-up by the key's index for each, never a walk of the table.
     query = (
         f"WITH k(chat_jid, id) AS (VALUES {values}) SELECT {flavour.columns} FROM k CROSS JOIN messages AS m "  # noqa: S608
         f"ON m.chat_jid = k.chat_jid AND {flavour.message_id} = k.id WHERE {flavour.only}"
     )
-    return _fetch(db.execute(query, [part for key in keys for part in key])) if keys else ([], True)
+    parts = [part for key in keys for part in key]
+    return _fetch(db.execute(query, parts), sizes.page_bytes) if keys else ([], True)
 
 
-def _place_at(db: sqlite3.Connection, flavour: Flavour, rowid: int | None) -> Place:
+def _place_at(db: sqlite3.Connection, flavour: Flavour, rowid: int | None, sizes: Sizes) -> Place:
     query = (
         f"SELECT m.rowid, m.chat_jid, {flavour.message_id} FROM messages AS m "  # noqa: S608
         "WHERE m.rowid <= ? ORDER BY m.rowid DESC LIMIT ?"
     )
-    rows = db.execute(query, (_LAST_ROWID if rowid is None else rowid, PAGE_ROWS)).fetchall()
+    rows = db.execute(query, (_LAST_ROWID if rowid is None else rowid, sizes.page_rows)).fetchall()
     return advanced(BEGINNING, rows[::-1])
 
 
-def _fetch(statement: sqlite3.Cursor) -> tuple[list[Row], bool]:
-    """The statement's rows up to the page's bytes, and whether that was all of them. It is finished either way."""
+def _fetch(statement: sqlite3.Cursor, most_bytes: int) -> tuple[list[Row], bool]:
+    """The statement's rows up to so many bytes, and whether that was all of them. It is finished either way."""
     rows: list[Row] = []
     size_bytes = 0
     for row in statement:
         rows.append(row)
         size_bytes += len(row[6]) if type(row[6]) is bytes else 0
-        if size_bytes >= PAGE_BYTES:
+        if size_bytes >= most_bytes:
             statement.close()
             return rows, False
     return rows, True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.bridge.store import PAGE_BYTES
 from wamon.failpoints import failpoint
 from wamon.model import FROM_THE_BEGINNING
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from wamon.drops.reading import Rules
     from wamon.model import Message, Place, Reading, Start
 
-PAGES_A_BATCH = 8
 _MOST_IDS_TOLD = 20
 
 
@@ -37,11 +35,12 @@ class Reader(NamedTuple):
 
     def read(self, place: Place, overlap: Overlap) -> Understood:
         """The next batch beyond a place. Raises as `Store.read_page`."""
+        sizes = self.store.sizes
         page = self.store.read_page(place, self.wanted, overlap)
         readings = self._understood(page.messages)
         size_bytes = _bytes(page.messages)
-        for _ in range(1, PAGES_A_BATCH):
-            if page.complete or size_bytes >= PAGE_BYTES:
+        for _ in range(1, sizes.pages_a_batch):
+            if page.complete or size_bytes >= sizes.page_bytes:
                 break
             following = self.store.read_page(page.place, self.wanted, overlap)
             if following.start != page.place:

@@ -14,7 +14,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
-from wamon.bridge.store import OVERLAP_ROWS, Overlap
+from wamon.bridge.store import Overlap
 from wamon.capture.backlog import Task, handed_over
 from wamon.capture.batch import Reader, ids_of
 from wamon.capture.prefetch import Ahead, each
@@ -179,7 +179,7 @@ def _record(watch: Watch, tail: str, prepared: Prepared) -> Recorded:
     if not readings and page.place == was:
         return Recorded()
     return watch.recorder.record(
-        Batch(readings, Advance(tail, page.start, page.place, _rewind(was, page.start)), ready)
+        Batch(readings, Advance(tail, page.start, page.place, _rewind(watch, was, page.start)), ready)
     )
 
 
@@ -210,8 +210,8 @@ def starts_of(watch: Watch, tail: str) -> dict[str, Start]:
     return starts
 
 
-def _rewind(was: Place, start: Place) -> str | None:
+def _rewind(watch: Watch, was: Place, start: Place) -> str | None:
     """Why a position went back further than the overlap, if it did: a nearer slip is everyday life."""
-    if was.rowid - start.rowid <= OVERLAP_ROWS:
+    if was.rowid - start.rowid <= watch.store.sizes.overlap_rows:
         return None
     return "the store was replaced or renumbered" if start.rowid == 0 else "rows that were read aren't there any more"

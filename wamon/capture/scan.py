@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from wamon.capture.pipeline import Pass, Watch
     from wamon.ledger.changes import Candidate
     from wamon.ledger.dead_letters import Due, Letter
+    from wamon.model import Place
 
 
 _MOST_ADMITTED_AT_ONCE = 1_000
-_LONG_BACKLOG_ROWS = 50_000
-"""A process that reads so many rows is worth its start."""
 
 
 @dataclass(slots=True)
@@ -80,8 +79,12 @@ def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pas
                 return
             _passed(one, scanned, progress)
         complete = one.complete
-        if drains and not complete and watch.store.rows() - one.place.rowid >= _LONG_BACKLOG_ROWS:
+        if drains and not complete and _backlog_is_long(watch, one.place):
             drains = _drain(watch, tail, scanned, progress)
+
+
+def _backlog_is_long(watch: Watch, place: Place) -> bool:
+    return watch.store.rows() - place.rowid >= watch.store.sizes.long_backlog_rows
 
 
 def _drain(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from wamon.bridge.store import PAGE_ROWS, can_be_asked_for
+from wamon.bridge.store import can_be_asked_for
 from wamon.capture.pipeline import starts_of
 from wamon.capture.prefetch import each
 from wamon.errors import Poison
@@ -113,8 +113,8 @@ def repair(watch: Watch, groups: Sequence[Group], progress: Callable[[int], None
         watch.in_turn(comparison.mend_cursor, tail, anchor)
     if watch.review:
         lacking = list(comparison.drops_without_review(watch.review, _projects(groups)))
-        for n in range(0, len(lacking), PAGE_ROWS):
-            _restore_or_halve(watch, comparison, watch.review, lacking[n : n + PAGE_ROWS])
+        for n in range(0, len(lacking), watch.store.sizes.page_rows):
+            _restore_or_halve(watch, comparison, watch.review, lacking[n : n + watch.store.sizes.page_rows])
     failpoint("sweep.recorded")
     return recorded
 
@@ -143,8 +143,8 @@ def _mend_unsaid(watch: Watch, comparison: Comparison, groups: Sequence[Group]) 
     """A message that was edited while its ledger row was missing has submissions that nothing else leads to."""
     unsaid = [one for one in comparison.unsaid(groups) if one.in_ledger and can_be_asked_for(one.message_id)]
     recorded = Recorded()
-    for n in range(0, len(unsaid), PAGE_ROWS):
-        some = unsaid[n : n + PAGE_ROWS]
+    for n in range(0, len(unsaid), watch.store.sizes.page_rows):
+        some = unsaid[n : n + watch.store.sizes.page_rows]
         watch.in_turn(comparison.claim, some)
         keys = [(one.jid, one.message_id) for one in some]
         recorded.add(watch.in_turn(_mend, watch, comparison, watch.store.find(keys, watch.source.all_wanted())))
@@ -230,8 +230,8 @@ def _still_differing(watch: Watch, comparison: Comparison, suspects: Sequence[Me
     problems = []
     if suspects:
         watch.source.load()
-    for n in range(0, len(suspects), PAGE_ROWS):
-        readings = _understood(watch, _read_again(watch, suspects[n : n + PAGE_ROWS]))
+    for n in range(0, len(suspects), watch.store.sizes.page_rows):
+        readings = _understood(watch, _read_again(watch, suspects[n : n + watch.store.sizes.page_rows]))
         problems += [problem for _, problem in _differences(watch, comparison, readings)[0]]
     return problems
 

@@ -14,15 +14,15 @@ import pytest
 
 from tests.support.bridges import BRIDGES, LAWLEY, Bridge, Lharries, Wacli
 from tests.support.clock import first_morning
-from wamon.bridge import store as tested
 from wamon.bridge.store import Overlap, Page, Store
 from wamon.errors import BridgeUnavailable, BridgeUnknown
-from wamon.model import BEGINNING
+from wamon.model import BEGINNING, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WANTED = {LAWLEY.encode(): LAWLEY}
+SMALL_PAGES = Sizes(page_rows=7)
 READS: dict[str, Callable[[Store], object]] = {
     "read_page": lambda store: store.read_page(BEGINNING, WANTED, Overlap()),
     "read_recent": lambda store: store.read_recent(store.top(), WANTED, first_morning()),
@@ -160,9 +160,8 @@ def test_what_was_read_holds_no_lock(lharries: Lharries, read: Callable[[Store],
 
 
 @pytest.mark.fault("F32")
-def test_a_page_is_worked_on_without_a_lock(lharries: Lharries, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tested, "PAGE_ROWS", 7)
-    store, overlap, place = Store(lharries.path), Overlap(), BEGINNING
+def test_a_page_is_worked_on_without_a_lock(lharries: Lharries) -> None:
+    store, overlap, place = Store(lharries.path, sizes=SMALL_PAGES), Overlap(), BEGINNING
 
     for n in range(6):
         page = store.read_page(place, WANTED, overlap)
@@ -183,13 +182,10 @@ def test_a_page_cut_at_its_bytes_holds_no_lock(lharries: Lharries) -> None:
     write_at_once(lharries.path)
 
 
-def test_whoever_walks_through_the_pages_holds_no_lock_at_any_of_them(
-    lharries: Lharries, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tested, "PAGE_ROWS", 7)
+def test_whoever_walks_through_the_pages_holds_no_lock_at_any_of_them(lharries: Lharries) -> None:
     walked = 0
 
-    for messages, rows in Store(lharries.path).pages(WANTED):
+    for messages, rows in Store(lharries.path, sizes=SMALL_PAGES).pages(WANTED):
         walked += rows
         for _ in messages:
             write_at_once(lharries.path)
@@ -197,9 +193,8 @@ def test_whoever_walks_through_the_pages_holds_no_lock_at_any_of_them(
     assert walked == 30
 
 
-def test_a_walk_that_is_given_up_holds_no_lock(lharries: Lharries, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tested, "PAGE_ROWS", 7)
-    pages = Store(lharries.path).pages(WANTED)
+def test_a_walk_that_is_given_up_holds_no_lock(lharries: Lharries) -> None:
+    pages = Store(lharries.path, sizes=SMALL_PAGES).pages(WANTED)
     next(pages)
 
     write_at_once(lharries.path)

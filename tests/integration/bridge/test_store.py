@@ -39,7 +39,7 @@ from wamon.bridge.flavours import recognise
 from wamon.bridge.snapshot import snapshot
 from wamon.bridge.store import Chat, Overlap, Page, Store
 from wamon.errors import BridgeUnavailable, BridgeUnknown
-from wamon.model import BEGINNING, Message, Place, content_hash
+from wamon.model import BEGINNING, USUAL_SIZES, Message, Place, Sizes, content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,8 +55,8 @@ SECOND_DEVICE = "27820000088:1@s.whatsapp.net"
 class Reader:
     """Reads as a tail does: each page begins where the one before it ended, over one overlap."""
 
-    def __init__(self, path: Path, place: Place = BEGINNING) -> None:
-        self.store = Store(path)
+    def __init__(self, path: Path, place: Place = BEGINNING, sizes: Sizes = USUAL_SIZES) -> None:
+        self.store = Store(path, sizes=sizes)
         self.place = place
         self.overlap = Overlap()
         self.returned: list[Message] = []
@@ -107,8 +107,8 @@ def reader(path: Path) -> Reader:
 
 
 @pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tested, "PAGE_ROWS", 7)
+def small_pages(reader: Reader) -> None:
+    reader.store.sizes = Sizes(page_rows=7)
 
 
 def post(bridge: Bridge, count: int, chat: str = LAWLEY) -> list[str]:
@@ -501,9 +501,9 @@ def acts(of: Sequence[Act], most: int) -> st.SearchStrategy[list[tuple[Act, int]
 class World:
     """One bridge and one reader of its store, to which things happen. `n` chooses among what is there."""
 
-    def __init__(self, kind: type[Bridge], home: Path) -> None:
+    def __init__(self, kind: type[Bridge], home: Path, sizes: Sizes) -> None:
         self.bridge = kind(home / "messages.db", durable=False)
-        self.reader = Reader(self.bridge.path)
+        self.reader = Reader(self.bridge.path, sizes=sizes)
         self._copy = home / "copy.db"
         self._count = 0
 
@@ -569,11 +569,9 @@ class World:
                 self.bridge.revoke(message_id, chat=chat)
 
 
-def live(kind: type[Bridge], happening: Sequence[tuple[Act, int]], **sizes: int) -> None:
-    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
-        for name, size in sizes.items():
-            patch.setattr(tested, name, size)
-        world = World(kind, Path(home))
+def live(kind: type[Bridge], happening: Sequence[tuple[Act, int]], sizes: Sizes) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        world = World(kind, Path(home), sizes)
         try:
             for act, n in happening:
                 world.act(act, n)
@@ -589,7 +587,7 @@ def live(kind: type[Bridge], happening: Sequence[tuple[Act, int]], **sizes: int)
 def test_whatever_happens_every_row_and_text_that_stands_was_returned(
     kind: type[Bridge], happening: list[tuple[Act, int]]
 ) -> None:
-    live(kind, happening, PAGE_ROWS=7)
+    live(kind, happening, Sizes(page_rows=7))
 
 
 @given(st.sampled_from(BRIDGES), acts(GENTLE, 30))
@@ -597,7 +595,7 @@ def test_whatever_happens_every_row_and_text_that_stands_was_returned(
 def test_rows_that_move_or_take_freed_rowids_are_returned_though_the_overlap_is_short(
     kind: type[Bridge], happening: list[tuple[Act, int]]
 ) -> None:
-    live(kind, happening, PAGE_ROWS=5, OVERLAP_ROWS=2)
+    live(kind, happening, Sizes(page_rows=5, overlap_rows=2))
 
 
 # What a store holds as text
@@ -831,7 +829,7 @@ def test_find_gives_the_messages_that_are_there(bridge: Bridge, reader: Reader) 
 
 
 def test_find_takes_a_page_of_keys(bridge: Bridge, reader: Reader) -> None:
-    posted = post(bridge, tested.PAGE_ROWS)
+    posted = post(bridge, reader.store.sizes.page_rows)
 
     assert ids(reader.store.find([(LAWLEY, message_id) for message_id in posted], WANTED)) == posted
 
@@ -850,7 +848,7 @@ def test_find_looks_in_the_keys_index_and_never_through_the_table(bridge: Bridge
     bridge.db.execute("ANALYZE")  # and the planner knows that the table is small
     with snapshot(bridge.path) as db:
         flavour = recognise(tested._columns(db, "messages"), "auto")
-        plan = query_plan(db, lambda: tested._rows_by_key(db, flavour, [(LAWLEY, "3A")] * 20))
+        plan = query_plan(db, lambda: tested._rows_by_key(db, flavour, [(LAWLEY, "3A")] * 20, USUAL_SIZES))
 
     assert any("SEARCH m USING INDEX sqlite_autoindex_messages_1" in step for step in plan)
     assert not any(step.startswith(("SCAN m", "SCAN n", "SCAN messages")) for step in plan)
@@ -861,8 +859,8 @@ def test_a_page_follows_the_row_order_and_sorts_nothing(bridge: Bridge) -> None:
     with snapshot(bridge.path) as db:
         flavour = recognise(tested._columns(db, "messages"), "auto")
         plans = [
-            query_plan(db, lambda: tested._rows_beyond(db, flavour, BEGINNING)),
-            query_plan(db, lambda: tested._rows_until(db, flavour, 40, 10)),
+            query_plan(db, lambda: tested._rows_beyond(db, flavour, BEGINNING, USUAL_SIZES)),
+            query_plan(db, lambda: tested._rows_until(db, flavour, 40, 10, USUAL_SIZES.page_bytes)),
             query_plan(db, lambda: tested._keys_at(db, flavour, [3, 7])),
         ]
 
@@ -876,9 +874,9 @@ def test_the_row_order_is_asked_for_and_not_hoped_for(bridge: Bridge) -> None:
     with snapshot(bridge.path) as db:
         flavour = recognise(tested._columns(db, "messages"), "auto")
         db.execute("PRAGMA reverse_unordered_selects = ON")
-        beyond, _ = tested._rows_beyond(db, flavour, BEGINNING)
-        until = tested._rows_until(db, flavour, 9, 5)
-        top = tested._place_at(db, flavour, None)
+        beyond, _ = tested._rows_beyond(db, flavour, BEGINNING, USUAL_SIZES)
+        until = tested._rows_until(db, flavour, 9, 5, USUAL_SIZES.page_bytes)
+        top = tested._place_at(db, flavour, None, USUAL_SIZES)
 
     assert [row[0] for row in beyond] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert [row[0] for row in until] == [9, 8, 7, 6, 5]
@@ -1064,11 +1062,8 @@ def test_rows_is_the_newest_rows_number(bridge: Bridge, reader: Reader) -> None:
     assert reader.store.rows() == 12
 
 
-def test_recent_messages_are_those_before_the_overlap_newest_first(
-    bridge: Bridge, reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, size in {"OVERLAP_ROWS": 5, "PAGE_ROWS": 4, "RECENT_ROWS": 15}.items():
-        monkeypatch.setattr(tested, name, size)
+def test_recent_messages_are_those_before_the_overlap_newest_first(bridge: Bridge, reader: Reader) -> None:
+    reader.store.sizes = Sizes(page_rows=4, overlap_rows=5, recent_rows=15)
     posted = post(bridge, 40)
     times = {message_id: bridge.sent[Key(LAWLEY, message_id)].at for message_id in posted}
     top = reader.store.top()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,17 +16,20 @@ from uuid import uuid4
 import pytest
 
 from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
+from tests.support.chaos import until_killed
 from tests.support.office import Office, eventually
 from tests.support.truth import Field, drops_in
 from wamon.capture import pipeline
 from wamon.capture.backlog import Handed
 from wamon.capture.pipeline import Pass
 from wamon.capture.scan import scan
+from wamon.model import Sizes
 
 Open = Callable[..., Office]
 
-MESSAGES = 50_000
-BATCHES_APART = 6  # the first batch, of 8,000, is read here
+MESSAGES = 4_000
+SIZES = Sizes(page_rows=60, long_backlog_rows=500)
+BATCHES_APART = 8  # the first batch, of 480, is read here
 TEXTS = ("DR{}", "dr {} done, DR{}", "D R{}", "pole {} :-)", "Goeiemôre DR {}", "", "\uff24\uff32{}")
 
 
@@ -39,13 +42,18 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
             number = 1_700_000 + random.randrange(30_000)
             text = random.choice(TEXTS).format(number, number + 1)
             media = "" if text else "image"
-            field.bridge.post(random.choice(list(PROJECTS)), text, media=media, message_id=f"ID{n:05}")
+            field.bridge.post(random.choice(list(PROJECTS)), text, media=media, message_id=f"ID{n:04}")
     return path
 
 
 @pytest.fixture
 def store(history: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(history, tmp_path / "messages.db"))
+
+
+@pytest.fixture
+def sizes() -> Sizes:
+    return SIZES
 
 
 @pytest.fixture
@@ -69,10 +77,10 @@ class Apart(subprocess.Popen[bytes]):
 
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
-    """One begins after the first pass already."""
+    """And none is more than a batch ahead of what is recorded."""
     monkeypatch.setattr(Apart, "begun", Begun())
     monkeypatch.setattr("wamon.capture.backlog.subprocess.Popen", Apart)
-    monkeypatch.setattr("wamon.capture.scan._LONG_BACKLOG_ROWS", 1)
+    monkeypatch.setattr("wamon.capture.backlog._PIPE_BYTES", 4096)
     return Apart.begun
 
 
@@ -105,9 +113,7 @@ def gone(process: Any) -> bool:
     return process.poll() is not None
 
 
-def test_it_records_what_reading_here_would(
-    store: Path, open_office: Open, begun: Begun, handed: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_records_what_reading_here_would(store: Path, open_office: Open, begun: Begun, handed: list[Any]) -> None:
     office = open_office(store)
     scanned = office.scan()
     assert len(handed) == BATCHES_APART
@@ -122,11 +128,11 @@ def test_it_records_what_reading_here_would(
     for table in ("ledger_rows", "submission_rows", "near_miss_rows", "groups", "cursors"):
         office.query(f"DELETE FROM wamon.{table}")
     shutil.rmtree(office.state_path.parent)
-    monkeypatch.setattr("wamon.capture.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
+    office.sizes = replace(SIZES, long_backlog_rows=MESSAGES)
     again = office.scan()
     assert len(handed) == BATCHES_APART
     assert apart_ == (office.everything(), office.query(state), office.query(near), again.recorded.counts)
-    assert apart_[3][LAWLEY, "new"] > 1_000
+    assert apart_[3][LAWLEY, "new"] > 100
 
 
 @pytest.mark.fault("F1")
@@ -164,12 +170,12 @@ def test_a_message_that_is_refused_parks_and_the_others_are_recorded(
 ) -> None:
     office = open_office(store)
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
-        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID20000'")
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID2000'")
     with office.refusing("DR9999999"):
         scanned = office.scan()
     assert begun
     assert sum(count for (_, kind), count in scanned.recorded.counts.items() if kind == "dead") == 0
-    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID20000"]
+    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID2000"]
     office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
     office.scan()
     assert_whole(office, store)
@@ -191,24 +197,24 @@ def test_what_is_recorded_already_is_not_recorded_twice(
 
 
 def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
-    store: Path, tmp_path: Path, dsn: str, begun: Begun, monkeypatch: pytest.MonkeyPatch
+    store: Path, tmp_path: Path, dsn: str, begun: Begun
 ) -> None:
-    one, other = Office(tmp_path / "one", dsn, store), Office(tmp_path / "two", dsn, store)
+    one, other = Office(tmp_path / "one", dsn, store, SIZES), Office(tmp_path / "two", dsn, store)
+    scanned: list[Pass] = []
 
-    def meanwhile(_: Pass) -> None:
-        if len(begun) == 1:
-            monkeypatch.setattr("wamon.capture.scan._LONG_BACKLOG_ROWS", MESSAGES * 2)
-            monkeypatch.setattr(Apart, "begun", Begun())
-            begun.clear()
+    def meanwhile(one: Pass) -> None:
+        if begun and not scanned:
+            scanned.append(one)
             other.scan()
 
     with one.watching() as watch:
         scan(watch, meanwhile)
+    assert scanned
     assert_whole(one, store)
 
 
 @pytest.mark.parametrize(
-    "how", ["DELETE FROM messages WHERE rowid > 12000", "UPDATE messages SET rowid = rowid + 100000"]
+    "how", ["DELETE FROM messages WHERE rowid > 720", "UPDATE messages SET rowid = rowid + 100000"]
 )
 def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
     store: Path, open_office: Open, begun: Begun, how: str
@@ -216,7 +222,7 @@ def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
     office = open_office(store)
 
     def change(one: Pass) -> None:
-        if one.place.rowid == 16_000:
+        if one.place.rowid == 960:
             with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as db:
                 db.execute(how)
 
@@ -247,16 +253,16 @@ def test_when_the_scan_ends_so_does_that_process(store: Path, open_office: Open,
     assert gone(begun[0])
 
 
-def test_killed_itself_wamon_leaves_no_process_behind(store: Path, open_office: Open) -> None:
+def test_killed_itself_wamon_leaves_no_process_behind(
+    store: Path, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor does a test's failpoint reach that process: it is this one that shall end."""
-    with closing(sqlite3.connect(store, isolation_level=None)) as db:
-        columns = "chat_jid, sender, content, timestamp, is_from_me"
-        db.execute(f"INSERT INTO messages (id, {columns}) SELECT 'B' || id, {columns} FROM messages")
     office, mark = open_office(store), uuid4().hex
-    done = office.run("scan", WAMON_FAILPOINT="record.committed:4:kill", MARK=mark)
-    assert done.returncode == -signal.SIGKILL
+    monkeypatch.setenv("MARK", mark)
+    until_killed(office.scan, "record.committed:4:kill", may_break=False)
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * 480]
     eventually("nobody reads any more", lambda: not marked(mark))
-    assert office.run("scan").returncode == 0
+    office.scan()
     assert_whole(office, store)
 
 

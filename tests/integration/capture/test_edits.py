@@ -11,6 +11,7 @@ from tests.support.bridges import BRIDGES, LAWLEY, Bridge, Gowa, Lharries, VeryG
 from tests.support.office import Office
 from tests.support.traffic import FORMS
 from tests.support.truth import Field
+from wamon.model import Sizes
 
 Open = Callable[..., Office]
 IN_PLACE = (VeryGoodPlugins, Gowa, Wacli)
@@ -95,15 +96,12 @@ def test_a_number_that_an_edit_brings_back_is_live_again_and_no_second_submissio
 
 
 @pytest.mark.fault("F47")
-def test_an_edit_older_than_the_overlap_waits_for_the_sweep(
-    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 3)
+def test_an_edit_older_than_the_overlap_waits_for_the_sweep(field: Field, open_office: Open) -> None:
     old = field.post(LAWLEY, "DR1750001")
     for number in range(5):
         field.post(LAWLEY, f"DR175100{number}")
     young = field.post(LAWLEY, "DR1750002")
-    office = open_office(field.path)
+    office = open_office(field.path, Sizes(overlap_rows=3))
     office.scan()
     field.edit(old, "DR1760001")
     field.edit(young, "DR1760002")
@@ -238,16 +236,13 @@ def test_a_row_that_vanished_keeps_its_submissions_and_is_marked_as_gone_until_i
     assert_clean(office)
 
 
-def test_a_row_that_comes_back_empty_after_it_was_gone_erases_nothing(
-    tmp_path: Path, open_office: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_comes_back_empty_after_it_was_gone_erases_nothing(tmp_path: Path, open_office: Open) -> None:
     """The sweep meets it first: it comes back to a hole in the row order, older than the overlap."""
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 1)
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         message_id = field.post(LAWLEY, "DR1750001", media="image")
         for number in range(5):
             field.post(LAWLEY, f"DR175100{number}")
-        office = open_office(field.path)
+        office = open_office(field.path, Sizes(overlap_rows=1))
         office.scan()
         field.delete(message_id)
         office.sweep()

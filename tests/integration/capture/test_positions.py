@@ -15,7 +15,7 @@ from tests.support.checks import assert_whole
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.capture.pipeline import run_pass
-from wamon.model import BEGINNING, MAIN
+from wamon.model import BEGINNING, MAIN, Sizes
 
 Open = Callable[..., Office]
 
@@ -26,16 +26,13 @@ def dsn(reused_dsn: str) -> str:
 
 
 @pytest.fixture
-def windows_of_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def sizes() -> Sizes:
     """Pages of 10 rows and an overlap of 5: what happens here lies beyond both."""
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 5)
-    monkeypatch.setattr("wamon.capture.pipeline.OVERLAP_ROWS", 5)
+    return Sizes(page_rows=10, pages_a_batch=1, overlap_rows=5)
 
 
 @pytest.fixture
-def field(tmp_path: Path, windows_of_a_few_rows: None) -> Iterator[Field]:
+def field(tmp_path: Path) -> Iterator[Field]:
     """60 messages, some of which were delivered twice, so that there are holes in the row order."""
     with Field(Lharries(tmp_path / "messages.db", durable=False), watched=False) as field:
         ids = post(field, range(1750000, 1750060))
@@ -133,7 +130,6 @@ def test_after_a_change_of_the_rows_one_scan_loses_nothing_and_doubles_nothing(
     assert office.everything() == before
 
 
-@pytest.mark.usefixtures("windows_of_a_few_rows")
 @pytest.mark.parametrize("bridge", [Wacli, Gowa], ids=lambda bridge: bridge.__name__)
 @pytest.mark.fault("F38")
 def test_rows_that_change_their_numbers_unread_are_not_lost(

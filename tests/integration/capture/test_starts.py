@@ -16,6 +16,7 @@ from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured, watching
 from wamon.capture.pipeline import run_pass
 from wamon.capture.verify import repair
+from wamon.model import Sizes
 
 BEFORE = ("ignored", "before-start")
 DONE = ("done", None)
@@ -41,10 +42,7 @@ def moving(tmp_path: Path) -> Iterator[Field]:
         yield field
 
 
-@pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
+SMALL_PAGES = Sizes(page_rows=10, pages_a_batch=1)
 
 
 def outcomes(office: Office) -> dict[str, tuple[str, str | None]]:
@@ -148,11 +146,10 @@ def test_a_message_from_before_the_start_stays_there_when_it_is_delivered_again(
 
 @pytest.mark.parametrize("overlap", [500, 2], ids=["seen by the next scan", "seen by the sweep"])
 def test_a_message_from_before_the_start_stays_there_when_it_is_edited(
-    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, overlap: int
+    field: Field, open_office: Open, overlap: int
 ) -> None:
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", overlap)
     ids = post_all(field, range(1750000, 1750009))
-    office = open_office(field.path, scan={"start": "now"})
+    office = open_office(field.path, Sizes(overlap_rows=overlap), scan={"start": "now"})
     office.scan()
     field.edit(ids[0], "DR1750077")
     office.sweep()
@@ -164,11 +161,10 @@ def test_a_message_from_before_the_start_stays_there_when_it_is_edited(
 
 
 def test_a_message_from_before_the_start_that_was_gone_stays_there_when_it_comes_back(
-    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+    field: Field, open_office: Open
 ) -> None:
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
     ids = post_all(field, range(1750000, 1750009))
-    office = open_office(field.path, scan={"start": "now"})
+    office = open_office(field.path, Sizes(overlap_rows=2), scan={"start": "now"})
     office.scan()
     field.bridge.db.execute("CREATE TABLE kept AS SELECT rowid AS n, * FROM messages WHERE id = ?", ids[:1])
     field.bridge.delete(ids[0])
@@ -223,7 +219,6 @@ def _an_older_copy(field: Field) -> None:
     field.delete_top(45)
 
 
-@pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("damage", [_renumbered, _numbered_anew, _top_given_out_again, _replaced, _an_older_copy])
 def test_nothing_that_arrived_after_joining_is_lost_where_the_rows_change_in_the_middle_of_the_walk(
     moving: Field, open_office: Open, damage: Callable[[Field], None]
@@ -231,7 +226,7 @@ def test_nothing_that_arrived_after_joining_is_lost_where_the_rows_change_in_the
     ids = post_all(moving, range(1750000, 1750060))
     for message_id in ids[:40:3]:  # holes, as re-deliveries leave them
         moving.redeliver(message_id)
-    office = open_office(moving.path, scan={"start": "now"})
+    office = open_office(moving.path, SMALL_PAGES, scan={"start": "now"})
     with office.watching() as watch:
         run_pass(watch)
     assert office.query("SELECT count(*) FROM wamon.ledger") == [10]
@@ -243,10 +238,9 @@ def test_nothing_that_arrived_after_joining_is_lost_where_the_rows_change_in_the
     assert_clean(office)
 
 
-@pytest.mark.usefixtures("small_pages")
 def test_a_walk_that_is_cut_goes_on_to_leave_out_what_stood_before_the_start(field: Field, open_office: Open) -> None:
     ids = post_all(field, range(1750000, 1750035))
-    office = open_office(field.path, scan={"start": "now"})
+    office = open_office(field.path, SMALL_PAGES, scan={"start": "now"})
     with office.watching() as watch:
         run_pass(watch)
     arrived = field.post(LAWLEY, "DR1760000")
@@ -255,12 +249,11 @@ def test_a_walk_that_is_cut_goes_on_to_leave_out_what_stood_before_the_start(fie
     assert_clean(office)
 
 
-@pytest.mark.usefixtures("small_pages")
 def test_a_repair_in_the_middle_of_the_walk_leaves_out_what_stood_before_the_start(
     field: Field, open_office: Open
 ) -> None:
     ids = post_all(field, range(1750000, 1750035))
-    office = open_office(field.path, scan={"start": "now"})
+    office = open_office(field.path, SMALL_PAGES, scan={"start": "now"})
     with office.watching() as watch:
         run_pass(watch)
     arrived = field.post(LAWLEY, "DR1760000")

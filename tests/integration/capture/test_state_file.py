@@ -26,10 +26,14 @@ from wamon.capture import state_file
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import scan
 from wamon.errors import ConfigError
+from wamon.model import Sizes
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate
 
 Open = Callable[..., Office]
+
+
+ONE_BY_ONE = Sizes(page_rows=1, pages_a_batch=1)
 
 
 @pytest.fixture
@@ -117,11 +121,9 @@ def test_it_is_the_owner_s_alone_and_leaves_nothing_beside_it(field: Field, open
 
 def test_it_never_leads_what_is_committed(field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever the file is written, PostgreSQL has come as far already."""
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     monkeypatch.setattr(state_file, "_LEAST_SECONDS_BETWEEN_WRITES", 0)
     monkeypatch.setattr(state_file, "_LARGEST_SHARE", inf)
-    office = open_office(field.path)
+    office = open_office(field.path, ONE_BY_ONE)
     seen: list[tuple[int, int]] = []
 
     def written(name: str) -> None:
@@ -137,10 +139,8 @@ def test_it_never_leads_what_is_committed(field: Field, open_office: Open, monke
 def test_it_is_written_at_most_once_a_second_and_at_the_end(
     field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     monkeypatch.setattr(state_file, "_LEAST_SECONDS_BETWEEN_WRITES", 3600)
-    office = open_office(field.path)
+    office = open_office(field.path, ONE_BY_ONE)
     renamed: list[str] = []
     monkeypatch.setattr(state_file, "failpoint", lambda name: renamed.append(name) if name == "state.renamed" else None)
     office.scan()

@@ -13,10 +13,9 @@ from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST
 from tests.support.clock import first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured, watching
 from wamon.capture.pipeline import Pass, run_pass
 from wamon.capture.scan import scan
-from wamon.model import MAIN
+from wamon.model import MAIN, Sizes
 from wamon.postgres.connection import connected
 from wamon.reports import posts
 
@@ -29,11 +28,13 @@ def dsn(reused_dsn: str) -> str:
 
 
 @pytest.fixture
-def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
-    """A store that fills several pages, of 10 rows each, and goes far beyond the overlap."""
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
+def sizes() -> Sizes:
+    return Sizes(page_rows=10, pages_a_batch=1, overlap_rows=2)
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    """A store that fills several pages and goes far beyond the overlap."""
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         post_round(field, range(1750000, 1750008))
         yield field
@@ -297,13 +298,12 @@ def test_a_group_s_cursor_deleted_by_hand_costs_a_re_read(field: Field, open_off
 
 
 def test_a_group_may_stand_in_two_sources_each_with_its_own_place(
-    field: Field, open_office: Open, tmp_path: Path
+    field: Field, open_office: Open, tmp_path: Path, sizes: Sizes
 ) -> None:
     office = open_office(field.path)
     office.scan()
-    other = Office(tmp_path / "other", office.dsn, field.path, bridge={"name": "second"})
-    config = configured(other.config_path, {})
-    with watching(config, bridge_of(config)) as watch:
+    other = Office(tmp_path / "other", office.dsn, field.path, sizes, bridge={"name": "second"})
+    with other.watching() as watch:
         run_pass(watch)
     assert cursors_of(office, "main")[MAIN] > cursors_of(office, "second")[MAIN] > 0
     other.scan()

@@ -21,6 +21,7 @@ from wamon.clock import Clock
 from wamon.daemon import loop
 from wamon.daemon.loop import Daemon
 from wamon.health.check import Check, State
+from wamon.model import Sizes
 from wamon.postgres import leases
 
 Open = Callable[..., Office]
@@ -131,11 +132,9 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
 ) -> None:
     renewed: list[int] = []
     silence(monkeypatch)
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 1)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
     for number in range(1_000_002, 1_000_012):
         field.post(LAWLEY, f"DR{number}")
-    office = open_office(field.path, scan={"interval": "1h"})
+    office = open_office(field.path, Sizes(page_rows=1, pages_a_batch=1), scan={"interval": "1h"})
 
     @contextmanager
     def always(ring: Callable[[str], None], _: float) -> Iterator[None]:

@@ -25,7 +25,7 @@ from wamon.capture.scan import catch_up, scan, scan_groups
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
 from wamon.ledger import recording, submissions
 from wamon.ledger.source import Joining
-from wamon.model import BEGINNING, MAIN
+from wamon.model import BEGINNING, MAIN, Sizes
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def offices(tmp_path: Path, dsn: str, field: Field) -> tuple[Office, Office]:
 
 
 @pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 10)
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 1)
+def small_pages(offices: tuple[Office, Office]) -> None:
+    for office in offices:
+        office.sizes = Sizes(page_rows=10, pages_a_batch=1)
 
 
 def post_round(field: Field, numbers: range) -> None:
@@ -315,19 +315,17 @@ def test_a_sweep_never_records_an_older_text_over_one_that_was_recorded_meanwhil
 
 
 def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
-    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+    field: Field, offices: tuple[Office, Office]
 ) -> None:
     """Its connection lives on, and the new database's turns come to the same number."""
-    monkeypatch.setattr("wamon.bridge.store.OVERLAP_ROWS", 2)
-    monkeypatch.setattr("wamon.capture.pipeline.OVERLAP_ROWS", 2)
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 100)
     office, _ = offices
+    office.sizes = Sizes(page_rows=100, overlap_rows=2)
     post_round(field, range(1750000, 1750020))
     with office.watching() as old:
         catch_up(old)
         office.query("DROP SCHEMA wamon CASCADE")
         field.post(LAWLEY, "DR1750050")
-        monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 5)
+        old.store.sizes = office.sizes = Sizes(page_rows=5, overlap_rows=2)
         tried: list[int] = []
 
         def meanwhile(_: object) -> None:
@@ -345,9 +343,8 @@ def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
 def test_an_edit_that_a_read_saw_before_a_lock_ended_it_is_recorded_by_the_next(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wamon.capture.batch.PAGES_A_BATCH", 5)
-    monkeypatch.setattr("wamon.bridge.store.PAGE_ROWS", 2)
     office, _ = offices
+    office.sizes = Sizes(page_rows=2, pages_a_batch=5)
     first = field.post(LAWLEY, "DR1000001")
     with office.watching() as watch:
         catch_up(watch)
