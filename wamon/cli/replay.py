@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from wamon.capture.pipeline import Watch
     from wamon.capture.replay import Replayed, Selection
     from wamon.config.schema import Config
+    from wamon.views.replay import Added, Replay
 
-_KINDS = ("new", "resubmission", "rejected", "near-miss")
 _MOST_NAMED = 10
 
 
@@ -46,7 +46,9 @@ def replay(
     wamon replay --drop DR1752028
     """
     from wamon.app.commands import bridge_of, rehearsing, watching
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import replay as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -54,9 +56,10 @@ def replay(
         began = watch.clock.monotonic_seconds()
         selection = _selection(watch, settings, group or [], since, until, drop or [])
         done = _replayed(watch, selection)
-        answer = _answer(watch, selection, done, watch.clock.monotonic_seconds() - began) | {"dry_run": dry_run}
+        seconds = watch.clock.monotonic_seconds() - began
+        answer = view.replay(watch, done, selection.jids, seconds, dry_run=dry_run)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show(answer)
 
@@ -81,35 +84,21 @@ def _replayed(watch: Watch, selection: Selection) -> Replayed:
         return replaying.replay(watch, selection, advance)
 
 
-def _answer(watch: Watch, selection: Selection, done: Replayed, elapsed_seconds: float) -> dict[str, Any]:
-    counts = done.recorded.counts
-    return {
-        "read": sum(done.read.values()),
-        "elapsed_seconds": round(elapsed_seconds, 3),
-        "groups": [
-            {
-                "name": watch.source.groups[jid].project,
-                "jid": jid,
-                "read": done.read[jid],
-                "added": {kind.replace("-", "_"): counts[jid, kind] for kind in _KINDS},
-            }
-            for jid in selection.jids
-        ],
-        "without_review": [{"project": project, "drop_number": number} for project, number in done.without_review],
-    }
-
-
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: Replay) -> None:
     from wamon.render import say, table
 
     columns = ("Group", "Messages", "New drops", "Posted again", "Rejected", "Near misses")
-    table(columns, [(g["name"], g["read"], *g["added"].values()) for g in answer["groups"]], right=columns[1:])
-    added = sum(sum(group["added"].values()) for group in answer["groups"])
-    would = "would be added; nothing was" if answer["dry_run"] else "added"
+    table(columns, [(group.name, group.read, *_counts(group.added)) for group in answer.groups], right=columns[1:])
+    added = sum(sum(_counts(group.added)) for group in answer.groups)
+    would = "would be added; nothing was" if answer.dry_run else "added"
     found = f"{added:,} finding{'' if added == 1 else 's'} {would}"
-    say(f"{answer['read']:,} messages read again, in {answer['elapsed_seconds']:.1f} s: {found}.")
-    lacking = answer["without_review"]
+    say(f"{answer.read:,} messages read again, in {answer.elapsed_seconds:.1f} s: {found}.")
+    lacking = answer.without_review
     if lacking:
-        named = ", ".join(f"{drop['drop_number']} ({drop['project']})" for drop in lacking[:_MOST_NAMED])
+        named = ", ".join(f"{drop.drop_number} ({drop.project})" for drop in lacking[:_MOST_NAMED])
         more = f" and {len(lacking) - _MOST_NAMED:,} more" if len(lacking) > _MOST_NAMED else ""
         say(f"Without a review row: {named}{more}. `wamon verify --repair` makes those that can be made.")
+
+
+def _counts(added: Added) -> tuple[int, ...]:
+    return added.new, added.resubmission, added.rejected, added.near_miss

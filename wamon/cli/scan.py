@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOptio
 if TYPE_CHECKING:
     from wamon.capture.pipeline import Watch
     from wamon.capture.scan import Scanned
-
-KINDS = ("new", "resubmission", "rejected", "retracted")
+    from wamon.views.scan import Scan, ScannedGroup
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,7 +39,9 @@ def scan(
     wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
     """
     from wamon.app.commands import bridge_of, rehearsing, watching
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import scan as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -48,10 +49,10 @@ def scan(
     with (rehearsing if dry_run else watching)(settings, bridge_of(settings, bridge, names)) as watch:
         began = watch.clock.monotonic_seconds()
         scanned = _scanned(watch, names)
-        answer = _answer(watch, scanned, names, watch.clock.monotonic_seconds() - began)
+        answer = view.scan(watch, scanned, names, watch.clock.monotonic_seconds() - began)
     _tell_conflicts(scanned)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show(answer, dry_run=dry_run)
 
@@ -67,34 +68,18 @@ def _scanned(watch: Watch, names: list[str]) -> Scanned:
         return scan_all(watch, lambda one: advance(one.place.rowid))
 
 
-def _answer(watch: Watch, scanned: Scanned, names: list[str], elapsed_seconds: float) -> dict[str, Any]:
-    counts = scanned.recorded.counts
-    return {
-        "complete": True,
-        "read": sum(scanned.read.values()),
-        "elapsed_seconds": round(elapsed_seconds, 3),
-        "groups": [
-            {
-                "name": watch.source.groups[jid].project,
-                "jid": jid,
-                "read": scanned.read[jid],
-                "submissions": {kind: counts[jid, kind] for kind in KINDS},
-                "dead": counts[jid, "dead"],
-                "last_processed_id": watch.source.groups[jid].last_message_id,
-            }
-            for jid in watch.named(names)
-        ],
-    }
-
-
-def _show(answer: dict[str, Any], *, dry_run: bool) -> None:
+def _show(answer: Scan, *, dry_run: bool) -> None:
     from wamon.render import say, table
 
     columns = ("Group", "Messages", "New drops", "Posted again", "Rejected", "Retracted", "Dead")
-    rows = [(g["name"], g["read"], *g["submissions"].values(), g["dead"]) for g in answer["groups"]]
-    table(columns, rows, right=columns[1:])
+    table(columns, [_row(group) for group in answer.groups], right=columns[1:])
     would = "would be recorded; nothing was" if dry_run else "read and recorded"
-    say(f"{answer['read']:,} messages {would}, in {answer['elapsed_seconds']:.1f} s.")
+    say(f"{answer.read:,} messages {would}, in {answer.elapsed_seconds:.1f} s.")
+
+
+def _row(group: ScannedGroup) -> tuple[str | int, ...]:
+    found = group.submissions
+    return group.name, group.read, found.new, found.resubmission, found.rejected, found.retracted, group.dead
 
 
 def _tell_conflicts(scanned: Scanned) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wamon.capture.pipeline import Watch
     from wamon.config.schema import Config
     from wamon.model import Place
+    from wamon.views.state import Positions
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -46,55 +47,35 @@ def show(
     wamon state show --group Lawley --json
     """
     from wamon.app.commands import bridge_of, watching
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import state as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     with watching(settings, bridge_of(settings, bridge, group or [])) as watch:
-        answer = _position(watch, group or [])
+        answer = view.positions(watch, group or [])
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show(answer, settings)
 
 
-def _position(watch: Watch, names: list[str]) -> dict[str, Any]:
-    from wamon.health.lag import lag
-
-    jids = watch.named(names)
-    behind = lag(watch, jids)
-    return {
-        "path": str(watch.state.path),
-        "instance_id": watch.source.instance,
-        "groups": [
-            {
-                "name": watch.source.groups[jid].project,
-                "jid": jid,
-                "last_processed_id": watch.source.groups[jid].last_message_id,
-                "last_processed_at": watch.source.groups[jid].last_sent_at,
-                "messages": watch.source.groups[jid].messages,
-                "lag": {"messages": behind[jid].messages, "seconds": behind[jid].seconds},
-            }
-            for jid in jids
-        ],
-    }
-
-
-def _show(answer: dict[str, Any], settings: Config) -> None:
+def _show(answer: Positions, settings: Config) -> None:
     from wamon.render import local, say, table
 
     rows = [
         (
-            group["name"],
-            group["jid"],
-            group["messages"],
-            local(group["last_processed_at"], settings.timezone),
-            group["lag"]["messages"],
+            group.name,
+            group.jid,
+            group.messages,
+            local(group.last_processed_at, settings.timezone),
+            group.lag.messages,
         )
-        for group in answer["groups"]
+        for group in answer.groups
     ]
     table(("Group", "JID", "Messages", "Last one sent", "Behind"), rows, right=("Messages", "Behind"))
-    say(f"State file: {answer['path']}")
+    say(f"State file: {answer.path}")
 
 
 @commands.command()
@@ -116,7 +97,9 @@ def rewind(
     wamon state rewind --group Lawley --to 3A67C0FFEE0123456789
     """
     from wamon.app.commands import bridge_of, watching
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.state import Rewind, Rewound
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -125,12 +108,12 @@ def rewind(
         for jid in watch.named(group):
             place = _place(watch, jid, to, settings)
             place = watch.in_turn(watch.source.rewind, jid, place, f"state rewind --to {to}")
-            rewound.append({"name": watch.source.groups[jid].project, "jid": jid, "rowid": place.rowid})
+            rewound.append(Rewound(watch.source.groups[jid].project, jid, place.rowid))
     if options.json:
-        as_json({"groups": rewound})
+        say(as_json(Rewind(tuple(rewound))))
     else:
         for one in rewound:
-            say(f"{one['name']} ({one['jid']}) will be read again after row {one['rowid']:,} of the store.")
+            say(f"{one.name} ({one.jid}) will be read again after row {one.rowid:,} of the store.")
 
 
 def _place(watch: Watch, jid: str, to: str, settings: Config) -> Place:
@@ -170,13 +153,15 @@ def adopt(
     wamon state adopt /opt/old-monitor/state.json
     """
     from wamon.app.commands import adopting, bridge_of
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.state import Adopted
 
     options = said(ctx, config, json)
     settings = options.config()
     jids = adopting(settings, bridge_of(settings, bridge), _legacy(file))
     if options.json:
-        as_json({"adopted": jids})
+        say(as_json(Adopted(tuple(jids))))
     elif jids:
         say(f"Adopted {', '.join(jids)}.")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +11,8 @@ from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOptio
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wamon.capture.pipeline import Watch
-    from wamon.capture.verify import Verified
     from wamon.config.schema import Config
+    from wamon.views.verify import Verify
 
 _MOST_SHOWN = 50
 
@@ -40,7 +39,8 @@ def verify(
     wamon verify --group Lawley --repair
     """
     from wamon.errors import CouldNotCheck, Retryable, SchemaError
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     try:
@@ -48,16 +48,17 @@ def verify(
     except (Retryable, SchemaError) as error:
         raise CouldNotCheck(str(error), hint=error.hint) from None
     if options.json:
-        as_json(found)
+        say(as_json(found))
     else:
         _show(found)
-    raise typer.Exit(0 if found["clean"] else 1)
+    raise typer.Exit(0 if found.clean else 1)
 
 
-def _verified(settings: Config, bridge: Path | None, names: list[str], *, repair: bool) -> dict[str, Any]:
+def _verified(settings: Config, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
     from wamon.app.commands import bridge_of, watching
     from wamon.capture import verify as proof
     from wamon.render import progress
+    from wamon.views import verify as view
 
     with watching(settings, bridge_of(settings, bridge, names)) as watch:
         groups = [watch.source.groups[jid] for jid in watch.named(names)]
@@ -69,41 +70,22 @@ def _verified(settings: Config, bridge: Path | None, names: list[str], *, repair
             verified = proof.verify(watch, groups, advance)
         if not names:
             watch.source.note_verify(clean=verified.clean)
-        return _answer(watch, verified)
+        return view.verify(watch, verified)
 
 
-def _answer(watch: Watch, verified: Verified) -> dict[str, Any]:
-    groups = watch.source.groups
-    return {
-        "clean": verified.clean,
-        "checked": verified.checked,
-        "dead": verified.dead,
-        "older_rules": verified.older_rules,
-        "problems": [
-            {
-                "promise": problem.promise,
-                "group": groups[problem.jid].project if problem.jid else None,
-                "message_id": problem.message_id or None,
-                "detail": problem.detail,
-            }
-            for problem in verified.problems
-        ],
-    }
-
-
-def _show(found: dict[str, Any]) -> None:
+def _show(found: Verify) -> None:
     from wamon.capture.verify import IN_WORDS
     from wamon.render import say, table
 
-    problems = found["problems"]
-    rows = [(f"{p}: {IN_WORDS[p]}", *rest) for p, *rest in (one.values() for one in problems[:_MOST_SHOWN])]
+    problems = found.problems
+    rows = [(f"{p.promise}: {IN_WORDS[p.promise]}", p.group, p.message_id, p.detail) for p in problems[:_MOST_SHOWN]]
     table(("Promise", "Group", "Message", "What"), rows)
     if len(problems) > _MOST_SHOWN:
         say(f"… and {len(problems) - _MOST_SHOWN:,} more; --json lists them all.")
     them = "1 problem; `wamon verify --repair` mends it"
     if len(problems) != 1:
         them = f"{len(problems):,} problems; `wamon verify --repair` mends them"
-    verdict = "clean" if found["clean"] else f"not clean: {them}"
-    notes = [f"{found['dead']:,} dead letters"] if found["dead"] else []
-    notes += [f"{found['older_rules']:,} read under older rules"] if found["older_rules"] else []
-    say(f"{found['checked']:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))
+    verdict = "clean" if found.clean else f"not clean: {them}"
+    notes = [f"{found.dead:,} dead letters"] if found.dead else []
+    notes += [f"{found.older_rules:,} read under older rules"] if found.older_rules else []
+    say(f"{found.checked:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))

@@ -1,0 +1,32 @@
+"""A view as a JSON document, and back: what a command prints, a daemon publishes and a page shows is one thing.
+
+A view is a frozen dataclass, and each field's help stands beside it, as `Annotated[type, "help"]`: docs/json.md is
+written from that.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from typing import TypeVar
+
+V = TypeVar("V")
+
+
+def as_json(view: object) -> str:
+    """A view as JSON text, its fields in their order. Times become RFC 3339 in UTC, to the second."""
+    return json.dumps(view, ensure_ascii=False, indent=2, default=_plain)
+
+
+def from_json(kind: type[V], text: str) -> V:
+    """The view that `as_json` made this text of; fields that it doesn't know are passed over. Raises ValueError."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind).validate_json(text)
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)

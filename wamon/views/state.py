@@ -1,0 +1,86 @@
+"""The position: how far each group is recorded, and corrections of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from wamon.health import lag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wamon.capture.pipeline import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a group is behind its bridge."""
+
+    messages: Annotated[int, "messages in the store that aren't recorded yet"]
+    seconds: Annotated[float, "age of the oldest of them"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a group is recorded."""
+
+    name: Annotated[str, "the project's name"]
+    jid: Annotated[str, "the chat's JID"]
+    last_processed_id: Annotated[str | None, "the last message recorded"]
+    last_processed_at: Annotated[datetime | None, "when that message was sent"]
+    messages: Annotated[int, "messages recorded so far"]
+    lag: Lag
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """What `wamon state show` shows."""
+
+    path: Annotated[str, "the state file"]
+    instance_id: Annotated[str, "the identity of the database"]
+    groups: tuple[Position, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """A group that was set back."""
+
+    name: Annotated[str, "the project's name"]
+    jid: Annotated[str, "the chat's JID"]
+    rowid: Annotated[int, "the next scan reads after this row of the store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewind:
+    """What `wamon state rewind` did."""
+
+    groups: tuple[Rewound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What `wamon state adopt` did."""
+
+    adopted: Annotated[tuple[str, ...], "JIDs of the groups whose old position was taken over"]
+
+
+def positions(watch: Watch, names: Sequence[str]) -> Positions:
+    """How far the groups of these names are recorded, all where none is given."""
+    jids = watch.named(names)
+    behind = lag.lag(watch, jids)
+    groups = tuple(_position(watch, jid, behind[jid]) for jid in jids)
+    return Positions(path=str(watch.state.path), instance_id=watch.source.instance, groups=groups)
+
+
+def _position(watch: Watch, jid: str, behind: lag.Lag) -> Position:
+    group = watch.source.groups[jid]
+    return Position(
+        name=group.project,
+        jid=jid,
+        last_processed_id=group.last_message_id,
+        last_processed_at=group.last_sent_at,
+        messages=group.messages,
+        lag=Lag(messages=behind.messages, seconds=behind.seconds),
+    )
