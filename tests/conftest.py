@@ -85,26 +85,108 @@ def _debian_15(reachable: Path) -> Iterator[str]:
     run(str(DEBIAN / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
 
 
-def _fresh(dsn: str, template: str) -> Iterator[str]:
-    name = f"t{uuid4().hex}"
-    with psycopg.connect(dsn, autocommit=True) as db:
+def _made(server: str, name: str, template: str = "migrated") -> str:
+    with psycopg.connect(server, autocommit=True) as db:
+        db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         db.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield make_conninfo(dsn, dbname=name)
-    with psycopg.connect(dsn, autocommit=True) as db:
+    return make_conninfo(server, dbname=name)
+
+
+def _fresh(server: str, template: str = "migrated") -> Iterator[str]:
+    name = f"t{uuid4().hex}"
+    yield _made(server, name, template)
+    with psycopg.connect(server, autocommit=True) as db:
         db.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+_EMPTY = """
+    SET session_replication_role = replica;
+    DO $$
+    DECLARE a record;
+    BEGIN
+        FOR a IN SELECT tablename FROM pg_tables
+                 WHERE schemaname = 'wamon' AND tablename NOT IN ('migrations', 'instance')
+        LOOP
+            EXECUTE format('DELETE FROM wamon.%I', a.tablename);
+        END LOOP;
+        FOR a IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+                 AND nspname <> 'wamon'
+        LOOP
+            EXECUTE format('DROP SCHEMA %I CASCADE', a.nspname);
+        END LOOP;
+        CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+        GRANT USAGE ON SCHEMA public TO PUBLIC;
+    END $$;
+"""
+_SHAPE = """
+    SELECT (SELECT array_agg((relname, relacl::text) ORDER BY oid) FROM pg_class WHERE oid >= 16384)::text,
+           (SELECT array_agg(tgname ORDER BY oid) FROM pg_trigger WHERE NOT tgisinternal)::text,
+           (SELECT array_agg((proname, proacl::text) ORDER BY oid) FROM pg_proc WHERE oid >= 16384)::text,
+           (SELECT array_agg((conname, attname) ORDER BY conname) FROM pg_constraint, pg_attribute
+            WHERE conrelid = attrelid AND conrelid >= 16384)::text,
+           (SELECT array_agg((nspname, nspacl::text) ORDER BY nspname) FROM pg_namespace WHERE nspname = 'wamon')::text,
+           (SELECT array_agg(setconfig) FROM pg_db_role_setting)::text,
+           (SELECT datacl::text FROM pg_database WHERE datname = current_database())
+"""
+
+
+class _Reused:
+    """One database of a server, for one test after the other: making a new one costs more than most tests take."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._make()
+
+    def _make(self) -> None:
+        self.dsn = _made(self._server, "reused")
+        self._shape = self._emptied()
+
+    def _emptied(self) -> object:
+        with psycopg.connect(self.dsn, autocommit=True) as db:
+            db.execute(_EMPTY)
+            return db.execute(_SHAPE).fetchone()
+
+    def empty(self) -> str:
+        """Empty it, or make it anew after a test that left triggers, rights or settings."""
+        try:
+            if self._emptied() == self._shape:
+                return self.dsn
+        except psycopg.Error:
+            pass
+        self._make()
+        return self.dsn
+
+
+@pytest.fixture(scope="session")
+def _reused_18(_embedded_18: str) -> _Reused:
+    return _Reused(_embedded_18)
+
+
+@pytest.fixture(scope="session")
+def _reused_15(_debian_15: str) -> _Reused:
+    return _Reused(_debian_15)
+
+
 @pytest.fixture
-def dsn(_embedded_18: str) -> Iterator[str]:
-    """A database of its own, with the schema, on the embedded server."""
-    yield from _fresh(_embedded_18, "migrated")
+def dsn(_reused_18: _Reused) -> str:
+    """An empty database with the schema, on the embedded server."""
+    return _reused_18.empty()
 
 
-@pytest.fixture(params=["embedded 18", "Debian's 15"])
-def any_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of its own, with the schema, on each server that SQL must run on."""
-    server = request.getfixturevalue("_embedded_18" if request.param == "embedded 18" else "_debian_15")
-    yield from _fresh(server, "migrated")
+@pytest.fixture
+def own_dsn(_embedded_18: str) -> Iterator[str]:
+    """A database that no other test has, for one that restores it or needs two."""
+    yield from _fresh(_embedded_18)
+
+
+_SERVERS = {"embedded 18": "18", "Debian's 15": "15"}
+
+
+@pytest.fixture(params=_SERVERS)
+def any_dsn(request: pytest.FixtureRequest) -> str:
+    """As `dsn`, on each server that SQL must run on."""
+    reused: _Reused = request.getfixturevalue(f"_reused_{_SERVERS[request.param]}")
+    return reused.empty()
 
 
 @pytest.fixture(params=["embedded 18", "Debian's 15"])

@@ -93,7 +93,7 @@ def test_asked_to_end_where_it_hangs_it_ends_all_the_same_and_the_next_one_compl
     hang = {**os.environ, "WAMON_FAILPOINT": f"{step}:1:hang"}
     hangs = tmp_path / "hangs"
     prologue = (
-        "import wamon.daemon, wamon.failpoints, pathlib\n"
+        "import wamon.daemon.loop, wamon.failpoints, pathlib\n"
         "wamon.daemon.loop._SECONDS_TO_FINISH = 0.2\n"
         "wait = wamon.failpoints.hang\n"
         f"wamon.failpoints.hang = lambda: (pathlib.Path({str(hangs)!r}).touch(), wait())"
@@ -371,7 +371,7 @@ def test_an_unforeseen_error_of_a_chore_is_told_without_its_words(
 ) -> None:
     office = open_office(field.path, **LONG)
     log = tmp_path / "log"
-    fails = "import wamon.running\ndef daily(_): raise ValueError('the canary sings')\nwamon.running.daily = daily"
+    fails = "import wamon.app.run\ndef daily(_): raise ValueError('the canary sings')\nwamon.app.run.daily = daily"
     with log.open("wb") as stderr, spawned(office, "run", prologue=fails, stderr=stderr) as process:
         eventually("it is told", lambda: "ValueError" in log.read_text("utf-8"), said=lambda: log.read_text("utf-8"))
         process.terminate()

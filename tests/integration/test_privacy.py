@@ -31,16 +31,16 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, reused_dsn: str, field: Field) -> Office:
+def office(tmp_path: Path, dsn: str, field: Field) -> Office:
     """Its bridge holds the canary in a drop's post, in chatter, in a near miss and in a caption."""
     for text in (*[WORDS] * 4, f"DR1752028 {WORDS}", WORDS, f"DR17 {WORDS}", f"DR1752034 DR1752040 {WORDS}"):
         field.post(LAWLEY, text, sender=PHONE)
     field.post(LAWLEY, f"DR1752028 {WORDS}", sender=PHONE, media="image")
-    return Office(tmp_path / "office", reused_dsn, field.path)
+    return Office(tmp_path / "office", dsn, field.path)
 
 
 @pytest.fixture
-def server_log(reachable: Path, reused_dsn: str) -> Path:
+def server_log(reachable: Path, dsn: str) -> Path:
     data = embedded.home(reachable / "state").data
     return data.with_name(f"{data.name}.log")
 

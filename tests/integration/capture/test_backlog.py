@@ -56,11 +56,6 @@ def sizes() -> Sizes:
     return SIZES
 
 
-@pytest.fixture
-def dsn(reused_dsn: str) -> str:
-    return reused_dsn
-
-
 class Begun(list["Apart"]):
     """The processes that were begun."""
 

@@ -18,11 +18,6 @@ IN_PLACE = (VeryGoodPlugins, Gowa, Wacli)
 """The bridges that change a row where it stands."""
 
 
-@pytest.fixture
-def dsn(reused_dsn: str) -> str:
-    return reused_dsn
-
-
 @pytest.fixture(params=IN_PLACE, ids=lambda bridge: bridge.__name__)
 def field(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Field]:
     with Field(request.param(tmp_path / "messages.db", durable=False)) as field:

@@ -21,11 +21,6 @@ Open = Callable[..., Office]
 
 
 @pytest.fixture
-def dsn(reused_dsn: str) -> str:
-    return reused_dsn
-
-
-@pytest.fixture
 def sizes() -> Sizes:
     """Pages of 10 rows and an overlap of 5: what happens here lies beyond both."""
     return Sizes(page_rows=10, pages_a_batch=1, overlap_rows=5)

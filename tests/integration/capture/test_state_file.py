@@ -37,11 +37,6 @@ ONE_BY_ONE = Sizes(page_rows=1, pages_a_batch=1)
 
 
 @pytest.fixture
-def dsn(reused_dsn: str) -> str:
-    return reused_dsn
-
-
-@pytest.fixture
 def field(tmp_path: Path) -> Iterator[Field]:
     with Field(Lharries(tmp_path / "messages.db", durable=False)) as field:
         for n, jid in enumerate([LAWLEY, MOHADIN] * 3):

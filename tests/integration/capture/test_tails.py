@@ -23,11 +23,6 @@ Open = Callable[..., Office]
 
 
 @pytest.fixture
-def dsn(reused_dsn: str) -> str:
-    return reused_dsn
-
-
-@pytest.fixture
 def sizes() -> Sizes:
     return Sizes(page_rows=10, pages_a_batch=1, overlap_rows=2)
 

@@ -18,7 +18,7 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.cli.main import main
 
-ON_ONE_SERVER = pytest.mark.parametrize("any_reused_dsn", ["embedded 18"], indirect=True)
+ON_ONE_SERVER = pytest.mark.parametrize("any_dsn", ["embedded 18"], indirect=True)
 """Enough for what isn't SQL's."""
 
 Verify = Callable[..., tuple[int, Any]]
@@ -39,9 +39,9 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, any_reused_dsn: str, field: Field) -> Office:
+def office(tmp_path: Path, any_dsn: str, field: Field) -> Office:
     """Everything is recorded."""
-    office = Office(tmp_path / "office", any_reused_dsn, field.path)
+    office = Office(tmp_path / "office", any_dsn, field.path)
     office.scan()
     return office
 
@@ -394,9 +394,9 @@ def test_it_ends_with_2_where_the_database_is_away(office: Office, verify: Verif
 
 
 def test_the_process_says_in_words_what_is_wrong_and_ends_as_the_contract_says(
-    tmp_path: Path, reused_dsn: str, field: Field
+    tmp_path: Path, dsn: str, field: Field
 ) -> None:
-    office = Office(tmp_path / "words", reused_dsn, field.path)
+    office = Office(tmp_path / "words", dsn, field.path)
     office.scan()
     office.query("DELETE FROM wamon.ledger WHERE message_id = 'A'")
     done = office.run("verify")

@@ -56,14 +56,14 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, reused_dsn: str, field: Field) -> Office:
-    return Office(tmp_path / "office", reused_dsn, field.path)
+def office(tmp_path: Path, dsn: str, field: Field) -> Office:
+    return Office(tmp_path / "office", dsn, field.path)
 
 
 @pytest.fixture
-def any_office(tmp_path: Path, any_reused_dsn: str, field: Field) -> Office:
+def any_office(tmp_path: Path, any_dsn: str, field: Field) -> Office:
     """On each server that SQL must run on."""
-    return Office(tmp_path / "office", any_reused_dsn, field.path)
+    return Office(tmp_path / "office", any_dsn, field.path)
 
 
 def look(office: Office, now: datetime | None = None) -> Facts:
@@ -251,12 +251,12 @@ def test_today_is_the_messages_own_day_in_the_configured_zone(any_office: Office
 
 @pytest.mark.parametrize(("kind", "state"), [(Lharries, "warn"), (VeryGoodPlugins, "ok"), (Wacli, "ok")])
 def test_a_bridge_that_keeps_no_captions_is_found_out(
-    tmp_path: Path, reused_dsn: str, kind: type[Lharries], state: str
+    tmp_path: Path, dsn: str, kind: type[Lharries], state: str
 ) -> None:
     with kind(tmp_path / "own.db", durable=False) as bridge:
         for n in range(30):
             bridge.post(LAWLEY, f"DR100{n:04}", media="image" if n % 2 else "video")
-        check = checks(Office(tmp_path / "own", reused_dsn, bridge.path), bridge.now)["bridge.captions", None]
+        check = checks(Office(tmp_path / "own", dsn, bridge.path), bridge.now)["bridge.captions", None]
     assert check.state == state
     assert check.numbers == {"photos": 30, "without_text": 30 if state == "warn" else 0}
 
@@ -483,12 +483,12 @@ def test_another_user_beside_a_rollback_journal_is_none(bridges_folder: Path) ->
         assert rights(bridge.path) == (False, False, False)
 
 
-def test_a_store_that_our_look_would_lock_isnt_opened(bridges_folder: Path, tmp_path: Path, reused_dsn: str) -> None:
+def test_a_store_that_our_look_would_lock_isnt_opened(bridges_folder: Path, tmp_path: Path, dsn: str) -> None:
     with Wacli(bridges_folder / "wacli.db", durable=False) as bridge:
         bridge.post(LAWLEY, "DR1000001")
     bridges_folder.chmod(0o777)
     bridge.path.chmod(0o644)
-    office = Office(tmp_path / "office", reused_dsn, bridge.path)
+    office = Office(tmp_path / "office", dsn, bridge.path)
     config = configured(office.config_path, {})
     with as_nobody():
         facts = looked_at(config, bridge_of(config))

@@ -29,11 +29,6 @@ from wamon.model import BEGINNING, MAIN, Sizes
 
 
 @pytest.fixture
-def dsn(reused_dsn: str) -> str:
-    return reused_dsn
-
-
-@pytest.fixture
 def field(tmp_path: Path) -> Iterator[Field]:
     with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
         yield field

@@ -28,9 +28,9 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, any_reused_dsn: str, field: Field) -> Office:
+def office(tmp_path: Path, any_dsn: str, field: Field) -> Office:
     groups = [{"name": name, "jid": jid} for jid, name in field.truth.projects.items()]
-    return Office(tmp_path / "office", any_reused_dsn, field.path, groups=groups)
+    return Office(tmp_path / "office", any_dsn, field.path, groups=groups)
 
 
 def kinds(office: Office) -> dict[str, str]:

@@ -31,9 +31,9 @@ def table(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def office(tmp_path: Path, reused_dsn: str, field: Field, table: str) -> Iterator[Office]:
+def office(tmp_path: Path, dsn: str, field: Field, table: str) -> Iterator[Office]:
     """Its database refuses DR6666666 and every DR66…, in the words of the row."""
-    office = Office(tmp_path / "office", reused_dsn, field.path)
+    office = Office(tmp_path / "office", dsn, field.path)
     field.post(LAWLEY, "Good morning team")
     office.scan()
     office.query(
@@ -327,8 +327,8 @@ def test_a_scans_account_counts_a_parked_message_and_its_group_goes_on_to_it(off
 
 
 @pytest.fixture
-def plain(tmp_path: Path, any_reused_dsn: str, field: Field) -> Office:
-    return Office(tmp_path / "plain", any_reused_dsn, field.path)
+def plain(tmp_path: Path, any_dsn: str, field: Field) -> Office:
+    return Office(tmp_path / "plain", any_dsn, field.path)
 
 
 RAW = {

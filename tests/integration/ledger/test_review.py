@@ -55,8 +55,8 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, any_reused_dsn: str, field: Field) -> Office:
-    return Office(tmp_path / "office", any_reused_dsn, field.path)
+def office(tmp_path: Path, any_dsn: str, field: Field) -> Office:
+    return Office(tmp_path / "office", any_dsn, field.path)
 
 
 def reviews(office: Office, table: str = "public.qa_photo_reviews") -> dict[tuple[str | None, str], Row]:
@@ -499,9 +499,9 @@ def test_a_column_that_must_be_filled_and_that_wamon_does_not_know_is_a_config_e
 
 
 def test_the_command_ends_with_78_where_the_table_demands_what_wamon_does_not_have(
-    tmp_path: Path, reused_dsn: str, field: Field
+    tmp_path: Path, dsn: str, field: Field
 ) -> None:
-    office = Office(tmp_path / "office", reused_dsn, field.path)
+    office = Office(tmp_path / "office", dsn, field.path)
     office.query("CREATE TABLE public.qa_photo_reviews (drop_number text NOT NULL, inspector text NOT NULL)")
     field.post(LAWLEY, "DR1752028")
     done = office.run("scan")
@@ -532,8 +532,8 @@ def test_where_the_number_alone_is_the_key_the_first_project_keeps_the_row_and_t
     assert office.verify().problems == []
 
 
-def test_a_conflict_is_told_on_stderr(tmp_path: Path, reused_dsn: str, field: Field) -> None:
-    office = Office(tmp_path / "office", reused_dsn, field.path)
+def test_a_conflict_is_told_on_stderr(tmp_path: Path, dsn: str, field: Field) -> None:
+    office = Office(tmp_path / "office", dsn, field.path)
     office.query("CREATE TABLE public.qa_photo_reviews (drop_number text UNIQUE, project text)")
     field.post(MOHADIN, "DR1752028")
     field.post(LAWLEY, "DR1752028")

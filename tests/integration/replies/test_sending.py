@@ -31,11 +31,6 @@ NUMBERED = {"templates": {"new": "{drop} in {project}", "resubmission": "again {
 
 
 @pytest.fixture
-def dsn(reused_dsn: str) -> str:
-    return reused_dsn
-
-
-@pytest.fixture
 def bridge(tmp_path: Path) -> Iterator[VeryGoodPlugins]:
     with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
         bridge.chat(LAWLEY, "Lawley")
