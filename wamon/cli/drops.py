@@ -192,13 +192,14 @@ def canonical(text: str) -> str:
 
 
 def _story(db: Database, number: str, config: Config, people: Directory) -> dict[str, Any]:
+    from wamon.ledger import review
     from wamon.reports import posts
 
     found = posts.submissions(db, number)
     if not found:
         raise _unknown(number, posts.near(db, number))
     said = posts.texts(db, found)
-    rows = posts.reviews(db, config.database.review_table, number)
+    rows = review.rows_of(db, config.database.review_table, number)
     by_project: defaultdict[str, list[Submission]] = defaultdict(list)
     for post in found:
         by_project[post.project].append(post)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from wamon.health.baseline import PATIENCE_SECONDS, moments, patience, usual
 from wamon.health.ledger_facts import silences
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Kind = Literal["bridge", "silence", "gone", "replaced", "captions"]
 
-SQL = queries("wamon.health", "gaps")
+SQL = Queries("wamon.health", "gaps")
 
 MEANINGS: dict[Kind, str] = {
     "bridge": "No watched group had a message for unusually long: the bridge may have been down, and WhatsApp need not "
@@ -169,18 +169,17 @@ def _is_bare(message: Message) -> bool:
 
 def _silent(db: Database, chats: Sequence[int], since: datetime, now: datetime, at_least: timedelta) -> list[Quiet]:
     """The silences that lasted longer than this, half an hour at least, by when they began."""
-    values = {"chats": list(chats), "since": since, "now": now, "at_least": at_least}
     with transaction(db, UNHURRIED_SECONDS):
-        return [Quiet(*row) for row in db.execute(SQL["quiet"], values)]
+        return SQL.rows(db, "quiet", Quiet, chats=list(chats), since=since, now=now, at_least=at_least)
 
 
 def _vanished(db: Database, chats: Sequence[int], since: datetime) -> list[Vanished]:
     """What was found gone since then."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [Vanished(*row) for row in db.execute(SQL["gone"], {"chats": list(chats), "since": since})]
+        return SQL.rows(db, "gone", Vanished, chats=list(chats), since=since)
 
 
 def _rewinds(db: Database, source: str, since: datetime) -> list[Rewind]:
     """When the store was replaced, restored or renumbered."""
     with transaction(db):
-        return [Rewind(*row) for row in db.execute(SQL["rewinds"], {"source": source, "since": since})]
+        return SQL.rows(db, "rewinds", Rewind, source=source, since=since)

@@ -9,7 +9,7 @@ from wamon.host.process import Process
 from wamon.ledger.source import Source
 from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.postgres.migrations import migrations
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wamon.model import Message
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.health", "ledger_facts")
+SQL = Queries("wamon.health", "ledger_facts")
 
 
 class Server(NamedTuple):
@@ -89,8 +89,8 @@ class Post(NamedTuple):
 def server(db: Database) -> Server:
     """The server and the schema, whatever state they are in. Raises as `transaction` does."""
     with transaction(db):
-        number, encoding, read_only, now, has_schema = _run(db, "server").fetchall()[0]
-        version, oldest_writer = _run(db, "schema").fetchall()[0] if has_schema else (0, 0)
+        ((number, encoding, read_only, now, has_schema),) = SQL.run(db, "server")
+        ((version, oldest_writer),) = SQL.run(db, "schema") if has_schema else [(0, 0)]
     return Server(number, encoding, read_only, now, version, oldest_writer, migrations()[-1].version)
 
 
@@ -100,10 +100,10 @@ def vitals(db: Database, source: str) -> Vitals:
     position.look()
     chats = [group.chat for group in position.groups.values()]
     with transaction(db):
-        past = _run(db, "source", source=source).fetchone()
-        lease = _run(db, "lease", source=source).fetchone()
-        advanced = dict(_run(db, "advanced", source=source).fetchall())
-        unfinished = _run(db, "unfinished", chats=chats).fetchall()
+        past = SQL.run(db, "source", source=source).fetchone()
+        lease = SQL.run(db, "lease", source=source).fetchone()
+        advanced = dict(SQL.run(db, "advanced", source=source).fetchall())
+        unfinished = SQL.run(db, "unfinished", chats=chats).fetchall()
     by_status = {status: {chat: n for chat, has, n in unfinished if has == status} for status in ("dead", "retry")}
     return Vitals(position, past and Past(*past), lease and _holder(lease), advanced, **by_status)
 
@@ -111,7 +111,7 @@ def vitals(db: Database, source: str) -> Vitals:
 def newest(db: Database, chats: Sequence[int], now: datetime) -> dict[int, datetime]:
     """When the newest recorded message of each chat was sent, leaving out those from the future."""
     with keyed_transaction(db):
-        return dict(_run(db, "newest", chats=list(chats), now=now).fetchall())
+        return dict(SQL.run(db, "newest", chats=list(chats), now=now).fetchall())
 
 
 def silences(
@@ -124,7 +124,7 @@ def silences(
     found: dict[int, list[float]] = {}
     weeks, at = [week for week, _ in moments], [moment for _, moment in moments]
     with keyed_transaction(db):
-        for chat, _, seconds in _run(db, "silences", chats=list(chats), weeks=weeks, moments=at, now=now):
+        for chat, _, seconds in SQL.run(db, "silences", chats=list(chats), weeks=weeks, moments=at, now=now):
             found.setdefault(chat, []).append(seconds)
     return found
 
@@ -132,7 +132,7 @@ def silences(
 def posted(db: Database, source: str, since: datetime, until: datetime) -> dict[tuple[int, str], int]:
     """How many live submissions of each (chat, kind) were sent within a time."""
     with transaction(db):
-        return {(chat, kind): n for chat, kind, n in _run(db, "posted", source=source, since=since, until=until)}
+        return {(chat, kind): n for chat, kind, n in SQL.run(db, "posted", source=source, since=since, until=until)}
 
 
 def posted_within(db: Database, source: str, times: Sequence[tuple[datetime, datetime]]) -> dict[int, list[int]]:
@@ -140,7 +140,7 @@ def posted_within(db: Database, source: str, times: Sequence[tuple[datetime, dat
     values = {"since": [since for since, _ in times], "until": [until for _, until in times]}
     posted: dict[int, list[int]] = {}
     with transaction(db):
-        for n, chat, count in _run(db, "posted_within", source=source, **values):
+        for n, chat, count in SQL.run(db, "posted_within", source=source, **values):
             posted.setdefault(chat, [0] * len(times))[n - 1] = count
     return posted
 
@@ -148,21 +148,17 @@ def posted_within(db: Database, source: str, times: Sequence[tuple[datetime, dat
 def latest(db: Database, source: str, since: datetime, now: datetime, most: int) -> list[Post]:
     """The newest live submissions since then, newest first."""
     with transaction(db):
-        return [Post(*row) for row in _run(db, "latest", source=source, since=since, now=now, most=most)]
+        return SQL.rows(db, "latest", Post, source=source, since=since, now=now, most=most)
 
 
 def unrecorded(db: Database, keyed: Sequence[tuple[int, Message]]) -> list[Message]:
     """Those of the (chat, message) that the ledger doesn't hold."""
     keys = {"chats": [chat for chat, _ in keyed], "message_ids": [message.message_id for _, message in keyed]}
     with keyed_transaction(db):
-        held = {n - 1 for (n,) in _run(db, "recorded", **keys)}
+        held = {n - 1 for (n,) in SQL.run(db, "recorded", **keys)}
     return [message for n, (_, message) in enumerate(keyed) if n not in held]
 
 
 def _holder(row: tuple[Any, ...]) -> Holder:
     host, boot, pid, started, *rest = row
     return Holder(Process(host, boot, pid, started), *rest)
-
-
-def _run(db: Database, name: str, **values: object) -> Any:  # noqa: ANN401
-    return db.execute(SQL[name], values)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from psycopg import Cursor
-
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.ledger", "allow_list")
+SQL = Queries("wamon.ledger", "allow_list")
 
 
 class Imported(NamedTuple):
@@ -53,56 +51,52 @@ class Missed(NamedTuple):
 def import_numbers(db: Database, project: str, numbers: Sequence[str]) -> Imported:
     """Add canonical numbers to a project's list, which is made where there is none."""
     with transaction(db, UNHURRIED_SECONDS):
-        _run(db, "begin_list", project=project)
+        SQL.run(db, "begin_list", project=project)
         return _added(db, project, numbers, removed=0)
 
 
 def replace_numbers(db: Database, project: str, numbers: Sequence[str]) -> Imported:
     """Make these canonical numbers a project's whole list."""
     with transaction(db, UNHURRIED_SECONDS):
-        _run(db, "begin_list", project=project)
-        removed = _run(db, "remove_others", project=project, numbers=list(numbers)).rowcount
+        SQL.run(db, "begin_list", project=project)
+        removed = SQL.run(db, "remove_others", project=project, numbers=list(numbers)).rowcount
         return _added(db, project, numbers, removed)
 
 
 def _added(db: Database, project: str, numbers: Sequence[str], removed: int) -> Imported:
-    added = _run(db, "add", project=project, numbers=list(numbers)).rowcount
-    ((size,),) = _run(db, "size", project=project).fetchall()
-    ((admitted,),) = _run(db, "admitted", project=project).fetchall()
+    added = SQL.run(db, "add", project=project, numbers=list(numbers)).rowcount
+    size = int(SQL.value(db, "size", project=project))
+    admitted = int(SQL.value(db, "admitted", project=project))
     return Imported(added, removed, size, admitted)
 
 
 def clear(db: Database, project: str) -> int | None:
     """Remove a project's list; of how many numbers it was, None where there was none."""
     with transaction(db, UNHURRIED_SECONDS):
-        ((size,),) = _run(db, "size", project=project).fetchall()
-        return size if _run(db, "clear", project=project).rowcount else None
+        size = int(SQL.value(db, "size", project=project))
+        return size if SQL.run(db, "clear", project=project).rowcount else None
 
 
 def numbers(db: Database, project: str) -> list[str] | None:
     """A project's list in order; None where it has none."""
     with transaction(db, UNHURRIED_SECONDS):
-        found = [number for (number,) in _run(db, "numbers", project=project)]
-        return found if found or _run(db, "exists", project=project).fetchone() else None
+        found = SQL.rows(db, "numbers", str, project=project)
+        return found if found or SQL.run(db, "exists", project=project).fetchone() else None
 
 
 def lists(db: Database) -> list[AllowList]:
     """Every project's list, by the project's name."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [AllowList(*row) for row in _run(db, "lists")]
+        return SQL.rows(db, "lists", AllowList)
 
 
 def recent_numbers(db: Database, project: str, since: datetime) -> list[str]:
     """The numbers that a project's messages posted since a time."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [number for (number,) in _run(db, "recent_numbers", project=project, since=since)]
+        return SQL.rows(db, "recent_numbers", str, project=project, since=since)
 
 
 def near_misses(db: Database, project: str | None, since: datetime | None, until: datetime | None) -> list[Missed]:
     """What messages of this time meant as drop numbers, the newest first. Of a project, or of all."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [Missed(*row) for row in _run(db, "near_misses", project=project, since=since, until=until)]
-
-
-def _run(db: Database, name: str, **values: object) -> Cursor[Any]:
-    return db.execute(SQL[name], values)
+        return SQL.rows(db, "near_misses", Missed, project=project, since=since, until=until)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.changes import Candidate
+from wamon.ledger.submissions import lock_projects
 from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from psycopg import Cursor
 
     from wamon.ledger.changes import Key
     from wamon.ledger.review import Review
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
     Drop = tuple[str, str]  # project, drop number
 
-SQL = queries("wamon.ledger", "comparison")
-RECORDING = queries("wamon.ledger", "recording")
+SQL = Queries("wamon.ledger", "comparison")
 
 
 class Held(NamedTuple):
@@ -55,34 +53,34 @@ class Comparison:
         """What is held of these messages, by (chat JID, message id)."""
         jids = {self._source.groups[m.chat_jid].chat: m.chat_jid for m in messages}
         keys = [(self._source.groups[m.chat_jid].chat, m.message_id) for m in messages]
-        with keyed_transaction(self._source.db):
-            rows = self._run(
-                "held", chats=[chat for chat, _ in keys], message_ids=[message_id for _, message_id in keys]
+        with keyed_transaction(self._source.db) as db:
+            rows = SQL.run(
+                db, "held", chats=[chat for chat, _ in keys], message_ids=[message_id for _, message_id in keys]
             )
             return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
 
     def unsaid(self, groups: Sequence[Group]) -> list[Unsaid]:
         """Live submissions of messages that the ledger doesn't hold, or not as done, or not with that number."""
         jids = {group.chat: group.jid for group in groups}
-        with transaction(self._source.db, UNHURRIED_SECONDS):
-            rows = self._run("unsaid", chats=list(jids)).fetchall()
+        with transaction(self._source.db, UNHURRIED_SECONDS) as db:
+            rows = SQL.run(db, "unsaid", chats=list(jids)).fetchall()
         return [Unsaid(jids[chat], *about) for chat, *about in rows]
 
     def claim(self, unsaid: Sequence[Unsaid]) -> None:
         """Have the ledger say these, so that what their messages really say decides what becomes of them."""
-        with self._source.turn():
+        with self._source.turn() as db:
             for jid, message_id, number, _ in unsaid:
                 chat = self._source.groups[jid].chat
-                self._run("claim", chat=chat, message_id=message_id, drop_number=number)
+                SQL.run(db, "claim", chat=chat, message_id=message_id, drop_number=number)
 
     def pages_still_there(self, groups: Sequence[Group]) -> Iterator[list[Key]]:
         """The messages of these groups that the ledger holds to be in the store, a page at a time."""
         jids = {group.chat: group.jid for group in groups}
         chat, message_id = 0, ""
         while True:
-            with transaction(self._source.db):
+            with transaction(self._source.db) as db:
                 after = {"chat": chat, "message_id": message_id}
-                rows = self._run("still_there", chats=list(jids), **after).fetchall()
+                rows = SQL.run(db, "still_there", chats=list(jids), **after).fetchall()
             if not rows:
                 return
             yield [(jids[chat], message_id) for chat, message_id in rows]
@@ -90,20 +88,20 @@ class Comparison:
 
     def mark_gone(self, keys: Sequence[Key]) -> None:
         """Remember that these messages have vanished from the store; they keep their rows and submissions."""
-        with self._source.turn():
+        with self._source.turn() as db:
             chats = [self._source.groups[jid].chat for jid, _ in keys]
-            self._run("mark_gone", chats=chats, message_ids=[message_id for _, message_id in keys])
+            SQL.run(db, "mark_gone", chats=chats, message_ids=[message_id for _, message_id in keys])
 
     def cursors_ahead(self) -> list[tuple[str, int, int]]:
         """Cursors (tail, rowid, newest anchor's rowid) that don't stand at their newest anchor."""
-        with transaction(self._source.db):
-            rows = self._run("cursors", source=self._source.name).fetchall()
+        with transaction(self._source.db) as db:
+            rows = SQL.run(db, "cursors", source=self._source.name).fetchall()
         return [(tail, rowid, anchor) for tail, rowid, anchor in rows if rowid != anchor]
 
     def mend_cursor(self, tail: str, rowid: int) -> None:
         """Set a cursor back to where its newest anchor stands."""
-        with self._source.turn():
-            self._run("mend_cursor", source=self._source.name, tail=tail, rowid=rowid)
+        with self._source.turn() as db:
+            SQL.run(db, "mend_cursor", source=self._source.name, tail=tail, rowid=rowid)
 
     def drops_without_review(self, review: Review, projects: Sequence[str]) -> Iterator[Drop]:
         """Live drops (project, drop number) of the projects that have no row in the review table."""
@@ -111,7 +109,7 @@ class Comparison:
         while True:
             with keyed_transaction(self._source.db) as db:
                 values = {"project": last[0], "drop": last[1], "projects": list(projects)}
-                drops = self._run("drops_after", **values).fetchall()
+                drops = SQL.run(db, "drops_after", **values).fetchall()
                 if not drops:
                     return
                 yield from review.missing(db, drops)
@@ -120,16 +118,12 @@ class Comparison:
     def restore_reviews(self, review: Review, drops: Sequence[Drop]) -> None:
         """Insert the review rows that are still missing, each from its drop's first submission."""
         with self._source.turn() as db:
-            db.execute(RECORDING["lock_projects"], {"projects": list({project for project, _ in drops})})
+            lock_projects(db, {project for project, _ in drops})
             lacking = review.missing(db, drops)
             values = {"projects": [project for project, _ in lacking], "drops": [number for _, number in lacking]}
-            rows = self._run("first_submission", **values).fetchall()
-            review.insert(db, [Candidate.recorded(*row) for row in rows])
+            review.insert(db, SQL.rows(db, "first_submission", Candidate.recorded, **values))
 
     def dead(self, groups: Sequence[Group]) -> int:
         """How many messages of these groups are dead letters."""
-        with transaction(self._source.db):
-            return int(self._run("dead", chats=[group.chat for group in groups]).fetchall()[0][0])
-
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self._source.db.execute(SQL[name], values)
+        with transaction(self._source.db) as db:
+            return int(SQL.value(db, "dead", chats=[group.chat for group in groups]))

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.errors import DatabaseUnavailable, Poison
 from wamon.log import correlation_id, logger
 from wamon.model import Message
 from wamon.postgres.connection import transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from psycopg import Cursor
-
     from wamon.ledger.source import Source
     from wamon.model import Reading
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.ledger", "dead_letters")
+SQL = Queries("wamon.ledger", "dead_letters")
 
 _MOST_POISON_IN_A_BATCH = 10
 """Beyond this many, something is wrong with wamon or the database, and not with the messages: nothing is parked."""
@@ -58,8 +56,9 @@ class Parking:
         """Tried again after 1, 2 and 4 minutes, then dead."""
         message = reading.message
         key = {"chat": self._source.groups[message.chat_jid].chat, "message_id": message.message_id}
-        with self._source.turn():
-            self._run(
+        with self._source.turn() as db:
+            SQL.run(
+                db,
                 "park",
                 **key,
                 reason="poison",
@@ -68,22 +67,19 @@ class Parking:
                 sent_at=message.sent_at,
                 sender=message.sender,
             )
-            letter = self._run("park_letter", **key, reason=str(poison), correlation_id=correlation_id())
-            dead, attempts = letter.fetchall()[0]
+            letter = {"reason": str(poison), "correlation_id": correlation_id()}
+            ((dead, attempts),) = SQL.run(db, "park_letter", **key, **letter)
             if dead:
-                self._run("bury", **key)
+                SQL.run(db, "bury", **key)
         about = {"message_id": message.message_id, "attempts": attempts}
         logger.warning("A message was parked. %s", poison, extra={"action": "letter.parked", **about})
         return bool(dead)
 
     def give_up(self, chat: int, message_id: str) -> None:
         """Bury a letter whose row or text has vanished from the store: there is nothing left to try."""
-        with self._source.turn():
-            self._run("give_up", chat=chat, message_id=message_id)
-            self._run("bury", chat=chat, message_id=message_id)
-
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self._source.db.execute(SQL[name], values)
+        with self._source.turn() as db:
+            SQL.run(db, "give_up", chat=chat, message_id=message_id)
+            SQL.run(db, "bury", chat=chat, message_id=message_id)
 
 
 class Due(NamedTuple):
@@ -128,10 +124,10 @@ class Letter(NamedTuple):
 def letters(db: Database, source: str) -> list[Letter]:
     """A source's parked messages, the last to fail first."""
     with transaction(db):
-        return [Letter(*row) for row in db.execute(SQL["letters"], {"source": source})]
+        return SQL.rows(db, "letters", Letter, source=source)
 
 
 def due(db: Database, source: str) -> list[Due]:
     """Those of a source's enabled groups that are to be tried now, at most 500."""
     with transaction(db):
-        return [Due(*row) for row in db.execute(SQL["due"], {"source": source})]
+        return SQL.rows(db, "due", Due, source=source)

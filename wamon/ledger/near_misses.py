@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wamon.model import Group, Reading
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.ledger", "near_misses")
+SQL = Queries("wamon.ledger", "near_misses")
 
 
 def retract(db: Database, changed: Sequence[Reading], groups: Mapping[str, Group]) -> None:
@@ -21,7 +21,7 @@ def retract(db: Database, changed: Sequence[Reading], groups: Mapping[str, Group
     if changed:
         messages = [reading.message for reading in changed]
         chats = [groups[message.chat_jid].chat for message in messages]
-        db.execute(SQL["retract"], {"chats": chats, "message_ids": [message.message_id for message in messages]})
+        SQL.run(db, "retract", chats=chats, message_ids=[message.message_id for message in messages])
 
 
 def keep(db: Database, readings: Sequence[Reading], groups: Mapping[str, Group], now: datetime) -> list[str]:
@@ -30,18 +30,17 @@ def keep(db: Database, readings: Sequence[Reading], groups: Mapping[str, Group],
     if not found:
         return []
     own = [groups[message.chat_jid] for message, _ in found]
-    kept = db.execute(
-        SQL["keep"],
-        {
-            "chats": [group.chat for group in own],
-            "message_ids": [message.message_id for message, _ in found],
-            "written": [miss.written for _, miss in found],
-            "reasons": [miss.reason for _, miss in found],
-            "likely": [miss.likely for _, miss in found],
-            "projects": [group.project for group in own],
-            "sent_ats": [message.sent_at or now for message, _ in found],
-            "senders": [message.sender for message, _ in found],
-        },
+    kept = SQL.run(
+        db,
+        "keep",
+        chats=[group.chat for group in own],
+        message_ids=[message.message_id for message, _ in found],
+        written=[miss.written for _, miss in found],
+        reasons=[miss.reason for _, miss in found],
+        likely=[miss.likely for _, miss in found],
+        projects=[group.project for group in own],
+        sent_ats=[message.sent_at or now for message, _ in found],
+        senders=[message.sender for message, _ in found],
     )
     jids = {group.chat: group.jid for group in own}
     return [jids[chat] for chat, is_news in kept if is_news]

@@ -6,25 +6,23 @@ A submission is answered at most once, for its row here outlives whatever become
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.changes import kinds_of
 from wamon.model import Reading
 from wamon.postgres.connection import transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
-
-    from psycopg import Cursor
 
     from wamon.clock import Clock
     from wamon.ledger.changes import Candidate, Standing
     from wamon.ledger.source import Source
     from wamon.model import Message
 
-SQL = queries("wamon.ledger", "outbox")
+SQL = Queries("wamon.ledger", "outbox")
 
 _STORED_AFTER = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(minutes=2)
@@ -86,8 +84,10 @@ class Outbox:
         if not chosen:
             return
         groups = self._source.groups
-        self._run(
+        SQL.run(
+            self._source.db,
             "queue",
+            source=self._source.name,
             now=now,
             chats=[groups[answer.message.chat_jid].chat for answer in chosen],
             message_ids=[answer.message.message_id for answer in chosen],
@@ -122,7 +122,7 @@ class Outbox:
 
     def has_spoken(self) -> bool:
         """Within a recording: whether anything was ever said."""
-        return self._run("first_tried").fetchall() != [(None,)]
+        return SQL.value(self._source.db, "first_tried") is not None
 
     def _said_about_then(self, readings: Sequence[Reading]) -> dict[tuple[int, int], list[_Said]]:
         """What was said when these messages were sent, by chat and content. Where nothing ever was, that is cheap."""
@@ -132,9 +132,16 @@ class Outbox:
         sane = [time for time in times if _NO_EARLIER < time < _NO_LATER]
         if not sane:
             return {}
-        rows = self._run("said_between", since=min(sane) - _STORED_AFTER, until=max(sane) + _CLOCKS_DIFFER)
+        rows = SQL.rows(
+            self._source.db,
+            "said_between",
+            _Said,
+            source=self._source.name,
+            since=min(sane) - _STORED_AFTER,
+            until=max(sane) + _CLOCKS_DIFFER,
+        )
         said: dict[tuple[int, int], list[_Said]] = {}
-        for one in (_Said(*row) for row in rows):
+        for one in rows:
             said.setdefault((one.chat, one.said_hash), []).append(one)
         return said
 
@@ -147,20 +154,17 @@ class Outbox:
     def _see(self, one: _Said, message: Message) -> None:
         if message.from_me and one.reply_id is None:
             key = {"chat": one.chat, "message_id": one.message_id, "about": one.about}
-            self._run("seen", reply_id=message.message_id, **key)
+            SQL.run(self._source.db, "seen", reply_id=message.message_id, **key)
 
     def has_work(self) -> bool:
         """Whether a reply is due, or was left behind by somebody who began to send it."""
-        with transaction(self._source.db):
-            return bool(self._run("has_work", now=self._clock.now()).fetchall()[0][0])
+        with transaction(self._source.db) as db:
+            return bool(SQL.value(db, "has_work", source=self._source.name, now=self._clock.now()))
 
     def begin_anew(self) -> None:
         """Answer nothing that was sent before now: the database was lost, and what was answered with it."""
-        with transaction(self._source.db):
-            self._run("reply_from_now", now=self._clock.now())
-
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self._source.db.execute(SQL[name], {"source": self._source.name, **values})
+        with transaction(self._source.db) as db:
+            SQL.run(db, "reply_from_now", source=self._source.name, now=self._clock.now())
 
 
 def _is_it(one: _Said, message_id: str, at: datetime) -> bool:

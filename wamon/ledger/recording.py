@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg.errors import UniqueViolation
 
@@ -28,13 +28,11 @@ from wamon.ledger.changes import (
 from wamon.ledger.dead_letters import Parking, refuse_an_epidemic
 from wamon.ledger.drafts import Drafter
 from wamon.postgres.copy import copied
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
-
-    from psycopg import Cursor
 
     from wamon.clock import Clock
     from wamon.ledger.changes import Key, SubmissionChanges
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
     from wamon.ledger.submissions import Submissions
     from wamon.model import Message, Place, Reading
 
-SQL = queries("wamon.ledger", "recording")
+SQL = Queries("wamon.ledger", "recording")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +198,10 @@ class Recorder:
         return recorded
 
     def _known(self, readings: Sequence[Reading]) -> dict[tuple[str, str], Known]:
+        if not readings:
+            return {}
         jids = self._source.jids(r.message for r in readings)
-        rows = self._run("known", **self._source.keys(r.message for r in readings)).fetchall() if readings else []
+        rows = SQL.run(self._source.db, "known", **self._source.keys(r.message for r in readings))
         return {(jids[chat], message_id): Known(*held) for chat, message_id, *held in rows}
 
     def _write_ledger(self, changes: LedgerChanges) -> None:
@@ -210,19 +210,20 @@ class Recorder:
         if changes.changed:
             self._change_ledger(changes.changed)
         if changes.came_back:
-            self._run("came_back", **self._source.keys(changes.came_back))
+            SQL.run(self._source.db, "came_back", **self._source.keys(changes.came_back))
         failpoint("record.edits")
 
     def _copy_ledger(self, rows: Iterable[bytes]) -> None:
-        copied(self._source.db, SQL["copy_ledger"], rows)
+        copied(self._source.db, SQL.sql("copy_ledger"), rows)
         failpoint("record.ledger")
 
     def _change_ledger(self, changed: Sequence[Reading]) -> None:
         keys = self._source.keys(reading.message for reading in changed)
         hashes = [reading.message.content_hash for reading in changed]
         now = self._clock.now()
-        self._run("keep_revisions", **keys, hashes=hashes)
-        self._run(
+        SQL.run(self._source.db, "keep_revisions", **keys, hashes=hashes)
+        SQL.run(
+            self._source.db,
             "change_ledger",
             **keys,
             hashes=hashes,
@@ -232,12 +233,12 @@ class Recorder:
             texts=[self.drafter.kept_text(reading, now) for reading in changed],
             numbers=[_joined(reading) for reading in changed],
         )
-        self._run("forget_letters", **keys)
+        SQL.run(self._source.db, "forget_letters", **keys)
 
     def _note_numbers(self, readings: Sequence[Reading]) -> None:
         if readings:
             keys = self._source.keys(reading.message for reading in readings)
-            self._run("note_numbers", **keys, numbers=[_joined(reading) for reading in readings])
+            SQL.run(self._source.db, "note_numbers", **keys, numbers=[_joined(reading) for reading in readings])
 
     def _write_near(self, readings: Sequence[Reading], *, answered: bool) -> None:
         near_misses.keep(self._source.db, readings, self._source.groups, self._clock.now())
@@ -249,7 +250,8 @@ class Recorder:
         jids = sorted(added.keys() | last.keys())
         if not jids:
             return
-        rows = self._run(
+        rows = SQL.run(
+            self._source.db,
             "count_groups",
             chats=[self._source.groups[jid].chat for jid in jids],
             messages=[added[jid] for jid in jids],
@@ -292,9 +294,6 @@ class Recorder:
             recorded.counts.update((jid, "near-miss") for jid in near)
             failpoint("record.replayed")
         return recorded
-
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self._source.db.execute(SQL[name], values)
 
 
 class AlreadyKnown(Exception):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.postgres.connection import transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.ledger", "retention")
+SQL = Queries("wamon.ledger", "retention")
 
 
 def prune_texts(db: Database, sent_before: datetime) -> int:
@@ -24,7 +24,7 @@ def prune_texts(db: Database, sent_before: datetime) -> int:
     for table in ("ledger", "revisions", "near_misses"):
         while True:
             with transaction(db):
-                portion = db.execute(SQL[f"prune_{table}"], {"sent_before": sent_before}).rowcount
+                portion = SQL.run(db, f"prune_{table}", sent_before=sent_before).rowcount
             pruned += portion
             if not portion:
                 break

@@ -7,14 +7,14 @@ submission was retracted gets a dated line. Where the table exists, only the col
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from wamon.drops.reading import user_of
 from wamon.errors import ConfigError
-from wamon.postgres.connection import transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Drop = tuple[str, str]  # project, drop number
 
-SQL = queries("wamon.ledger", "review")
+SQL = Queries("wamon.ledger", "review")
 
 _STEPS = (
     "step_01_house_photo",
@@ -108,7 +108,7 @@ class Review:
             self._review_from = self._first_contact(db)
 
     def _found(self, db: Database) -> list[tuple[str, str, bool, bool]]:
-        return db.execute(SQL["columns"], {"table": self._table.as_string(db)}).fetchall()
+        return SQL.run(db, "columns", table=self._table.as_string(db)).fetchall()
 
     def _learn(self, found: Iterable[tuple[str, str, bool, bool]]) -> None:
         self._columns = {column: kind for column, kind, _, _ in found}
@@ -126,10 +126,10 @@ class Review:
             )
 
     def _first_contact(self, db: Database) -> datetime | None:
-        kept = db.execute(SQL["first_contact"], {"table": self.name}).fetchone()
+        kept = SQL.run(db, "first_contact", table=self.name).fetchone()
         if kept is None:
             has_rows = db.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self._table)).fetchone()
-            kept = db.execute(SQL["note_contact"], {"table": self.name, "has_rows": bool(has_rows and has_rows[0])})
+            kept = SQL.run(db, "note_contact", table=self.name, has_rows=bool(has_rows and has_rows[0]))
             kept = kept.fetchone()
         return kept[0] if kept else None
 
@@ -282,7 +282,18 @@ class Review:
 
     def _one_row_a_number(self, db: Database) -> bool:
         """Whether a unique key on the drop number alone leaves room for only one project's row."""
-        return bool(db.execute(SQL["keyed_by_number_alone"], {"table": self._table.as_string(db)}).fetchall()[0][0])
+        return bool(SQL.value(db, "keyed_by_number_alone", table=self._table.as_string(db)))
+
+
+def rows_of(db: Database, table: str | None, number: str) -> list[dict[str, Any]]:
+    """The rows that the review table, if it is there, holds of a drop number, with whatever columns it has."""
+    schema, _, name = (table or "").rpartition(".")
+    identifier = sql.Identifier(schema or "public", name)
+    with transaction(db, UNHURRIED_SECONDS):
+        if table is None or not SQL.value(db, "is_there", table=identifier.as_string(db)):
+            return []
+        query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = %s").format(identifier)
+        return [row for (row,) in db.execute(query, [number])]
 
 
 def _drop(candidate: Candidate) -> Drop:

@@ -17,3 +17,6 @@ SELECT EXISTS (
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
     WHERE i.indrelid = to_regclass(%(table)s) AND i.indisunique AND i.indnkeyatts = 1 AND a.attname = 'drop_number'
 )
+
+-- name: is_there
+SELECT to_regclass(%(table)s) IS NOT NULL

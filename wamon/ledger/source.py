@@ -12,18 +12,16 @@ from wamon.errors import DatabaseUnavailable, LostTurn
 from wamon.failpoints import failpoint
 from wamon.model import BEGINNING, MAIN, Anchor, Group, Place
 from wamon.postgres.connection import keyed_transaction, transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from psycopg import Cursor
-
     from wamon.model import Message
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.ledger", "source")
+SQL = Queries("wamon.ledger", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,8 @@ class Source:
         Raises DatabaseUnavailable where the database is another than before: who began on that one begins anew.
         """
         with transaction(self.db):
-            self._run("add_source")
-            self._run("add_missing_cursors")  # one deleted by hand costs a re-read
+            SQL.run(self.db, "add_source", source=self.name)
+            SQL.run(self.db, "add_missing_cursors", source=self.name)  # one deleted by hand costs a re-read
             self._read()
 
     def look(self) -> None:
@@ -66,16 +64,16 @@ class Source:
             self._read()
 
     def _meet_instance(self) -> None:
-        was, self.instance = self.instance, str(self._run("instance").fetchall()[0][0])
+        was, self.instance = self.instance, str(SQL.value(self.db, "instance"))
         if was not in {"", self.instance}:
             raise DatabaseUnavailable("The database was replaced by another.", hint="Begin again; nothing is lost.")
 
     def _read(self) -> None:
         self._meet_instance()
-        cursors = self._run("cursors").fetchall()
+        cursors = SQL.run(self.db, "cursors", source=self.name).fetchall()
         self.tails = {tail: place_from(anchors) for tail, _, anchors in cursors}
         self.seq = next((seq for tail, seq, _ in cursors if tail == MAIN), 0)
-        self.groups = {group.jid: group for group in _groups(self._run("groups"))}
+        self.groups = {group.jid: group for group in _groups(SQL.run(self.db, "groups", source=self.name))}
         self._starting = list(self.groups.values())
         self._wanted = {}
 
@@ -84,7 +82,7 @@ class Source:
         """One transaction that holds the source's turn. Raises LostTurn where another wamon moved it since we read."""
         with keyed_transaction(self.db):
             failpoint("record.begin")
-            if self._run("take_turn", seq=self.seq, instance=self.instance).fetchone() is None:
+            if SQL.run(self.db, "take_turn", source=self.name, seq=self.seq, instance=self.instance).fetchone() is None:
                 raise LostTurn(f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again.")
             failpoint("record.turn")
             yield self.db
@@ -133,8 +131,10 @@ class Source:
         with self.turn():
             if tail != MAIN:
                 self._put_tail(tail, BEGINNING)
-            self._run(
+            SQL.run(
+                self.db,
                 "join_groups",
+                source=self.name,
                 tail=tail,
                 jids=[group.jid for group in joining],
                 projects=[group.project for group in joining],
@@ -157,7 +157,7 @@ class Source:
         """Give groups other projects, by JID, from now on: what is recorded keeps the project it was recorded for."""
         with self.turn():
             for jid, project in projects.items():
-                self._run("rename_project", jid=jid, project=project)
+                SQL.run(self.db, "rename_project", source=self.name, jid=jid, project=project)
         self.load()
 
     def part(self, jid: str) -> str:
@@ -166,7 +166,7 @@ class Source:
         if len(self.serves(group.tail)) > 1 or group.tail == MAIN:
             with self.turn():
                 self._put_tail(jid, self.tails[group.tail])
-                self._run("move_groups", jids=[jid], tail=jid, enabled=group.enabled)
+                SQL.run(self.db, "move_groups", source=self.name, jids=[jid], tail=jid, enabled=group.enabled)
             self.load()
         return self.groups[jid].tail
 
@@ -179,15 +179,15 @@ class Source:
             for n, (tail, together) in enumerate(by_tail.items()):
                 apart = together[0] if len(together) == 1 else f"set apart at {self.seq}, {n}"
                 self._put_tail(apart, self.tails[tail])
-                self._run("move_groups", jids=together, tail=apart, enabled=enabled)
-            self._run("drop_tails_that_serve_nobody")
+                SQL.run(self.db, "move_groups", source=self.name, jids=together, tail=apart, enabled=enabled)
+            SQL.run(self.db, "drop_tails_that_serve_nobody", source=self.name)
         self.load()
 
     def merge(self, tail: str) -> None:
         """Let the main tail serve a tail's groups: it has come at least as far, and what it read twice is absorbed."""
         with self.turn():
-            self._run("move_groups", jids=list(self.serves(tail)), tail=MAIN, enabled=True)
-            self._run("drop_tails_that_serve_nobody")
+            SQL.run(self.db, "move_groups", source=self.name, jids=list(self.serves(tail)), tail=MAIN, enabled=True)
+            SQL.run(self.db, "drop_tails_that_serve_nobody", source=self.name)
             failpoint("tail.merged")
         self.load()
 
@@ -205,49 +205,48 @@ class Source:
 
     def note_rewind(self, tail: str, was: Place, now: Place, reason: str) -> None:
         """Within a turn: remember that a position went back, and why."""
-        self._run("note_rewind", tail=tail, reason=reason, from_rowid=was.rowid, to_rowid=now.rowid)
+        SQL.run(
+            self.db, "note_rewind", source=self.name, tail=tail, reason=reason, from_rowid=was.rowid, to_rowid=now.rowid
+        )
 
     def queue_sweep(self, reason: str) -> None:
         """Within a turn: have the next pass sweep."""
-        self._run("queue_sweep", reason=reason)
+        SQL.run(self.db, "queue_sweep", source=self.name, reason=reason)
 
     def advance(self, tail: str, place: Place, started: Iterable[str]) -> None:
         """Within a turn: the tail's new place, and the groups whose start lies behind it now."""
         self._put_tail(tail, place)
         if jids := list(started):
-            self._run("pass_starts", jids=jids)
+            SQL.run(self.db, "pass_starts", source=self.name, jids=jids)
 
     def sweep_due(self) -> bool:
         """Whether a sweep was queued, or the last one is older than six hours."""
         with transaction(self.db):
-            return bool(self._run("sweep_due").fetchall()[0][0])
+            return bool(SQL.value(self.db, "sweep_due", source=self.name))
 
     def verify_due(self) -> bool:
         """Whether the last verify is older than a day."""
         with transaction(self.db):
-            return bool(self._run("verify_due").fetchall()[0][0])
+            return bool(SQL.value(self.db, "verify_due", source=self.name))
 
     def note_sweep(self) -> None:
         """Remember that a sweep is done."""
         with transaction(self.db):
-            self._run("note_sweep")
+            SQL.run(self.db, "note_sweep", source=self.name)
 
     def note_verify(self, *, clean: bool) -> None:
         """Remember how a verify ended."""
         with transaction(self.db):
-            self._run("note_verify", clean=clean)
+            SQL.run(self.db, "note_verify", source=self.name, clean=clean)
 
     def rules_number(self, fingerprint: str) -> int:
         """The number that stands for these rules in the ledger."""
         with transaction(self.db):
-            self._run("rules", fingerprint=fingerprint)
-            return int(self._run("rules_number", fingerprint=fingerprint).fetchall()[0][0])
+            SQL.run(self.db, "rules", fingerprint=fingerprint)
+            return int(SQL.value(self.db, "rules_number", fingerprint=fingerprint))
 
     def _put_tail(self, tail: str, place: Place) -> None:
-        self._run("put_tail", tail=tail, rowid=place.rowid, anchors=anchors_json(place))
-
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self.db.execute(SQL[name], {"source": self.name, **values})
+        SQL.run(self.db, "put_tail", source=self.name, tail=tail, rowid=place.rowid, anchors=anchors_json(place))
 
 
 def anchors_json(place: Place) -> str:

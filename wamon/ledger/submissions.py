@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import (
@@ -18,12 +18,10 @@ from wamon.ledger.changes import (
 )
 from wamon.postgres.connection import transaction
 from wamon.postgres.copy import FALSE, TRUE, chunks, columns, copied, int4, known_text, text, timestamptz
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from psycopg import Cursor
 
     from wamon.clock import Clock
     from wamon.ledger.changes import Key
@@ -32,9 +30,10 @@ if TYPE_CHECKING:
     from wamon.ledger.source import Source
     from wamon.ledger.validation import Validation
     from wamon.model import Message, Reading
+    from wamon.postgres.connection import Database
     from wamon.postgres.copy import Row
 
-SQL = queries("wamon.ledger", "recording")
+SQL = Queries("wamon.ledger", "submissions")
 
 _COLUMNS = columns(8)
 
@@ -58,7 +57,8 @@ class Submissions:
             return own
         jids = self._source.jids(r.message for r in readings)
         said = [(self._source.chat(r.message), r.message.message_id, number) for r in readings for number in r.numbers]
-        rows = self._run(
+        rows = SQL.run(
+            self._source.db,
             "own_submissions",
             **self._source.keys(r.message for r in readings),
             said_chats=[chat for chat, _, _ in said],
@@ -93,7 +93,7 @@ class Submissions:
         standing = self._standing(changes.inserted)
         recorded = Recorded(count_kinds(changes.inserted, standing))
         if changes.inserted:
-            copied(self._source.db, SQL["copy_submissions"], rows)
+            copied(self._source.db, SQL.sql("copy_submissions"), rows)
         revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
         retracted = self._set_live(changes.retracted, live=False)
         recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
@@ -169,7 +169,7 @@ class Submissions:
         if not candidates:
             return []
         drops = {"projects": [c.project for c in candidates], "drops": [c.drop_number for c in candidates]}
-        known = [(n - 1, latest, live) for n, latest, live in self._run("standing", **drops)]
+        known = [(n - 1, latest, live) for n, latest, live in SQL.run(self._source.db, "standing", **drops)]
         twins = self._twins([candidates[n] for n, _, _ in known])
         standing = [NOTHING_STANDS] * len(candidates)
         for n, latest, live in known:
@@ -182,7 +182,7 @@ class Submissions:
             return set()
         projects, drops, jids, message_ids = map(list, zip(*map(_post, candidates), strict=True))
         values = {"projects": projects, "drops": drops, "jids": jids, "message_ids": message_ids}
-        return set(self._run("twins", source=self._source.name, **values).fetchall())
+        return set(SQL.run(self._source.db, "twins", source=self._source.name, **values).fetchall())
 
     def _set_live(self, numbers: Iterable[tuple[Message, str]], *, live: bool) -> set[tuple[str, str]]:
         """Mark submissions live or not; the (project, drop) of each."""
@@ -190,20 +190,23 @@ class Submissions:
         if not pairs:
             return set()
         keys = self._source.keys(message for message, _ in pairs)
-        return set(self._run("set_live", **keys, drops=[number for _, number in pairs], live=live).fetchall())
+        return set(
+            SQL.run(self._source.db, "set_live", **keys, drops=[number for _, number in pairs], live=live).fetchall()
+        )
 
     def _without_live(self, drops: set[tuple[str, str]]) -> list[tuple[str, str]]:
         if not drops:
             return []
         values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
-        return self._run("without_live", **values).fetchall()
+        return SQL.run(self._source.db, "without_live", **values).fetchall()
 
     def _lock_projects(self, messages: Iterable[Message]) -> None:
-        """Two sources may feed one project: what they do to its review rows comes one after the other."""
-        self._run("lock_projects", projects=list({self._source.groups[m.chat_jid].project for m in messages}))
+        lock_projects(self._source.db, {self._source.groups[m.chat_jid].project for m in messages})
 
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self._source.db.execute(SQL[name], values)
+
+def lock_projects(db: Database, projects: Iterable[str]) -> None:
+    """Two sources may feed one project: what they do to its review rows comes one after the other."""
+    SQL.run(db, "lock_projects", projects=list(projects))
 
 
 def _messages_of(changes: SubmissionChanges) -> list[Message]:

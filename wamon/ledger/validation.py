@@ -6,23 +6,21 @@ nothing is lost for a technical reason.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg import DataError, InternalError, ProgrammingError, sql
 
 from wamon.ledger.changes import Candidate
 from wamon.postgres.connection import transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    from psycopg import Cursor
-
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.ledger", "validation")
+SQL = Queries("wamon.ledger", "validation")
 
 _INVALID = sql.Identifier("public", "invalid_drop_submissions")
 _SHAPE = {
@@ -59,7 +57,7 @@ class Validation:
             self._columns = [name for name in _SHAPE if name in self._found(db)]
 
     def _found(self, db: Database) -> set[str]:
-        return {name for (name,) in self._run(db, "columns", table=_INVALID.as_string(db))}
+        return set(SQL.rows(db, "columns", str, table=_INVALID.as_string(db)))
 
     def judged(self, db: Database, candidates: list[Candidate]) -> list[Candidate]:
         """Within a recording transaction: the same candidates, each with what its project's list says of it."""
@@ -73,7 +71,7 @@ class Validation:
         values = {"projects": [c.project for c in asked], "drops": [c.drop_number for c in asked]}
         try:
             with db.transaction():
-                found = self._run(db, "look_up", **values).fetchall()
+                found = SQL.run(db, "look_up", **values).fetchall()
         except _UNREADABLE:
             found = [(False, False)] * len(asked)
         return [
@@ -107,7 +105,7 @@ class Validation:
             return []
         try:
             with db.transaction():
-                return [Candidate.recorded(*row) for row in self._run(db, "waiting", source=source)]
+                return SQL.rows(db, "waiting", Candidate.recorded, source=source)
         except _UNREADABLE:
             return []
 
@@ -120,10 +118,7 @@ class Validation:
             "message_ids": [candidate.message.message_id for candidate in waiting],
             "sent_ats": [candidate.sent_at for candidate in waiting],
         }
-        live = set(self._run(db, "admit", source=source, **values).fetchall())
+        live = set(SQL.run(db, "admit", source=source, **values).fetchall())
         if {"drop_number", "project", "group_jid", "submitted_at"} <= set(self._columns):
-            db.execute(sql.SQL(SQL["forget_invalid"]).format(_INVALID), values)
+            db.execute(sql.SQL(SQL.sql("forget_invalid")).format(_INVALID), values)
         return {c for c in waiting if (c.message.chat_jid, c.message.message_id, c.drop_number) in live}
-
-    def _run(self, db: Database, name: str, **values: object) -> Cursor[Any]:
-        return db.execute(SQL[name], values)

@@ -27,7 +27,7 @@ from wamon.postgres.connection import UNHURRIED_SECONDS, connected, transaction
 from wamon.postgres.embedded import server as embedded
 from wamon.postgres.embedded.programs import version
 from wamon.postgres.migrations import migrate, migrations
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.postgres", "backup")
+SQL = Queries("wamon.postgres", "backup")
 
 _DUMPS_KEPT = 7
 """A dump a day of the embedded database: nobody else backs it up."""
@@ -113,7 +113,8 @@ def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> 
 
 def _require_something(db: Database) -> None:
     with transaction(db, UNHURRIED_SECONDS):
-        if not all(db.execute(SQL["has_schema"]).fetchall()[0]):
+        ((there, known),) = SQL.run(db, "has_schema")
+        if not (there and known):
             raise WamonError(
                 "There is nothing to dump: the database has no schema wamon.", hint="`wamon scan` makes it."
             )
@@ -124,7 +125,7 @@ def _what(db: Database, review: Table | None) -> list[str]:
     words = ["--schema=wamon"]
     with transaction(db, UNHURRIED_SECONDS):
         if review is not None and _is_there(db, review):
-            others = db.execute(SQL["others_beside"], review._asdict()).fetchall()
+            others = SQL.run(db, "others_beside", **review._asdict())
             words.append(f"--schema={_pattern(review.schema)}")
             words += [f"--exclude-table={_pattern(schema)}.{_pattern(name)}" for schema, name in others]
     return words
@@ -135,27 +136,27 @@ def _pattern(name: str) -> str:
 
 
 def _is_there(db: Database, table: Table) -> bool:
-    return bool(db.execute(SQL["is_there"], {"name": table.quoted.as_string(db)}).fetchall()[0][0])
+    return bool(SQL.value(db, "is_there", name=table.quoted.as_string(db)))
 
 
 def _make_room(db: Database, *, replace: bool) -> bool:
     """Empty the schema for the archive; whether it had rows. What others built upon it isn't ours to drop."""
-    db.execute(SQL["lock_migrations"])
-    there, known = db.execute(SQL["has_schema"]).fetchall()[0]
+    SQL.run(db, "lock_migrations")
+    ((there, known),) = SQL.run(db, "has_schema")
     if known:
-        db.execute(SQL["lock_sources"])
-    used = bool(there and (not known or db.execute(SQL["is_used"]).fetchall()[0][0]))
+        SQL.run(db, "lock_sources")
+    used = bool(there and (not known or SQL.value(db, "is_used")))
     if used and not replace:
         raise UsageError(
             "The database's schema wamon holds rows already; nothing was changed.",
             hint="Restore into an empty database, or pass --force to replace what is there.",
         )
-    if views := [name for (name,) in db.execute(SQL["views_upon_us"]).fetchall()]:
+    if views := SQL.rows(db, "views_upon_us", str):
         raise UsageError(
             f"Views outside the schema wamon are built upon it: {', '.join(views)}; nothing was changed.",
             hint="Drop them, restore, and make them again.",
         )
-    db.execute(SQL["clear"])
+    SQL.run(db, "clear")
     return used
 
 
@@ -173,17 +174,16 @@ def _review_room(db: Database, review: Table) -> str:
 
 def _known_until(db: Database) -> datetime:
     """Until when a review table that stands knows what was posted: up to the last post before the restore, or now."""
-    has_submissions = db.execute(SQL["has_submissions"]).fetchall()[0][0]
-    known_until: datetime = db.execute(SQL["last_post" if has_submissions else "now"]).fetchall()[0][0]
+    known_until: datetime = SQL.value(db, "last_post" if SQL.value(db, "has_submissions") else "now")
     return known_until
 
 
 def _look_again(db: Database, kept: Table | None, known_until: datetime) -> None:
     """What was edited since the backup is found by a sweep. What a kept review table knows already reopens nothing."""
-    db.execute(SQL["queue_sweeps"])
-    db.execute(SQL["answer_nothing_older"])
+    SQL.run(db, "queue_sweeps")
+    SQL.run(db, "answer_nothing_older")
     if kept is not None:
-        db.execute(SQL["review_kept"], {"table": f"{kept.schema}.{kept.table}", "known_until": known_until})
+        SQL.run(db, "review_kept", table=f"{kept.schema}.{kept.table}", known_until=known_until)
 
 
 def _play(db: Database, contents: _Archive, entries: Sequence[str]) -> None:
@@ -223,7 +223,7 @@ def _rows(script: IO[bytes]) -> Iterator[bytes]:
 
 
 def _require_ours(db: Database, archive: Path) -> None:
-    writer, ours = db.execute(SQL["oldest_writer"]).fetchall()[0][0], migrations()[-1].version
+    writer, ours = SQL.value(db, "oldest_writer"), migrations()[-1].version
     if writer > ours:
         raise SchemaError(
             f"{archive} was made by a newer wamon (schema {writer}); this one knows {ours}. Nothing was changed.",

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from wamon.errors import Busy, Retryable
 from wamon.host.process import Process
 from wamon.postgres.connection import transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from psycopg import Cursor
-
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.postgres", "leases")
+SQL = Queries("wamon.postgres", "leases")
 
 LASTS = timedelta(seconds=50)
 """How long a lease holds after its last renewal, by the database's clock."""
@@ -42,8 +40,8 @@ class Lease:
         """Take the lease. Raises Busy where another process holds it."""
         me = Process.this()
         with transaction(self._db):
-            self._run("lock")
-            found = self._run("holder").fetchone()
+            SQL.run(self._db, "lock", source=self._source)
+            found = SQL.run(self._db, "holder", source=self._source).fetchone()
             if found is not None:
                 host, boot, pid, started, expired = found
                 standing = Process(host, boot, pid, started)
@@ -53,13 +51,13 @@ class Lease:
                         hint="Stop that one first, or start this one with --standby to wait for it.",
                     )
             values = {"host": me.host, "boot": me.boot, "pid": me.pid, "process_started": me.process_started}
-            self._run("take", holder=self.holder, lasts=LASTS, **values)
-            self._run("take_turn_from_former_holder")
+            SQL.run(self._db, "take", source=self._source, holder=self.holder, lasts=LASTS, **values)
+            SQL.run(self._db, "take_turn_from_former_holder", source=self._source)
 
     def renew(self) -> None:
         """Hold the lease for longer. Raises Busy where it was lost meanwhile."""
         with transaction(self._db):
-            if self._run("renew", holder=self.holder, lasts=LASTS).fetchone() is None:
+            if SQL.run(self._db, "renew", source=self._source, holder=self.holder, lasts=LASTS).fetchone() is None:
                 raise Busy(
                     f"The lease on source {self._source} was lost to another wamon, or to a restore.",
                     hint="Start this one again; with --standby it waits for the other, and takes over from it.",
@@ -68,10 +66,7 @@ class Lease:
     def release(self) -> None:
         """Let the next one in at once."""
         with transaction(self._db):
-            self._run("release", holder=self.holder)
-
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self._db.execute(SQL[name], {"source": self._source, **values})
+            SQL.run(self._db, "release", source=self._source, holder=self.holder)
 
 
 @contextmanager

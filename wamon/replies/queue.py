@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.postgres.connection import transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from psycopg import Cursor
-
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.ledger", "outbox")
+SQL = Queries("wamon.ledger", "outbox")
 
 
 class Due(NamedTuple):
@@ -64,57 +62,53 @@ class Queue:
     def __init__(self, db: Database, source: str, holder: str) -> None:
         self.db = db
         self._source = source
-        self._holder = holder
+        self._mine = {"source": source, "holder": holder}
 
     def forget_former(self, now: datetime) -> int:
         """Tell as unknown what somebody began to send and didn't end; how many."""
-        return self._run("forget_former", now=now).rowcount
+        return SQL.run(self.db, "forget_former", **self._mine, now=now).rowcount
 
     def next(self, now: datetime) -> Due | None:
         """The next one, held until the transaction's end; what another holds is passed over."""
-        row = self._run("next", now=now).fetchone()
+        row = SQL.run(self.db, "next", **self._mine, now=now).fetchone()
         return Due(*row) if row else None
 
     def tried_since(self, since: datetime) -> int:
         """How many were sent, or perhaps were, after this."""
-        return int(self._run("tried_since", since=since).fetchall()[0][0])
+        return int(SQL.value(self.db, "tried_since", source=self._source, since=since))
 
     def begin(self, due: Due, said_hash: int, now: datetime) -> None:
         """Remember that it is being sent, before it is."""
-        self._run("begin", **due.key, said_hash=said_hash, now=now)
+        SQL.run(self.db, "begin", **due.key, said_hash=said_hash, now=now)
 
     def put_back(self, due: Due, reason: str, next_try_at: datetime, now: datetime) -> None:
         """It certainly wasn't taken: try it again then."""
-        self._run("again", **due.key, reason=reason, next_try_at=next_try_at, now=now)
+        SQL.run(self.db, "again", **due.key, reason=reason, next_try_at=next_try_at, now=now)
 
     def end(self, due: Due, state: str, reason: str | None, now: datetime, reply_id: str | None = None) -> None:
         """What became of it."""
-        self._run("end", **due.key, state=state, reason=reason, reply_id=reply_id, now=now)
-
-    def _run(self, name: str, **values: object) -> Cursor[Any]:
-        return self.db.execute(SQL[name], {"source": self._source, "holder": self._holder, **values})
+        SQL.run(self.db, "end", **due.key, state=state, reason=reason, reply_id=reply_id, now=now)
 
 
 def listed(db: Database, source: str, since: datetime) -> list[Listed]:
     """A source's replies: those that something became of since then, and those that wait."""
     with transaction(db):
-        return [Listed(*row) for row in db.execute(SQL["listed"], {"source": source, "since": since})]
+        return SQL.rows(db, "listed", Listed, source=source, since=since)
 
 
 def discard(db: Database, source: str, message_id: str) -> list[str]:
     """Never send what waits to answer this message; what each was about."""
     with transaction(db):
-        rows = db.execute(SQL["discard"], {"source": source, "message_id": message_id}).fetchall()
-    return sorted(about for (about,) in rows)
+        return sorted(SQL.rows(db, "discard", str, source=source, message_id=message_id))
 
 
 def is_off(db: Database, source: str) -> bool:
     """Whether `wamon replies off` holds."""
     with transaction(db):
-        return (True,) in db.execute(SQL["is_off"], {"source": source}).fetchall()
+        return (True,) in SQL.run(db, "is_off", source=source).fetchall()
 
 
 def switch(db: Database, source: str, *, off: bool) -> None:
     """Have `wamon replies off` hold, or no longer: whoever sends asks before each."""
     with transaction(db):
-        db.execute(SQL["switch"], {"source": source, "off": off})
+        SQL.run(db, "switch", source=source, off=off)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg import sql
-
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from psycopg import Cursor
-
     from wamon.postgres.connection import Database
 
-SQL = queries("wamon.reports", "posts")
-
-_PAGE_ROWS = 2_000
+SQL = Queries("wamon.reports", "posts")
 
 
 class Selection(NamedTuple):
@@ -106,15 +101,15 @@ def drops(db: Database, selection: Selection) -> tuple[list[Drop], int]:
 
     Without a kind: those with live posts that weren't rejected.
     """
-    with transaction(db, UNHURRIED_SECONDS):
-        rows = _select(db, "drops", selection, _OF_DROPS).fetchall()
+    with _much_memory(db):
+        rows = SQL.run(db, "drops", **_values(selection, _OF_DROPS)).fetchall()
     return [Drop(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
 
 def number_of_posts(db: Database, selection: Selection) -> int:
     """How many posts are selected; without a kind, of every kind."""
-    with transaction(db, UNHURRIED_SECONDS):
-        return int(_select(db, "number_of_posts", selection, EVERY_KIND).fetchall()[0][0])
+    with _much_memory(db):
+        return int(SQL.value(db, "number_of_posts", **_values(selection, EVERY_KIND)))
 
 
 def posts(db: Database, selection: Selection) -> Iterator[Post]:
@@ -122,54 +117,51 @@ def posts(db: Database, selection: Selection) -> Iterator[Post]:
 
     They come a page at a time, so that any number of them takes little memory, within one transaction.
     """
-    with transaction(db, UNHURRIED_SECONDS), db.cursor("posts") as page:
-        _run(db, "make_room")
-        page.itersize = _PAGE_ROWS
-        page.execute(SQL["selected"] + SQL["posts"], _values(selection, EVERY_KIND))
-        yield from map(Post._make, page)
+    with _much_memory(db):
+        yield from SQL.stream(db, "posts", Post, **_values(selection, EVERY_KIND))
 
 
 def new_by_project(db: Database, since: datetime, until: datetime) -> dict[str, int]:
     """How many drops were new in a time, by project."""
-    with transaction(db, UNHURRIED_SECONDS):
-        return dict(_select(db, "new_by_project", Selection(since=since, until=until), ("new",)).fetchall())
+    with _much_memory(db):
+        return dict(SQL.run(db, "new_by_project", **_values(Selection(since=since, until=until), ("new",))).fetchall())
 
 
 def beginnings(db: Database) -> dict[str, datetime]:
     """When the first drop number of each project was sent."""
     with transaction(db, UNHURRIED_SECONDS):
-        return dict(_run(db, "beginnings").fetchall())
+        return dict(SQL.run(db, "beginnings").fetchall())
 
 
 def firsts(db: Database, drops: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[datetime, str]]:
     """When and by whom each of these (project, drop number) was posted first."""
     keys = {"projects": [project for project, _ in drops], "drops": [number for _, number in drops]}
     with transaction(db, UNHURRIED_SECONDS):
-        return {(project, number): (at, sender) for project, number, at, sender in _run(db, "firsts", **keys)}
+        return {(project, number): (at, sender) for project, number, at, sender in SQL.run(db, "firsts", **keys)}
 
 
 def near_misses(db: Database, since: datetime, until: datetime, project: str | None = None) -> list[Missed]:
     """The near misses of a time, in the order in which they were sent."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [Missed(*row) for row in _run(db, "near_misses", since=since, until=until, project=project)]
+        return SQL.rows(db, "near_misses", Missed, since=since, until=until, project=project)
 
 
 def senders(db: Database) -> list[str]:
     """Every sender of a drop number, as it is recorded."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [sender for (sender,) in _run(db, "senders")]
+        return SQL.rows(db, "senders", str)
 
 
 def projects(db: Database) -> list[str]:
     """Every project that the database knows."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [project for (project,) in db.execute(SQL["projects"])]
+        return SQL.rows(db, "projects", str)
 
 
 def submissions(db: Database, number: str) -> list[Submission]:
     """Every submission of a drop number, in every project, in the order in which they were sent."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [Submission(*row) for row in db.execute(SQL["submissions"], {"number": number})]
+        return SQL.rows(db, "submissions", Submission, number=number)
 
 
 def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], list[Text]]:
@@ -177,7 +169,7 @@ def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], li
     said: dict[tuple[int, str], list[Text]] = {}
     keys = {"chats": [post.chat for post in posts], "message_ids": [post.message_id for post in posts]}
     with transaction(db, UNHURRIED_SECONDS):
-        for chat, message_id, *text in _run(db, "texts", **keys):
+        for chat, message_id, *text in SQL.run(db, "texts", **keys):
             said.setdefault((chat, message_id), []).append(Text(*text))
     return said
 
@@ -185,18 +177,15 @@ def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], li
 def near(db: Database, number: str) -> list[str]:
     """Recorded drop numbers that one slip of the finger makes of this one."""
     with transaction(db, UNHURRIED_SECONDS):
-        return [found for (found,) in _run(db, "near", number=number, patterns=_slips(number))]
+        return SQL.rows(db, "near", str, number=number, patterns=_slips(number))
 
 
-def reviews(db: Database, table: str | None, number: str) -> list[dict[str, Any]]:
-    """The rows that the review table, if it is there, holds of a drop number, with whatever columns it has."""
-    schema, _, name = (table or "").rpartition(".")
-    identifier = sql.Identifier(schema or "public", name)
+@contextmanager
+def _much_memory(db: Database) -> Iterator[None]:
+    """A transaction for what goes through all posts."""
     with transaction(db, UNHURRIED_SECONDS):
-        if table is None or not _run(db, "review_table", table=identifier.as_string(db)).fetchall()[0][0]:
-            return []
-        query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = %s").format(identifier)
-        return [row for (row,) in db.execute(query, [number])]
+        SQL.run(db, "make_room")
+        yield
 
 
 def _slips(number: str) -> list[str]:
@@ -209,15 +198,6 @@ def _slips(number: str) -> list[str]:
     return [*wrong, *missing, *too_many, *exchanged]
 
 
-def _select(db: Database, name: str, selection: Selection, kinds: Sequence[str]) -> Cursor[Any]:
-    _run(db, "make_room")
-    return db.execute(SQL["selected"] + SQL[name], _values(selection, kinds))
-
-
 def _values(selection: Selection, kinds: Sequence[str]) -> dict[str, Any]:
     """A selection as the queries take it; `kinds` are those that are meant where it names none."""
     return selection._asdict() | {"kinds": [selection.kind] if selection.kind else list(kinds)}
-
-
-def _run(db: Database, name: str, **values: object) -> Cursor[Any]:
-    return db.execute(SQL[name], values)

@@ -3,7 +3,7 @@
 SELECT set_config('work_mem', '64MB', true)
 
 -- name: selected
--- The posts that a selection means; the other queries go on from here. A kind is a place in the order of all of a drop's
+-- The posts that a selection means. A kind is a place in the order of all of a drop's
 -- posts, as in the view submissions, and is looked up only for the rows of which it is asked.
 WITH posts AS NOT MATERIALIZED (
     SELECT s.project, s.drop_number, s.sent_at, g.jid, s.message_id, s.sender, s.chat, s.live, s.unchecked,
@@ -44,7 +44,7 @@ WITH posts AS NOT MATERIALIZED (
       END
 )
 
--- name: drops
+-- name: drops after selected
 , newest AS (
     SELECT project, drop_number, max(sent_at) AS last_seen_at, count(*) OVER () AS total
     FROM posts
@@ -64,13 +64,13 @@ JOIN posts AS p USING (project, drop_number)
 GROUP BY p.project, p.drop_number, n.last_seen_at, n.total
 ORDER BY n.last_seen_at DESC, p.project, p.drop_number
 
--- name: number_of_posts
+-- name: number_of_posts after selected
 SELECT count(DISTINCT (jid, message_id, drop_number)) FROM posts
 
--- name: new_by_project
+-- name: new_by_project after selected
 SELECT project, count(DISTINCT drop_number) FROM posts GROUP BY project
 
--- name: posts
+-- name: posts after selected
 -- The same message in two sources is one post.
 SELECT p.project, p.drop_number, p.sent_at, p.kind, p.sender, p.unchecked, g.project AS in_group, p.jid, p.message_id, l.text
 FROM posts AS p
@@ -147,6 +147,3 @@ CROSS JOIN LATERAL (
     WHERE l.chat = k.chat AND l.message_id = k.message_id
 ) AS t
 ORDER BY t.chat, t.message_id, t.revision
-
--- name: review_table
-SELECT to_regclass(%(table)s) IS NOT NULL

@@ -30,7 +30,7 @@ from wamon.health.checks import check_all
 from wamon.health.facts import Facts
 from wamon.health.lag import lag_of
 from wamon.postgres.connection import connected, keyed_transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 PHONE = "27820009999"
 WORDS = "okapi-quagga-zebra"
@@ -525,7 +525,9 @@ def test_every_question_about_history_goes_by_index(any_dsn: str, analysed: bool
             db.execute("ANALYZE")
         for name in ("silences", "newest", "unfinished", "recorded"):
             with keyed_transaction(db):
-                plan = "\n".join(row[0] for row in db.execute("EXPLAIN " + queries("health")[name], values))
+                plan = "\n".join(
+                    row[0] for row in db.execute("EXPLAIN " + Queries("wamon.health", "ledger_facts").sql(name), values)
+                )
             assert "Seq Scan" not in plan, plan
             assert ("heard_pkey" in plan) == (name in {"silences", "newest"})
 

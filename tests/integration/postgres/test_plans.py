@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.support.clock import first_morning
 from wamon.postgres.connection import Database, connected, keyed_transaction, transaction
-from wamon.postgres.queries import queries
+from wamon.postgres.queries import Queries
 
 # Shares as in life: few busy groups of many, four in ten messages with a drop, few edits, next to nothing parked.
 _FILLED = """
@@ -57,23 +57,23 @@ _NOW = str(_DAY + timedelta(hours=12))
 
 
 IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
-    ("recording", "known"): _KEYS,
-    ("recording", "own_submissions"): {
+    ("ledger.recording", "known"): _KEYS,
+    ("ledger.submissions", "own_submissions"): {
         **_KEYS,
         "said_chats": _KEYS["chats"],
         "said_message_ids": _KEYS["message_ids"],
         "said_drops": _DROPS["drops"],
     },
-    ("recording", "standing"): _DROPS,
-    ("recording", "twins"): {
+    ("ledger.submissions", "standing"): _DROPS,
+    ("ledger.submissions", "twins"): {
         **_DROPS,
         "source": "main",
         "jids": ["4@g.us"] * _MANY,
         "message_ids": _KEYS["message_ids"],
     },
-    ("validation", "look_up"): _DROPS,
-    ("recording", "keep_revisions"): {**_KEYS, "hashes": [0] * _MANY},
-    ("recording", "change_ledger"): {
+    ("ledger.validation", "look_up"): _DROPS,
+    ("ledger.recording", "keep_revisions"): {**_KEYS, "hashes": [0] * _MANY},
+    ("ledger.recording", "change_ledger"): {
         **_KEYS,
         "hashes": [0] * _MANY,
         "rules": 1,
@@ -82,12 +82,12 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
         "texts": [None] * _MANY,
         "numbers": ["DR1000001 DR1000002"] * _MANY,
     },
-    ("recording", "note_numbers"): {**_KEYS, "numbers": ["DR1000001 DR1000002"] * _MANY},
-    ("recording", "came_back"): _KEYS,
-    ("recording", "set_live"): {**_KEYS, "drops": _DROPS["drops"], "live": False},
-    ("recording", "without_live"): _DROPS,
-    ("recording", "forget_letters"): _KEYS,
-    ("recording", "park"): {
+    ("ledger.recording", "note_numbers"): {**_KEYS, "numbers": ["DR1000001 DR1000002"] * _MANY},
+    ("ledger.recording", "came_back"): _KEYS,
+    ("ledger.submissions", "set_live"): {**_KEYS, "drops": _DROPS["drops"], "live": False},
+    ("ledger.submissions", "without_live"): _DROPS,
+    ("ledger.recording", "forget_letters"): _KEYS,
+    ("ledger.dead_letters", "park"): {
         **_ONE,
         "reason": "poison",
         "rules": 1,
@@ -95,22 +95,26 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
         "sent_at": _NOW,
         "sender": "somebody",
     },
-    ("recording", "bury"): _ONE,
-    ("recording", "give_up"): _ONE,
-    ("comparison", "held"): _KEYS,
-    ("comparison", "mark_gone"): _KEYS,
-    ("comparison", "drops_after"): {"project": "Project 1", "drop": "DR1", "projects": ["Project 1", "Project 2"]},
-    ("comparison", "first_submission"): _DROPS,
+    ("ledger.dead_letters", "bury"): _ONE,
+    ("ledger.dead_letters", "give_up"): _ONE,
+    ("ledger.comparison", "held"): _KEYS,
+    ("ledger.comparison", "mark_gone"): _KEYS,
+    ("ledger.comparison", "drops_after"): {
+        "project": "Project 1",
+        "drop": "DR1",
+        "projects": ["Project 1", "Project 2"],
+    },
+    ("ledger.comparison", "first_submission"): _DROPS,
 }
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
-    ("comparison", "still_there"): {**_FEW_CHATS, "chat": 1, "message_id": "id5"},
-    ("comparison", "dead"): _FEW_CHATS,
-    ("letters", "due"): {"source": "main"},
-    ("letters", "letters"): {"source": "main"},
-    ("health", "unfinished"): _FEW_CHATS,
-    ("health", "newest"): {**_FEW_CHATS, "now": _NOW},
-    ("health", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
-    ("health", "recorded"): {"chats": _KEYS["chats"][:100], "message_ids": _KEYS["message_ids"][:100]},
+    ("ledger.comparison", "still_there"): {**_FEW_CHATS, "chat": 1, "message_id": "id5"},
+    ("ledger.comparison", "dead"): _FEW_CHATS,
+    ("ledger.dead_letters", "due"): {"source": "main"},
+    ("ledger.dead_letters", "letters"): {"source": "main"},
+    ("health.ledger_facts", "unfinished"): _FEW_CHATS,
+    ("health.ledger_facts", "newest"): {**_FEW_CHATS, "now": _NOW},
+    ("health.ledger_facts", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
+    ("health.ledger_facts", "recorded"): {"chats": _KEYS["chats"][:100], "message_ids": _KEYS["message_ids"][:100]},
 }
 LARGE = {"ledger_rows", "heard", "submission_rows", "revisions"}
 NARROW = {
@@ -154,27 +158,25 @@ def walked(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from walked(below)
 
 
-def explained(db: Database, room: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    return plan_of(db, queries(room)[name], values)
-
-
-def plan_of(db: Database, query: str, values: dict[str, Any]) -> dict[str, Any]:
+def explained(db: Database, module: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    room, _, file = module.partition(".")
+    query = Queries(f"wamon.{room}", file).sql(name)
     with psycopg.ClientCursor(db) as cursor:
         found = cursor.execute(f"EXPLAIN (FORMAT JSON) {query}", values).fetchall()
     plan: dict[str, Any] = found[0][0][0]["Plan"]
     return plan
 
 
-@pytest.mark.parametrize(("room", "name"), list(IN_A_BATCH), ids=[".".join(key) for key in IN_A_BATCH])
-def test_a_batch_looks_its_rows_up_by_key(full: Database, room: str, name: str) -> None:
+@pytest.mark.parametrize(("module", "name"), list(IN_A_BATCH), ids=[".".join(key) for key in IN_A_BATCH])
+def test_a_batch_looks_its_rows_up_by_key(full: Database, module: str, name: str) -> None:
     with keyed_transaction(full):
-        assert not wide_scans(explained(full, room, name, IN_A_BATCH[room, name]))
+        assert not wide_scans(explained(full, module, name, IN_A_BATCH[module, name]))
 
 
-@pytest.mark.parametrize(("room", "name"), list(BESIDE), ids=[".".join(key) for key in BESIDE])
-def test_what_runs_beside_the_passes_goes_through_no_large_table(full: Database, room: str, name: str) -> None:
+@pytest.mark.parametrize(("module", "name"), list(BESIDE), ids=[".".join(key) for key in BESIDE])
+def test_what_runs_beside_the_passes_goes_through_no_large_table(full: Database, module: str, name: str) -> None:
     with transaction(full):
-        assert not wide_scans(explained(full, room, name, BESIDE[room, name]))
+        assert not wide_scans(explained(full, module, name, BESIDE[module, name]))
 
 
 def test_a_kind_is_found_by_its_drop(full: Database) -> None:
@@ -195,11 +197,11 @@ BY_TIME = {"submission_rows_in_time": ("sent_at",), "near_miss_rows_in_time": ("
 
 @pytest.mark.parametrize("name", ["drops", "number_of_posts", "new_by_project", "posts"])
 def test_what_people_ask_of_a_day_goes_through_that_day_alone(full: Database, name: str) -> None:
-    both = f"{queries('reports')['selected']} {queries('reports')[name]}"
-    reads = [step for step in walked(plan_of(full, both, _A_DAY)) if step.get("Relation Name") in LARGE]
+    plan = explained(full, "reports.posts", name, _A_DAY)
+    reads = [step for step in walked(plan) if step.get("Relation Name") in LARGE]
     assert reads
     assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]
 
 
 def test_a_drops_story_is_found_by_its_number(full: Database) -> None:
-    assert not wide_scans(explained(full, "reports", "submissions", {"number": "DR1000001"}))
+    assert not wide_scans(explained(full, "reports.posts", "submissions", {"number": "DR1000001"}))
