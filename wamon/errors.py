@@ -24,9 +24,16 @@ class WamonError(Exception):
 
 
 class Retryable(WamonError):
-    """Nothing is wrong with any message: the same again, later, can work."""
+    """Nothing is wrong with any message: the same again, later, can work.
+
+    `retry_after_seconds`: how long the other side asked us to wait, where it did.
+    """
 
     exit_code = 69
+
+    def __init__(self, what: str, *, hint: str = "", retry_after_seconds: float | None = None) -> None:
+        super().__init__(what, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class BridgeUnavailable(Retryable):

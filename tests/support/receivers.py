@@ -7,7 +7,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ class Hooks:
         self.posted: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.headers: dict[str, str] = {}
+        self.more_headers: dict[str, str] = {}  # of the answer
         self.port = 0
 
     @property
@@ -43,6 +44,8 @@ class _Hook(BaseHTTPRequestHandler):
         hooks.posted.append(json.loads(body))
         self.send_response(hooks.status)
         self.send_header("Location", f"http://127.0.0.1:{hooks.port}/elsewhere")
+        for name, value in hooks.more_headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -130,6 +133,17 @@ def behaving(answer: Callable[[socketserver.StreamRequestHandler], None]) -> Ite
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     with _serving(server):
         yield server.server_address[1]
+
+
+def dripping(handler: socketserver.StreamRequestHandler) -> None:
+    """Say a byte now and then, until the other side has gone."""
+    handler.connection.settimeout(0.02)
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(b"2")
+            with suppress(TimeoutError):
+                if handler.connection.recv(65536) == b"":
+                    return
 
 
 @contextmanager

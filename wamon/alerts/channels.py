@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from wamon.net.failure import NotSent
+from wamon.errors import Retryable
+from wamon.net.message import Bounds
 
 if TYPE_CHECKING:
     from wamon.alerts.model import Alert
     from wamon.config.alerts import Alerts
+
+BOUNDS = Bounds(connect_seconds=4.0, answer_seconds=6.0, answer_bytes=0)
+
+
+class Refused(Retryable):
+    """A channel's host answered, and didn't take an alert."""
 
 
 class Channel(Protocol):
@@ -18,20 +25,23 @@ class Channel(Protocol):
     host: str
 
     def send(self, alert: Alert) -> None:
-        """Send it within ten seconds and what the resolver takes. Raises NotSent."""
+        """Send it within ten seconds and what the resolver takes. Raises Retryable.
+
+        Its error names the channel's host, never a path, a token or what the host answered.
+        """
 
 
 def deliver(channel: Channel, alert: Alert) -> None:
-    """Send an alert by a channel. Raises NotSent, whatever it is that fails: one channel never stops another."""
+    """Send an alert by a channel. Raises Retryable, whatever it is that fails: one channel never stops another."""
     try:
         channel.send(alert)
-    except NotSent:
+    except Retryable:
         raise
     except Exception as error:  # noqa: BLE001 - its own words may quote a secret
-        raise NotSent(f"{channel.host} couldn't be asked: {type(error).__name__}.") from None
+        raise Retryable(f"{channel.host} couldn't be asked: {type(error).__name__}.") from None
 
 
-def channels(config: Alerts) -> list[Channel]:
+def channels(config: Alerts, bounds: Bounds = BOUNDS) -> list[Channel]:
     """The channels that are configured, in a fixed order."""
     from wamon.alerts.mail import MailChannel
     from wamon.alerts.webhook import WebhookChannel
@@ -39,7 +49,7 @@ def channels(config: Alerts) -> list[Channel]:
     webhook, mail = config.channels.webhook, config.channels.mail
     found: list[Channel] = []
     if webhook.url is not None:
-        found.append(WebhookChannel(webhook, webhook.url.get_secret_value()))
+        found.append(WebhookChannel(webhook, webhook.url.get_secret_value(), bounds))
     if mail.host is not None:
-        found.append(MailChannel(mail, mail.host))
+        found.append(MailChannel(mail, mail.host, bounds))
     return found

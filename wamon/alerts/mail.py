@@ -9,15 +9,18 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+from wamon.alerts.channels import Refused
 from wamon.config.alerts import PORTS
-from wamon.net.address import connect, limited
-from wamon.net.failure import NotSent, broken_off
+from wamon.net.address import NotSent, broken_off, connect
+from wamon.net.deadline import limited
 
 if TYPE_CHECKING:
     import socket
 
     from wamon.alerts.model import Alert
     from wamon.config.alerts import Mail
+    from wamon.errors import Retryable
+    from wamon.net.message import Bounds
 
 
 class MailChannel:
@@ -25,18 +28,22 @@ class MailChannel:
 
     name = "mail"
 
-    def __init__(self, config: Mail, host: str) -> None:
+    def __init__(self, config: Mail, host: str, bounds: Bounds) -> None:
         self._config = config
         self.host = host
+        self._bounds = bounds
 
     def send(self, alert: Alert) -> None:
-        """Mail it to everyone. Raises NotSent where none of them gets it."""
-        port = self._config.port or PORTS[self._config.security]
-        with connect(self.host, port, allow_private=self._config.allow_private) as plain, limited(plain):
+        """Mail it to everyone. Raises NotSent, Refused where none of them gets it."""
+        port, seconds = self._config.port or PORTS[self._config.security], self._bounds.answer_seconds
+        with (
+            connect(self.host, port, self._bounds.connect_seconds, allow_private=self._config.allow_private) as plain,
+            limited(plain, seconds) as cut,
+        ):
             try:
                 self._mailed(plain, self._message(alert))
             except (OSError, smtplib.SMTPException) as error:
-                raise _failure(self.host, error) from None
+                raise _failure(self.host, error, timed_out=cut.is_set()) from None
 
     def _message(self, alert: Alert) -> EmailMessage:
         message = EmailMessage()
@@ -67,18 +74,20 @@ class MailChannel:
             server.close()
 
 
-def _failure(host: str, error: Exception) -> NotSent:
+def _failure(host: str, error: Exception, *, timed_out: bool) -> Retryable:
+    if timed_out:  # half a line reads like a refusal
+        return broken_off(NotSent, host, error, timed_out=True)
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return NotSent(f"{host} refused user and password ({error.smtp_code}).", "Are both right?")
+        return Refused(f"{host} refused user and password ({error.smtp_code}).", hint="Are both right?")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = sorted({str(code) for code, _ in error.recipients.values()})
-        return NotSent(f"{host} refused every address of `to` ({', '.join(codes)}).", "Does it relay to them?")
+        return Refused(f"{host} refused every address of `to` ({', '.join(codes)}).", hint="Does it relay to them?")
     if isinstance(error, smtplib.SMTPResponseException):
-        return NotSent(f"{host} refused the mail ({error.smtp_code}).", "Does it take mail of this `from`?")
+        return Refused(f"{host} refused the mail ({error.smtp_code}).", hint="Does it take mail of this `from`?")
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return NotSent(f"{host} lacks STARTTLS or a login.", "Is `security` of this channel right?")
+        return Refused(f"{host} lacks STARTTLS or a login.", hint="Is `security` of this channel right?")
     cause = error.__context__  # smtplib says of both, silence and a hang-up, that the server disconnected
-    return broken_off(host, cause if isinstance(cause, TimeoutError) else error)
+    return broken_off(NotSent, host, cause if isinstance(cause, TimeoutError) else error)
 
 
 class _Connected(smtplib.SMTP):

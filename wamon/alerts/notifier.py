@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,9 +13,10 @@ from wamon.alerts.evaluation import evaluate
 from wamon.alerts.model import Alert, Firing
 from wamon.alerts.rules import RULES, found, without_consequences
 from wamon.alerts.state_file import AlertsFile
+from wamon.backoff import pause_seconds
 from wamon.clock import Clock
+from wamon.errors import Retryable
 from wamon.log import logger
-from wamon.net.failure import NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ class Teller:
 
     def _empty(self, kind: Kind, rule: str, title: str) -> Alert:
         now = self.clock.now()
-        return Alert(str(uuid4()), kind, rule, title, self.source, socket.gethostname(), now, now, zone=self.zone)
+        return Alert(str(uuid4()), kind, rule, title, self.source, os.uname().nodename, now, now, zone=self.zone)
 
     def send(self) -> None:
         """Send what waits by each channel that may be tried now, and keep what came of it."""
@@ -114,16 +115,16 @@ class Teller:
         for alert in [one.alert for one in book.waiting if channel.name not in one.sent]:
             try:
                 deliver(channel, alert)
-            except NotSent as error:
+            except Retryable as error:
                 self._note_failure(channel, error)
                 return
             book = self.file.change(lambda kept, alert_id=alert.id: kept.sent(alert_id, channel.name))  # type: ignore[misc]
         if outage:
             logger.info("Alerts are sent by %s again.", channel.name, extra={"action": "alerts.sent"})
 
-    def _note_failure(self, channel: Channel, error: NotSent) -> None:
+    def _note_failure(self, channel: Channel, error: Retryable) -> None:
         former = self.file.read_kept().outages.get(channel.name)
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(former.tries if former else 0, 10))
+        pause = _pause((former.tries if former else 0) + 1, error)
         self.file.change(lambda kept: kept.failed(channel.name, str(error), self.clock.now(), pause))
         if former is None:
             logger.warning(
@@ -132,3 +133,9 @@ class Teller:
                 error.paragraph(),
                 extra={"action": "alerts.failed", "channel": channel.name},
             )
+
+
+def _pause(tries: int, error: Retryable) -> timedelta:
+    most_seconds = _LONGEST_PAUSE.total_seconds()
+    seconds = pause_seconds(tries, first=_FIRST_PAUSE.total_seconds(), most=most_seconds)
+    return timedelta(seconds=max(seconds, min(error.retry_after_seconds or 0, most_seconds)))

@@ -1,22 +1,20 @@
-"""Posting an alert as JSON. No redirect is followed, no proxy of the environment asked."""
+"""Posting an alert as JSON."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from wamon import __version__
-from wamon.net.address import connect, limited
-from wamon.net.failure import NotSent, broken_off
+from wamon.alerts.channels import Refused
+from wamon.net.http import request
 
 if TYPE_CHECKING:
-    import socket
-
     from wamon.alerts.model import Alert
     from wamon.config.alerts import Webhook
+    from wamon.net.message import Bounds
+
+_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class WebhookChannel:
@@ -24,38 +22,19 @@ class WebhookChannel:
 
     name = "webhook"
 
-    def __init__(self, config: Webhook, url: str) -> None:
-        self._parts = urlsplit(url)
+    def __init__(self, config: Webhook, url: str, bounds: Bounds) -> None:
+        self._url = url
         self._allow_private = config.allow_private
-        self.host = self._parts.hostname or ""
+        self._bounds = bounds
+        self.host = urlsplit(url).hostname or ""
 
     def send(self, alert: Alert) -> None:
-        """Post it. Raises NotSent."""
-        parts = self._parts
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        with connect(self.host, port, allow_private=self._allow_private) as plain, limited(plain):
-            try:
-                status = self._posted(plain, json.dumps(alert.document()).encode())
-            except (OSError, http.client.HTTPException) as error:
-                raise broken_off(self.host, error) from None
-        if not 200 <= status < 300:
-            raise NotSent(f"{self.host} answered with status {status}.", _hint(status))
-
-    def _posted(self, plain: socket.socket, body: bytes) -> int:
-        """The status that the host answers with. Its body is left unread."""
-        connection = http.client.HTTPConnection(self._parts.netloc)
-        connection.sock = self._secured(plain)
-        with connection.sock:
-            headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": f"wamon/{__version__}"}
-            path = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
-            connection.request("POST", path, body, {**headers, "Connection": "close"})
-            with connection.getresponse() as response:
-                return response.status
-
-    def _secured(self, plain: socket.socket) -> socket.socket:
-        if self._parts.scheme != "https":
-            return plain
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+        """Post it. Raises NotSent, Unknown, Refused."""
+        body = json.dumps(alert.document()).encode()
+        answer = request("POST", self._url, body, _HEADERS, bounds=self._bounds, allow_private=self._allow_private)
+        if not 200 <= answer.status < 300:
+            what = f"{self.host} answered with status {answer.status}."
+            raise Refused(what, hint=_hint(answer.status), retry_after_seconds=answer.retry_after_seconds)
 
 
 def _hint(status: int) -> str:

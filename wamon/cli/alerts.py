@@ -174,11 +174,11 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
 
 def _tried(channel: Channel, teller: Teller) -> dict[str, Any]:
     from wamon.alerts.channels import deliver
-    from wamon.net.failure import NotSent
+    from wamon.errors import Retryable
 
     told = {"name": channel.name, "host": channel.host}
     try:
         deliver(channel, teller.test())
-    except NotSent as error:
+    except Retryable as error:
         return {**told, "sent": False, "why": error.paragraph()}
     return {**told, "sent": True, "why": None}

@@ -21,6 +21,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
+from wamon.backoff import pause_seconds
 from wamon.bridge.doorbell import doorbell, stamp
 from wamon.capture.pipeline import reread_recent
 from wamon.capture.scan import admit, catch_up, retry
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from wamon.health.check import Check
     from wamon.postgres.leases import Lease
 
+_FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 20.0
 _STANDBY_SECONDS = 2.0
 _SECONDS_TO_FINISH = 8.0
@@ -359,7 +361,8 @@ class _Pause:
 
     def next_seconds(self) -> float:
         self._tries += 1
-        return min(_LONGEST_PAUSE_SECONDS, 0.25 * 2.0**self._tries) * random.uniform(0.6, 1.0)  # noqa: S311
+        spread = random.random()  # noqa: S311
+        return pause_seconds(self._tries, first=_FIRST_PAUSE_SECONDS, most=_LONGEST_PAUSE_SECONDS, random=spread)
 
     def reset(self) -> None:
         self._tries = 0

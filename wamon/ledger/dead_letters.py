@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.backoff import pause_seconds
 from wamon.errors import DatabaseUnavailable, Poison
 from wamon.log import correlation_id, logger
 from wamon.model import Message
@@ -23,6 +24,8 @@ SQL = Queries("wamon.ledger", "dead_letters")
 _MOST_POISON_IN_A_BATCH = 10
 """Beyond this many, something is wrong with wamon or the database, and not with the messages: nothing is parked."""
 _FEWEST_THAT_ARE_MOST = 3
+PAUSES_SECONDS = [pause_seconds(tries, first=60.0, most=240.0) for tries in (1, 2, 3)]
+"""Before each retry of a parked message, which is dead after the last."""
 
 
 def refuse_an_epidemic(poisoned: Sequence[tuple[Reading, Poison]], of: int) -> None:
@@ -67,7 +70,7 @@ class Parking:
                 sent_at=message.sent_at,
                 sender=message.sender,
             )
-            letter = {"reason": str(poison), "correlation_id": correlation_id()}
+            letter = {"reason": str(poison), "correlation_id": correlation_id(), "pauses_seconds": PAUSES_SECONDS}
             ((dead, attempts),) = SQL.run(db, "park_letter", **key, **letter)
             if dead:
                 SQL.run(db, "bury", **key)

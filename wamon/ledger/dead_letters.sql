@@ -16,11 +16,11 @@ SET status = 'retry', reason = EXCLUDED.reason, content_hash = EXCLUDED.content_
 
 -- name: park_letter
 INSERT INTO wamon.dead_letters AS d (chat, message_id, reason, next_try_at, correlation_id)
-VALUES (%(chat)s, %(message_id)s, %(reason)s, now() + interval '1 minute',
+VALUES (%(chat)s, %(message_id)s, %(reason)s, now() + make_interval(secs => (%(pauses_seconds)s::float8[])[1]),
         coalesce(%(correlation_id)s::uuid, gen_random_uuid()))
 ON CONFLICT (chat, message_id) DO UPDATE
 SET attempts = d.attempts + 1, reason = EXCLUDED.reason, failed_at = now(),
-    next_try_at = CASE WHEN d.attempts < 3 THEN now() + interval '1 minute' * 2 ^ d.attempts END
+    next_try_at = now() + make_interval(secs => (%(pauses_seconds)s::float8[])[d.attempts + 1])  -- NULL beyond the last
 RETURNING next_try_at IS NULL, attempts
 
 -- name: bury

@@ -1,1 +1,1 @@
-"""Other hosts: which may be reached, and how long talk with them may take."""
+"""Other hosts: which may be reached, and how long talk with them may take; one HTTP request, one verdict."""

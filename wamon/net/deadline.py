@@ -12,19 +12,25 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def limited(connection: socket.socket, seconds: float) -> Iterator[None]:
-    """Cut the connection when the block takes longer: a peer that sends a byte a second is no answer."""
+def limited(connection: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """Cut the connection when the block takes longer: a peer that sends a byte a second is no answer.
+
+    The event is set once it has been cut: what fails then fails for that reason.
+    """
+    cut = threading.Event()
+    connection.settimeout(seconds)
     with connection.dup() as same:  # TLS takes the first one over
-        timer = threading.Timer(seconds, _cut, [same])
+        timer = threading.Timer(seconds, _cut, [same, cut])
         timer.daemon = True
         timer.start()
         try:
-            yield
+            yield cut
         finally:
             timer.cancel()
             timer.join()
 
 
-def _cut(connection: socket.socket) -> None:
+def _cut(connection: socket.socket, cut: threading.Event) -> None:
+    cut.set()
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

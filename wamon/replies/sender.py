@@ -8,12 +8,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.backoff import pause_seconds
 from wamon.config.replies import filled
 from wamon.failpoints import failpoint
 from wamon.log import logger
 from wamon.model import content_hash
+from wamon.net.address import NotSent
+from wamon.net.http import Unknown, request
+from wamon.net.message import Bounds
 from wamon.postgres.connection import transaction
-from wamon.providers.bridge import NotTaken, PerhapsTaken
+from wamon.providers.bridge import NotTaken, PerhapsTaken, message_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +29,11 @@ if TYPE_CHECKING:
     from wamon.replies.queue import Due, Queue
 
 _WINDOW = timedelta(minutes=1)
-_FIRST_PAUSE = timedelta(seconds=10)
-_LONGEST_PAUSE = timedelta(minutes=2)
+_FIRST_PAUSE_SECONDS = 10.0
+_LONGEST_PAUSE_SECONDS = 120.0
 _TOO_OLD = "too old"
+BOUNDS = Bounds(connect_seconds=2.0, answer_seconds=5.0, answer_bytes=65_536)
+"""Its seconds are together less than a stop of the daemon may take."""
 
 
 class _Claimed(NamedTuple):
@@ -103,7 +109,7 @@ class Replier:
         """Send one and keep what came of it; whether another is worth a try now."""
         due = claimed.due
         try:
-            reply_id = self._api.send(due.jid, claimed.text)
+            reply_id = self._asked(due.jid, claimed.text)
         except NotTaken as error:
             self._put_back(due, error)
             return False
@@ -115,9 +121,22 @@ class Replier:
         logger.info("Sent a reply.", extra={"action": "reply.sent", "message_id": due.message_id})
         return True
 
+    def _asked(self, jid: str, text: str) -> str | None:
+        """Ask the bridge to send it; the reply's id, where the bridge gives it. Raises NotTaken, PerhapsTaken."""
+        try:
+            # The bridge is usually this host's own.
+            answer = request(*self._api.request(jid, text), bounds=BOUNDS, allow_private=True)
+        except NotSent as error:
+            hint = "Is the bridge running, and replies.url right?"
+            raise NotTaken(f"The send API wasn't asked: {error}", hint=hint) from None
+        except Unknown as error:
+            raise PerhapsTaken(f"The send API was asked: {error}") from None
+        failpoint("reply.answered")
+        return message_id(answer)
+
     def _put_back(self, due: Due, error: NotTaken) -> None:
         now = self._clock.now()
-        next_try_at = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(due.attempts, 10))
+        next_try_at = now + timedelta(seconds=_seconds_to_next_try(due.attempts + 1, error))
         with transaction(self._queue.db):
             self._queue.put_back(due, str(error), next_try_at, now)
             if next_try_at > due.sent_at + self._config.replies.max_age:
@@ -128,6 +147,11 @@ class Replier:
     def _end(self, due: Due, state: str, reason: str | None, reply_id: str | None = None) -> None:
         with transaction(self._queue.db):
             self._queue.end(due, state, reason, self._clock.now(), reply_id)
+
+
+def _seconds_to_next_try(tries: int, error: NotTaken) -> float:
+    pause = pause_seconds(tries, first=_FIRST_PAUSE_SECONDS, most=_LONGEST_PAUSE_SECONDS)
+    return max(pause, min(error.retry_after_seconds or 0, _LONGEST_PAUSE_SECONDS))
 
 
 def _tell(what: str, due: Due, error: NotTaken | PerhapsTaken) -> None:

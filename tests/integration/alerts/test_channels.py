@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import ssl
-import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from email import message_from_string, policy
 from pathlib import Path
@@ -17,15 +12,15 @@ from typing import Any
 import pytest
 
 from tests.support.clock import first_morning
-from tests.support.receivers import Hooks, Mails, behaving, hanging, hooks, mails
-from wamon.alerts.channels import channels
+from tests.support.receivers import Hooks, Mails, behaving, dripping, hanging, hooks, mails
+from wamon.alerts.channels import BOUNDS, channels
 from wamon.alerts.model import Alert, Book
 from wamon.alerts.notifier import Teller
 from wamon.alerts.state_file import AlertsFile
 from wamon.clock import Clock
 from wamon.config.alerts import Alerts
-from wamon.net import address
-from wamon.net.failure import NotSent
+from wamon.errors import Retryable
+from wamon.net.message import Bounds
 
 NOON = first_morning().replace(hour=12)
 ALERT = Alert("id-1", "alert", "database", "PostgreSQL can't be used", "main", "host1", NOON, NOON, ("Gone.",), "Look.")
@@ -43,16 +38,6 @@ def mail() -> Iterator[Mails]:
         yield found
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "_SECONDS_TO_ANSWER", 0.2)
-
-
-@pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "_SECONDS_TO_TALK", 0.4)
-
-
 def settings(*named: dict[str, Any]) -> Alerts:
     return Alerts.model_validate({"channels": {name: channel for one in named for name, channel in one.items()}})
 
@@ -67,8 +52,9 @@ def mailing(port: int, **more: Any) -> dict[str, Any]:
     return {"mail": with_port.channels["mail"] | more}
 
 
-def send(*named: dict[str, Any]) -> None:
-    for channel in channels(settings(*named)):
+def send(*named: dict[str, Any], answer_seconds: float = BOUNDS.answer_seconds) -> None:
+    bounds = Bounds(BOUNDS.connect_seconds, answer_seconds, BOUNDS.answer_bytes)
+    for channel in channels(settings(*named), bounds):
         channel.send(ALERT)
 
 
@@ -93,7 +79,7 @@ def test_a_mail_reaches_everyone_and_says_it_in_its_subject(mail: Mails) -> None
 @pytest.mark.parametrize("status", [301, 302, 307])
 def test_a_redirect_is_not_followed(hook: Hooks, status: int) -> None:
     hook.status = status
-    with pytest.raises(NotSent, match=f"status {status}"):
+    with pytest.raises(Retryable, match=f"status {status}"):
         send(hook.channels)
     assert len(hook.paths) == 1
 
@@ -101,7 +87,7 @@ def test_a_redirect_is_not_followed(hook: Hooks, status: int) -> None:
 @pytest.mark.parametrize(("status", "hint"), [(404, "still valid"), (500, "tried again"), (400, "field `text`")])
 def test_a_refusal_is_said_with_its_status_and_what_to_do(hook: Hooks, status: int, hint: str) -> None:
     hook.status = status
-    with pytest.raises(NotSent) as caught:
+    with pytest.raises(Retryable) as caught:
         send(hook.channels)
     assert f"127.0.0.1 answered with status {status}." in caught.value.paragraph()
     assert hint in caught.value.hint
@@ -117,7 +103,7 @@ def test_a_refusal_is_said_with_its_status_and_what_to_do(hook: Hooks, status: i
 )
 def test_a_mail_servers_refusal_is_said_with_its_code(mail: Mails, command: str, answer: str, said: str) -> None:
     mail.refuses = {command: answer}
-    with pytest.raises(NotSent, match=said):
+    with pytest.raises(Retryable, match=said):
         send(mail.channels)
 
 
@@ -129,29 +115,15 @@ def test_a_mail_that_was_taken_is_sent_though_the_goodbye_fails(mail: Mails) -> 
 
 @pytest.mark.fault("F80")
 @pytest.mark.parametrize("channel", [webhook, mailing])
-@pytest.mark.usefixtures("impatient")
 def test_a_host_that_says_nothing_is_given_up(channel: Any) -> None:
-    with hanging() as port, pytest.raises(NotSent, match="no answer in time"):
-        send(channel(port))
+    with hanging() as port, pytest.raises(Retryable, match="no answer in time"):
+        send(channel(port), answer_seconds=0.2)
 
 
 @pytest.mark.fault("F80")
-@pytest.mark.parametrize("channel", [webhook, mailing])
-@pytest.mark.usefixtures("hurried")
-def test_a_host_that_says_a_byte_at_a_time_is_given_up(channel: Any) -> None:
-    def drip(handler: Any) -> None:
-        with pytest.raises(OSError, match=""):
-            while True:
-                handler.wfile.write(b"2")
-                handler.connection.settimeout(0.02)
-                try:
-                    if handler.connection.recv(65536) == b"":
-                        return
-                except TimeoutError:
-                    pass
-
-    with behaving(drip) as port, pytest.raises(NotSent, match=r"127\.0\.0\.1"):
-        send(channel(port))
+def test_a_mail_server_that_says_a_byte_at_a_time_is_given_up() -> None:
+    with behaving(dripping) as port, pytest.raises(Retryable, match="no answer in time"):
+        send(mailing(port), answer_seconds=0.4)
 
 
 @pytest.mark.parametrize("channel", [webhook, mailing])
@@ -160,7 +132,7 @@ def test_a_host_that_breaks_off_or_talks_nonsense_is_no_success(channel: Any, sa
     def answer(handler: Any) -> None:
         handler.wfile.write(said)
 
-    with behaving(answer) as port, pytest.raises(NotSent, match=r"127\.0\.0\.1"):
+    with behaving(answer) as port, pytest.raises(Retryable, match=r"127\.0\.0\.1"):
         send(channel(port))
 
 
@@ -168,12 +140,12 @@ def test_a_host_that_breaks_off_or_talks_nonsense_is_no_success(channel: Any, sa
 def test_a_host_that_is_not_there_is_said_to_be(channel: Any) -> None:
     with hanging() as port:
         pass
-    with pytest.raises(NotSent, match="can't be reached: Connection refused"):
+    with pytest.raises(Retryable, match="can't be reached: Connection refused"):
         send(channel(port))
 
 
 def test_a_name_without_an_address_is_said_to_be() -> None:
-    with pytest.raises(NotSent, match=r"nowhere\.invalid has no address"):
+    with pytest.raises(Retryable, match=r"nowhere\.invalid has no address"):
         send(webhook(80, host="nowhere.invalid"))
 
 
@@ -181,72 +153,32 @@ def test_a_name_without_an_address_is_said_to_be() -> None:
 @pytest.mark.parametrize("kind", ["webhook", "mail"])
 def test_a_private_address_is_refused_unless_it_is_allowed(hook: Hooks, mail: Mails, kind: str) -> None:
     named = {**hook.channels, **mail.channels}
-    with pytest.raises(NotSent, match="private network") as caught:
+    with pytest.raises(Retryable, match="private network") as caught:
         send({kind: {**named[kind], "allow_private": False}})
     assert "allow_private" in caught.value.hint
     assert (hook.posted, mail.took) == ([], [])
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> ssl.SSLContext:
-    """Of a host that calls itself localhost, and that nobody vouches for."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl isn't installed here")
-    files = (str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
-    words = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -out {files[0]} -keyout {files[1]}"
-    alternative = ["-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run([*words.split(), *alternative], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*files)
-    return context
-
-
-@pytest.mark.fault("F79")
-def test_tls_is_verified_by_authority_and_by_name(
-    certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with hooks(certificate) as found:
-        with pytest.raises(NotSent, match="isn't who it says"):
-            send(webhook(found.port, "https", "localhost"))
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        with pytest.raises(NotSent, match="isn't who it says"):
-            send(webhook(found.port, "https"))
-        assert found.posted == []
-        send(webhook(found.port, "https", "localhost"))
-        assert len(found.posted) == 1
-
-
-@pytest.mark.fault("F80")
-@pytest.mark.usefixtures("hurried")
-def test_a_host_that_says_a_byte_at_a_time_under_tls_is_given_up(
-    certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-
-    def drip(handler: Any) -> None:
-        with certificate.wrap_socket(handler.connection, server_side=True) as secure, suppress(OSError):
-            while True:
-                secure.write(b"2")
-                threading.Event().wait(0.02)
-
-    with behaving(drip) as port, pytest.raises(NotSent, match="localhost"):
-        send(webhook(port, "https", "localhost"))
-
-
 def test_a_host_without_tls_is_not_trusted(hook: Hooks, mail: Mails) -> None:
-    with pytest.raises(NotSent, match=r"no TLS|broke the connection off"):
+    with pytest.raises(Retryable, match=r"no TLS|broke the connection off"):
         send(webhook(hook.port, "https"))
-    with pytest.raises(NotSent, match="lacks STARTTLS"):
+    with pytest.raises(Retryable, match="lacks STARTTLS"):
         send(mailing(mail.port, security="starttls"))
     assert (hook.posted, mail.took) == ([], [])
 
 
-@pytest.mark.fault("F79", "F81")
-@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
-def test_no_proxy_of_the_environment_is_asked(hook: Hooks, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    monkeypatch.setenv(variable, "http://127.0.0.1:1")
-    send(hook.channels)
+@pytest.mark.fault("F80")
+def test_a_host_that_asks_for_patience_is_left_alone_for_that_long(hook: Hooks, tmp_path: Path) -> None:
+    clock = Moving()
+    teller = waiting(tmp_path, clock, hook.channels)
+    hook.status, hook.more_headers = 429, {"Retry-After": "600"}
+    teller.send()
+    clock.moment += timedelta(minutes=9)
+    teller.send()
     assert len(hook.posted) == 1
+    clock.moment += timedelta(minutes=2)
+    teller.send()
+    assert len(hook.posted) == 2
 
 
 # What waits

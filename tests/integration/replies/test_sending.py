@@ -22,9 +22,10 @@ from wamon.capture.scan import catch_up, discard, scan
 from wamon.capture.verify import repair, verify
 from wamon.clock import Clock
 from wamon.model import NearMiss, Reading
+from wamon.net.message import Bounds
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
-from wamon.providers import bridge as tested
+from wamon.replies import sender
 
 Open = Callable[..., Office]
 NUMBERED = {"templates": {"new": "{drop} in {project}", "resubmission": "again {drop}", "rejected": "not {drop}"}}
@@ -127,7 +128,7 @@ def test_nothing_is_said_unless_replies_are_enabled(bridge: VeryGoodPlugins, ope
 def test_what_was_perhaps_sent_is_never_sent_again(
     office: Office, bridge: VeryGoodPlugins, api: StandIn, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tested, "_SECONDS_TO_ANSWER", 0.3)
+    monkeypatch.setattr(sender, "BOUNDS", Bounds(2.0, 0.3, 65_536))
     api.behaviours = [behaviour, "sent"]
     post(bridge, "DR1000001")
     answered(office)

@@ -1,4 +1,4 @@
-"""Which addresses an alert may go to."""
+"""Which addresses may be connected to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import socket
 
 import pytest
 
-from wamon.net.address import connect, is_public
-from wamon.net.failure import NotSent
+from wamon.net.address import NotSent, connect, is_public
 
 
 @pytest.mark.fault("F79")
@@ -36,7 +35,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0x7f000001", "2130706433", "127.1", "0"])
 def test_a_private_address_is_refused_however_it_is_written(host: str) -> None:
     with pytest.raises(NotSent, match=r"private network|has no address"):
-        connect(host, 80, allow_private=False)
+        connect(host, 80, 1.0, allow_private=False)
 
 
 @pytest.mark.fault("F79")
@@ -53,7 +52,7 @@ def test_a_name_is_resolved_once_and_what_was_looked_at_is_connected_to(monkeypa
     connected: list[object] = []
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     monkeypatch.setattr(socket.socket, "connect", lambda _, address: connected.append(address))
-    connect("localhost", 80, allow_private=False).close()
+    connect("localhost", 80, 1.0, allow_private=False).close()
     assert (asked, connected) == (["localhost"], [("8.8.8.8", 80)])
 
 
@@ -62,5 +61,5 @@ def test_of_a_name_with_both_only_its_public_addresses_are_used(monkeypatch: pyt
     connected: list[object] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
     monkeypatch.setattr(socket.socket, "connect", lambda _, address: connected.append(address))
-    connect("x.example.com", 80, allow_private=False).close()
+    connect("x.example.com", 80, 1.0, allow_private=False).close()
     assert connected == [("8.8.8.8", 80)]
