@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonOption, Said, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from wamon.capture.pipeline import Watch
     from wamon.config.schema import Config
     from wamon.ledger.dead_letters import Letter
+    from wamon.views import dead as views
 
 _WIDE = 100
 """Columns of a terminal that has room for when the last try failed, and for the reason beside it."""
@@ -51,16 +51,18 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     """
     from wamon.app.commands import ledger
     from wamon.ledger.dead_letters import letters
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import dead as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        found = letters(db, settings.bridge.name)
+        answer = view.letters(letters(db, settings.bridge.name))
     if options.json:
-        as_json({"letters": [_told(letter) for letter in found]})
+        say(as_json(answer))
     else:
-        _show_list(found, settings.timezone)
+        _show_list(answer.letters, settings.timezone)
 
 
 @commands.command()
@@ -77,18 +79,23 @@ def show(
     \b
     wamon dead show 3EB0C767D0D1A2B3C4D5
     """
-    from wamon.render import as_json, local, say
+    from dataclasses import fields
+
+    from wamon.render import local, say
+    from wamon.views import dead as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     with _watching(settings) as watch:
         (letter,) = _named(watch, [message_id])
         stands = watch.store.find_one(letter.chat_jid, letter.message_id) is not None
-    answer = _told(letter) | {"in_store": stands}
+    answer = view.shown_letter(letter, in_store=stands)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
         return
-    for name, value in answer.items():
+    for name in (field.name for field in fields(answer)):
+        value = getattr(answer, name)
         shown = local(value, settings.timezone) if name.endswith("_at") else value
         say(f"{name.replace('_', ' ') + ':':<16}{'yes' if value is True else 'no' if value is False else shown}")
 
@@ -111,10 +118,13 @@ def retry(
     """
     from wamon.capture.scan import retry_one
     from wamon.errors import UsageError
+    from wamon.views.dead import Retried
 
     if bool(message_ids) == every:
         raise UsageError("Say which.", hint="Name message ids as `wamon dead list` shows them, or pass --all.")
-    _settle(ctx, config, json, message_ids or [], retry_one, "recorded")
+    options = said(ctx, config, json)
+    recorded, still = _settle(options, message_ids or [], retry_one)
+    _end(options, Retried(recorded, still), "recorded", len(recorded))
 
 
 @commands.command()
@@ -125,33 +135,38 @@ def discard(ctx: typer.Context, message_ids: Ids, config: ConfigOption = None, j
     wamon dead discard 3EB0C767D0D1A2B3C4D5
     """
     from wamon.capture.scan import discard as discard_one
+    from wamon.views.dead import Discarded
 
-    _settle(ctx, config, json, message_ids, discard_one, "discarded")
+    options = said(ctx, config, json)
+    discarded, still = _settle(options, message_ids, discard_one)
+    _end(options, Discarded(discarded, still), "discarded", len(discarded))
 
 
 def _settle(
-    ctx: typer.Context,
-    config: Path | None,
-    json: bool,
-    message_ids: Sequence[str],
-    act: Callable[[Watch, Letter], object],
-    outcome: str,
-) -> None:
+    options: Said, message_ids: Sequence[str], act: Callable[[Watch, Letter], object]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ids of those that are letters no more, and of those that still are."""
     from wamon.ledger.dead_letters import letters
-    from wamon.render import as_json, say
 
-    options = said(ctx, config, json)
     with _watching(options.config()) as watch:
         chosen = _named(watch, message_ids)
         for letter in chosen:
             act(watch, letter)
         left = {(letter.chat_jid, letter.message_id) for letter in letters(watch.source.db, watch.source.name)}
-    still = [letter.message_id for letter in chosen if (letter.chat_jid, letter.message_id) in left]
-    settled = [letter.message_id for letter in chosen if letter.message_id not in still]
+    still = tuple(letter.message_id for letter in chosen if (letter.chat_jid, letter.message_id) in left)
+    return tuple(letter.message_id for letter in chosen if letter.message_id not in still), still
+
+
+def _end(options: Said, answer: views.Retried | views.Discarded, outcome: str, settled: int) -> None:
+    """Say what became of them. Ends with 1 where one is still a letter."""
+    from wamon.render import say
+    from wamon.views.document import as_json
+
+    still = answer.still_dead
     if options.json:
-        as_json({outcome: settled, "still_dead": still})
+        say(as_json(answer))
     else:
-        say(f"{len(settled)} of {len(chosen)} {outcome}.")
+        say(f"{settled} of {settled + len(still)} {outcome}.")
         if still:
             say(f"Still not: {', '.join(still)}. `wamon dead show MESSAGE-ID` says why.")
     if still:
@@ -178,22 +193,7 @@ def _named(watch: Watch, message_ids: Sequence[str]) -> list[Letter]:
     return [letter for letter in found if not message_ids or letter.message_id in message_ids]
 
 
-def _told(letter: Letter) -> dict[str, Any]:
-    return {
-        "message_id": letter.message_id,
-        "project": letter.project,
-        "jid": letter.chat_jid,
-        "status": letter.status,
-        "reason": letter.reason,
-        "attempts": letter.attempts,
-        "sent_at": letter.sent_at,
-        "failed_at": letter.failed_at,
-        "next_try_at": letter.next_try_at,
-        "correlation_id": letter.correlation_id,
-    }
-
-
-def _show_list(found: Sequence[Letter], zone: ZoneInfo) -> None:
+def _show_list(found: Sequence[views.Letter], zone: ZoneInfo) -> None:
     from wamon.render import local, say, screen_width, table
 
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from wamon.app.commands import Bridge
     from wamon.cli.options import Said
     from wamon.config.schema import Config
-    from wamon.health.check import Check
+    from wamon.health import check as health
+    from wamon.views.doctor import Check
 
 _TITLES = {
     "config": "Config",
@@ -48,33 +49,21 @@ def doctor(
     wamon doctor --bridge /opt/whatsapp-bridge/store/messages.db
     wamon doctor --json
     """
-    from wamon.health.check import State, worst
-    from wamon.render import as_json
+    from wamon.health.check import State
+    from wamon.render import say
+    from wamon.views import doctor as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
-    checks = _checks(options, bridge)
-    state = worst(checks)
+    found = view.doctor(_checks(options, bridge))
     if options.json:
-        as_json({"state": state, "checks": [described(check) for check in checks]})
+        say(as_json(found))
     else:
-        _show(checks)
-    raise typer.Exit(1 if state is State.BAD else 0)
+        _show(found.checks)
+    raise typer.Exit(1 if found.state == State.BAD else 0)
 
 
-def described(check: Check) -> dict[str, Any]:
-    """A check as `--json` tells it."""
-    return {
-        "name": check.name,
-        "group": check.group,
-        "jid": check.jid,
-        "state": check.state,
-        "sentence": check.sentence,
-        "hint": check.hint,
-        "numbers": dict(check.numbers),
-    }
-
-
-def _checks(options: Said, bridge: Path | None) -> list[Check]:
+def _checks(options: Said, bridge: Path | None) -> list[health.Check]:
     from wamon.app.look import looked_at
     from wamon.config import load as configs
     from wamon.errors import ConfigError
@@ -107,11 +96,15 @@ def _show(checks: Sequence[Check]) -> None:
     from wamon.render import say
 
     for section, title in _TITLES.items():
-        own = [check for check in checks if check.section == section]
+        own = [check for check in checks if _section(check) == section]
         if own:
             say(f"{title}\n" + "\n".join(_lines(_without_crowds(own))))
-    counts = {state: sum(check.state is state for check in checks) for state in State}
+    counts = {state: sum(check.state == state for check in checks) for state in State}
     say("\n" + ", ".join(f"{n} {state}" for state, n in counts.items() if n) + ".")
+
+
+def _section(check: Check) -> str:
+    return check.name.partition(".")[0]
 
 
 def _without_crowds(checks: Sequence[Check]) -> list[Check]:
@@ -120,7 +113,7 @@ def _without_crowds(checks: Sequence[Check]) -> list[Check]:
 
     names = [check.name for check in checks]
     crowds = {name for name in names if names.count(name) > _MOST_ALIKE}
-    return [check for check in checks if check.name not in crowds or check.state is not State.OK]
+    return [check for check in checks if check.name not in crowds or check.state != State.OK]
 
 
 def _lines(checks: Iterable[Check]) -> list[str]:

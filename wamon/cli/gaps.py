@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from wamon.health.gaps import Gap
+    from wamon.views.gaps import Gap
 
 _USUALLY_SINCE = "7d"
 
@@ -44,7 +44,9 @@ def gaps(
     from wamon.cli import times
     from wamon.clock import Clock
     from wamon.health.gaps import gaps as found_gaps
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import gaps as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -52,23 +54,11 @@ def gaps(
     moment = times.since(since, zone, now) or now
     with watching(settings, bridge_of(settings, bridge, group or [])) as watch:
         groups = [watch.source.groups[jid] for jid in watch.named(group or [])]
-        found = found_gaps(watch, groups, moment, zone)
+        answer = view.gaps(moment, found_gaps(watch, groups, moment, zone))
     if options.json:
-        as_json({"since": moment, "gaps": [_told(gap) for gap in found]})
+        say(as_json(answer))
     else:
-        _show(found, zone)
-
-
-def _told(gap: Gap) -> dict[str, object]:
-    return {
-        "kind": gap.kind,
-        "start": gap.start,
-        "end": gap.end,
-        "group": gap.group,
-        "jid": gap.jid,
-        "detail": gap.detail,
-        "meaning": gap.meaning,
-    }
+        _show(answer.gaps, zone)
 
 
 def _show(found: Sequence[Gap], zone: ZoneInfo) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
     from wamon.bridge.store import Store
+    from wamon.views.init import Group, Init
 
 USUAL_PLACES = (
     "/opt/whatsapp-bridge/store/messages.db",
@@ -26,13 +27,6 @@ USUAL_PLACES = (
 
 _CONTROL = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 _LONGEST_NAME = 200
-
-
-class _Group(NamedTuple):
-    jid: str
-    name: str
-    messages: int
-    drops: int  # messages with a drop number
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,7 +53,9 @@ def init(
     wamon init --bridge /opt/whatsapp-bridge/store/messages.db --output /etc/wamon/wamon.yaml
     """
     from wamon.bridge.store import Store
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.init import Init
 
     options = said(ctx, config, json)
     target = output or options.config_path or Path("config/wamon.yaml")
@@ -67,14 +63,9 @@ def init(
     store = Store((bridge or _usual_store()).absolute())
     groups = _groups(store)
     _write(target, _text(target, store, groups))
-    answer = {
-        "path": str(target),
-        "bridge": str(store.path),
-        "flavour": store.flavour().name,
-        "groups": [{**group._asdict(), "enabled": bool(group.drops)} for group in groups],
-    }
+    answer = Init(str(target), str(store.path), store.flavour().name, tuple(groups))
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show(answer)
 
@@ -101,13 +92,18 @@ def _usual_store() -> Path:
     )
 
 
-def _groups(store: Store) -> list[_Group]:
+def _groups(store: Store) -> list[Group]:
     """The store's group chats, those with the most drops first."""
+    from wamon.views.init import Group
+
     named = {chat.jid: chat.name for chat in store.chats()}
     traffic = {jid: count for jid, (count, _) in store.traffic().items()}
     jids = [jid for jid in {*named, *traffic} if _is_group(jid)]
     drops = _drops(store, jids)
-    groups = [_Group(jid, _name(named.get(jid, ""), jid), traffic.get(jid, 0), drops[jid]) for jid in jids]
+    groups = [
+        Group(jid, _name(named.get(jid, ""), jid), traffic.get(jid, 0), drops[jid], enabled=bool(drops[jid]))
+        for jid in jids
+    ]
     return sorted(groups, key=lambda group: (-group.drops, -group.messages, group.name, group.jid))
 
 
@@ -137,7 +133,7 @@ def _drops(store: Store, jids: list[str]) -> dict[str, int]:
     return drops
 
 
-def _text(target: Path, store: Store, groups: list[_Group]) -> str:
+def _text(target: Path, store: Store, groups: list[Group]) -> str:
     from importlib.resources import files
 
     from wamon.config.schema import PATTERN
@@ -164,17 +160,17 @@ def _state(target: Path) -> str:
     )
 
 
-def _lines(group: _Group) -> str:
+def _lines(group: Group) -> str:
     return (
         f"\n  - name: {_quoted(group.name)}   # {_messages(group)}, {group.drops:,} with a drop number"
         f'\n    jid: "{group.jid}"'
         f'\n    description: ""'
-        f"\n    enabled: {'true' if group.drops else 'false'}"
+        f"\n    enabled: {'true' if group.enabled else 'false'}"
         f"\n    validate: false"
     )
 
 
-def _messages(group: _Group) -> str:
+def _messages(group: Group) -> str:
     return f"{group.messages:,} message{'' if group.messages == 1 else 's'}"
 
 
@@ -198,21 +194,21 @@ def _write(target: Path, text: str) -> None:
         raise UsageError(f"{target} can't be written: {error.strerror}.", hint="Name another with --output.") from None
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: Init) -> None:
     from wamon.render import say, table
 
     rows = [
-        (group["name"], group["jid"], group["messages"], group["drops"], "yes" if group["enabled"] else "no")
-        for group in answer["groups"]
+        (group.name, group.jid, group.messages, group.drops, "yes" if group.enabled else "no")
+        for group in answer.groups
     ]
     columns = ("Group", "JID", "Messages", "With a drop", "Enabled")
     table(columns, rows, right=columns[2:4])
-    say(f"Wrote {answer['path']} from the store {answer['bridge']} ({answer['flavour']}).")
+    say(f"Wrote {answer.path} from the store {answer.bridge} ({answer.flavour}).")
     say(_next(answer))
 
 
-def _next(answer: dict[str, Any]) -> str:
-    config = "" if answer["path"] == "config/wamon.yaml" else f"--config {answer['path']} "
-    if any(group["enabled"] for group in answer["groups"]):
+def _next(answer: Init) -> str:
+    config = "" if answer.path == "config/wamon.yaml" else f"--config {answer.path} "
+    if any(group.enabled for group in answer.groups):
         return f"Look through it, then run: wamon {config}scan"
     return f"No group has a drop number so far: enable those to watch, then run: wamon {config}scan"

@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wamon.health.check import Check
-    from wamon.health.facts import Facts, GroupFacts
+    from wamon.health.facts import Facts
 
 _SECONDS_BETWEEN_LOOKS = 5.0
 _LINES_BESIDE_GROUPS = 22
@@ -55,7 +54,9 @@ def status(
     from wamon.app.look import looking
     from wamon.cli import status_screen
     from wamon.health.checks import check_all
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import status as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -66,7 +67,7 @@ def status(
         facts = look()
     checks = check_all(facts)
     if options.json:
-        as_json(_answer(facts, checks))
+        say(as_json(view.status(facts, checks)))
     elif plain:
         _say_news(status_screen.sentences(facts, checks), [])
     else:
@@ -110,63 +111,3 @@ def _say_news(told: list[str], said_before: Sequence[str]) -> list[str]:
             say(sentence)
     sys.stdout.flush()
     return told
-
-
-def _answer(facts: Facts, checks: Sequence[Check]) -> dict[str, Any]:
-    from wamon.cli.doctor import described
-    from wamon.cli.status_screen import total
-    from wamon.health.check import Absent, State, worst
-
-    past = None if isinstance(facts.vitals, Absent) else facts.vitals.past
-    by_name = {(check.name, check.jid): check for check in checks}
-    return {
-        "at": facts.now,
-        "state": worst(checks),
-        "source": facts.subject.source,
-        "bridge": str(facts.subject.store.path) if facts.subject.store else None,
-        "groups": [_group(group, by_name["bridge.freshness", group.jid], facts) for group in facts.groups],
-        "today": {
-            "new": total(g.new for g in facts.groups),
-            "resubmission": total(g.resubmissions for g in facts.groups),
-        },
-        "daemon": _daemon(by_name["recording.daemon", None]),
-        "last_sweep_at": past and past.last_sweep_at,
-        "last_verify_at": past and past.last_verify_at,
-        "last_verify_clean": past and past.last_verify_clean,
-        "dead": total(group.dead for group in facts.groups),
-        "retry": total(group.retry for group in facts.groups),
-        "latest": [post._asdict() for post in facts.latest],
-        "checks": [described(check) for check in checks if check.state is not State.OK],
-    }
-
-
-def _group(group: GroupFacts, freshness: Check, facts: Facts) -> dict[str, Any]:
-    from wamon.words import age
-
-    lag = group.lag
-    return {
-        "name": group.name,
-        "jid": group.jid,
-        "messages": group.messages,
-        "last_message_at": group.newest_at,
-        "lag": {
-            "messages": lag and lag.messages,
-            "seconds": lag and lag.seconds,
-            "more": lag and lag.more,
-        },
-        "freshness": {
-            "state": freshness.state,
-            "age_seconds": group.newest_at and age(group.newest_at, facts.now),
-            "usual_seconds": group.usual_seconds,
-        },
-        "today": {"new": group.new, "resubmission": group.resubmissions, "usual": group.usual_posts},
-        "dead": group.dead,
-    }
-
-
-def _daemon(check: Check) -> dict[str, Any]:
-    numbers = check.numbers
-    return {
-        "state": check.state,
-        **{name: numbers.get(name) for name in ("running", "host", "pid", "since", "renewed_at")},
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from wamon.health.check import Check
     from wamon.health.facts import Facts, GroupFacts
@@ -35,12 +35,6 @@ def sentences(facts: Facts, checks: Sequence[Check]) -> list[str]:
     told = [_group_sentence(group, silence[group.jid], facts) for group in facts.groups]
     troubles = [check.sentence for state in (State.BAD, State.WARN) for check in checks if check.state is state]
     return [*told, _today(facts), _daemon(facts), _past(facts), *_latest(facts), *(troubles or ["All is well."])]
-
-
-def total(counts: Iterable[int | None]) -> int | None:
-    """The sum, or None where one of them isn't known."""
-    known = list(counts)
-    return None if None in known else sum(filter(None, known))
 
 
 def _silences(checks: Sequence[Check]) -> dict[str | None, str]:
@@ -96,6 +90,8 @@ def _or_unknown(n: int | None) -> str:
 
 
 def _today(facts: Facts) -> str:
+    from wamon.views.status import total
+
     new, again = total(g.new for g in facts.groups), total(g.resubmissions for g in facts.groups)
     if new is None or again is None:
         return "Today: unknown."
