@@ -29,7 +29,11 @@ from bench.subjects import (
 )
 from wamon.app.commands import configured
 from wamon.app.run import plan
-from wamon.daemon.loop import Daemon
+from wamon.clock import Clock
+from wamon.daemon.beats import Bell
+from wamon.daemon.passes import Passes
+from wamon.daemon.rounds import Rounds
+from wamon.daemon.side_tasks import SideThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,15 +90,17 @@ def _passes(figures: Figures, config: Path, store: Path, floors: str, messages: 
 @contextmanager
 def _passing(config: Path) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     """What the daemon does when the doorbell rings, and at a beat; caught up and settled."""
-    whole = plan(lambda: configured(config, {}))
-    daemon = Daemon(whole, standby=False)
-    with whole.session(whole.load()) as session:
+    clock = Clock()
+    whole = plan(lambda: configured(config, {}), clock)
+    bell = Bell()
+    with whole.session(whole.load()) as connected:
+        rounds = Rounds(connected, bell, Passes(lambda: None), SideThreads(clock), chores=())
 
         def ring() -> None:
-            daemon._pass(session)  # noqa: SLF001 - this is what is measured
+            rounds._pass()  # noqa: SLF001 - this is what is measured
 
         def beat() -> None:
-            daemon.ring("recent")
+            bell.ring("recent")
             ring()
 
         time.sleep(_SECONDS_TO_SETTLE)

@@ -59,21 +59,30 @@ def under_systemd() -> bool:
 
 
 def tolerantly(name: str, chore: Callable[[], object]) -> None:
-    """Do a chore in the background. One that fails is told, and tried again when it is due again."""
+    """Do a chore in the background. A failure is logged, and stops nothing else."""
     try:
         chore()
-    except WamonError as error:
-        logger.warning("The %s was put off. %s", name, error.paragraph(), extra={"action": f"{name}.failed"})
-    except Exception as error:  # noqa: BLE001 - its own words may quote a message: only its kind and place are told
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        logger.error(  # noqa: TRY400
-            "The %s failed: %s at %s:%d.",
-            name,
-            type(error).__name__,
-            Path(place.filename).name,
-            place.lineno,
-            extra={"action": f"{name}.failed"},
-        )
+    except Exception as error:  # noqa: BLE001 - see there
+        log_failure(name, error)
+
+
+def log_failure(name: str, error: Exception, *, unless: str | None = None) -> str:
+    """Log that what runs in the background failed, unless that is the last that was logged of it; the sentence.
+
+    Of what nobody foresaw only kind and place are said: its own words may quote a message.
+    """
+    if isinstance(error, WamonError):
+        level, said = logging.WARNING, f"The {name} was put off. {error.paragraph()}"
+    else:
+        level, said = logging.ERROR, f"The {name} failed: {_place(error)}."
+    if said != unless:
+        logger.log(level, "%s", said, extra={"action": f"{name}.failed"})
+    return said
+
+
+def _place(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
 
 
 class _Json(logging.Formatter):

@@ -15,10 +15,10 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Daemon, Office, eventually
+from tests.support.replies import reply
 from tests.support.send_api import Behaviour, StandIn, send_api
 from wamon import failpoints
 from wamon.app.commands import configured
-from wamon.app.run import reply
 from wamon.failpoints import NAMES
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
@@ -54,7 +54,7 @@ def post(bridge: VeryGoodPlugins, *numbers: str) -> None:
 def sent(office: Office) -> None:
     config = configured(office.config_path, {})
     with connected(office.dsn) as db, leased(db, "main") as lease:
-        reply(config, lease, lambda: True)
+        reply(config, lease)
 
 
 def states(office: Office) -> list[str]:
@@ -104,7 +104,7 @@ def test_two_that_send_at_once_never_send_the_same(office: Office, bridge: VeryG
 
         def also() -> None:
             try:
-                reply(config, lease, lambda: True)
+                reply(config, lease)
             except BaseException as error:  # noqa: BLE001 - asserted below
                 failed.append(error)
 
@@ -185,5 +185,5 @@ def test_a_lease_that_was_lost_while_sending_lets_the_outcome_be_known(
         former = Lease(db, "main")
         former.take()
         api.before_answer = partial(sent, office)
-        reply(config, former, lambda: True)
+        reply(config, former)
     assert (len(api.asked), states(office)) == (1, ["sent"])

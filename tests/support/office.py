@@ -26,6 +26,7 @@ from wamon.app.run import plan
 from wamon.capture.pipeline import Watch
 from wamon.capture.scan import Scanned, scan, scan_groups
 from wamon.capture.verify import Verified, verify
+from wamon.clock import Clock
 from wamon.daemon.loop import Daemon as InProcess
 from wamon.model import USUAL_SIZES, Sizes
 
@@ -181,7 +182,7 @@ class Office:
         }
 
 
-def run_while(office: Office, act: Callable[[], None]) -> None:
+def run_while(office: Office, act: Callable[[], None], clock: Clock | None = None) -> None:
     """A daemon on this thread, as it needs, until `act` has ended on another. Raises what either raises."""
     failed: list[BaseException] = []
 
@@ -194,7 +195,8 @@ def run_while(office: Office, act: Callable[[], None]) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     other = threading.Thread(target=acted)
-    one = InProcess(plan(lambda: configured(office.config_path, {}), office.sizes), standby=False)
+    clock = clock or Clock()
+    one = InProcess(plan(lambda: configured(office.config_path, {}), clock, office.sizes), clock, standby=False)
     former = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         other.start()

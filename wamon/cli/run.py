@@ -32,6 +32,7 @@ def run(
     wamon run --standby
     """
     from wamon.app.run import plan
+    from wamon.clock import Clock
     from wamon.daemon.loop import Daemon
     from wamon.host.memory import share_one_arena
     from wamon.log import configure, under_systemd
@@ -39,4 +40,5 @@ def run(
     share_one_arena()
     options = said(ctx, config, json)
     configure(logging.INFO, as_json=options.json or under_systemd())
-    Daemon(plan(options.config), standby=standby).run()
+    clock = Clock()
+    Daemon(plan(options.config, clock), clock, standby=standby).run()

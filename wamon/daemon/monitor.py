@@ -1,87 +1,68 @@
 """Looking at health, again and again, whatever else goes on: what arose and what is over is logged, and told.
 
-Two threads of its own: one looks, one sends. A database that doesn't answer delays the first, a webhook that hangs the
-second, and neither of them a pass.
+A database that doesn't answer delays a look, and no pass.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wamon.alerts.rules import unnamed
+from wamon.daemon.side_tasks import SideTask
 from wamon.errors import Busy
 from wamon.health.check import Check, State
 from wamon.host.memory import give_back
-from wamon.log import logger, tolerantly
+from wamon.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from wamon.daemon.passes import Passes
+    from wamon.daemon.stopping import Stopping
     from wamon.errors import WamonError
 
 _LEAST_SECONDS = 60.0
 _LARGEST_SHARE = 0.001
 """Of a processor's time, that looking may take: with ten thousand groups a look takes a second or two of it."""
 
+Troubles = dict[tuple[str, str | None], str]
+"""The sentence that was logged of each check and group that isn't in order."""
 
-class Lookout:
-    """`look` finds checks, `take` is given them, `send` tells people what follows."""
+
+class Monitor(SideTask):
+    """`look` finds checks, `take` is given them. `troubles` outlives it: a new config is no news of an old trouble."""
+
+    name = "monitor"
 
     def __init__(
-        self, look: Callable[[], Sequence[Check]], take: Callable[[Sequence[Check]], None], send: Callable[[], None]
+        self,
+        look: Callable[[], Sequence[Check]],
+        take: Callable[[Sequence[Check]], None],
+        passes: Passes,
+        troubles: Troubles,
     ) -> None:
         self._look = look
         self._take = take
-        self._send = send
-        self._rung = threading.Event()
-        self._taken = threading.Event()
-        self._stopping = threading.Event()
-        self._troubles: dict[tuple[str, str | None], str] = {}  # the sentence that was told of each
-        self.thread = threading.Thread(target=self._look_on, name="look", daemon=True)
-        self.degraded: WamonError | None = None  # why no pass ends, as the daemon has it
+        self._passes = passes
+        self._troubles = troubles
 
-    def start(self) -> None:
-        """Look now, and from now on."""
-        self.thread.start()
-        # Nobody waits for its end: what was cut while being sent is sent again by the next one.
-        threading.Thread(target=self._send_on, name="alerts", daemon=True).start()
-
-    def ring(self) -> None:
-        """Look now."""
-        self._rung.set()
-
-    def stop(self) -> None:
-        """End both threads soon."""
-        self._stopping.set()
-        self._rung.set()
-        self._taken.set()
-
-    def _look_on(self) -> None:
-        while not self._stopping.is_set():
-            self._rung.clear()
+    def run(self, stopping: Stopping) -> None:
+        rest_seconds = 0.0
+        while not stopping.wait(rest_seconds):
             began_seconds = time.thread_time()
-            tolerantly("look", self._look_once)
+            self._look_once()
             give_back()
-            spent_seconds = time.thread_time() - began_seconds
-            self._taken.set()
-            self._rung.wait(max(_LEAST_SECONDS, spent_seconds / _LARGEST_SHARE))
-
-    def _send_on(self) -> None:
-        while not self._stopping.is_set():
-            self._taken.wait()
-            self._taken.clear()
-            tolerantly("alerts", self._send)
+            rest_seconds = max(_LEAST_SECONDS, (time.thread_time() - began_seconds) / _LARGEST_SHARE)
 
     def _look_once(self) -> None:
-        degraded = self.degraded
+        trouble = self._passes.trouble
         checks = list(self._look())
-        if isinstance(degraded, Busy):
+        if isinstance(trouble, Busy):
             checks = [_unseen(check) for check in checks]
         self._log(checks)
-        self._take([*checks, _passes(degraded)])
+        self._take([*checks, _passes(trouble)])
 
     def _log(self, checks: Sequence[Check]) -> None:
         """Tell the log what has become bad or odd since the last look, and what is over."""
@@ -100,9 +81,9 @@ def _unseen(check: Check) -> Check:
     return replace(check, state=State.UNKNOWN) if check.section in {"bridge", "recording"} else check
 
 
-def _passes(degraded: WamonError | None) -> Check:
+def _passes(trouble: WamonError | None) -> Check:
     """Whether passes end, such as not while PostgreSQL refuses message after message."""
-    if degraded is None:
+    if trouble is None:
         return Check("recording.passes", State.OK, "Passes end.")
-    state = State.UNKNOWN if isinstance(degraded, Busy) else State.BAD
-    return Check("recording.passes", state, str(degraded), degraded.hint)
+    state = State.UNKNOWN if isinstance(trouble, Busy) else State.BAD
+    return Check("recording.passes", state, str(trouble), trouble.hint)

@@ -58,6 +58,14 @@ def note_stop(state_dir: Path, clock: Clock, environ: Mapping[str, str]) -> Even
     return _note(state_dir, clock, "stopped", **said)
 
 
+def note_end(state_dir: Path, clock: Clock, status: int) -> None:
+    """Keep the end of a run by hand, as `wamon service stopped` keeps a service's, of which systemd tells."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        result = "exit-code" if status else "success"
+        said = {"SERVICE_RESULT": result, "EXIT_CODE": "exited", "EXIT_STATUS": str(status)}
+        note_stop(state_dir, clock, said)
+
+
 def events(state_dir: Path) -> list[Event]:
     """Everything that is kept, the oldest first. Raises Fatal where this account may not see it."""
     try:

@@ -7,10 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import cast
 
 import pytest
 
@@ -18,8 +16,7 @@ from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
 from wamon.clock import Clock
-from wamon.daemon import loop
-from wamon.daemon.loop import Daemon
+from wamon.daemon import loop, monitor, rounds
 from wamon.health.check import Check, State
 from wamon.model import Sizes
 from wamon.postgres import leases
@@ -50,7 +47,7 @@ class Jumped(Clock):
 
 def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a beat nor the doorbell rings."""
-    monkeypatch.setattr(loop, "_beats", lambda *_: nullcontext())
+    monkeypatch.setattr(loop, "beats", lambda *_: nullcontext())
     monkeypatch.setattr(loop, "doorbell", lambda *_: nullcontext())
 
 
@@ -75,9 +72,7 @@ def test_a_clock_that_jumps_stalls_nothing_and_spins_nothing(
 ) -> None:
     passes: list[object] = []
     office = open_office(field.path, scan={"interval": "1h"})
-    for room in ("app.commands", "app.look", "app.run"):
-        monkeypatch.setattr(f"wamon.{room}.Clock", lambda: Jumped(jump))
-    counting(monkeypatch, "wamon.daemon.loop.catch_up", passes)
+    counting(monkeypatch, "wamon.daemon.rounds.catch_up", passes)
 
     def act() -> None:
         recorded(office, "DR1000001")
@@ -85,7 +80,7 @@ def test_a_clock_that_jumps_stalls_nothing_and_spins_nothing(
         field.post(LAWLEY, "DR1000002")
         recorded(office, "DR1000002")
 
-    run_while(office, act)
+    run_while(office, act, Jumped(jump))
 
 
 def counting(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[object]) -> None:
@@ -104,7 +99,7 @@ def idle(passes: list[object]) -> Callable[[], bool]:
     seen: list[int] = []
 
     def holds() -> bool:
-        threading.Event().wait(3 * loop._COARSE_SECONDS)
+        threading.Event().wait(3 * rounds._COARSE_SECONDS)
         seen.append(len(passes))
         return len(seen) > 2 and len(set(seen[-3:])) == 1
 
@@ -113,8 +108,8 @@ def idle(passes: list[object]) -> Callable[[], bool]:
 
 def test_our_own_reads_wake_nobody(field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[object] = []
-    counting(monkeypatch, "wamon.daemon.loop.Daemon.ring", rung)
-    monkeypatch.setattr(loop, "_beats", lambda *_: nullcontext())
+    counting(monkeypatch, "wamon.daemon.beats.Bell.ring", rung)
+    monkeypatch.setattr(loop, "beats", lambda *_: nullcontext())
     office = open_office(field.path, scan={"interval": "1h"})
 
     def act() -> None:
@@ -124,7 +119,8 @@ def test_our_own_reads_wake_nobody(field: Field, open_office: Open, monkeypatch:
         eventually("silence", idle(rung))
 
     run_while(office, act)
-    assert len(rung) <= 1, "the store was written once, before it"
+    by_the_doorbell = [args for args in rung if isinstance(args, tuple) and len(args) == 1]
+    assert len(by_the_doorbell) <= 1, "the store was written once, before it"
 
 
 def test_a_lease_is_renewed_during_a_long_catch_up(
@@ -137,7 +133,7 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
     office = open_office(field.path, Sizes(page_rows=1, pages_a_batch=1), scan={"interval": "1h"})
 
     @contextmanager
-    def always(ring: Callable[[str], None], _: float) -> Iterator[None]:
+    def always(ring: Callable[[str], None], _: object) -> Iterator[None]:
         original = leases.Lease.renew
 
         def renew(lease: leases.Lease) -> None:
@@ -149,7 +145,7 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
         ring("renew")
         yield
 
-    monkeypatch.setattr(loop, "_beats", always)
+    monkeypatch.setattr(loop, "beats", always)
     run_while(office, lambda: recorded(office, "DR1000011"))
     assert len(renewed) >= 10
 
@@ -211,21 +207,8 @@ def test_a_group_that_falls_silent_against_its_rhythm_is_told_once_and_again_whe
     monkeypatch.setattr("wamon.app.look.look", lambda *_: None)
     office = open_office(field.path, scan={"interval": "1h"})
     caplog.set_level(logging.INFO, "wamon")
-    served: list[object] = []
-    counting(monkeypatch, "wamon.daemon.loop.Daemon._serve", served)
-
-    def act() -> None:
-        recorded(office, "DR1000001")
-        eventually("the first look", lambda: len(looks) == 2)
-        one = cast("tuple[Daemon, object]", served[0])[0]
-        for left in (1, 0):
-            eventually("the next look", partial(left_over, one, looks, left))
-
-    run_while(office, act)
+    monkeypatch.setattr(monitor, "_LEAST_SECONDS", 0.02)
+    monkeypatch.setattr(monitor, "_LARGEST_SHARE", 1.0)
+    run_while(office, lambda: eventually("the third look", lambda: not looks))
     told = [record.getMessage() for record in caplog.records if getattr(record, "action", "").startswith("health")]
     assert told == ["Lawley is silent. ", "Over: Lawley is silent."]
-
-
-def left_over(one: Daemon, looks: list[list[Check]], most: int) -> bool:
-    one.lookout.ring()  # the one before may still be running
-    return len(looks) <= most

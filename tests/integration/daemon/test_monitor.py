@@ -23,6 +23,7 @@ from tests.support.truth import Field
 from wamon.alerts.state_file import AlertsFile
 from wamon.bridge.access import access
 from wamon.daemon import monitor
+from wamon.daemon.passes import Passes
 from wamon.health.check import Check, State
 from wamon.net import address
 
@@ -47,15 +48,15 @@ def hook() -> Iterator[Hooks]:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """As many as there were looks, each soon after the last."""
     counted: list[int] = []
-    original = monitor.Lookout._look_once
+    original = monitor.Monitor._look_once
 
-    def look_once(one: monitor.Lookout) -> None:
+    def look_once(one: monitor.Monitor) -> None:
         original(one)
         counted.append(1)
 
     monkeypatch.setattr(monitor, "_LEAST_SECONDS", 0.02)
     monkeypatch.setattr(monitor, "_LARGEST_SHARE", 1.0)
-    monkeypatch.setattr(monitor.Lookout, "_look_once", look_once)
+    monkeypatch.setattr(monitor.Monitor, "_look_once", look_once)
     return counted
 
 
@@ -282,10 +283,11 @@ def test_one_that_stands_by_tells_what_is_its_own_and_leaves_the_rest_to_the_one
 
     checks = [Check("bridge.store", State.BAD, "x"), Check("database.server", State.BAD, "y")]
     taken: list[list[Check]] = []
-    one = monitor.Lookout(lambda: checks, lambda found: taken.append(list(found)), lambda: None)
-    one.degraded = Busy("Standing by.")
+    passes = Passes(lambda: None)
+    one = monitor.Monitor(lambda: checks, lambda found: taken.append(list(found)), passes, {})
+    passes.trouble = Busy("Standing by.")
     one._look_once()
     assert [check.state for check in taken[0]] == [State.UNKNOWN, State.BAD, State.UNKNOWN]
-    one.degraded = DatabaseUnavailable("gone")
+    passes.trouble = DatabaseUnavailable("gone")
     one._look_once()
     assert [check.state for check in taken[1]] == [State.BAD] * 3

@@ -14,9 +14,9 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, Lharries, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office
+from tests.support.replies import reply
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
 from wamon.app.commands import bridge_of, configured
-from wamon.app.run import reply
 from wamon.capture.pipeline import Watch
 from wamon.capture.scan import catch_up, discard, scan
 from wamon.capture.verify import repair, verify
@@ -330,10 +330,10 @@ def test_only_who_holds_the_source_sends(office: Office, bridge: VeryGoodPlugins
     office.scan()
     config = configured(office.config_path, {})
     with connected(office.dsn) as db:
-        reply(config, Lease(db, "main"), lambda: True)
+        reply(config, Lease(db, "main"))
         with leased(db, "main") as former:
             office.query("UPDATE wamon.leases SET holder = gen_random_uuid()")
-            reply(config, former, lambda: True)
+            reply(config, former)
             assert (api.asked, states(office)) == ([], [("DR1000001", "new", "due")])
             office.query("DELETE FROM wamon.leases")
     sent(office)

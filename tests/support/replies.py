@@ -1,0 +1,29 @@
+"""Sending replies as the daemon's side task does, without a daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wamon.app.commands import bridge_of, ledger
+from wamon.clock import Clock
+from wamon.config.schema import Config
+from wamon.daemon.reply_sender import ReplySender
+from wamon.daemon.stopping import Stopping
+from wamon.postgres.leases import Lease
+
+
+class _Unless(Stopping):
+    """Set once it doesn't go on."""
+
+    def __init__(self, going: Callable[[], bool]) -> None:
+        super().__init__()
+        self._going = going
+
+    def is_set(self) -> bool:
+        return not self._going()
+
+
+def reply(config: Config, lease: Lease, going: Callable[[], bool] = lambda: True) -> None:
+    """Send what is due, for as long as it is `going` and this lease is held."""
+    task = ReplySender(config, bridge_of(config).name, Clock(), ledger, lambda: lease.holder)
+    task.run(_Unless(going))

@@ -1,0 +1,59 @@
+"""What is done once a day: texts are pruned, and the embedded database is dumped, which nobody else backs up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.daemon.side_tasks import Chore
+from wamon.ledger.retention import prune_texts
+from wamon.postgres.backup import Table, dump_today
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from wamon.capture.pipeline import Watch
+    from wamon.clock import Clock
+    from wamon.config.schema import Config
+    from wamon.daemon.stopping import Stopping
+    from wamon.postgres.connection import Database
+
+
+class Daily(Chore):
+    """Looked at every hour. `ledger` gives a connection of its own, `database` the embedded server's DSN."""
+
+    name = "daily"
+    beat_seconds = 3600.0
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        ledger: Callable[[Config], AbstractContextManager[Database]],
+        database: Callable[[Config], AbstractContextManager[str]],
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._ledger = ledger
+        self._database = database
+
+    def is_due(self, pipeline: Watch) -> bool:  # noqa: ARG002 - what was pruned and dumped today isn't again
+        return True
+
+    def run(self, stopping: Stopping) -> None:
+        self._prune()
+        if not stopping.is_set():
+            self._dump()
+
+    def _prune(self) -> None:
+        keep_text = self._config.privacy.keep_text
+        if keep_text is not None:
+            with self._ledger(self._config) as db:
+                prune_texts(db, self._clock.now() - keep_text)
+
+    def _dump(self) -> None:
+        config = self._config
+        if config.database.url is None:
+            with self._database(config) as dsn:
+                review = Table.named(config.database.review_table)
+                dump_today(dsn, review, config.state.dir / "dumps", self._clock.now())

@@ -1,0 +1,62 @@
+"""How the passes fare, as systemd, the log and the side tasks are told."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from wamon.host.notify import notify
+from wamon.log import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wamon.errors import WamonError
+
+
+class Passes:
+    """The passes' thread writes it. What is public is set whole, so that side tasks read it at any time."""
+
+    def __init__(self, begun: Callable[[], None]) -> None:
+        self.trouble: WamonError | None = None  # why no pass ends
+        self.holder: str | None = None  # the name by which this daemon holds its source's lease, or last held it
+        self.is_ready = False
+        self._begun = begun
+        self._told: str | None = None  # the trouble that was told last
+        self._ended_at_seconds: float | None = None
+
+    def ended(self, groups: int) -> None:
+        """A pass has read all that there is."""
+        self._ended_at_seconds = time.monotonic()
+        self.trouble = None
+        if self._told is not None:
+            self._told = None
+            logger.info("Works again, and is up to date.", extra={"action": "recovered"})
+        self._tell(f"Up to date: nothing waits in {groups} groups.")
+
+    def go_on(self, rows: int) -> None:
+        """A pass has ended, and so many rows are left."""
+        notify("WATCHDOG=1")
+        self._tell(f"Catching up: about {rows:,} rows to go.")
+
+    def hang(self, error: WamonError) -> None:
+        """No pass ends. A trouble is logged once, and systemd sees for how long it lasts."""
+        self.trouble = error
+        why = error.paragraph()
+        if why != self._told:
+            self._told = why
+            logger.warning("%s", why, extra={"action": "degraded"})
+        self._tell(f"Degraded: {error}{self._since()}")
+        notify("WATCHDOG=1")
+
+    def _since(self) -> str:
+        if self._ended_at_seconds is None:
+            return ""
+        return f" No pass since {round((time.monotonic() - self._ended_at_seconds) / 60)} min."
+
+    def _tell(self, status: str) -> None:
+        if not self.is_ready:
+            self.is_ready = True
+            self._begun()
+            notify("READY=1")
+        notify(f"STATUS={status}")
