@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.health.check import Absent, Check, State, unknown
+from wamon.postgres.migrations import OLDEST_SERVER
 from wamon.words import span
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from wamon.health.facts import Facts
 
-VERSIONS = range(15, 19)
+VERSIONS = range(OLDEST_SERVER, 19)
 _APART_SECONDS = 5.0
 _FAR_APART_SECONDS = 300.0
 
@@ -61,7 +62,7 @@ def encoding(facts: Facts) -> Check:
     told = f"The database's encoding is {server.encoding}."
     if server.encoding == "UTF8":
         return Check("database.encoding", State.OK, told, numbers={"encoding": server.encoding})
-    hint = "Make a database with ENCODING 'UTF8' for wamon: in this one, messages with emoji park as dead letters."
+    hint = "wamon records nothing here. Make one: CREATE DATABASE wamon TEMPLATE template0 ENCODING 'UTF8'."
     return Check("database.encoding", State.BAD, told, hint, numbers={"encoding": server.encoding})
 
 

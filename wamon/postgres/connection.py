@@ -55,11 +55,19 @@ _CONNECT: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
     "application_name": "wamon",
+    "client_encoding": "UTF8",
 }
 
 _LIMITS: LiteralString = """
     SELECT set_config('statement_timeout', %s || 's', true), set_config('lock_timeout', '25s', true),
-           set_config('idle_in_transaction_session_timeout', '60s', true), set_config('timezone', 'UTC', true)
+           set_config('idle_in_transaction_session_timeout', '60s', true), set_config('timezone', 'UTC', true),
+           set_config('datestyle', 'ISO, YMD', true), set_config('intervalstyle', 'postgres', true),
+           set_config('bytea_output', 'hex', true), set_config('array_nulls', 'on', true),
+           set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true),
+           set_config('jit', 'off', true)
+"""
+"""A server, a database or a role may have any of these otherwise, and what wamon writes and reads would change with
+them. JIT costs more than it saves: most statements take less than a millisecond.
 """
 _BY_KEY: LiteralString = """,
     set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
@@ -108,9 +116,11 @@ def connect(dsn: str) -> Database:
             hint="It looks like postgresql://user:password@host:5432/database, special characters written as %XX.",
         )
     try:
-        return Database.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
+        db = Database.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
     except psycopg.OperationalError as error:
         raise _unavailable(error) from None
+    db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return db
 
 
 def _is_understood(dsn: str) -> bool:
@@ -125,7 +135,7 @@ def _is_understood(dsn: str) -> bool:
 
 @contextmanager
 def transaction(db: Database, statement_seconds: int = _STATEMENT_SECONDS) -> Iterator[Database]:
-    """One transaction with its own time limits and UTC.
+    """One transaction with time limits and settings of its own, whatever server, database and role set.
 
     Raises DatabaseUnavailable (again later), Poison (one of the values can't be stored), SchemaError.
     """

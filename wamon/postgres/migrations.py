@@ -10,12 +10,15 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.errors import SchemaError
+from wamon.errors import ConfigError, SchemaError
 from wamon.failpoints import failpoint
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 
 if TYPE_CHECKING:
     from wamon.postgres.connection import Database
+
+OLDEST_SERVER = 15
+"""The oldest major version of PostgreSQL that holds the schema."""
 
 _HEADING = re.compile(r"-- oldest writer: (\d+)\n")
 
@@ -58,13 +61,31 @@ def _parsed(file_name: str, text: str) -> Migration:
 def migrate(db: Database) -> list[str]:
     """Bring the schema up to this wamon's; the names of the migrations that were applied.
 
-    Raises SchemaError where the schema is newer than this wamon may write to.
+    Raises SchemaError where the schema is newer than this wamon may write to, ConfigError where the server or the
+    database can't hold it at all.
     """
+    _refuse_unfit(db)
     known = migrations()
     applied = []
     while (standing := _standing(db)) < known[-1].version:
         applied += _apply_next(db, known, standing)
     return applied
+
+
+def _refuse_unfit(db: Database) -> None:
+    """Before anything is made. Both are told by the server as it is connected to: nothing is asked."""
+    major = db.info.server_version // 10_000
+    if major < OLDEST_SERVER:
+        raise ConfigError(
+            f"The server is PostgreSQL {major}; wamon needs {OLDEST_SERVER} or newer.",
+            hint="Upgrade it, name another in database.url, or leave that empty: then wamon brings its own.",
+        )
+    encoding = db.info.parameter_status("server_encoding")
+    if encoding not in {None, "UTF8"}:
+        raise ConfigError(
+            f"The database {db.info.dbname} is encoded in {encoding}, which can't hold every text that people write.",
+            hint="Make one: CREATE DATABASE wamon TEMPLATE template0 ENCODING 'UTF8', and name it in database.url.",
+        )
 
 
 def _standing(db: Database) -> int:
