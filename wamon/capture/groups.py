@@ -13,6 +13,7 @@ from wamon.model import BEGINNING, Anchor, Place
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from wamon.capture.old_state import OldState
     from wamon.capture.pipeline import Watch
     from wamon.capture.state_file import Found
 
@@ -52,6 +53,8 @@ def join(watch: Watch, wanted: Sequence[Wanted], start: StartRule) -> None:
     if new:
         here = watch.store.top() if start.stands_before else BEGINNING
         watch.source.join([_joining(watch, group, start, here, found) for group in new])
+    if found.set_aside is not None and new:
+        _tell_lost_starts(new)
     if found.legacy is not None:
         _tell_adopted(found.legacy, new)
         watch.state.keep_legacy()
@@ -87,8 +90,8 @@ def _rename(watch: Watch, wanted: Sequence[Wanted]) -> None:
 
 
 def _joining(watch: Watch, group: Wanted, rule: StartRule, here: Place, found: Found) -> Joining:
-    if found.legacy is not None and group.jid in found.legacy:
-        return _after_message(watch, group, found.legacy[group.jid])
+    if found.legacy is not None and group.jid in found.legacy.positions:
+        return _after_message(watch, group, found.legacy.positions[group.jid])
     if found.instance_id not in {None, watch.source.instance} and group.jid in found.groups:
         return _as_it_started_before(watch, group, found.groups[group.jid])
     return Joining(group.jid, group.project, rule.words, rule.before, here)
@@ -121,8 +124,22 @@ def _as_it_started_before(watch: Watch, group: Wanted, was: Mapping[str, Any]) -
     return Joining(group.jid, group.project, str(was.get("start")), moment, standing)
 
 
-def _tell_adopted(legacy: Mapping[str, str], new: Sequence[Wanted]) -> None:
-    adopted = [group.project for group in new if group.jid in legacy]
+def _tell_lost_starts(new: Sequence[Wanted]) -> None:
+    logger.warning(
+        "If that file held where %s began, it is lost: all that stands in the store counts as new.",
+        ", ".join(group.project for group in new),
+        extra={"action": "state.start_lost"},
+    )
+
+
+def _tell_adopted(legacy: OldState, new: Sequence[Wanted]) -> None:
+    adopted = [group.project for group in new if group.jid in legacy.positions]
+    if legacy.odd:
+        logger.warning(
+            "Of the old state file these entries hold no message id, and were passed over: %s.",
+            ", ".join(legacy.odd),
+            extra={"action": "state.odd"},
+        )
     logger.warning(
         "The old state file was adopted for %s, and is kept as state.json.legacy.",
         ", ".join(adopted) or "no group, since the ledger knows them all or the config none",

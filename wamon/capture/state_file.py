@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from wamon.capture.old_state import OldState, document_of, old_state
 from wamon.errors import ConfigError
 from wamon.failpoints import failpoint
 from wamon.host.files import locked, replacing
@@ -42,7 +43,7 @@ class Found:
 
     instance_id: str | None = None
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    legacy: Mapping[str, str] | None = None  # the old form {jid: message id}
+    legacy: OldState | None = None
     set_aside: Path | None = None  # where a file that can't be read lies now
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -150,7 +151,7 @@ class StateFile:
         aside = self.path.with_name(f"state.json.bad-{self._clock.now():%Y%m%dT%H%M%SZ}")
         self.path.replace(aside)
         logger.warning(
-            "The state file couldn't be read and was set aside as %s; nothing is lost.",
+            "The state file couldn't be read and was set aside as %s. PostgreSQL holds the position.",
             aside,
             extra={"action": "state.set_aside"},
         )
@@ -250,8 +251,8 @@ def _parsed(path: Path) -> dict[str, Any]:
     about = path.stat()
     if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
         raise ValueError("no file, or too large for a state file")
-    document = json.loads(path.read_text("utf-8"))
-    if not isinstance(document, dict) or not (_is_legacy(document) or _is_ours(document)):
+    document = document_of(path)
+    if not isinstance(document, dict) or not (_is_ours(document) or old_state(document)):
         raise ValueError("no state file")
     return document
 
@@ -279,17 +280,13 @@ def _is_anchor(value: object) -> bool:
     return isinstance(value, list) and [type(part) for part in value] == [int, str]
 
 
-def _is_legacy(document: Mapping[str, Any]) -> bool:
-    return bool(document) and all("@" in jid and isinstance(message_id, str) for jid, message_id in document.items())
-
-
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
 def _found(document: dict[str, Any]) -> Found:
     if not _is_ours(document):
-        return Found(legacy=document)
+        return Found(legacy=old_state(document))
     return Found(document["instance_id"], document["groups"], sources=document["sources"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,8 @@ import typer
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wamon.capture.pipeline import Watch
     from wamon.config.schema import Config
     from wamon.model import Place
@@ -168,13 +169,17 @@ def adopt(
         say("Nothing to adopt: the ledger knows every group of the file already, or the config knows none of them.")
 
 
-def _legacy(file: Path) -> dict[str, str]:
+def _legacy(file: Path) -> Mapping[str, str]:
+    from wamon.capture.old_state import document_of, old_state
     from wamon.errors import UsageError
+    from wamon.log import logger
 
     try:
-        document = jsonlib.loads(file.read_text("utf-8"))
+        found = old_state(document_of(file))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} can't be read as JSON: {error}.", hint="Name the old monitor's state file.") from None
-    if not isinstance(document, dict) or not all("@" in k and isinstance(v, str) for k, v in document.items()):
+    if found is None:
         raise UsageError(f"{file} has not the form {{jid: message id}}.", hint="Name the old monitor's state file.")
-    return document
+    if found.odd:
+        logger.warning("Passed over, since they hold no message id: %s.", ", ".join(found.odd))
+    return found.positions

@@ -546,6 +546,22 @@ def test_where_the_old_position_is_no_longer_in_the_store_the_group_begins_at_th
     assert "The old position of Lawley is no longer in the store" in caplog.text
 
 
+def test_where_a_file_that_cannot_be_read_may_have_held_a_start_that_is_told(
+    field: Field, open_office: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = open_office(field.path)
+    office.state_path.parent.mkdir()
+    office.state_path.write_text("{torn")
+    office.scan()
+    told = "If that file held where Lawley, Mohadin, Velo Test, Mamelodi began, it is lost"
+    assert sorted(told.split()) == sorted(next(m for m in caplog.messages if "it is lost" in m).split(":")[0].split())
+    office.state_path.write_text("{torn again")
+    caplog.clear()
+    office.scan()
+    assert "set aside" in caplog.text
+    assert "it is lost" not in caplog.text
+
+
 def test_an_old_form_that_comes_after_the_group_is_known_changes_nothing(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     office.scan()

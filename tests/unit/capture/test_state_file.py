@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from wamon.capture.old_state import OldState
 from wamon.capture.state_file import Found, ReadOnlyStateFile, StateFile
 from wamon.clock import Clock
 from wamon.model import BEGINNING, Anchor, Group, Place
@@ -181,7 +182,7 @@ def test_our_own_file_says_which_database_it_followed(state: StateFile) -> None:
 def test_the_old_form_is_known_by_its_jids(state: StateFile) -> None:
     old = {LAWLEY: "3A67", "27820000077@s.whatsapp.net": "ACF6"}
     state.path.write_text(json.dumps(old))
-    assert state.open() == Found(legacy=old)
+    assert state.open() == Found(legacy=OldState(old))
     state.keep_legacy()
     assert json.loads(state.path.with_name("state.json.legacy").read_text()) == old
     assert state.open() == Found()
@@ -211,7 +212,7 @@ def test_what_has_the_form_of_ours_is_not_junk(state: StateFile) -> None:
 @pytest.mark.fault("F25")
 def test_of_a_name_that_is_said_twice_the_last_counts(state: StateFile) -> None:
     state.path.write_text(f'{{"{LAWLEY}": "FIRST", "{LAWLEY}": "LAST"}}')
-    assert state.open() == Found(legacy={LAWLEY: "LAST"})
+    assert state.open() == Found(legacy=OldState({LAWLEY: "LAST"}))
 
 
 @pytest.mark.fault("F25")
@@ -268,3 +269,36 @@ def test_for_a_rehearsal_it_changes_nothing(tmp_path: Path, clock: StoppedClock)
     state.path.write_text("{")
     assert state.open().set_aside is not None
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'{{"{LAWLEY}": "LAST"}}'.encode("utf-8-sig"),
+        f'{{\r\n  "{LAWLEY}": "LAST"\r\n}}\r\n'.encode("utf-8-sig"),
+        f'{{"{LAWLEY}": "LAST"}}'.encode("utf-16"),
+        f'{{" {LAWLEY}": "LAST\\r"}}'.encode(),
+    ],
+    ids=["byte order mark", "CRLF", "UTF-16", "spaces"],
+)
+def test_an_old_form_that_was_edited_elsewhere_gives_what_it_holds(state: StateFile, content: bytes) -> None:
+    state.path.write_bytes(content)
+    assert state.open() == Found(legacy=OldState({LAWLEY: "LAST"}))
+
+
+def test_odd_entries_of_an_old_form_are_named_and_cost_no_other(state: StateFile) -> None:
+    odd = {
+        "note": "moved",
+        "120363421532174586@g.us": None,
+        "27820000077@s.whatsapp.net": "",
+        "120363421664266245@g.us": ["X"],
+    }
+    state.path.write_text(json.dumps({LAWLEY: "LAST", **odd}))
+    assert state.open().legacy == OldState(
+        {LAWLEY: "LAST"}, ("entry 2", "120363421532174586@g.us", "entry 4", "120363421664266245@g.us")
+    )
+
+
+def test_a_file_of_ours_that_begins_with_a_byte_order_mark_is_read(state: StateFile) -> None:
+    state.path.write_bytes(b"\xef\xbb\xbf" + OURS % b'"x": {"seq": 1, "anchors": [[1, "a"]]}')
+    assert state.open().instance_id == "x"

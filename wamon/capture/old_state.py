@@ -1,0 +1,44 @@
+"""The old form of the state file, {jid: message id}: as other monitors wrote it, and as people edited it since."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class OldState(NamedTuple):
+    """What an old file holds."""
+
+    positions: Mapping[str, str]  # the last message id by JID
+    odd: tuple[str, ...] = ()  # what names the entries that hold no position
+
+
+def document_of(path: Path) -> object:
+    """A file's JSON, in UTF-8 or UTF-16, with or without a byte order mark. Raises OSError, ValueError."""
+    return json.loads(path.read_bytes())
+
+
+def old_state(document: object) -> OldState | None:
+    """A document as the old form; None where no entry of it is a position."""
+    if not isinstance(document, dict):
+        return None
+    positions = {jid.strip(): value.strip() for jid, value in document.items() if _is_position(jid, value)}
+    odd = [
+        _name(number, key)
+        for number, (key, value) in enumerate(document.items(), start=1)
+        if not _is_position(key, value)
+    ]
+    return OldState(positions, tuple(odd)) if positions else None
+
+
+def _is_position(jid: str, value: object) -> bool:
+    return "@" in jid and isinstance(value, str) and bool(value.strip())
+
+
+def _name(number: int, key: str) -> str:
+    """A group by its JID; any other entry by its place, for its key may hold a person's number."""
+    return key.strip() if key.strip().endswith("@g.us") else f"entry {number}"
