@@ -74,3 +74,8 @@ def test_help_comes_from_the_real_command(wamon: Run) -> None:
         assert done.returncode == 0
         assert done.stdout.startswith("Usage: ")
         assert done.stderr == ""
+
+
+def test_version_names_all_that_must_fit_together(wamon: Run) -> None:
+    done = wamon("--version")
+    assert re.fullmatch(r"wamon \S+ · schema \d+ · Python 3\.\d+\.\S+ · PostgreSQL 18\.\d+ \(embedded\)\n", done.stdout)

@@ -242,3 +242,10 @@ def test_adopt_refuses_a_file_that_isn_t_there(office: Office) -> None:
 def test_the_first_morning_is_the_first_time_that_a_rewind_finds(office: Office) -> None:
     answer = office.answer("state", "rewind", "--group", "Lawley", "--to", f"{first_morning():%Y-%m-%d}")
     assert answer["groups"][0]["rowid"] == 0
+
+
+def test_show_legacy_is_an_older_monitor_s_file_so_that_going_back_is_a_way(office: Office) -> None:
+    shown = json.loads(office.run("state", "show", "--legacy").stdout)
+    told = {group["jid"]: group["last_processed_id"] for group in office.answer("state", "show")["groups"]}
+    assert shown == {jid: message_id for jid, message_id in told.items() if message_id}
+    assert {LAWLEY, MOHADIN} <= set(shown)

@@ -34,7 +34,7 @@ from wamon.cli import (
     verify,
 )
 from wamon.cli import config as config_commands
-from wamon.cli.options import ConfigOption, JsonOption, Said
+from wamon.cli.options import ConfigOption, JsonOption, Said, VersionOption
 from wamon.errors import WamonError
 from wamon.log import configure, logger
 
@@ -52,7 +52,9 @@ app = typer.Typer(
 
 
 @app.callback()
-def common(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def common(
+    ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, _version: VersionOption = False
+) -> None:
     """Record every drop posted in WhatsApp groups in PostgreSQL, exactly once, and prove it."""
     ctx.obj = Said(config, json)
 

@@ -25,6 +25,21 @@ GroupOption = Annotated[
 ]
 
 
+def _show_version(asked: bool) -> None:
+    if not asked:
+        return
+    from wamon.views.version import version
+
+    typer.echo(version().line())
+    raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Show whose versions these are, and exit."),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the user said before and after the command's name."""

@@ -38,6 +38,9 @@ def show(
     ctx: typer.Context,
     group: GroupOption = None,
     bridge: BridgeOption = None,
+    legacy: Annotated[
+        bool, typer.Option("--legacy", help="As an older monitor's state file, {jid: message id}: the way back.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -46,6 +49,7 @@ def show(
     \b
     wamon state show
     wamon state show --group Lawley --json
+    wamon state show --legacy > state.json
     """
     from wamon.app.commands import bridge_of, watching
     from wamon.render import say
@@ -56,7 +60,9 @@ def show(
     settings = options.config()
     with watching(settings, bridge_of(settings, bridge, group or [])) as watch:
         answer = view.positions(watch, group or [])
-    if options.json:
+    if legacy:
+        say(as_json(view.legacy(answer)))
+    elif options.json:
         say(as_json(answer))
     else:
         _show(answer, settings)

@@ -74,6 +74,11 @@ def positions(watch: Watch, names: Sequence[str]) -> Positions:
     return Positions(path=str(watch.state.path), instance_id=watch.source.instance, groups=groups)
 
 
+def legacy(positions: Positions) -> dict[str, str]:
+    """As an older monitor's state file: the last message id by JID, of the groups that have one."""
+    return {group.jid: group.last_processed_id for group in positions.groups if group.last_processed_id}
+
+
 def _position(watch: Watch, jid: str, behind: lag.Lag) -> Position:
     group = watch.source.groups[jid]
     return Position(
