@@ -151,12 +151,14 @@ def _gaps(settings: Config, period: Period, project: str | None) -> tuple[list[G
 
 
 def _write(report: Report, options: Said, wish: Wish) -> None:
-    from wamon.render import as_json, say
+    from wamon.render import say
     from wamon.reports.html import html
     from wamon.spreadsheets.posts import output_file
+    from wamon.views import report as view
+    from wamon.views.document import as_json
 
     if options.json:
-        as_json(_told(report))
+        say(as_json(view.report(report)))
         return
     text = html(report) if wish.format == Format.html else "\n".join(_paragraphs(report))
     if wish.output is None:
@@ -165,35 +167,6 @@ def _write(report: Report, options: Said, wish: Wish) -> None:
     with output_file(wish.output) as beside:
         beside.write_text(text, "utf-8")
     say(f"The report is in {wish.output}.")
-
-
-def _told(report: Report) -> dict[str, Any]:
-    period = report.period
-    return {
-        "kind": period.kind,
-        "first_day": period.first.isoformat(),
-        "last_day": period.last.isoformat(),
-        "since": period.since,
-        "until": period.until,
-        "timezone": str(period.zone),
-        "complete": period.is_over,
-        "total": report.total._asdict(),
-        "projects": [
-            {"project": row.project, **row.counts._asdict(), "usual": row.usual, "unchecked": row.unchecked}
-            for row in report.projects
-        ],
-        "senders": [{"project": row.project, "sender": row.sender, **row.counts._asdict()} for row in report.senders],
-        "resubmissions": [row._asdict() for row in report.resubmissions],
-        "rejected": [row._asdict() for row in report.rejected],
-        "near_misses": [row._asdict() for row in report.near_misses],
-        "posts": [bar._asdict() for bar in report.bars],
-        "gaps_unknown": report.gaps_unknown,
-        "gaps": [
-            {"kind": gap.kind, "start": gap.start, "end": gap.end, "group": gap.group, "detail": gap.detail}
-            | {"meaning": gap.meaning}
-            for gap in report.gaps
-        ],
-    }
 
 
 def _paragraphs(report: Report) -> Iterator[str]:

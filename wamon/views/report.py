@@ -1,0 +1,151 @@
+"""A day or a week summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+if TYPE_CHECKING:
+    from wamon.health import gaps
+    from wamon.reports import report as reports
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project's posts."""
+
+    project: Annotated[str, "the project's name"]
+    new: Annotated[int, "drops posted for the first time"]
+    resubmission: Annotated[int, "drops posted again"]
+    rejected: Annotated[int, "posts that its list turned away"]
+    near_misses: Annotated[int, "what was meant as a drop number and isn't one"]
+    retracted: Annotated[int, "posts that an edit took away"]
+    usual: Annotated[
+        float | None,
+        "new drops on this weekday, the mean of up to four weeks before; of a week, in the week before; "
+        "null: it had no drop yet",
+    ]
+    unchecked: Annotated[int, "posts that couldn't be looked up in its list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One person's posts in a project."""
+
+    project: Annotated[str, "the project's name"]
+    sender: Annotated[str, "who posted, as far as `privacy.show` allows; with `none` there are no senders"]
+    new: Annotated[int, "as of a project"]
+    resubmission: Annotated[int, "as of a project"]
+    rejected: Annotated[int, "as of a project"]
+    near_misses: Annotated[int, "as of a project"]
+    retracted: Annotated[int, "as of a project"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmission:
+    """A drop that was posted again, and its first post."""
+
+    project: Annotated[str, "the project's name"]
+    drop_number: Annotated[str, "in canonical form"]
+    sent_at: Annotated[datetime, "when it was posted again"]
+    sender: Annotated[str | None, "by whom"]
+    first_sent_at: Annotated[datetime | None, "when it was posted first"]
+    first_sender: Annotated[str | None, "by whom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A post that the project's list turned away."""
+
+    project: Annotated[str, "the project's name"]
+    drop_number: Annotated[str, "in canonical form"]
+    sent_at: Annotated[datetime, "when it was sent"]
+    sender: Annotated[str | None, "by whom"]
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """What was meant as a drop number and isn't one."""
+
+    project: Annotated[str, "the project's name"]
+    written: Annotated[str, "as it stands in the message"]
+    likely: Annotated[str | None, "the number that was likely meant"]
+    reason: Annotated[str, "why it is no drop number, such as `too-short`"]
+    sent_at: Annotated[datetime, "when it was sent"]
+    sender: Annotated[str | None, "by whom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A part of the time: an hour of the day, or a weekday."""
+
+    label: Annotated[str, "the hour of the day, `00` to `23`; of a week the weekday, `Mon` to `Sun`"]
+    new: Annotated[int, "posts then"]
+    resubmission: Annotated[int, "posts then"]
+    rejected: Annotated[int, "posts then"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time that can't be proven."""
+
+    kind: Annotated[str, "as `wamon gaps` tells them"]
+    start: Annotated[datetime, "when it began"]
+    end: Annotated[datetime | None, "when it ended; null: it lasts still"]
+    group: Annotated[str | None, "the project's name; null: every group"]
+    detail: Annotated[str, "how long, or how many"]
+    meaning: Annotated[str, "what may be lacking, in a sentence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `wamon report` sums up.
+
+    Times are the messages' own. A week is one from Monday to Sunday.
+    """
+
+    kind: Annotated[str, "`daily` or `weekly`"]
+    first_day: Annotated[str, "the first day, such as `2026-11-20`"]
+    last_day: Annotated[str, "the last day"]
+    since: Annotated[datetime, "the beginning of the first day in the configured zone"]
+    until: Annotated[datetime, "the end of the last day"]
+    timezone: Annotated[str, "the configured zone"]
+    complete: Annotated[bool, "the last day is over"]
+    total: Annotated[Mapping[str, int], "all projects' counts"]
+    projects: tuple[Project, ...]
+    senders: tuple[Sender, ...]
+    resubmissions: tuple[Resubmission, ...]
+    rejected: tuple[Rejected, ...]
+    near_misses: tuple[NearMiss, ...]
+    posts: tuple[Bar, ...]
+    gaps_unknown: Annotated[str | None, "why nothing is known of gaps now"]
+    gaps: tuple[Gap, ...]
+
+
+def report(summed: reports.Report) -> Report:
+    """A report as data."""
+    period = summed.period
+    return Report(
+        kind=period.kind,
+        first_day=period.first.isoformat(),
+        last_day=period.last.isoformat(),
+        since=period.since,
+        until=period.until,
+        timezone=str(period.zone),
+        complete=period.is_over,
+        total=summed.total._asdict(),
+        projects=tuple(Project(row.project, *row.counts, row.usual, row.unchecked) for row in summed.projects),
+        senders=tuple(Sender(row.project, row.sender, *row.counts) for row in summed.senders),
+        resubmissions=tuple(Resubmission(*row) for row in summed.resubmissions),
+        rejected=tuple(Rejected(*row) for row in summed.rejected),
+        near_misses=tuple(NearMiss(*row) for row in summed.near_misses),
+        posts=tuple(Bar(*bar) for bar in summed.bars),
+        gaps_unknown=summed.gaps_unknown,
+        gaps=tuple(map(_gap, summed.gaps)),
+    )
+
+
+def _gap(gap: gaps.Gap) -> Gap:
+    return Gap(gap.kind, gap.start, gap.end, gap.group, gap.detail, gap.meaning)
