@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,7 +12,7 @@ from wamon.cli.options import ConfigOption, JsonOption, Said, said
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wamon.config.schema import Config
+    from wamon.views.config import Checked
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,13 +40,15 @@ def check(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon config check
     wamon config check --config /etc/wamon/wamon.yaml
     """
-    from wamon.render import as_json, paragraph
+    from wamon.render import paragraph, say
+    from wamon.views import config as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     path = _found(options)
-    answer = _summary(path, options.config())
+    answer = view.checked(path, options.config())
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         paragraph(_sentence(answer))
 
@@ -59,13 +61,15 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     wamon config show
     wamon config show --json
     """
-    from wamon.config.show import as_yaml, describe
-    from wamon.render import as_json, say
+    from wamon.config.show import as_yaml
+    from wamon.render import say
+    from wamon.views import config as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     if options.json:
-        as_json(describe(settings))
+        say(as_json(view.effective(settings)))
     else:
         say(as_yaml(settings).rstrip())
 
@@ -83,21 +87,11 @@ def _found(options: Said) -> Path:
     return path
 
 
-def _summary(path: Path, config: Config) -> dict[str, Any]:
-    return {
-        "path": str(path),
-        "groups": len(config.groups),
-        "enabled": sum(group.enabled for group in config.groups),
-        "bridge": None if config.bridge.path is None else str(config.bridge.path),
-        "embedded": config.database.url is None,
-    }
-
-
-def _sentence(answer: dict[str, Any]) -> str:
-    groups, disabled = answer["groups"], answer["groups"] - answer["enabled"]
+def _sentence(answer: Checked) -> str:
+    groups, disabled = answer.groups, answer.groups - answer.enabled
     said = [
         f"{groups} group{'' if groups == 1 else 's'}" + (f" ({disabled} not enabled)" if disabled else ""),
-        f"the bridge's store {answer['bridge']}" if answer["bridge"] else "no bridge",
-        "the embedded PostgreSQL" if answer["embedded"] else "the PostgreSQL of database.url",
+        f"the bridge's store {answer.bridge}" if answer.bridge else "no bridge",
+        "the embedded PostgreSQL" if answer.embedded else "the PostgreSQL of database.url",
     ]
-    return f"{answer['path']} is fine: {', '.join(said)}."
+    return f"{answer.path} is fine: {', '.join(said)}."

@@ -1,0 +1,137 @@
+"""The config: whether it can be used, and every value that holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from wamon.config.show import describe
+from wamon.views.document import as_json, from_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wamon.config import schema
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `wamon config check` found."""
+
+    path: Annotated[str, "the config"]
+    groups: Annotated[int, "groups in it"]
+    enabled: Annotated[int, "those that are watched"]
+    bridge: Annotated[str | None, "the bridge's store"]
+    embedded: Annotated[bool, "the database is the embedded PostgreSQL"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """The bridge's store."""
+
+    name: Annotated[str, "the source's name in the database"]
+    path: Annotated[str | None, "the store"]
+    flavour: Annotated[str, "`auto`, `whatsapp-mcp`, `wacli` or `gowa`"]
+    people: Annotated[str, "`auto`, `none` or a path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where drops are recorded."""
+
+    url: Annotated[str | None, "null: the embedded PostgreSQL"]
+    review_table: Annotated[str | None, "null: none is written"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where wamon keeps its own files."""
+
+    dir: Annotated[str, "the state directory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How the store is read."""
+
+    interval: Annotated[str, "a duration such as `15s`"]
+    start: Annotated[str, "`beginning`, `now`, a time or an age"]
+    ignore_from_me: Annotated[bool, "pass over what the bridge's own account posts"]
+    ignore_senders: Annotated[tuple[str, ...], "whose messages are passed over"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """What counts as a drop number."""
+
+    pattern: Annotated[str, "what a drop number must match"]
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What is shown and kept of people."""
+
+    show: Annotated[str, "`names`, `phones` or `none`"]
+    keep_text: Annotated[str, "a duration, or `forever`"]
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What is said into the groups."""
+
+    enabled: Annotated[bool, "answers into the groups"]
+    url: Annotated[str, "the bridge's send API"]
+    token: Annotated[str | None, "masked"]
+    max_age: Annotated[str, "a duration: older messages aren't answered"]
+    quiet_hours: Annotated[str | None, "such as `20:00-06:00`"]
+    per_minute: Annotated[int, "the most that are sent in a minute"]
+    templates: Annotated[Mapping[str, str], "what is said of each kind; empty: nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A chat that the config names."""
+
+    name: Annotated[str, "the project's name"]
+    jid: Annotated[str, "the chat's JID"]
+    description: Annotated[str, "for people"]
+    enabled: Annotated[bool, "it is watched"]
+    validate: Annotated[bool, "only listed drop numbers are accepted"]
+    replies: Annotated[bool, "something is said there, if replies are enabled"]
+    reply_templates: Annotated[Mapping[str, str], "what is said there otherwise than elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """What `wamon config show` shows.
+
+    The config's own keys, every one with the value that holds; passwords and the like are `***`.
+    """
+
+    bridge: Bridge
+    database: Database
+    state: State
+    scan: Scan
+    drops: Drops
+    timezone: Annotated[str, "a zone of the IANA list"]
+    privacy: Privacy
+    alerts: Annotated[Mapping[str, Any], "channels and rules, as config/wamon.yaml explains them"]
+    replies: Replies
+    groups: tuple[Group, ...]
+
+
+def checked(path: Path, config: schema.Config) -> Checked:
+    """What is in this config, which can be used."""
+    return Checked(
+        path=str(path),
+        groups=len(config.groups),
+        enabled=sum(group.enabled for group in config.groups),
+        bridge=None if config.bridge.path is None else str(config.bridge.path),
+        embedded=config.database.url is None,
+    )
+
+
+def effective(config: schema.Config) -> Effective:
+    """Every value that holds, without a secret."""
+    return from_json(Effective, as_json(describe(config)))
