@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.alerts.channels import Channel
-    from wamon.alerts.model import Book
     from wamon.alerts.notifier import Teller
-    from wamon.config.alerts import Alerts
+    from wamon.views.alerts import Alerts, Trial
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -41,108 +40,38 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon alerts list --json
     """
     from wamon.alerts.state_file import AlertsFile
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import alerts as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
-    book = AlertsFile(settings.state.dir).read()
-    answer = {
-        "channels": _channels(settings.alerts, book),
-        "rules": _rules(settings.alerts),
-        "firing": _firing(book),
-        "waiting": _waiting(settings.alerts, book),
-    }
+    answer = view.alerts(settings.alerts, AlertsFile(settings.state.dir).read())
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show(answer, settings.timezone)
 
 
-def _channels(settings: Alerts, book: Book) -> list[dict[str, Any]]:
-    from wamon.alerts.channels import channels
-
-    outages = book.outages
-    return [
-        {
-            "name": channel.name,
-            "host": channel.host,
-            "works": channel.name not in outages,
-            "failing_since": outages[channel.name].since if channel.name in outages else None,
-            "next_try_at": outages[channel.name].next_at if channel.name in outages else None,
-            "why": outages[channel.name].why if channel.name in outages else None,
-        }
-        for channel in channels(settings)
-    ]
-
-
-def _rules(settings: Alerts) -> list[dict[str, Any]]:
-    from datetime import timedelta
-
-    from wamon.alerts.rules import RULES
-    from wamon.config.fields import written
-
-    told = []
-    for rule in RULES:
-        thresholds = getattr(settings.rules, rule.name)
-        most = getattr(thresholds, "more_than", None)
-        told.append(
-            {
-                "name": rule.name,
-                "title": rule.title,
-                "enabled": thresholds.enabled,
-                "more_than": written(most) if isinstance(most, timedelta) else None if most is None else str(most),
-                "hold": written(thresholds.hold),
-                "repeat": written(thresholds.repeat),
-            }
-        )
-    return told
-
-
-def _firing(book: Book) -> list[dict[str, Any]]:
-    return [
-        {
-            "rule": rule,
-            "since": min(fault.since for fault in firing.faults.values()),
-            "told_at": firing.told_at,
-            "groups": sorted({fault.group for fault in firing.faults.values() if fault.group}),
-            "sentences": [fault.sentence for fault in firing.faults.values()],
-        }
-        for rule, firing in book.firing.items()
-    ]
-
-
-def _waiting(settings: Alerts, book: Book) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": one.alert.id,
-            "kind": one.alert.kind,
-            "rule": one.alert.rule,
-            "at": one.alert.at,
-            "channels": [name for name in settings.channels.named if name not in one.sent],
-        }
-        for one in book.waiting
-    ]
-
-
-def _show(answer: dict[str, Any], zone: ZoneInfo) -> None:
+def _show(answer: Alerts, zone: ZoneInfo) -> None:
     from wamon.render import local, say, table
 
-    rows = [(r["name"], r["title"], r["more_than"] or "", r["hold"], r["repeat"]) for r in answer["rules"]]
-    states = ["on" if rule["enabled"] else "off" for rule in answer["rules"]]
-    table(
-        ("Rule", "Tells", "More than", "Hold", "Repeat", "State"), [(*r, s) for r, s in zip(rows, states, strict=True)]
-    )
-    if not answer["channels"]:
+    rows = [
+        (rule.name, rule.title, rule.more_than or "", rule.hold, rule.repeat, "on" if rule.enabled else "off")
+        for rule in answer.rules
+    ]
+    table(("Rule", "Tells", "More than", "Hold", "Repeat", "State"), rows)
+    if not answer.channels:
         say("No channel is configured, so nobody is told: see alerts.channels in config/wamon.yaml.")
-    for channel in answer["channels"]:
-        trouble = f"fails since {local(channel['failing_since'], zone)}: {channel['why']}"
-        say(f"{channel['name']} by {channel['host']}: {'works' if channel['works'] else trouble}")
-    for fault in answer["firing"]:
-        told = f"told {local(fault['told_at'], zone)}" if fault["told_at"] else "not told yet"
-        say(f"{fault['rule']}, since {local(fault['since'], zone)}, {told}: {' '.join(fault['sentences'])}")
-    if not answer["firing"]:
+    for channel in answer.channels:
+        trouble = f"fails since {local(channel.failing_since, zone)}: {channel.why}"
+        say(f"{channel.name} by {channel.host}: {'works' if channel.works else trouble}")
+    for fault in answer.firing:
+        told = f"told {local(fault.told_at, zone)}" if fault.told_at else "not told yet"
+        say(f"{fault.rule}, since {local(fault.since, zone)}, {told}: {' '.join(fault.sentences)}")
+    if not answer.firing:
         say("Nothing is firing.")
-    if waiting := len(answer["waiting"]):
+    if waiting := len(answer.waiting):
         say(f"{waiting:,} alerts wait to be sent." if waiting > 1 else "1 alert waits to be sent.")
 
 
@@ -157,7 +86,9 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     from wamon.alerts.channels import channels
     from wamon.alerts.notifier import teller
     from wamon.errors import ConfigError
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.alerts import Trials
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -166,19 +97,19 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
         raise ConfigError("No channel is configured.", hint="Set alerts.channels: config/wamon.yaml explains them.")
     tried = [_tried(channel, teller(settings)) for channel in found]
     if options.json:
-        as_json({"channels": tried})
+        say(as_json(Trials(tuple(tried))))
     for one in [] if options.json else tried:
-        say(f"{one['name']} by {one['host']}: {'sent.' if one['sent'] else one['why']}")
-    raise typer.Exit(0 if all(one["sent"] for one in tried) else 1)
+        say(f"{one.name} by {one.host}: {'sent.' if one.sent else one.why}")
+    raise typer.Exit(0 if all(one.sent for one in tried) else 1)
 
 
-def _tried(channel: Channel, teller: Teller) -> dict[str, Any]:
+def _tried(channel: Channel, teller: Teller) -> Trial:
     from wamon.alerts.channels import deliver
     from wamon.errors import Retryable
+    from wamon.views.alerts import Trial
 
-    told = {"name": channel.name, "host": channel.host}
     try:
         deliver(channel, teller.test())
     except Retryable as error:
-        return {**told, "sent": False, "why": error.paragraph()}
-    return {**told, "sent": True, "why": None}
+        return Trial(channel.name, channel.host, sent=False, why=error.paragraph())
+    return Trial(channel.name, channel.host, sent=True, why=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wamon.cli.options import Said
     from wamon.config.schema import Config
-    from wamon.replies.queue import Listed
+    from wamon.views.replies import Reply
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -49,18 +49,21 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
 
     from wamon.app.commands import ledger
     from wamon.clock import Clock
-    from wamon.render import as_json
+    from wamon.render import say
     from wamon.replies.queue import is_off, listed
+    from wamon.views import replies as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
         found = listed(db, settings.bridge.name, Clock().now() - timedelta(days=_DAYS_LISTED))
         off = is_off(db, settings.bridge.name)
+    answer = view.replies(found, enabled=settings.replies.enabled, off=off)
     if options.json:
-        as_json({"enabled": settings.replies.enabled, "off": off, "replies": [_told(reply) for reply in found]})
+        say(as_json(answer))
     else:
-        _show(found, settings.timezone)
+        _show(answer.replies, settings.timezone)
         _say_whether_on(settings, off=off)
 
 
@@ -100,8 +103,10 @@ def discard(
     """
     from wamon.app.commands import ledger
     from wamon.errors import UsageError
-    from wamon.render import as_json, say
+    from wamon.render import say
     from wamon.replies import queue
+    from wamon.views.document import as_json
+    from wamon.views.replies import Discarded
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -113,21 +118,23 @@ def discard(
             hint="`wamon replies list` shows those that are due; one that is being sent can't be held back.",
         )
     if options.json:
-        as_json({"message_id": message_id, "discarded": discarded})
+        say(as_json(Discarded(message_id, tuple(discarded))))
     else:
         say(f"Discarded: {', '.join(discarded)}.")
 
 
 def _switch(options: Said, *, off: bool) -> None:
     from wamon.app.commands import ledger
-    from wamon.render import as_json
+    from wamon.render import say
     from wamon.replies.queue import switch
+    from wamon.views.document import as_json
+    from wamon.views.replies import Switch
 
     settings = options.config()
     with ledger(settings) as db:
         switch(db, settings.bridge.name, off=off)
     if options.json:
-        as_json({"enabled": settings.replies.enabled, "off": off})
+        say(as_json(Switch(settings.replies.enabled, off)))
     else:
         _say_whether_on(settings, off=off)
 
@@ -143,11 +150,7 @@ def _say_whether_on(settings: Config, *, off: bool) -> None:
         say("Replies are off: replies.enabled in the config is false, or WAMON_REPLIES is off.")
 
 
-def _told(reply: Listed) -> dict[str, Any]:
-    return reply._asdict()
-
-
-def _show(found: Sequence[Listed], zone: ZoneInfo) -> None:
+def _show(found: Sequence[Reply], zone: ZoneInfo) -> None:
     from wamon.render import local, table
 
     columns = ("Message", "About", "Project", "Kind", "State", "Tries", "Changed", "Why")
