@@ -43,7 +43,9 @@ def url(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fals
     """
     from wamon.app.commands import database
     from wamon.postgres.embedded import server as embedded
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.db import Url
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -51,7 +53,7 @@ def url(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fals
         if settings.database.url is None:
             embedded.keep(settings.state.dir)
     if options.json:
-        as_json({"url": dsn, "embedded": settings.database.url is None})
+        say(as_json(Url(dsn, embedded=settings.database.url is None)))
     else:
         say(dsn)
 
@@ -66,14 +68,16 @@ def migrate(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     from wamon.app.commands import database
     from wamon.postgres import migrations
     from wamon.postgres.connection import connected
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.db import Migrated
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     with database(options.config()) as dsn, connected(dsn) as db:
         applied = migrations.migrate(db)
     version = migrations.migrations()[-1].version
     if options.json:
-        as_json({"version": version, "applied": applied})
+        say(as_json(Migrated(version, tuple(applied))))
     else:
         say(f"Applied {', '.join(applied)}." if applied else f"Nothing to do: the schema is version {version}.")
 
@@ -96,7 +100,9 @@ def dump(
     from wamon.app.commands import database
     from wamon.postgres.backup import Table
     from wamon.postgres.backup import dump as write_dump
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.db import Dump
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -104,11 +110,11 @@ def dump(
         write_dump(dsn, Table.named(settings.database.review_table), output)
     if str(file) == "-":
         return
-    answer = {"path": str(file.absolute()), "bytes": file.stat().st_size}
+    answer = Dump(str(file.absolute()), file.stat().st_size)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
-        say(f"Wrote {answer['path']}, {answer['bytes']:,} bytes.")
+        say(f"Wrote {answer.path}, {answer.bytes:,} bytes.")
 
 
 @commands.command()
@@ -131,18 +137,20 @@ def restore(
     from wamon.app.commands import database
     from wamon.postgres.backup import Table
     from wamon.postgres.backup import restore as read_dump
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.db import Restored
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     _require_readable(file)
     with database(settings) as dsn:
         restored = read_dump(dsn, file, Table.named(settings.database.review_table), replace=force)
-    answer = {"path": str(file.absolute()), "replaced": restored.replaced, "review_table": restored.review}
+    answer = Restored(str(file.absolute()), restored.replaced, restored.review, tuple(restored.migrated))
     if options.json:
-        as_json({**answer, "applied": restored.migrated})
+        say(as_json(answer))
         return
-    say(f"Restored {answer['path']}" + (", in place of what was there." if restored.replaced else "."))
+    say(f"Restored {answer.path}" + (", in place of what was there." if restored.replaced else "."))
     if restored.review == "kept":
         say(
             f"{settings.database.review_table} has rows, so it was left as it is. If only wamon wrote them since, drop "
@@ -158,13 +166,15 @@ def stop(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     wamon db stop
     """
     from wamon.postgres.embedded import server as embedded
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.db import Stopped
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     folder = options.config().state.dir
     stopped = embedded.stop(folder)
     if options.json:
-        as_json({"stopped": stopped})
+        say(as_json(Stopped(stopped)))
     else:
         say("Stopped." if stopped else f"No embedded PostgreSQL runs for {folder}.")
 
