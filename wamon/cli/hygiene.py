@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads the types of a command as it runs
 
@@ -40,16 +40,18 @@ def hygiene(
     wamon hygiene --instance prod --json
     """
     from wamon.clock import Clock
-    from wamon.render import as_json
+    from wamon.render import say
     from wamon.service.hygiene import look
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service
+    from wamon.views import hygiene as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     service = Service(root, instance)
     found = look(service, Systemd(root), _state_dir(options, service), Clock())
     if options.json:
-        as_json(_answer(service, found))
+        say(as_json(view.hygiene(service, found)))
     else:
         _show(service, found, _zone(options, found))
 
@@ -66,28 +68,6 @@ def _state_dir(options: Said, service: Service) -> Path:
 
 def _zone(options: Said, found: Hygiene) -> ZoneInfo:
     return found.schedule.zone if found.schedule else options.config().timezone
-
-
-def _answer(service: Service, found: Hygiene) -> dict[str, Any]:
-    running, night, schedule = found.running, found.night, found.schedule
-    return {
-        "unit": service.unit,
-        "installed": found.installed,
-        "running": running is not None,
-        "pid": running.pid if running else None,
-        "started_at": running.started_at if running else None,
-        "uptime_seconds": running.uptime_seconds if running else None,
-        "memory_bytes": running.memory_bytes if running else None,
-        "memory_at_start_bytes": running.memory_at_start_bytes if running else None,
-        "restarts": [
-            {"at": one.at, "reason": one.reason, "detail": one.detail, "back_at": one.back_at} for one in found.restarts
-        ],
-        "restart_at": f"{schedule.at:%H:%M}" if schedule else None,
-        "timezone": str(schedule.zone) if schedule else None,
-        "next_restart_at": found.next_at,
-        "last_due_at": night.due_at if night else None,
-        "last_happened": night.happened if night else None,
-    }
 
 
 def _show(service: Service, found: Hygiene, zone: ZoneInfo) -> None:

@@ -30,28 +30,19 @@ def restart(
     """
     from wamon.clock import Clock
     from wamon.log import logger
-    from wamon.render import as_json, say
+    from wamon.render import say
     from wamon.service.restart import restart as restarted_now
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service
+    from wamon.views import restart as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     done = restarted_now(Service(root, instance), Systemd(root), Clock())
     if not done.position.mirrored:
         logger.warning("The state file was behind; nothing depends on it, and it is written anew.")
     if options.json:
-        as_json(
-            {
-                "unit": done.unit,
-                "source": done.position.source,
-                "seq": done.position.seq,
-                "mirrored": done.position.mirrored,
-                "pid_before": done.before.pid,
-                "pid": done.after.pid,
-                "seconds": done.seconds,
-                "status": done.after.status,
-            }
-        )
+        say(as_json(view.restart(done)))
         return
     say(
         f"Everything up to turn {done.position.seq:,} of source {done.position.source} was recorded before the restart."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wamon.service.schedule import CronTime, Schedule
     from wamon.service.systemd import Systemd
     from wamon.service.units import Host, Service
+    from wamon.views.service import Installation, WrittenFile
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -71,10 +72,12 @@ def install(
     """
     from wamon.clock import Clock
     from wamon.config.zone import host_zone
-    from wamon.render import as_json
+    from wamon.render import say
     from wamon.service import schedule
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service, rendered
+    from wamon.views import service as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     service, systemd = Service(root, instance), Systemd(root)
@@ -83,12 +86,15 @@ def install(
     by_cron = schedule.for_cron(planned, host_zone(os.environ, root / "etc"), Clock().now()) if cron else None
     host = _host(path, settings)
     contents = rendered(service, host, planned, by_cron)
-    answer = _answer(service, host, planned, by_cron) | {"dry_run": dry_run}
-    answer |= _dry(contents) if dry_run else _done(service, systemd, contents)
-    states = [file["state"] for file in answer["files"]]
-    answer |= _what_is_left(service, systemd, host, settings, planned, by_cron, states=states, dry_run=dry_run)
+    files = _dry(contents) if dry_run else _done(service, systemd, contents)
+    ran, following, notes = _what_is_left(
+        service, systemd, host, settings, planned, by_cron, states=[file.state for file in files], dry_run=dry_run
+    )
+    answer = view.installation(
+        service, host, planned, by_cron, dry_run=dry_run, files=files, ran=ran, following=following, notes=notes
+    )
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show_install(answer, contents)
 
@@ -113,34 +119,22 @@ def _host(config: Path, settings: Config | None) -> Host:
     return Host(command(), account(store), config, store)
 
 
-def _answer(service: Service, host: Host, planned: Schedule, cron: CronTime | None) -> dict[str, Any]:
-    return {
-        "unit": service.unit,
-        "instance": service.instance,
-        "command": list(host.command),
-        "account": host.account,
-        "config": str(host.config),
-        "state_dir": str(service.state_dir),
-        "restart_at": f"{planned.at:%H:%M}",
-        "timezone": str(planned.zone),
-        "cron": f"{cron.minute} {cron.hour} * * *" if cron else None,
-    }
-
-
-def _dry(contents: dict[Path, str]) -> dict[str, Any]:
+def _dry(contents: dict[Path, str]) -> tuple[WrittenFile, ...]:
     from wamon.service.units import state_of
+    from wamon.views.service import WrittenFile
 
-    return {"files": [{"path": str(path), "state": state_of(path, text)} for path, text in contents.items()]}
+    return tuple(WrittenFile(str(path), state_of(path, text)) for path, text in contents.items())
 
 
-def _done(service: Service, systemd: Systemd, contents: dict[Path, str]) -> dict[str, Any]:
+def _done(service: Service, systemd: Systemd, contents: dict[Path, str]) -> tuple[WrittenFile, ...]:
     from wamon.service.installation import write
+    from wamon.views.service import WrittenFile
 
     obsolete = [path for path in service.all_files() if path not in contents and path.exists()]
     if systemd.is_there and service.unit_file(service.timer) in obsolete:
         systemd.run("disable", "--now", service.timer)
     told = write(contents, service)
-    return {"files": [{"path": str(path), "state": state} for path, state in told.items()]}
+    return tuple(WrittenFile(str(path), state) for path, state in told.items())
 
 
 def _what_is_left(
@@ -153,7 +147,7 @@ def _what_is_left(
     *,
     states: Sequence[str],
     dry_run: bool,
-) -> dict[str, Any]:
+) -> tuple[list[str], list[str], list[str]]:
     """What systemd was told, what is to be run, and what is to be known."""
     from wamon.service.installation import lacks
 
@@ -166,14 +160,9 @@ def _what_is_left(
             systemd.run(*words, seconds=330)
     helping = [command for _, command in lacking if command]
     taking = [_restart(service, host)] if "updated" in states else []  # what runs goes on by the former unit
-    return {
-        "ran": [_systemctl(words) for words in done],
-        "next": [*helping, *(_systemctl(words) for words in starting if words not in done), *taking],
-        "notes": [
-            *(sentence for sentence, _ in lacking),
-            *_notes(service, systemd, settings, planned, cron),
-        ],
-    }
+    following = [*helping, *(_systemctl(words) for words in starting if words not in done), *taking]
+    notes = [*(sentence for sentence, _ in lacking), *_notes(service, systemd, settings, planned, cron)]
+    return [_systemctl(words) for words in done], following, notes
 
 
 def _enabled(service: Service, cron: CronTime | None) -> list[str]:
@@ -203,21 +192,21 @@ def _notes(
         yield "systemd doesn't run this host now, so nothing was started; `wamon restart` needs it, by cron as well."
 
 
-def _show_install(answer: dict[str, Any], contents: dict[Path, str]) -> None:
+def _show_install(answer: Installation, contents: dict[Path, str]) -> None:
     from wamon.render import say
 
-    if answer["dry_run"]:
+    if answer.dry_run:
         for path, text in contents.items():
             say(f"### {path}\n{text}")
-    for file in answer["files"]:
-        say(f"{file['path']}: {_in_words(file['state']) if answer['dry_run'] else file['state']}")
-    say(f"{answer['unit']} runs {' '.join(answer['command'])} as {answer['account']}, with {answer['config']}.")
-    for note in answer["notes"]:
+    for file in answer.files:
+        say(f"{file.path}: {_in_words(file.state) if answer.dry_run else file.state}")
+    say(f"{answer.unit} runs {' '.join(answer.command)} as {answer.account}, with {answer.config}.")
+    for note in answer.notes:
         say(note)
-    for command in answer["ran"]:
+    for command in answer.ran:
         say(f"Ran: {command}")
-    if answer["next"]:
-        say("\n".join(["Run next:", *(f"  {command}" for command in answer["next"])]))
+    if answer.next:
+        say("\n".join(["Run next:", *(f"  {command}" for command in answer.next)]))
 
 
 def _in_words(state: str) -> str:
@@ -243,33 +232,22 @@ def show(
     wamon service show
     wamon service show --instance prod --json
     """
-    from wamon.render import as_json, say, table
+    from wamon.render import say, table
     from wamon.service.hygiene import planned_by
     from wamon.service.systemd import Systemd
-    from wamon.service.units import Service, state_of
+    from wamon.service.units import Service
+    from wamon.views import service as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     service, systemd = Service(root, instance), Systemd(root)
     planned = planned_by(service)
-    shown = systemd.show(service.unit) if systemd.is_there else None
-    states = {str(path): state_of(path) for path in service.all_files()}
-    files = [{"path": path, "state": "installed" if state == "current" else state} for path, state in states.items()]
-    answer = {
-        "unit": service.unit,
-        "installed": state_of(service.unit_file(service.unit)) != "missing",
-        "files": files,
-        "systemd": systemd.is_there,
-        "active": shown.active if shown else None,
-        "enabled": shown.file_state if shown else None,
-        "status": shown.status if shown else None,
-        "restart_at": f"{planned.at:%H:%M}" if planned else None,
-        "timezone": str(planned.zone) if planned else None,
-    }
+    answer = view.units(service, systemd, planned)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
         return
-    table(("File", "State"), [(file["path"], file["state"]) for file in files])
-    say(f"{service.unit} is {shown.active}. {shown.status}" if shown else "systemd doesn't run this host.")
+    table(("File", "State"), [(file.path, file.state) for file in answer.files])
+    say(f"{answer.unit} is {answer.active}. {answer.status}" if answer.systemd else "systemd doesn't run this host.")
     say(f"Restarted each night at {planned}." if planned else "No nightly restart is planned.")
 
 
@@ -287,10 +265,12 @@ def uninstall(
     wamon service uninstall
     wamon service uninstall --instance dev
     """
-    from wamon.render import as_json, say
+    from wamon.render import say
     from wamon.service.installation import refuse_changed, remove
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service, state_of
+    from wamon.views.document import as_json
+    from wamon.views.service import Uninstalled
 
     options = said(ctx, config, json)
     service, systemd = Service(root, instance), Systemd(root)
@@ -303,7 +283,7 @@ def uninstall(
     if systemd.is_there and units:
         systemd.run("daemon-reload")
     if options.json:
-        as_json({"unit": service.unit, "removed": [str(path) for path in removed]})
+        say(as_json(Uninstalled(service.unit, tuple(map(str, removed)))))
         return
     for path in removed:
         say(f"{path}: removed")
@@ -324,14 +304,13 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     \b
     wamon service prepare --json
     """
-    from dataclasses import asdict
-
     from wamon.app.commands import bridge_of, database
     from wamon.clock import Clock
     from wamon.postgres.connection import connected
-    from wamon.render import as_json, say
+    from wamon.render import say
     from wamon.service.restart import position
     from wamon.service.restart_log import note_planned
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings, clock = options.config(), Clock()
@@ -339,6 +318,6 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
         recorded = position(db, bridge_of(settings).name, settings.state.dir, clock)
     note_planned(settings.state.dir, clock)
     if options.json:
-        as_json(asdict(recorded))
+        say(as_json(recorded))
     else:
         say(f"Source {recorded.source} is recorded as of turn {recorded.seq:,}.")
