@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from shlex import join
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from wamon.capture.pipeline import Watch
     from wamon.config.schema import Config
-    from wamon.reports.posts import Drop
+    from wamon.views.demo import Demo
 
 _EXAMPLES = 8
 
@@ -46,64 +46,52 @@ def demo(
     from wamon.app.commands import bridge_of, configured, watching
     from wamon.clock import Clock
     from wamon.demo import folder_of, prepare
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     place = (folder or folder_of(os.environ)).absolute()
     path = prepare(place, Clock().now())
     settings = configured(path, {})
     with watching(settings, bridge_of(settings)) as watch:
-        answer = _answer(watch, path, settings)
+        answer = _found(watch, path)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show(answer, settings)
-    raise typer.Exit(0 if answer["clean"] else 1)
+    raise typer.Exit(0 if answer.clean else 1)
 
 
-def _answer(watch: Watch, path: Path, config: Config) -> dict[str, Any]:
+def _found(watch: Watch, path: Path) -> Demo:
     from wamon.capture.scan import scan
     from wamon.capture.verify import verify
     from wamon.reports import posts
+    from wamon.views import demo as view
 
     scanned = scan(watch)
     verified = verify(watch, list(watch.source.groups.values()))
     drops, _ = posts.drops(watch.source.db, posts.Selection())
-    return {
-        "config": str(path),
-        "bridge": str(watch.store.path),
-        "state": str(config.state.dir),
-        "read": sum(scanned.read.values()),
-        "checked": verified.checked,
-        "clean": verified.clean,
-        "drops": [_drop(drop) for drop in drops],
-    }
+    return view.demo(path, watch, scanned, verified, drops)
 
 
-def _drop(drop: Drop) -> dict[str, Any]:
-    found = drop._asdict()
-    del found["submitted_by"]
-    return found
-
-
-def _show(answer: dict[str, Any], config: Config) -> None:
+def _show(answer: Demo, config: Config) -> None:
     from wamon.render import local, say, table
 
-    say(f"{answer['read']:,} messages read and recorded, from the store {answer['bridge']}.")
-    verdict = "none is missing" if answer["clean"] else "NOT CLEAN: run verify to see why"
-    say(f"{answer['checked']:,} messages compared with the ledger: {verdict}.\n")
-    for project in sorted({drop["project"] for drop in answer["drops"]}):
-        say(_listed(project, [drop["drop_number"] for drop in answer["drops"] if drop["project"] == project]))
-    say(f"\n{len(answer['drops']):,} drops. The newest of them:")
+    say(f"{answer.read:,} messages read and recorded, from the store {answer.bridge}.")
+    verdict = "none is missing" if answer.clean else "NOT CLEAN: run verify to see why"
+    say(f"{answer.checked:,} messages compared with the ledger: {verdict}.\n")
+    for project in sorted({drop.project for drop in answer.drops}):
+        say(_listed(project, [drop.drop_number for drop in answer.drops if drop.project == project]))
+    say(f"\n{len(answer.drops):,} drops. The newest of them:")
     rows = [
         (
-            drop["drop_number"],
-            drop["project"],
-            local(drop["first_seen_at"], config.timezone),
-            local(drop["last_seen_at"], config.timezone),
-            drop["submissions"],
+            drop.drop_number,
+            drop.project,
+            local(drop.first_seen_at, config.timezone),
+            local(drop.last_seen_at, config.timezone),
+            drop.submissions,
         )
-        for drop in answer["drops"][:_EXAMPLES]
+        for drop in answer.drops[:_EXAMPLES]
     ]
     table(("Drop", "Project", "First posted", "Last posted", "Posts"), rows, right=("Posts",))
     say(_where(answer))
@@ -113,8 +101,8 @@ def _listed(project: str, numbers: list[str]) -> str:
     return fill(f"{project}, {len(numbers)} drops: {' '.join(sorted(numbers))}", width=80, subsequent_indent="  ")
 
 
-def _where(answer: dict[str, Any]) -> str:
-    wamon = join([*_ourselves(), "--config", answer["config"]])
+def _where(answer: Demo) -> str:
+    wamon = join([*_ourselves(), "--config", answer.config])
     looks = (
         ("every drop", f"{wamon} drops list"),
         ("one drop's story", f"{wamon} drops show DR1752028"),
@@ -122,7 +110,7 @@ def _where(answer: dict[str, Any]) -> str:
         ("for psql", f"{wamon} db url"),
     )
     lines = [f"  {what:<17} {words}" for what, words in looks]
-    return "\n".join([f"They are in the embedded PostgreSQL of {answer['state']}. Look at", *lines])
+    return "\n".join([f"They are in the embedded PostgreSQL of {answer.state}. Look at", *lines])
 
 
 def _ourselves() -> list[str]:

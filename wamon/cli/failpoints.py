@@ -21,9 +21,11 @@ def failpoints(ctx: typer.Context, config: ConfigOption = None, json: JsonOption
     WAMON_FAILPOINT=record.cursor:1:kill wamon scan
     """
     from wamon.failpoints import NAMES
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.failpoints import Failpoints
 
     if said(ctx, config, json).json:
-        as_json({"failpoints": NAMES})
+        say(as_json(Failpoints(NAMES)))
     else:
         say("\n".join(NAMES))
