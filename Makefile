@@ -17,7 +17,7 @@ help:
 	@echo "make test   every test; T=tests/integration/capture runs those alone"
 	@echo "make quick  format, lint, types, imports and the unit tests: about a minute"
 	@echo "make check  format, lint, types, imports, then every test"
-	@echo "make chaos  thousands of random histories of faults; EXAMPLES=n says how many"
+	@echo "make chaos  thousands of random histories of faults, and every way to end a scan; EXAMPLES=n says how many"
 	@echo "make bench  everything measured against its floor and its peers, into bench/RESULTS.md: half an hour"
 	@echo "make lock   both requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
 
@@ -34,7 +34,8 @@ quick: static
 	@$(PYTEST) --numprocesses=2 tests/unit
 
 chaos: $(STAMP)
-	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 tests/faults/test_properties.py
+	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 \
+		tests/faults/test_properties.py tests/faults/test_crash_of_a_first_scan.py tests/faults/test_crash_of_a_later_scan.py
 
 # The peers live apart: they need much that wamon doesn't. Where they can't be had, the bench says so, and goes on.
 bench: $(STAMP)

@@ -1,0 +1,31 @@
+"""A later scan that is ended at any step boundary, and begun again, ends like one that nothing disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.stages import ONLY_FIRST, SCANNED, Stage, ends_as_if_undisturbed, later, undisturbed
+
+
+@pytest.fixture(scope="module")
+def stage(_embedded_18: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with later(_embedded_18, tmp_path_factory.mktemp("stages")) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def end(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return undisturbed(stage, tmp_path_factory.mktemp("undisturbed") / "later")
+
+
+@pytest.mark.parametrize("name", SCANNED)
+@pytest.mark.fault("F1", "F60")
+def test_a_later_scan_ended_at_a_boundary_and_begun_again_ends_as_if_undisturbed(
+    tmp_path: Path, stage: Stage, end: dict[str, Any], name: str
+) -> None:
+    met = ends_as_if_undisturbed(stage, tmp_path, name, end)
+    assert met == (name not in ONLY_FIRST), "who meets this boundary?"
