@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,14 +21,12 @@ from wamon.cli.filters import (
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from wamon.config.schema import Config
-    from wamon.postgres.connection import Database
-    from wamon.privacy import Directory
-    from wamon.reports.posts import Selection, Submission, Text
+    from wamon.views.drops import Drop, Drops, Story, Submission
 
 _SHOWN_IN_A_TABLE = 50
-_PEOPLE = ("user_name", "submitted_by")
-"""The review table's columns that hold who posted a drop."""
 _WIDE = 100
 """Columns of a terminal that has room for when a drop was posted first, and how often."""
 
@@ -81,7 +79,9 @@ def list_(
     from wamon.app.commands import ledger
     from wamon.clock import Clock
     from wamon.privacy import people_of
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import drops as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -89,9 +89,9 @@ def list_(
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
         wanted = filters.selection(db, people, settings.timezone, Clock().now())
-        answer = _listed(db, wanted._replace(limit=_limit(limit, options.json)), people)
+        answer = view.drops(db, wanted._replace(limit=_limit(limit, options.json)), people)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show_list(answer, settings, kind)
 
@@ -113,15 +113,17 @@ def show(
     """
     from wamon.app.commands import ledger
     from wamon.privacy import people_of
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import drops as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     people = people_of(settings)
     with ledger(settings) as db:
-        answer = _story(db, canonical(" ".join(number)), settings, people)
+        answer = view.story(db, canonical(" ".join(number)), settings.database.review_table, people)
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
         _show_story(answer, settings)
 
@@ -130,45 +132,36 @@ def _limit(said: int | None, json: bool) -> int | None:
     return _SHOWN_IN_A_TABLE if said is None and not json else said
 
 
-def _listed(db: Database, wanted: Selection, people: Directory) -> dict[str, Any]:
-    from wamon.reports import posts
-
-    found, total = posts.drops(db, wanted)
-    rejected = posts.number_of_posts(db, wanted._replace(kind="rejected"))
-    drops = [drop._asdict() | {"submitted_by": people.shown(drop.submitted_by)} for drop in found]
-    return {"total": total, "rejected": rejected, "drops": drops}
-
-
-def _show_list(answer: dict[str, Any], config: Config, kind: str | None) -> None:
+def _show_list(answer: Drops, config: Config, kind: str | None) -> None:
     from wamon.render import local, say, screen_width, table
 
     wide = screen_width() >= _WIDE
     rows = [
         (
-            drop["drop_number"],
-            drop["project"],
-            *([local(drop["first_seen_at"], config.timezone)] if wide else []),
-            local(drop["last_seen_at"], config.timezone),
+            drop.drop_number,
+            drop.project,
+            *([local(drop.first_seen_at, config.timezone)] if wide else []),
+            local(drop.last_seen_at, config.timezone),
             _how_posted(drop),
-            *([drop["submissions"]] if wide else []),
-            drop["submitted_by"],
+            *([drop.submissions] if wide else []),
+            drop.submitted_by,
         )
-        for drop in answer["drops"]
+        for drop in answer.drops
     ]
     columns = ("Drop", "Project", *(("First posted",) if wide else ()), "Last posted", "What")
     more = ("Posts", "By") if wide else ("By",)
     table((*columns, *more), rows, right=("Posts",), whole=("Drop", "First posted", "Last posted", "What"))
-    say(_how_many(len(rows), answer["total"], "number" if kind in {"rejected", "retracted"} else "drop"))
-    if kind is None and answer["rejected"]:
-        say(f"Beside them {_counted(answer['rejected'], 'post')} rejected: `wamon drops list --kind rejected`.")
+    say(_how_many(len(rows), answer.total, "number" if kind in {"rejected", "retracted"} else "drop"))
+    if kind is None and answer.rejected:
+        say(f"Beside them {_counted(answer.rejected, 'post')} rejected: `wamon drops list --kind rejected`.")
 
 
-def _how_posted(drop: dict[str, Any]) -> str:
+def _how_posted(drop: Drop) -> str:
     from wamon.words import KINDS
 
-    if drop["kind"] == "resubmission" and drop["submissions"] > 2:
-        return f"posted {drop['submissions']} times"
-    return KINDS[drop["kind"]]
+    if drop.kind == "resubmission" and drop.submissions > 2:
+        return f"posted {drop.submissions} times"
+    return KINDS[drop.kind]
 
 
 def _how_many(shown: int, total: int, noun: str) -> str:
@@ -191,79 +184,25 @@ def canonical(text: str) -> str:
     return found[0]
 
 
-def _story(db: Database, number: str, config: Config, people: Directory) -> dict[str, Any]:
-    from wamon.ledger import review
-    from wamon.reports import posts
-
-    found = posts.submissions(db, number)
-    if not found:
-        raise _unknown(number, posts.near(db, number))
-    said = posts.texts(db, found)
-    rows = review.rows_of(db, config.database.review_table, number)
-    by_project: defaultdict[str, list[Submission]] = defaultdict(list)
-    for post in found:
-        by_project[post.project].append(post)
-    return {
-        "drop_number": number,
-        "projects": [
-            {
-                "project": project,
-                "submissions": [_post(post, said.get((post.chat, post.message_id), []), people) for post in own],
-                "reviews": [_review(row, people) for row in rows if row.get("project", project) == project],
-            }
-            for project, own in by_project.items()
-        ],
-    }
-
-
-def _unknown(number: str, near: list[str]) -> Exception:
-    from wamon.errors import WamonError
-
-    return WamonError(
-        f"No message posted {number}.",
-        hint=f"Near ones: {', '.join(near)}." if near else "`wamon scan` reads what is new; `wamon drops list` lists.",
-    )
-
-
-def _post(post: Submission, texts: list[Text], people: Directory) -> dict[str, Any]:
-    return {
-        "source": post.source,
-        "group": post.group,
-        "jid": post.jid,
-        "message_id": post.message_id,
-        "sent_at": post.sent_at,
-        "submitted_by": people.shown(post.sender),
-        "kind": post.kind,
-        "live": post.live,
-        "unchecked": post.unchecked,
-        "gone_at": post.gone_at,
-        "texts": [text._asdict() for text in texts],
-    }
-
-
-def _review(row: dict[str, Any], people: Directory) -> dict[str, Any]:
-    return {**row, **{column: people.shown(str(row[column])) for column in _PEOPLE if row.get(column)}}
-
-
-def _show_story(answer: dict[str, Any], config: Config) -> None:
+def _show_story(answer: Story, config: Config) -> None:
     from wamon.render import say, table
 
-    for part in answer["projects"]:
-        say(f"{answer['drop_number']} in {part['project']}: {_in_short(part['submissions'])}")
-        rows = [row for post in part["submissions"] for row in _rows(post, config)]
+    for part in answer.projects:
+        say(f"{answer.drop_number} in {part.project}: {_in_short(part.submissions)}")
+        rows = [row for post in part.submissions for row in _rows(post, config)]
         table(("When", "Group", "What", "By", "Text"), rows, whole=("When",))
-        for review in part["reviews"]:
+        for review in part.reviews:
             say(_review_words(review))
-        if not part["reviews"]:
+        if not part.reviews:
             say("Review: no row.\n" if config.database.review_table else "Review: none is kept.\n")
 
 
-def _in_short(posts: list[dict[str, Any]]) -> str:
+def _in_short(posts: Sequence[Submission]) -> str:
     """Where the drop stands, in words, by its posts; the same message in two sources is one."""
     standings: dict[tuple[str, str], str] = {}
-    for post in sorted(posts, key=lambda post: post["live"]):  # the live one speaks
-        rejected = "rejected" if post["kind"] == "rejected" else "standing"
-        standings[post["jid"], post["message_id"]] = rejected if post["live"] else "retracted"
+    for post in sorted(posts, key=lambda post: post.live):  # the live one speaks
+        rejected = "rejected" if post.kind == "rejected" else "standing"
+        standings[post.jid, post.message_id] = rejected if post.live else "retracted"
     found = Counter(standings.values())
     aside = [f"{found[what]} {what}" for what in ("rejected", "retracted") if found[what]]
     if not found["standing"]:
@@ -272,32 +211,32 @@ def _in_short(posts: list[dict[str, Any]]) -> str:
     return ", ".join([times, *aside])
 
 
-def _rows(post: dict[str, Any], config: Config) -> list[tuple[Any, ...]]:
+def _rows(post: Submission, config: Config) -> list[tuple[Any, ...]]:
     """A post, with the text as it stands, then what it said before its edits."""
     from wamon.render import local
 
-    *before, now = post["texts"] or [{"text": None}]
-    text = "(not kept any more)" if now["text"] is None else now["text"]
-    posted = (local(post["sent_at"], config.timezone), post["group"], _what(post), post["submitted_by"], text)
+    now = post.texts[-1].text if post.texts else None
+    text = "(not kept any more)" if now is None else now
+    posted = (local(post.sent_at, config.timezone), post.group, _what(post), post.submitted_by, text)
     return [
         posted,
-        *((local(old["replaced_at"], config.timezone), "", "edited; before:", "", old["text"]) for old in before),
+        *((local(old.replaced_at, config.timezone), "", "edited; before:", "", old.text) for old in post.texts[:-1]),
     ]
 
 
-def _what(post: dict[str, Any]) -> str:
+def _what(post: Submission) -> str:
     from wamon.words import KINDS
 
     what = [
-        KINDS[post["kind"] if post["live"] else "retracted"],
-        *(["rejected before"] if not post["live"] and post["kind"] == "rejected" else []),
-        *(["not checked against the list"] if post["unchecked"] else []),
-        *(["gone since"] if post["gone_at"] else []),
+        KINDS[post.kind if post.live else "retracted"],
+        *(["rejected before"] if not post.live and post.kind == "rejected" else []),
+        *(["not checked against the list"] if post.unchecked else []),
+        *(["gone since"] if post.gone_at else []),
     ]
     return ", ".join(what)
 
 
-def _review_words(review: dict[str, Any]) -> str:
+def _review_words(review: Mapping[str, Any]) -> str:
     """The review row in short: its steps counted, and what else it says."""
     steps = [value for column, value in review.items() if column.startswith("step_")]
     done = [f"{sum(map(bool, steps))} of {len(steps)} steps done"] if steps else []

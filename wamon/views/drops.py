@@ -1,0 +1,144 @@
+"""What was found: drops, and one drop's story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from wamon.errors import WamonError
+from wamon.ledger import review
+from wamon.reports import posts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wamon.postgres.connection import Database
+    from wamon.privacy import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A drop, by those of its posts that were selected."""
+
+    project: Annotated[str, "the project's name"]
+    drop_number: Annotated[str, "in canonical form"]
+    kind: Annotated[str, "of the last post: `new`, `resubmission`, `rejected` or `retracted`"]
+    first_seen_at: Annotated[datetime, "when the first post was sent"]
+    last_seen_at: Annotated[datetime, "when the last post was sent"]
+    submissions: Annotated[int, "messages that posted it"]
+    submitted_by: Annotated[str | None, "who posted it first, as far as `privacy.show` allows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """What `wamon drops list` lists.
+
+    The newest posts first. Without `--kind`, rejected and retracted posts are left out. With filters, times and
+    counts are those of the posts selected.
+    """
+
+    total: Annotated[int, "drops selected, whatever `--limit` says"]
+    rejected: Annotated[int, "posts that the other filters mean and that were rejected"]
+    drops: tuple[Drop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a message said, or says."""
+
+    revision: Annotated[int, "1, and one more for each edit"]
+    text: Annotated[str | None, "what the message said; null where it isn't kept"]
+    replaced_at: Annotated[datetime | None, "when an edit of it was seen; null for what it says now"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One message's post of the drop number."""
+
+    source: Annotated[str, "the bridge's name"]
+    group: Annotated[str, "the group's project name today"]
+    jid: Annotated[str, "the chat's JID"]
+    message_id: Annotated[str, "the message"]
+    sent_at: Annotated[datetime, "when it was sent"]
+    submitted_by: Annotated[str | None, "who sent it, as far as `privacy.show` allows"]
+    kind: Annotated[str, "`new`, `resubmission` or `rejected`"]
+    live: Annotated[bool, "no edit took the number away"]
+    unchecked: Annotated[bool, "the project's list of numbers couldn't be read"]
+    gone_at: Annotated[datetime | None, "since when the message isn't in the store any more"]
+    texts: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a project knows of the drop."""
+
+    project: Annotated[str, "the project's name"]
+    submissions: tuple[Submission, ...]
+    reviews: Annotated[tuple[Mapping[str, Any], ...], "the review table's row, with whatever columns it has"]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What `wamon drops show` tells."""
+
+    drop_number: Annotated[str, "in canonical form"]
+    projects: tuple[Project, ...]
+
+
+_PEOPLE = ("user_name", "submitted_by")
+"""The review table's columns that hold who posted a drop."""
+
+
+def drops(db: Database, wanted: posts.Selection, people: Directory) -> Drops:
+    """The selected drops, those with the newest posts first."""
+    found, total = posts.drops(db, wanted)
+    rejected = posts.number_of_posts(db, wanted._replace(kind="rejected"))
+    return Drops(total, rejected, tuple(Drop(*drop[:-1], people.shown(drop.submitted_by)) for drop in found))
+
+
+def story(db: Database, number: str, review_table: str | None, people: Directory) -> Story:
+    """All that is known of a drop number in canonical form.
+
+    Raises WamonError, which names near ones, where nobody posted it.
+    """
+    found = posts.submissions(db, number)
+    if not found:
+        raise _unknown(number, posts.near(db, number))
+    texts = posts.texts(db, found)
+    rows = review.rows_of(db, review_table, number)
+    projects = []
+    for project in dict.fromkeys(post.project for post in found):
+        own = [post for post in found if post.project == project]
+        submissions = tuple(_submission(post, texts.get((post.chat, post.message_id), ()), people) for post in own)
+        reviews = tuple(_review(row, people) for row in rows if row.get("project", project) == project)
+        projects.append(Project(project, submissions, reviews))
+    return Story(number, tuple(projects))
+
+
+def _unknown(number: str, near: list[str]) -> WamonError:
+    return WamonError(
+        f"No message posted {number}.",
+        hint=f"Near ones: {', '.join(near)}." if near else "`wamon scan` reads what is new; `wamon drops list` lists.",
+    )
+
+
+def _submission(post: posts.Submission, texts: Sequence[posts.Text], people: Directory) -> Submission:
+    return Submission(
+        source=post.source,
+        group=post.group,
+        jid=post.jid,
+        message_id=post.message_id,
+        sent_at=post.sent_at,
+        submitted_by=people.shown(post.sender),
+        kind=post.kind,
+        live=post.live,
+        unchecked=post.unchecked,
+        gone_at=post.gone_at,
+        texts=tuple(Text(*text) for text in texts),
+    )
+
+
+def _review(row: Mapping[str, Any], people: Directory) -> dict[str, Any]:
+    return {**row, **{column: people.shown(str(row[column])) for column in _PEOPLE if row.get(column)}}

@@ -1,0 +1,85 @@
+"""What was meant as a drop number and isn't one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Annotated
+
+from wamon.drops.likely import likeliest
+from wamon.ledger import allow_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wamon.postgres.connection import Database
+    from wamon.privacy import Directory
+
+_RECENT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """What a message says that was meant as a drop number."""
+
+    sent_at: Annotated[datetime, "when it was sent"]
+    project: Annotated[str, "the project's name"]
+    submitted_by: Annotated[str | None, "who sent it, as far as `privacy.show` allows"]
+    written: Annotated[str, "what was meant as a number, in capitals"]
+    reason: Annotated[
+        str,
+        "`too-short`, `too-long`, `letters-apart`, `letters-swapped`, `letter-missing`, `letter-doubled`, "
+        "`letter-in-digits`, `split` or `separator`",
+    ]
+    likely: Annotated[str | None, "the number that was likely meant; null where it would be a guess"]
+    source: Annotated[str, "the bridge's name"]
+    jid: Annotated[str, "the chat's JID"]
+    message_id: Annotated[str, "the message"]
+
+
+@dataclass(frozen=True, slots=True)
+class NearMisses:
+    """What `wamon drops near` lists.
+
+    The newest first. None is recorded as a drop.
+    """
+
+    near_misses: tuple[NearMiss, ...]
+
+
+def near_misses(
+    db: Database,
+    people: Directory,
+    project: str | None,
+    span: tuple[datetime | None, datetime | None],
+    now: datetime,
+) -> NearMisses:
+    """The near misses of a time, of a project or of all."""
+    likely = _likely(db, now)
+    found = allow_list.near_misses(db, project, *span)
+    return NearMisses(tuple(_near_miss(miss, likely(miss), people) for miss in found))
+
+
+def _likely(db: Database, now: datetime) -> Callable[[allow_list.Missed], str | None]:
+    """Which number each was meant as; what projects accept or posted is read once."""
+
+    @cache
+    def numbers_of(project: str) -> Sequence[str]:
+        return allow_list.numbers(db, project) or allow_list.recent_numbers(db, project, now - _RECENT)
+
+    return lambda miss: miss.likely or likeliest(miss.written, numbers_of(miss.project))
+
+
+def _near_miss(miss: allow_list.Missed, likely: str | None, people: Directory) -> NearMiss:
+    return NearMiss(
+        sent_at=miss.sent_at,
+        project=miss.project,
+        submitted_by=people.shown(miss.sender),
+        written=miss.written,
+        reason=miss.reason,
+        likely=likely,
+        source=miss.source,
+        jid=miss.jid,
+        message_id=miss.message_id,
+    )
