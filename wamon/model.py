@@ -115,6 +115,10 @@ class NearMiss(NamedTuple):
     likely: str | None  # the number that it becomes by undoing the slip, where that is one
 
 
+BEFORE_START = "before-start"
+"""The reason why a message counts for nothing that stood before its group's start."""
+
+
 class Reading(NamedTuple):
     """What a message's text says under today's rules: its drop numbers, or why it has none."""
 

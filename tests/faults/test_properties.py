@@ -45,7 +45,7 @@ from tests.support.server import Server
 from wamon.app.commands import bridge_of, configured, watching
 from wamon.bridge.store import Overlap
 from wamon.capture.scan import catch_up, retry_one, scan, scan_groups
-from wamon.capture.verify import verify
+from wamon.capture.verify import Verification
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn, Retryable, WamonError
 from wamon.failpoints import NAMES
 from wamon.ledger.dead_letters import letters
@@ -432,7 +432,7 @@ class Chaos(RuleBasedStateMachine):
         self.retry_the_letters()
         with self._watching() as watch:
             scan(watch)
-            verified = verify(watch, list(watch.source.groups.values()))
+            verified = Verification(watch, list(watch.source.groups.values())).verify()
         self._assert_is_whole()
         assert verified.clean, verified.problems
         self._assert_only_what_vanished_is_dead(verified.dead)

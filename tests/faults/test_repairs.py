@@ -13,8 +13,8 @@ from tests.support.checks import assert_whole
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.bridge.store import Store
-from wamon.capture import verify
 from wamon.capture.scan import retry
+from wamon.capture.verify import Verification, sweep
 from wamon.ledger.comparison import Comparison
 
 POISON = "DR6666666"
@@ -101,9 +101,9 @@ def test_a_message_that_comes_back_while_a_sweep_marks_it_gone_is_not_gone(
         field.bridge.redeliver(key.message_id)
         other.scan()
 
-    overtaken(monkeypatch, verify, "_gone", meanwhile)
+    overtaken(monkeypatch, Verification, "_gone", meanwhile)
     with sweeping.watching() as watch:
-        verify.sweep(watch)
+        sweep(watch)
     assert sweeping.query("SELECT count(*) FROM wamon.ledger WHERE gone_at IS NOT NULL") == [0]
     assert_whole(sweeping, field)
 
@@ -119,11 +119,11 @@ def test_two_sweeps_that_restore_a_review_row_make_one(
 
     def meanwhile() -> None:
         with other.watching() as watch:
-            verify.sweep(watch)
+            sweep(watch)
         other.query("UPDATE qa_photo_reviews SET comment = 'seen'")
 
     overtaken(monkeypatch, Comparison, "drops_without_review", meanwhile)
     with sweeping.watching() as watch:
-        verify.sweep(watch)
+        sweep(watch)
     assert sweeping.query("SELECT drop_number, comment FROM qa_photo_reviews") == [("DR1000001", "seen")]
     assert_whole(sweeping, field)

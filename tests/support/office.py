@@ -25,7 +25,7 @@ from wamon.app.commands import bridge_of, configured, watching
 from wamon.app.run import plan
 from wamon.capture.pipeline import Watch
 from wamon.capture.scan import Scanned, scan, scan_groups
-from wamon.capture.verify import Verified, verify
+from wamon.capture.verify import Verification, Verified
 from wamon.clock import Clock
 from wamon.daemon.loop import Daemon as InProcess
 from wamon.model import USUAL_SIZES, Sizes
@@ -99,7 +99,7 @@ class Office:
 
     def verify(self) -> Verified:
         with self.watching() as watch:
-            return verify(watch, [watch.source.groups[jid] for jid in watch.named([])])
+            return Verification(watch, [watch.source.groups[jid] for jid in watch.named([])]).verify()
 
     def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """A real `wamon` process with this office's config."""

@@ -23,7 +23,7 @@ from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded
 from wamon.ledger.recording import Advance, AlreadyKnown, Batch
 from wamon.log import correlated
-from wamon.model import MAIN, Start
+from wamon.model import FROM_THE_BEGINNING, MAIN, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wamon.ledger.recording import Ready, Recorder
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
-    from wamon.model import Place, Reading
+    from wamon.model import Message, Place, Reading
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -208,6 +208,12 @@ def starts_of(watch: Watch, tail: str) -> dict[str, Start]:
             standing[group.start_place] = watch.store.standing(group.start_place)
         starts[group.jid] = Start(standing[group.start_place].rowid, group.start_before)
     return starts
+
+
+def readings_of(watch: Watch, messages: Sequence[Message]) -> list[Reading]:
+    """The reading of each message, also of one that the walk from its group's start hasn't come to yet."""
+    starts = {jid: start for tail in watch.source.tails for jid, start in starts_of(watch, tail).items()}
+    return [watch.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
 
 
 def _rewind(watch: Watch, was: Place, start: Place) -> str | None:

@@ -6,21 +6,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wamon.capture.pipeline import starts_of
+from wamon.capture.pipeline import readings_of
 from wamon.capture.scan import admit
-from wamon.errors import Poison
+from wamon.halving import bisect
 from wamon.ledger.changes import Recorded, newest_of_each
 from wamon.ledger.comparison import Comparison
 from wamon.log import logger
-from wamon.model import FROM_THE_BEGINNING
+from wamon.model import BEFORE_START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from wamon.capture.pipeline import Watch
+    from wamon.errors import Poison
     from wamon.ledger.comparison import Drop
-    from wamon.model import Message, Reading
+    from wamon.model import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def replay(watch: Watch, selection: Selection, progress: Callable[[int], None] =
     done = Replayed(recorded=admit(watch))
     for readings in _pages(watch, selection, progress):
         done.read.update(reading.message.chat_jid for reading in readings)
-        _replay_or_halve(watch, [reading for reading in readings if reading.numbers or reading.near], done.recorded)
+        _replay(watch, [reading for reading in readings if reading.numbers or reading.near], done.recorded)
     if watch.review:
         projects = sorted({watch.source.groups[jid].project for jid in selection.jids})
         done.without_review = list(Comparison(watch.source).drops_without_review(watch.review, projects))
@@ -68,29 +69,17 @@ def _pages(watch: Watch, selection: Selection, progress: Callable[[int], None]) 
     wanted = {jid.encode(): jid for jid in selection.jids}
     done = 0
     for messages, rows in watch.store.pages(wanted):
-        yield [reading for reading in _understood(watch, messages) if selection.has(reading)]
+        begun = [reading for reading in readings_of(watch, messages) if reading.reason != BEFORE_START]
+        yield [reading for reading in newest_of_each(begun) if selection.has(reading)]
         done += rows
         progress(done)
 
 
-def _understood(watch: Watch, messages: Sequence[Message]) -> list[Reading]:
-    """Each message's reading, also of one before its group's start, once the walk from that start is over."""
-    starts = {jid: start for tail in watch.source.tails for jid, start in starts_of(watch, tail).items()}
-    begun = [m for m in messages if not starts.get(m.chat_jid, FROM_THE_BEGINNING).excludes(m)]
-    return newest_of_each([watch.rules.read(message) for message in begun])
+def _replay(watch: Watch, readings: Sequence[Reading], recorded: Recorded) -> None:
+    if readings:
+        bisect(readings, lambda part: recorded.add(watch.in_turn(watch.recorder.replay, part.items)), _stays_as_it_was)
 
 
-def _replay_or_halve(watch: Watch, readings: Sequence[Reading], recorded: Recorded) -> None:
-    """A message that PostgreSQL refuses stays as it was, and keeps back no other."""
-    if not readings:
-        return
-    try:
-        recorded.add(watch.in_turn(watch.recorder.replay, readings))
-    except Poison as poison:
-        if len(readings) == 1:
-            about = {"message_id": readings[0].message.message_id}
-            logger.warning("A message can't be replayed. %s", poison, extra={"action": "replay.refused", **about})
-            return
-        half = len(readings) // 2
-        _replay_or_halve(watch, readings[:half], recorded)
-        _replay_or_halve(watch, readings[half:], recorded)
+def _stays_as_it_was(reading: Reading, poison: Poison) -> None:
+    about = {"message_id": reading.message.message_id}
+    logger.warning("A message can't be replayed. %s", poison, extra={"action": "replay.refused", **about})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from wamon.capture.pipeline import drain, reread_recent, run_pass
 from wamon.capture.verify import sweep
-from wamon.errors import Poison
 from wamon.failpoints import failpoint
+from wamon.halving import bisect
 from wamon.ledger.changes import Recorded
 from wamon.ledger.dead_letters import due
 from wamon.ledger.recording import Batch
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wamon.capture.pipeline import Pass, Watch
+    from wamon.errors import Poison
     from wamon.ledger.changes import Candidate
     from wamon.ledger.dead_letters import Due, Letter
     from wamon.model import Place
@@ -139,23 +140,17 @@ def _retry(watch: Watch, chat_jid: str, message_id: str) -> Recorded:
 def admit(watch: Watch) -> Recorded:
     """Make rejected submissions real whose numbers came onto their project's list meanwhile."""
     recorded = Recorded()
-    waiting = watch.recorder.submissions.waiting()
+    submissions = watch.recorder.submissions
+    waiting = submissions.waiting()
     for n in range(0, len(waiting), _MOST_ADMITTED_AT_ONCE):
-        _admit_or_halve(watch, waiting[n : n + _MOST_ADMITTED_AT_ONCE], recorded)
+        some = waiting[n : n + _MOST_ADMITTED_AT_ONCE]
+        bisect(some, lambda part: recorded.add(watch.in_turn(submissions.admit, part.items)), _stays_rejected)
     return recorded
 
 
-def _admit_or_halve(watch: Watch, waiting: Sequence[Candidate], recorded: Recorded) -> None:
-    """One that PostgreSQL refuses stays rejected until the next time, and keeps back no other."""
-    try:
-        recorded.add(watch.in_turn(watch.recorder.submissions.admit, waiting))
-    except Poison as poison:
-        if len(waiting) == 1:
-            logger.warning("A rejected post can't be made real. %s", poison, extra={"action": "admit.refused"})
-            return
-        half = len(waiting) // 2
-        _admit_or_halve(watch, waiting[:half], recorded)
-        _admit_or_halve(watch, waiting[half:], recorded)
+def _stays_rejected(_: Candidate, poison: Poison) -> None:
+    """Until the next time."""
+    logger.warning("A rejected post can't be made real. %s", poison, extra={"action": "admit.refused"})
 
 
 def discard(watch: Watch, letter: Letter) -> Recorded:

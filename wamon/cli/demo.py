@@ -64,12 +64,12 @@ def demo(
 
 def _found(watch: Watch, path: Path) -> Demo:
     from wamon.capture.scan import scan
-    from wamon.capture.verify import verify
+    from wamon.capture.verify import Verification
     from wamon.reports import posts
     from wamon.views import demo as view
 
     scanned = scan(watch)
-    verified = verify(watch, list(watch.source.groups.values()))
+    verified = Verification(watch, list(watch.source.groups.values())).verify()
     drops, _ = posts.drops(watch.source.db, posts.Selection())
     return view.demo(path, watch, scanned, verified, drops)
 

@@ -56,18 +56,18 @@ def verify(
 
 def _verified(settings: Config, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
     from wamon.app.commands import bridge_of, watching
-    from wamon.capture import verify as proof
+    from wamon.capture.verify import Verification
     from wamon.render import progress
     from wamon.views import verify as view
 
     with watching(settings, bridge_of(settings, bridge, names)) as watch:
-        groups = [watch.source.groups[jid] for jid in watch.named(names)]
+        verification = Verification(watch, [watch.source.groups[jid] for jid in watch.named(names)])
         rows = watch.store.rows()
         if repair:
             with progress("Repairing", rows) as advance:
-                proof.repair(watch, groups, advance)
+                verification.repair(advance)
         with progress("Verifying", rows) as advance:
-            verified = proof.verify(watch, groups, advance)
+            verified = verification.verify(advance)
         if not names:
             watch.source.note_verify(clean=verified.clean)
         return view.verify(watch, verified)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamon.capture.verify import sweep, verify
+from wamon.capture.verify import Verification, sweep
 from wamon.daemon.side_tasks import Chore
 from wamon.host.memory import give_back
 from wamon.log import logger
@@ -44,7 +44,7 @@ class Upkeep(Chore):
 
 def _verify(pipeline: Watch, stopping: Stopping) -> None:
     groups = [pipeline.source.groups[jid] for jid in pipeline.named([])]
-    verified = verify(pipeline, groups, lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES))
+    verified = Verification(pipeline, groups).verify(lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES))
     pipeline.source.note_verify(clean=verified.clean)
     if verified.clean:
         logger.info("Verified %d rows: nothing is lost or doubled.", verified.checked, extra={"action": "verify"})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wamon.drops.extraction import EXTRACTION_VERSION, Extractor, normalise
 from wamon.drops.near import Nearness
-from wamon.model import FROM_THE_BEGINNING, Reading
+from wamon.model import BEFORE_START, FROM_THE_BEGINNING, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ class Rules:
     def read(self, message: Message, start: Start = FROM_THE_BEGINNING) -> Reading:
         """The message's drop numbers, or the reason why it has none; and what was meant as one and isn't."""
         if start is not FROM_THE_BEGINNING and start.excludes(message):
-            return Reading(message, (), "before-start")
+            return Reading(message, (), BEFORE_START)
         if self._ignore_from_me and message.from_me:
             return Reading(message, (), "from-me")
         if self._ignored and user_of(message.sender) in self._ignored:

@@ -15,7 +15,7 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured, watching
 from wamon.capture.pipeline import run_pass
-from wamon.capture.verify import repair
+from wamon.capture.verify import Verification
 from wamon.model import Sizes
 
 BEFORE = ("ignored", "before-start")
@@ -253,7 +253,7 @@ def test_a_repair_in_the_middle_of_the_walk_leaves_out_what_stood_before_the_sta
         run_pass(watch)
     arrived = field.post(LAWLEY, "DR1760000")
     with office.watching() as watch:
-        repair(watch, list(watch.source.groups.values()))
+        Verification(watch, list(watch.source.groups.values())).repair()
     office.scan()
     assert outcomes(office) == {**dict.fromkeys(ids, BEFORE), arrived: DONE}
     assert_clean(office)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import psycopg
@@ -19,9 +19,9 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.bridge.store import Page
-from wamon.capture import verify
 from wamon.capture.pipeline import Watch, run_pass
 from wamon.capture.scan import catch_up, scan, scan_groups
+from wamon.capture.verify import Verification, sweep
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
 from wamon.ledger import recording, submissions
 from wamon.ledger.source import Joining
@@ -293,18 +293,18 @@ def test_a_sweep_never_records_an_older_text_over_one_that_was_recorded_meanwhil
     message_id = field.post(LAWLEY, "DR1752028")
     sweeper.scan()
     other.query("DELETE FROM wamon.ledger")
-    look = verify._differences
+    look = Verification.differences
 
     def look_and_be_overtaken(*arguments: Any) -> Any:
         found = look(*arguments)
-        monkeypatch.setattr(verify, "_differences", look)
+        monkeypatch.setattr(Verification, "differences", look)
         field.edit(message_id, "DR1752034")
         other.scan()
         return found
 
-    monkeypatch.setattr(verify, "_differences", look_and_be_overtaken)
+    monkeypatch.setattr(Verification, "differences", look_and_be_overtaken)
     with sweeper.watching() as watch:
-        verify.sweep(watch)
+        sweep(watch)
     assert sweeper.submissions() == field.truth.submissions()
     assert sweeper.verify().clean
 
@@ -355,5 +355,52 @@ def test_an_edit_that_a_read_saw_before_a_lock_ended_it_is_recorded_by_the_next(
         monkeypatch.setattr(watch.store, "read_page", locked_the_second_time)
         with pytest.raises(BridgeUnavailable):
             catch_up(watch)
+        catch_up(watch)
+    assert_whole(office, field)
+
+
+def pass_fence(office: Office) -> None:
+    """Change the source as another wamon does, and record nothing."""
+    with office.watching() as watch:
+        watch.source.rename({})
+
+
+@pytest.mark.fault("F57")
+def test_an_edit_that_a_read_saw_before_its_fence_was_lost_is_recorded_by_the_next(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, other = offices
+    first = field.post(LAWLEY, "DR1000001")
+    with office.watching() as watch:
+        catch_up(watch)
+        field.edit(first, "DR1000002")
+        stalling(watch, monkeypatch, lambda: pass_fence(other))
+        catch_up(watch)
+    assert_whole(office, field)
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.fault("F57", "F58")
+def test_what_was_read_ahead_before_a_fence_was_lost_is_never_recorded_over_what_another_recorded(
+    field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, other = offices
+    ids = [field.post(LAWLEY, f"DR{number}") for number in range(1750000, 1750030)]
+    with office.watching() as watch:
+        read_page, is_read_ahead = watch.store.read_page, Event()
+
+        def noted(*args: Any) -> Page:
+            page = read_page(*args)
+            if page.start != BEGINNING:
+                is_read_ahead.set()
+            return page
+
+        monkeypatch.setattr(watch.store, "read_page", noted)
+        run_pass(watch)
+        assert is_read_ahead.wait(20)
+        field.edit(ids[14], "DR1760000")
+        with other.watching() as theirs:
+            sweep(theirs)
+        watch.in_turn(watch.source.rename, {})
         catch_up(watch)
     assert_whole(office, field)

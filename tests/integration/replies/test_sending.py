@@ -19,7 +19,7 @@ from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
 from wamon.app.commands import bridge_of, configured
 from wamon.capture.pipeline import Watch
 from wamon.capture.scan import catch_up, discard, scan
-from wamon.capture.verify import repair, verify
+from wamon.capture.verify import Verification
 from wamon.clock import Clock
 from wamon.model import NearMiss, Reading
 from wamon.net.message import Bounds
@@ -226,7 +226,7 @@ def test_what_a_sweep_repairs_or_a_retry_records_is_not_answered(
     office.query("DELETE FROM wamon.submission_rows")
     office.query("DELETE FROM wamon.ledger_rows")
     with office.watching() as watch:
-        assert repair(watch, list(watch.source.groups.values())).counts
+        assert Verification(watch, list(watch.source.groups.values())).repair().counts
     sent(office)
     assert (api.asked, states(office), office.drops()) == ([], [], {("Lawley", "DR1000009")})
 
@@ -448,8 +448,8 @@ def test_our_replies_are_no_drops_where_the_bridge_stores_them(
     ours = post(bridge, api.texts[0], **form)
     answered(office)
     with office.watching() as watch:
-        repair(watch, list(watch.source.groups.values()))
-        assert verify(watch, list(watch.source.groups.values())).clean
+        Verification(watch, list(watch.source.groups.values())).repair()
+        assert Verification(watch, list(watch.source.groups.values())).verify().clean
     answered(office)
     assert (len(api.asked), office.query("SELECT message_id FROM wamon.submissions")) == (1, [trigger])
     assert office.query("SELECT reason FROM wamon.ledger WHERE message_id = %s", ours) == ["reply"]
@@ -480,7 +480,7 @@ def test_our_reply_that_only_a_repair_finds_is_no_drop(office: Office, bridge: V
     office.scan()
     office.query("DELETE FROM wamon.ledger_rows WHERE message_id = %s", ours)
     with office.watching() as watch:
-        repair(watch, list(watch.source.groups.values()))
+        Verification(watch, list(watch.source.groups.values())).repair()
     assert office.query("SELECT message_id FROM wamon.submissions") == [trigger]
     assert office.verify().clean
 
@@ -526,7 +526,7 @@ def test_a_post_that_says_what_its_answer_says_stays_a_submission(
     assert api.texts == ["DR1000001"]
     office.query("DELETE FROM wamon.ledger_rows")
     with office.watching() as watch:
-        repair(watch, list(watch.source.groups.values()))
+        Verification(watch, list(watch.source.groups.values())).repair()
     assert office.submissions() == {(LAWLEY, trigger, "DR1000001")}
     assert office.verify().clean
 

@@ -1,0 +1,41 @@
+"""Halving: many items at once, and one that PostgreSQL refuses alone, so that it keeps back no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from wamon.errors import Poison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+
+
+class Part(NamedTuple, Generic[T]):
+    """Some of the items, in their order."""
+
+    items: Sequence[T]
+    is_last: bool  # nothing follows it
+
+
+def bisect(items: Sequence[T], act: Callable[[Part[T]], object], alone: Callable[[T, Poison], object]) -> None:
+    """Act on all items; where that raises Poison, on each half of them, and so on, in order.
+
+    `alone` takes each item that is refused by itself, and why. Raises what either raises, but for Poison from `act`.
+    """
+    _bisect(Part(items, is_last=True), act, alone)
+
+
+def _bisect(part: Part[T], act: Callable[[Part[T]], object], alone: Callable[[T, Poison], object]) -> None:
+    try:
+        act(part)
+    except Poison as poison:
+        items, is_last = part
+        if len(items) <= 1:
+            for item in items:
+                alone(item, poison)
+            return
+        half = len(items) // 2
+        _bisect(Part(items[:half], is_last=False), act, alone)
+        _bisect(Part(items[half:], is_last), act, alone)
