@@ -17,6 +17,7 @@ from tests.acceptance.conftest import Run, edit_store
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office
+from wamon.model import Sizes
 from wamon.postgres import backup
 from wamon.postgres.migrations import migrations
 
@@ -189,4 +190,22 @@ def test_a_restore_reopens_no_review_that_people_finished(tmp_path: Path, open_o
         bridge.post(LAWLEY, "DR1752028 once more", at=now)
         office.scan()
         assert office.query("SELECT resubmitted FROM qa_photo_reviews WHERE drop_number = 'DR1752028'") == [True]
+        assert office.verify().clean
+
+
+def test_an_edit_that_the_backup_does_not_know_is_found_by_the_first_scan_after_its_restore(
+    tmp_path: Path, open_office: Callable[..., Office]
+) -> None:
+    """However far it lies before the position: that scan sweeps."""
+    now = CLOCK.now()
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.chat(LAWLEY, "Lawley")
+        old, *_ = [bridge.post(LAWLEY, f"DR175202{n}", at=now - timedelta(hours=30 - n)) for n in range(5)]
+        office = open_office(bridge.path, Sizes(overlap_rows=2))
+        office.scan()
+        office.answer("db", "dump", str(tmp_path / "wamon.dump"))
+        bridge.edit(old, "DR1752029")
+        office.answer("db", "restore", str(tmp_path / "wamon.dump"), "--force")
+        office.scan()
+        assert ("Lawley", "DR1752029") in office.drops()
         assert office.verify().clean

@@ -10,8 +10,12 @@ from tests.support.bridges import LAWLEY
 from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.run import plan
 from wamon.capture.pipeline import run_pass
-from wamon.errors import LostTurn
+from wamon.capture.scan import catch_up
+from wamon.clock import Clock
+from wamon.errors import Busy, LostTurn
 from wamon.host.process import Process
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import leased
@@ -46,6 +50,20 @@ def test_a_lease_of_another_host_holds_until_it_expires_by_the_databases_clock(f
             field.post(LAWLEY, "DR1000002")
             recorded(office, "DR1000002", daemon.said)
             assert daemon.end() == 0
+
+
+@pytest.mark.fault("F5", "F57")
+def test_a_daemon_that_lost_its_lease_records_nothing_more_though_its_next_renewal_is_far(
+    field: Field, open_office: Open
+) -> None:
+    office = open_office(field.path)
+    office.scan()
+    config = configured(office.config_path, {})
+    with plan(lambda: config, Clock()).session(config) as mine:
+        field.post(LAWLEY, "DR1000002")
+        with connected(office.dsn) as db, leased(db, "main"), pytest.raises(Busy, match="lost to another"):
+            catch_up(mine.pipeline)
+    assert office.drops() == {("Lawley", "DR1000001")}
 
 
 @pytest.mark.fault("F5", "F57")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
-from tests.support.office import Office
+from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
 from wamon.errors import WamonError
 from wamon.postgres.embedded import server as embedded
@@ -157,3 +157,19 @@ def test_where_no_text_is_to_be_kept_none_is(office: Office, field: Field) -> No
     office.scan()
     assert office.drops() == field.truth.drops()
     assert texts(office) == set()
+
+
+def test_texts_are_pruned_when_they_are_as_old_as_they_may_get_and_no_day_earlier(office: Office, field: Field) -> None:
+    """The texts of messages, those that an edit replaced, and what near misses quote."""
+    office.set(privacy={"keep_text": "forever"})
+    due = CLOCK.now() - timedelta(days=90)
+    for number, at in (("1750011", due - timedelta(hours=1)), ("1760012", due + timedelta(hours=1))):
+        message_id = field.post(LAWLEY, f"DR{number}", at=at)
+        field.post(LAWLEY, f"DR{number[:5]}", at=at)
+        office.scan()
+        field.edit(message_id, f"DR{number} edited")
+        office.scan()
+    office.set(privacy={"keep_text": "90d"})
+    near = "SELECT written FROM wamon.near_misses WHERE written IN ('DR17500', 'DR17600')"
+    run_while(office, lambda: eventually("they are pruned", lambda: office.query(near) == ["DR17600"]))
+    assert {text for text in texts(office) if WORDS not in text} == {"DR1760012", "DR1760012 edited", "DR17600"}

@@ -23,6 +23,7 @@ from wamon.capture import pipeline
 from wamon.capture.backlog import Handed
 from wamon.capture.pipeline import Pass
 from wamon.capture.scan import scan
+from wamon.errors import Busy
 from wamon.model import Sizes
 
 Open = Callable[..., Office]
@@ -206,6 +207,29 @@ def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
         scan(watch, meanwhile)
     assert scanned
     assert_whole(one, store)
+
+
+def test_where_the_lease_is_lost_with_the_fence_nothing_more_is_recorded(
+    store: Path, tmp_path: Path, dsn: str, begun: Begun, handed: list[Handed]
+) -> None:
+    one, other = Office(tmp_path / "one", dsn, store, SIZES), Office(tmp_path / "two", dsn, store)
+    recorded: list[int] = []
+
+    def lose(_: Pass) -> None:
+        if handed and not recorded:
+            recorded.extend(one.query("SELECT count(*) FROM wamon.ledger"))
+            with other.watching() as watch:
+                watch.source.rename({})
+
+    def is_lost() -> None:
+        raise Busy("The lease was lost.")
+
+    with one.watching() as watch:
+        watch.still_ours = is_lost
+        with pytest.raises(Busy):
+            scan(watch, lose)
+    assert 0 < recorded[0] < MESSAGES
+    assert one.query("SELECT count(*) FROM wamon.ledger") == recorded
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, Gowa, Lharries, Wac
 from tests.support.checks import assert_whole
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.bridge.store import Page
 from wamon.capture.pipeline import run_pass
+from wamon.capture.scan import scan
 from wamon.model import BEGINNING, MAIN, Sizes
 
 Open = Callable[..., Office]
@@ -356,3 +359,46 @@ def test_the_position_survives_a_bridge_that_rolls_back(field: Field, open_offic
     field.post(LAWLEY, "DR1760000")
     office.scan()
     assert_whole(office, field)
+
+
+@pytest.mark.fault("F40")
+def test_rows_that_vanish_between_two_pages_of_one_batch_cost_a_rewind_and_a_sweep_like_any_others(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a page that begins elsewhere than where the one before it ended is no part of its batch."""
+    office = open_office(field.path, Sizes(page_rows=10, pages_a_batch=4, overlap_rows=5))
+    office.scan()
+    post(field, range(1760000, 1760040))
+    gone: set[tuple[str, str]] = set()
+    with office.watching() as watch:
+        read_page = watch.store.read_page
+
+        def vanish_behind_it(*args: Any) -> Page:
+            page = read_page(*args)
+            monkeypatch.setattr(watch.store, "read_page", read_page)
+            field.truth.scanned()
+            top = page.place.rowid
+            gone.update(key for key, rowid in field.bridge.rowids().items() if top - 25 < rowid <= top)
+            for key in gone:
+                field.delete(key[1])
+            return page
+
+        monkeypatch.setattr(watch.store, "read_page", vanish_behind_it)
+        scan(watch)
+    assert rewinds(office) == ["rows that were read aren't there any more"]
+    assert set(office.query("SELECT chat_jid, message_id FROM wamon.ledger WHERE gone_at IS NOT NULL")) == gone
+    assert_whole(office, field)
+
+
+def test_what_was_read_ahead_of_one_position_counts_for_no_other(field: Field, open_office: Open) -> None:
+    """Or a position that went back in this process would pass over what lies between."""
+    office = open_office(field.path)
+    with office.watching() as watch:
+        tail = watch.source.part(LAWLEY)
+        assert not run_pass(watch, tail).complete  # the next page is being read by now
+        watch.source.rewind(LAWLEY, BEGINNING, "test")
+        office.query("DELETE FROM wamon.ledger")
+        while not run_pass(watch, tail).complete:
+            pass
+    field.truth.scanned()
+    assert office.ledger() == {key for key in field.truth.ledger() if key[0] == LAWLEY}

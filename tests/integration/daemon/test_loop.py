@@ -15,6 +15,7 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
+from wamon.bridge.doorbell import stamp
 from wamon.clock import Clock
 from wamon.daemon import loop, monitor, rounds
 from wamon.health.check import Check, State
@@ -49,6 +50,26 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a beat nor the doorbell rings."""
     monkeypatch.setattr(loop, "beats", lambda *_: nullcontext())
     monkeypatch.setattr(loop, "doorbell", lambda *_: nullcontext())
+
+
+def test_a_write_that_leaves_the_files_time_as_it_was_is_found_where_that_time_is_too_young_to_be_trusted(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's time moves in ticks: two writes within one have the same."""
+    silence(monkeypatch)
+    one = stamp(field.path)
+    monkeypatch.setattr(rounds, "stamp", lambda _: one)
+    monkeypatch.setattr("wamon.bridge.doorbell._COARSENESS_NS", 3600 * 10**9)
+    office = open_office(field.path, scan={"interval": "1h"})
+    office.scan()  # so that no sweep is due
+    field.post(LAWLEY, "DR1000002")
+
+    def act() -> None:
+        recorded(office, "DR1000002")
+        field.post(LAWLEY, "DR1000003")
+        recorded(office, "DR1000003")
+
+    run_while(office, act)
 
 
 def test_where_nothing_rings_the_second_interval_finds_the_message(

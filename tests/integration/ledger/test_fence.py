@@ -379,12 +379,12 @@ def test_an_edit_that_a_read_saw_before_its_fence_was_lost_is_recorded_by_the_ne
     assert_whole(office, field)
 
 
-@pytest.mark.usefixtures("small_pages")
 @pytest.mark.fault("F57", "F58")
 def test_what_was_read_ahead_before_a_fence_was_lost_is_never_recorded_over_what_another_recorded(
     field: Field, offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office, other = offices
+    office.sizes = Sizes(page_rows=10, pages_a_batch=1, overlap_rows=2)
     ids = [field.post(LAWLEY, f"DR{number}") for number in range(1750000, 1750030)]
     with office.watching() as watch:
         read_page, is_read_ahead = watch.store.read_page, Event()
