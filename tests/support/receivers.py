@@ -19,6 +19,7 @@ class Hooks:
         self.status = 200
         self.posted: list[dict[str, Any]] = []
         self.paths: list[str] = []
+        self.asked: list[str] = []  # by which method
         self.headers: dict[str, str] = {}
         self.more_headers: dict[str, str] = {}  # of the answer
         self.port = 0
@@ -36,12 +37,19 @@ class Hooks:
 class _Hook(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def do_GET(self) -> None:
+        self._answer()
+
     def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        cast("Any", self.server).hooks.posted.append(json.loads(body))
+        self._answer()
+
+    def _answer(self) -> None:
         hooks = cast("Any", self.server).hooks
         hooks.paths.append(self.path)
+        hooks.asked.append(self.command)
         hooks.headers = dict(self.headers)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        hooks.posted.append(json.loads(body))
         self.send_response(hooks.status)
         self.send_header("Location", f"http://127.0.0.1:{hooks.port}/elsewhere")
         for name, value in hooks.more_headers.items():
@@ -62,7 +70,7 @@ def hooks(context: ssl.SSLContext | None = None) -> Iterator[Hooks]:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         server.handle_error = lambda *_: None  # type: ignore[method-assign]
     found.port = server.server_address[1]
-    with _serving(server):
+    with serving(server):
         yield found
 
 
@@ -71,6 +79,7 @@ class Mails:
 
     def __init__(self) -> None:
         self.took: list[str] = []
+        self.greetings: list[str] = []
         self.recipients: list[str] = []
         self.refuses: dict[str, str] = {}  # a command's beginning, and the answer to it
         self.port = 0
@@ -103,6 +112,8 @@ class _Mail(socketserver.StreamRequestHandler):
                 mails.took.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
                 self._say("250 taken")
             else:
+                if said.startswith("EHLO"):
+                    mails.greetings.append(line.decode().split()[1])
                 if said.startswith("RCPT"):
                     mails.recipients.append(said)
                 self._say("250 fine")
@@ -117,7 +128,7 @@ def mails() -> Iterator[Mails]:
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mail)
     cast("Any", server).mails = found
     found.port = server.server_address[1]
-    with _serving(server):
+    with serving(server):
         yield found
 
 
@@ -131,7 +142,7 @@ def behaving(answer: Callable[[socketserver.StreamRequestHandler], None]) -> Ite
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    with _serving(server):
+    with serving(server):
         yield server.server_address[1]
 
 
@@ -158,7 +169,7 @@ def hanging() -> Iterator[int]:
 
 
 @contextmanager
-def _serving(server: socketserver.TCPServer) -> Iterator[None]:
+def serving(server: socketserver.TCPServer) -> Iterator[None]:
     if isinstance(server, socketserver.ThreadingMixIn):
         server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

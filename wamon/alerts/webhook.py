@@ -1,20 +1,22 @@
-"""Posting an alert as JSON."""
+"""Posting an alert to a webhook, as its kind takes it."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from wamon.alerts.bodies import body
 from wamon.alerts.channels import Refused
 from wamon.net.http import request
 
 if TYPE_CHECKING:
     from wamon.alerts.model import Alert
-    from wamon.config.alerts import Webhook
-    from wamon.net.message import Bounds
+    from wamon.config.alerts import Webhook, WebhookKind
+    from wamon.net.message import Answer, Bounds
 
-_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
+_MALFORMED = frozenset({400, 422})
+_PLAINER: tuple[WebhookKind, ...] = ("google-chat", "discord")
+"""What a receiver of which no kind was said may take that refuses our JSON: `text` alone, or `content`."""
 
 
 class WebhookChannel:
@@ -24,22 +26,33 @@ class WebhookChannel:
 
     def __init__(self, config: Webhook, url: str, bounds: Bounds) -> None:
         self._url = url
+        self._kinds = (config.kind, *(_PLAINER if config.kind == "json" else ()))
         self._allow_private = config.allow_private
         self._bounds = bounds
         self.host = urlsplit(url).hostname or ""
 
     def send(self, alert: Alert) -> None:
         """Post it. Raises NotSent, Unknown, Refused."""
-        body = json.dumps(alert.document()).encode()
-        answer = request("POST", self._url, body, _HEADERS, bounds=self._bounds, allow_private=self._allow_private)
-        if not 200 <= answer.status < 300:
-            what = f"{self.host} answered with status {answer.status}."
-            raise Refused(what, hint=_hint(answer.status), retry_after_seconds=answer.retry_after_seconds)
+        for kind in self._kinds:
+            answer = self._posted(kind, alert)
+            if 200 <= answer.status < 300:
+                return
+            if answer.status not in _MALFORMED:
+                break
+        what = f"{self.host} answered with status {answer.status}."
+        raise Refused(what, hint=self._hint(answer.status), retry_after_seconds=answer.retry_after_seconds)
 
+    def _posted(self, kind: WebhookKind, alert: Alert) -> Answer:
+        content, headers = body(kind, alert)
+        return request("POST", self._url, content, headers, bounds=self._bounds, allow_private=self._allow_private)
 
-def _hint(status: int) -> str:
-    if 300 <= status < 400:
-        return "It has moved: no redirect is followed, so write its new address into the config."
-    if status in {401, 403, 404, 410}:
-        return "Is the webhook's address right, and still valid?"
-    return "It is tried again." if status >= 500 or status == 429 else "Does it take JSON with a field `text`?"
+    def _hint(self, status: int) -> str:
+        if 300 <= status < 400:
+            return "It has moved: no redirect is followed, so write its new address into the config."
+        if status in {401, 403, 404, 410}:
+            return "Is the webhook's address right, and still valid?"
+        if status >= 500 or status == 429:
+            return "It is tried again."
+        if self._kinds[0] == "json":
+            return "It takes neither JSON with a field `text` nor that field alone: `kind` of this channel names chats."
+        return f"Is it {self._kinds[0]}, as `kind` of this channel says?"

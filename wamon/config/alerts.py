@@ -21,6 +21,7 @@ Hold = Annotated[timedelta, BeforeValidator(fields.hold)]
 Repeat = Annotated[timedelta, BeforeValidator(fields.repeat)]
 Address = Annotated[str, BeforeValidator(fields.mail_address)]
 
+WebhookKind = Literal["json", "google-chat", "discord", "slack", "teams", "ntfy"]
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -28,6 +29,7 @@ class Webhook(Section):
     """Where alerts are posted. The whole URL is a secret, for most carry a token. None: nowhere."""
 
     url: Annotated[SecretStr, BeforeValidator(_secret_url)] | None = None
+    kind: WebhookKind = "json"
     allow_private: bool = False
 
 
@@ -41,6 +43,7 @@ class Mail(Section):
     password: Annotated[SecretStr, BeforeValidator(_secret_text)] | None = None
     sender: Address | None = Field(default=None, alias="from")
     to: tuple[Address, ...] = ()
+    helo: Annotated[str, BeforeValidator(fields.host)] | None = None
     allow_private: bool = False
 
     @model_validator(mode="after")
@@ -115,7 +118,11 @@ class Rules(Section):
 
 
 class Alerts(Section):
-    """Without a channel nobody is told; without a rule said, all of them hold."""
+    """Without a channel nobody is told; without a rule said, all of them hold.
 
+    `heartbeat` is asked while passes end, so that the monitor that expects it notices a dead host. None: nothing is.
+    """
+
+    heartbeat: Annotated[SecretStr, BeforeValidator(_secret_url)] | None = None
     channels: Channels = Channels()
     rules: Rules = Rules()

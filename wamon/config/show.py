@@ -100,9 +100,11 @@ def _alerts(alerts: Alerts) -> dict[str, object]:
     webhook, mail = alerts.channels.webhook, alerts.channels.mail
     rules = {name: _rule(getattr(alerts.rules, name)) for name in type(alerts.rules).model_fields}
     return {
+        "heartbeat": alerts.heartbeat and _without_token(alerts.heartbeat.get_secret_value()),
         "channels": {
             "webhook": {
                 "url": webhook.url and _without_token(webhook.url.get_secret_value()),
+                "kind": webhook.kind,
                 "allow_private": webhook.allow_private,
             },
             "mail": {

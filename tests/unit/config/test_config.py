@@ -610,6 +610,7 @@ def test_alerts_are_shown_without_what_opens_a_channel(read: Any) -> None:
     config = read(
         """\
 alerts:
+  heartbeat: https://monitor.example.com/hunter2
   channels:
     webhook: {url: "https://hooks.example.com:8443/hunter2?token=hunter2"}
     mail: {host: h, user: u, password: hunter2, from: a@b.c, to: [d@e.f]}
@@ -618,7 +619,9 @@ alerts:
 
     shown: Any = describe(config)
     channels = shown["alerts"]["channels"]
-    assert channels["webhook"] == {"url": "https://hooks.example.com:8443/***", "allow_private": False}
+    address = "https://hooks.example.com:8443/***"
+    assert channels["webhook"] == {"url": address, "kind": "json", "allow_private": False}
+    assert shown["alerts"]["heartbeat"] == "https://monitor.example.com/***"
     assert (channels["mail"]["password"], channels["mail"]["user"], channels["mail"]["to"]) == ("***", "u", ["d@e.f"])
     assert "hunter2" not in f"{config!r} {config} {as_yaml(config)} {config.model_dump_json()}"
 
@@ -629,7 +632,7 @@ def test_every_problem_of_alerts_has_its_place(tmp_path: Path) -> None:
         """\
 alerts:
   channels:
-    webhook: {url: "ftp://x", urll: 1}
+    webhook: {url: "ftp://x", kind: gchat, urll: 1}
     mail: {host: mail.example.com, to: x}
     sms: {}
   rules:
@@ -644,7 +647,8 @@ alerts:
     first, *others = str(caught.value).replace(f"{file}:", "").splitlines()
     assert first.startswith("3:20: alerts.channels.webhook.url: should be a webhook's address such as https://")
     assert others == [
-        "3:31: alerts.channels.webhook.urll: unknown key; did you mean 'url'?",
+        "3:37: alerts.channels.webhook.kind: should be json, google-chat, discord, slack, teams or ntfy",
+        "3:44: alerts.channels.webhook.urll: unknown key; did you mean 'url'?",
         "4:40: alerts.channels.mail.to: should be a list: lines that begin with `- `",
         "5:5: alerts.channels.sms: unknown key; known are webhook, mail",
         "7:22: alerts.rules.lag.more_than: should be a duration such as 15s, 2m, 24h or 90d",
