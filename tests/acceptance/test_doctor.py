@@ -107,6 +107,17 @@ def test_of_very_many_groups_only_those_that_arent_well_are_listed(
     assert "Group 8" not in said
 
 
+def test_that_nobody_is_told_of_faults_is_a_warning_until_somebody_is(scanned: Office) -> None:
+    assert told(scanned, 0)["alerts.channels"]["state"] == "warn"
+    channel = {"webhook": {"url": "https://hooks.example.com/hunter2"}}
+    scanned.set(alerts={"channels": channel, "heartbeat": "https://monitor.example.com/hunter2"})
+    checks = told(scanned, 0)
+    assert [checks[f"alerts.{name}"]["state"] for name in ("webhook", "heartbeat")] == ["ok", "ok"]
+    said = scanned.run("doctor").stdout
+    assert "hooks.example.com; it has sent nothing so far." in " ".join(said.split())
+    assert "hunter2" not in said
+
+
 def test_no_persons_number_is_told(scanned: Office) -> None:
     for words in (("doctor", "--json"), ("status", "--json")):
         said = scanned.run(*words).stdout

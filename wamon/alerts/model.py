@@ -119,18 +119,20 @@ class Book:
     firing: Mapping[str, Firing] = field(default_factory=dict)
     waiting: tuple[Waiting, ...] = ()
     outages: Mapping[str, Outage] = field(default_factory=dict)
+    worked: Mapping[str, datetime] = field(default_factory=dict)  # when each channel last took an alert
 
     def queued(self, alerts: tuple[Alert, ...]) -> "Book":
         """With these waiting too; of too many the oldest are dropped."""
         waiting = (*self.waiting, *map(Waiting, alerts))
         return replace(self, waiting=waiting[-MOST_WAITING:])
 
-    def sent(self, alert_id: str, channel: str) -> "Book":
+    def sent(self, alert_id: str, channel: str, now: datetime) -> "Book":
         """With this alert sent by this channel, which therefore works."""
         waiting = tuple(
             replace(one, sent=(*one.sent, channel)) if one.alert.id == alert_id else one for one in self.waiting
         )
-        return replace(self, waiting=waiting, outages=_without(self.outages, channel))
+        outages = {name: outage for name, outage in self.outages.items() if name != channel}
+        return replace(self, waiting=waiting, outages=outages, worked={**self.worked, channel: now})
 
     def failed(self, channel: str, why: str, now: datetime, pause: timedelta) -> "Book":
         """With this channel failed once more, to be tried again after a pause."""
@@ -141,10 +143,6 @@ class Book:
     def tidied(self, channels: tuple[str, ...], now: datetime) -> "Book":
         """Without what is sent by all of these channels, what is too old to tell, and what isn't configured now."""
         waiting = tuple(one for one in self.waiting if not set(channels) <= set(one.sent) and one.alert.at > now - KEPT)
-        return replace(
-            self, waiting=waiting, outages={name: kept for name, kept in self.outages.items() if name in channels}
-        )
-
-
-def _without(outages: Mapping[str, Outage], channel: str) -> dict[str, Outage]:
-    return {name: outage for name, outage in outages.items() if name != channel}
+        outages = {name: kept for name, kept in self.outages.items() if name in channels}
+        worked = {name: kept for name, kept in self.worked.items() if name in channels}
+        return replace(self, waiting=waiting, outages=outages, worked=worked)

@@ -118,9 +118,12 @@ class Teller:
             except Retryable as error:
                 self._note_failure(channel, error)
                 return
-            book = self.file.change(lambda kept, alert_id=alert.id: kept.sent(alert_id, channel.name))  # type: ignore[misc]
+            book = self._note_sent(alert.id, channel)
         if outage:
             logger.info("Alerts are sent by %s again.", channel.name, extra={"action": "alerts.sent"})
+
+    def _note_sent(self, alert_id: str, channel: Channel) -> Book:
+        return self.file.change(lambda kept: kept.sent(alert_id, channel.name, self.clock.now()))
 
     def _note_failure(self, channel: Channel, error: Retryable) -> None:
         former = self.file.read_kept().outages.get(channel.name)

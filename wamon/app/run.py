@@ -16,6 +16,7 @@ from wamon.bridge.access import access
 from wamon.capture.state_file import StateFile
 from wamon.daemon.alert_sender import AlertSender
 from wamon.daemon.daily import Daily
+from wamon.daemon.heartbeat import Heartbeat
 from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
 from wamon.daemon.reply_sender import ReplySender
@@ -68,13 +69,18 @@ class _Beside:
         monitor = Monitor(partial(_troubles, config, clock), take, passes, self._troubles)
         bridge = bridge_of(config)
         return SideTasks(
-            always=(monitor, sender),
+            always=(monitor, sender, *_heartbeat(config, passes)),
             chores=(
                 ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or ""),
                 Upkeep(partial(watching, config, bridge, clock)),
                 Daily(config, clock, ledger, database),
             ),
         )
+
+
+def _heartbeat(config: Config, passes: Passes) -> list[Heartbeat]:
+    url = config.alerts.heartbeat
+    return [Heartbeat(url.get_secret_value(), passes)] if url else []
 
 
 def _packed(load: Callable[[], Config]) -> Config:

@@ -65,7 +65,9 @@ def _show(answer: Alerts, zone: ZoneInfo) -> None:
         say("No channel is configured, so nobody is told: see alerts.channels in config/wamon.yaml.")
     for channel in answer.channels:
         trouble = f"fails since {local(channel.failing_since, zone)}: {channel.why}"
-        say(f"{channel.name} by {channel.host}: {'works' if channel.works else trouble}")
+        worked_at = channel.last_worked_at
+        works = f"works, last {local(worked_at, zone)}" if worked_at else "nothing was sent so far"
+        say(f"{channel.name} by {channel.host}: {works if channel.works else trouble}")
     for fault in answer.firing:
         told = f"told {local(fault.told_at, zone)}" if fault.told_at else "not told yet"
         say(f"{fault.rule}, since {local(fault.since, zone)}, {told}: {' '.join(fault.sentences)}")

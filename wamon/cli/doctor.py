@@ -27,6 +27,7 @@ _TITLES = {
     "files": "Files",
     "clock": "Clock",
     "service": "Service",
+    "alerts": "Alerts",
 }
 _MOST_ALIKE = 8
 """Of so many groups each is shown; of more, only those that aren't well."""
@@ -64,6 +65,8 @@ def doctor(
 
 
 def _checks(options: Said, bridge: Path | None) -> list[health.Check]:
+    from wamon.alerts.checks import told
+    from wamon.alerts.state_file import AlertsFile
     from wamon.app.look import looked_at
     from wamon.config import load as configs
     from wamon.errors import ConfigError
@@ -78,7 +81,8 @@ def _checks(options: Said, bridge: Path | None) -> list[health.Check]:
         return broken(error)
     named = _bridge(settings, bridge)
     found = check_all(looked_at(settings, named))
-    return [readable(settings, path), *found, *people(settings), *sound(settings)]
+    alerts = told(settings.alerts, AlertsFile(settings.state.dir), settings.timezone)
+    return [readable(settings, path), *found, *people(settings), *sound(settings), *alerts]
 
 
 def _bridge(settings: Config, override: Path | None) -> Bridge | None:

@@ -20,6 +20,7 @@ class Passes:
     def __init__(self, begun: Callable[[], None]) -> None:
         self.trouble: WamonError | None = None  # why no pass ends
         self.holder: str | None = None  # the name by which this daemon holds its source's lease, or last held it
+        self.count = 0  # of passes that have ended
         self.is_ready = False
         self._begun = begun
         self._told: str | None = None  # the trouble that was told last
@@ -28,6 +29,7 @@ class Passes:
     def ended(self, groups: int) -> None:
         """A pass has read all that there is."""
         self._ended_at_seconds = time.monotonic()
+        self.count += 1
         self.trouble = None
         if self._told is not None:
             self._told = None
@@ -36,6 +38,7 @@ class Passes:
 
     def go_on(self, rows: int) -> None:
         """A pass has ended, and so many rows are left."""
+        self.count += 1
         notify("WATCHDOG=1")
         self._tell(f"Catching up: about {rows:,} rows to go.")
 

@@ -23,6 +23,7 @@ class Channel:
     name: Annotated[str, "`webhook` or `mail`"]
     host: Annotated[str, "where it leads; nothing more of it, for the rest is secret"]
     works: Annotated[bool, "the last try didn't fail"]
+    last_worked_at: Annotated[datetime | None, "when it last took an alert; null: nothing was sent so far"]
     failing_since: Annotated[datetime | None, "since when every try failed"]
     next_try_at: Annotated[datetime | None, "when it is tried again"]
     why: Annotated[str | None, "why the last try failed"]
@@ -104,7 +105,8 @@ def _channels(settings: config.Alerts, book: model.Book) -> tuple[Channel, ...]:
     for channel in channels(settings):
         outage = book.outages.get(channel.name)
         failing = (outage.since, outage.next_at, outage.why) if outage else (None, None, None)
-        found.append(Channel(channel.name, channel.host, outage is None, *failing))
+        worked_at = book.worked.get(channel.name)
+        found.append(Channel(channel.name, channel.host, outage is None, worked_at, *failing))
     return tuple(found)
 
 

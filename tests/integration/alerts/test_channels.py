@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from email import message_from_string, policy
@@ -84,7 +85,7 @@ def test_a_redirect_is_not_followed(hook: Hooks, status: int) -> None:
     assert len(hook.paths) == 1
 
 
-@pytest.mark.parametrize(("status", "hint"), [(404, "still valid"), (500, "tried again"), (400, "field `text`")])
+@pytest.mark.parametrize(("status", "hint"), [(404, "still valid"), (500, "tried again"), (400, "`kind`")])
 def test_a_refusal_is_said_with_its_status_and_what_to_do(hook: Hooks, status: int, hint: str) -> None:
     hook.status = status
     with pytest.raises(Retryable) as caught:
@@ -105,6 +106,43 @@ def test_a_mail_servers_refusal_is_said_with_its_code(mail: Mails, command: str,
     mail.refuses = {command: answer}
     with pytest.raises(Retryable, match=said):
         send(mail.channels)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "hint"),
+    [
+        ("450 4.7.1 <x>: Helo command rejected: Host not found", "(450 4.7.1)", "set `helo`"),
+        ("554 5.7.1 Relay access denied", "(554 5.7.1)", "policy"),
+        ("550 5.1.1 <office@example.com>: unknown", "(550 5.1.1)", "relay to them"),
+    ],
+)
+def test_a_mail_servers_reason_is_told_by_its_codes_and_the_hint_that_fits(
+    mail: Mails, answer: str, said: str, hint: str
+) -> None:
+    mail.refuses = {"RCPT": answer}
+    with pytest.raises(Retryable) as caught:
+        send(mail.channels)
+    assert said in str(caught.value)
+    assert hint in caught.value.hint
+    assert "office@" not in caught.value.paragraph()
+
+
+@pytest.mark.parametrize(
+    ("name", "set_to", "greeting"),
+    [
+        ("host1.example.com", None, "host1.example.com"),
+        ("host1", None, "[127.0.0.1]"),
+        ("host1", "a.example", "a.example"),
+    ],
+)
+def test_a_mail_server_is_greeted_by_a_name_that_it_can_check(
+    mail: Mails, monkeypatch: pytest.MonkeyPatch, name: str, set_to: str | None, greeting: str
+) -> None:
+    uname = os.uname()
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result((uname.sysname, name, *uname[2:])))
+    send({"mail": mail.channels["mail"] | {"helo": set_to}})
+    assert mail.greetings == [greeting]
+    assert "@example.com>" in mail.took[0].split("Message-ID:")[1].splitlines()[0]
 
 
 def test_a_mail_that_was_taken_is_sent_though_the_goodbye_fails(mail: Mails) -> None:
@@ -218,7 +256,7 @@ def test_an_outage_is_told_once_tried_ever_more_rarely_and_made_up_for(
     clock.moment += timedelta(hours=1)
     teller.send()
     assert {posted["id"] for posted in hook.posted} == {"id-1"}
-    assert teller.file.read() == Book()
+    assert teller.file.read() == Book(worked={"webhook": clock.moment})
     told = [record.getMessage() for record in caplog.records]
     assert [one.partition(".")[0] for one in told] == [
         "Alerts can't be sent by webhook, and wait",
@@ -241,7 +279,8 @@ def test_what_one_channel_takes_is_not_sent_again_while_the_other_is_away(
     hook.status = 204
     teller.send()
     assert (len(hook.posted), len(mail.took)) == (4, 1)
-    assert teller.file.read() == Book()
+    book = teller.file.read()
+    assert (book.waiting, book.outages, set(book.worked)) == ((), {}, {"webhook", "mail"})
 
 
 @pytest.mark.fault("F80", "F81")

@@ -192,6 +192,11 @@ def test_groups_that_fall_silent_are_one_alert_by_name(
     assert [posted["groups"] for posted in hook.posted] == [["Lawley", "Mohadin"]] * 2
 
 
+def test_a_daemon_whose_passes_end_sends_its_heartbeat(office: Office, hook: Hooks) -> None:
+    office.set(alerts={"channels": {}, "heartbeat": hook.url})
+    run_while(office, lambda: eventually("the heartbeat", lambda: hook.asked == ["GET"]))
+
+
 @pytest.mark.fault("F8")
 def test_a_crash_is_over_once_it_runs_again(office: Office, hook: Hooks, looks: list[int]) -> None:
     assert office.run("service", "stopped", SERVICE_RESULT="watchdog").returncode == 0
