@@ -15,15 +15,15 @@ from wamon.clock import Clock
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
-from wamon.ledger.outbox import Outbox
 from wamon.ledger.recording import Recorder
+from wamon.ledger.rejections import Rejections
 from wamon.ledger.review import Review
 from wamon.ledger.source import Source
-from wamon.ledger.submissions import Submissions
 from wamon.ledger.validation import Validation
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate
+from wamon.replies.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -153,15 +153,21 @@ def _assembled(config: Config, db: Database, store: Store, name: str, state: Sta
         ignore_from_me=config.scan.ignore_from_me,
         ignore_senders=config.scan.ignore_senders,
     )
-    review = _review(config, db, clock)
-    validation = Validation({group.jid for group in config.groups if group.validate_})
-    validation.contact(db)
     number = source.rules_number(rules.fingerprint)
+    review = _review(config, db, clock)
+    held_to_a_list = {group.jid for group in config.groups if group.validate_}
     answered = {jid: frozenset(said) for jid, said in config.voices().items()}
     outbox = Outbox(source, answered, config.replies.max_age, clock)
-    submissions = Submissions(source, review, validation, outbox, clock)
-    keep_text = config.privacy.keep_text
-    recorder = Recorder(source, rules=number, submissions=submissions, outbox=outbox, keep_text=keep_text, clock=clock)
+    followers = (review, _rejections(db) if held_to_a_list else None, outbox)
+    recorder = Recorder(
+        source,
+        rules=number,
+        validation=Validation(held_to_a_list),
+        followers=[follower for follower in followers if follower is not None],
+        own_replies=outbox,
+        keep_text=config.privacy.keep_text,
+        clock=clock,
+    )
     return Watch(store, rules, source, recorder, review, state, clock)
 
 
@@ -171,6 +177,12 @@ def _review(config: Config, db: Database, clock: Clock) -> Review | None:
     review = Review(config.database.review_table, config.timezone, clock)
     review.contact(db)
     return review
+
+
+def _rejections(db: Database) -> Rejections:
+    rejections = Rejections()
+    rejections.contact(db)
+    return rejections
 
 
 def _start(config: Config, now: datetime) -> StartRule:

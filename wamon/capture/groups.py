@@ -49,7 +49,7 @@ def join(watch: Watch, wanted: Sequence[Wanted], start: StartRule) -> None:
             "was lost, `wamon db restore FILE --force` with the newest dump brings it back.",
             extra={"action": "database.new"},
         )
-        watch.recorder.outbox.begin_anew()
+        watch.source.answer_from_now(watch.clock.now())
     if new:
         here = watch.store.top() if start.stands_before else BEGINNING
         watch.source.join([_joining(watch, group, start, here, found) for group in new])

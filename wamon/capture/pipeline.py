@@ -151,7 +151,7 @@ def drain(watch: Watch, tail: str) -> Iterator[Pass]:
 
 def _record_handed(watch: Watch, tail: str, batch: Handed, ready: Ready) -> Recorded:
     failpoint("pass.begin")
-    recorded = watch.recorder.record_draft(ready, Advance(tail, batch.start, batch.place))
+    recorded = watch.recorder.record_new(ready, Advance(tail, batch.start, batch.place))
     _mirror(watch)
     failpoint("pass.end")
     return recorded

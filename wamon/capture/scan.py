@@ -140,11 +140,10 @@ def _retry(watch: Watch, chat_jid: str, message_id: str) -> Recorded:
 def admit(watch: Watch) -> Recorded:
     """Make rejected submissions real whose numbers came onto their project's list meanwhile."""
     recorded = Recorded()
-    submissions = watch.recorder.submissions
-    waiting = submissions.waiting()
+    waiting = watch.recorder.waiting()
     for n in range(0, len(waiting), _MOST_ADMITTED_AT_ONCE):
         some = waiting[n : n + _MOST_ADMITTED_AT_ONCE]
-        bisect(some, lambda part: recorded.add(watch.in_turn(submissions.admit, part.items)), _stays_rejected)
+        bisect(some, lambda part: recorded.add(watch.in_turn(watch.recorder.admit, part.items)), _stays_rejected)
     return recorded
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wamon.daemon.side_tasks import Chore
 from wamon.providers.bridge import SendApi
-from wamon.replies.queue import Queue
+from wamon.replies.queue import Queue, has_work
 from wamon.replies.sender import Replier
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ReplySender(Chore):
         self._holder = holder
 
     def is_due(self, pipeline: Watch) -> bool:
-        return pipeline.recorder.outbox.has_work()
+        return has_work(pipeline.source.db, self._source, self._clock.now())
 
     def run(self, stopping: Stopping) -> None:
         replies = self._config.replies

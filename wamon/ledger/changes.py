@@ -128,14 +128,19 @@ def _may_be_replayed(reading: Reading, was: Known) -> bool:
     return is_held and was.reason not in {"discarded", "reply"}
 
 
+def in_row_order(readings: Iterable[Reading]) -> list[Reading]:
+    """As they stand in the store."""
+    return sorted(readings, key=lambda reading: reading[0][0])
+
+
 def newest_of_each(readings: Sequence[Reading]) -> list[Reading]:
     """One reading for each message, in order of key: the last that says something, else the last."""
-    in_row_order = sorted(readings, key=lambda reading: reading[0][0])
-    by_id = {reading[0][2]: reading for reading in in_row_order}
+    by_row = in_row_order(readings)
+    by_id = {reading[0][2]: reading for reading in by_row}
     if len(by_id) == len(readings):  # as nearly always
         return [by_id[message_id] for message_id in sorted(by_id)]
     chosen: dict[tuple[str, str], Reading] = {}
-    for reading in in_row_order:
+    for reading in by_row:
         key = reading.message.message_id, reading.message.chat_jid
         if key not in chosen or reading.message.text.strip() or not chosen[key].message.text.strip():
             chosen[key] = reading
@@ -189,7 +194,7 @@ class SubmissionChanges:
     inserted: list[Candidate] = field(default_factory=list)
     rows: list[bytes] | None = None  # the inserted ones as COPY takes them, where that was made beforehand
     revived: list[Candidate] = field(default_factory=list)
-    retracted: list[tuple[Message, str]] = field(default_factory=list)
+    retracted: list[Candidate] = field(default_factory=list)
 
 
 def submission_changes(
@@ -202,20 +207,33 @@ def submission_changes(
     changes = SubmissionChanges()
     for message, numbers, _, _ in readings:
         had = own.get((message.chat_jid, message.message_id), {})
+        project, sent_at = groups[message.chat_jid].project, message.sent_at or now
         for number in numbers:
-            candidate = Candidate(message, groups[message.chat_jid].project, number, message.sent_at or now)
             if number not in had:
-                changes.inserted.append(candidate)
+                changes.inserted.append(Candidate(message, project, number, sent_at))
             elif not had[number]:
-                changes.revived.append(candidate)
-        changes.retracted += [(message, number) for number, live in had.items() if live and number not in numbers]
+                changes.revived.append(Candidate(message, project, number, sent_at))
+        gone = [number for number, live in had.items() if live and number not in numbers]
+        changes.retracted += [Candidate(message, project, number, sent_at) for number in gone]
     return changes
 
 
-def count_kinds(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> Counter[tuple[str, str]]:
-    """How many inserted submissions of each chat were the first of their drop, and how many came again."""
-    kinds = zip(inserted, kinds_of(inserted, standing), strict=True)
-    return Counter((candidate.message.chat_jid, kind) for candidate, kind in kinds if kind)
+class Judged(NamedTuple):
+    """A submission as it was recorded."""
+
+    candidate: Candidate
+    kind: str | None  # as `kinds_of` says
+    standing: Standing
+
+
+def with_kinds(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> list[Judged]:
+    """Each with what it is, and what stood before it."""
+    return list(map(Judged, inserted, kinds_of(inserted, standing), standing))
+
+
+def count_kinds(submissions: Iterable[Judged]) -> Counter[tuple[str, str]]:
+    """How many submissions of each (chat JID, kind) there are."""
+    return Counter([(candidate.message.chat_jid, kind) for candidate, kind, _ in submissions if kind])
 
 
 def kinds_of(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> list[str | None]:

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from wamon.ledger.changes import newest_of_each
+from wamon.ledger.changes import in_row_order, newest_of_each
 from wamon.model import Message
 from wamon.postgres.copy import NULL, chunks, columns, int4, int8, known_text, text, texts, timestamptz
 
@@ -27,7 +27,7 @@ _LEDGER = columns(10)
 class Draft:
     """What is to be written of a batch. Rows are as COPY takes them."""
 
-    readings: list[Reading] | None  # one for each message, in order of key; None where another process holds them
+    readings: Sequence[Reading] | None  # one for each message, in row order; None where another process holds them
     ledger_rows: list[bytes]
     posts: list[tuple[Message, str]]  # each of their drop numbers
     near: list[Reading]  # those with near misses
@@ -70,7 +70,7 @@ class Drafter:
         newest = newest_of_each(readings)
         near = [reading for reading in newest if reading.near]
         return Draft(
-            newest,
+            readings if len(newest) == len(readings) else in_row_order(newest),
             list(self.ledger_rows(newest, groups)),
             [(message, number) for message, numbers, _, _ in newest if numbers for number in numbers],
             near,

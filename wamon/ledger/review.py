@@ -7,12 +7,13 @@ submission was retracted gets a dated line. Where the table exists, only the col
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psycopg import sql
 
 from wamon.drops.reading import user_of
 from wamon.errors import ConfigError
+from wamon.ledger.changes import ALL_IS_KNOWN
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
 
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.clock import Clock
-    from wamon.ledger.changes import Candidate, Standing
+    from wamon.ledger.changes import Candidate, Key
+    from wamon.ledger.following import Conflict, Posted
+    from wamon.model import Reading
     from wamon.postgres.connection import Database
 
     Drop = tuple[str, str]  # project, drop number
+    _Arrived = tuple[Candidate, datetime | None]  # with when the latest of its drop so far was sent
 
 SQL = Queries("wamon.ledger", "review")
 
@@ -81,7 +85,9 @@ _SHAPE = {
 
 
 class Review:
-    """The review table, as it was found at first contact."""
+    """Follows recordings: the review table, as it was found at first contact."""
+
+    shares_rows: ClassVar[bool] = True  # of projects, whichever source feeds them
 
     def __init__(self, table: str, zone: ZoneInfo, clock: Clock) -> None:
         self.name = table if "." in table else f"public.{table}"
@@ -133,31 +139,39 @@ class Review:
             kept = kept.fetchone()
         return kept[0] if kept else None
 
-    def follow(
-        self,
-        db: Database,
-        inserted: Sequence[tuple[Candidate, Standing]],
-        revived: Iterable[Drop],
-        withdrawn: Iterable[Drop],
-    ) -> list[Drop]:
-        """Within a recording transaction: what the batch's submissions mean for review rows.
+    def prepare(self, db: Database, readings: Sequence[Reading]) -> None:
+        """Nothing: a review row is of submissions."""
 
-        Returns the conflicts: drops for which no row could be made, since another project's row holds the number.
+    def follow(self, db: Database, posted: Posted) -> Sequence[Conflict]:
+        """What a recording's submissions mean for review rows; what a repair brought back only adds missing rows.
+
+        Returns the drops for which no row could be made, since another project's row holds the number.
         """
-        arrived = sorted(inserted, key=lambda pair: pair[0].message.rowid)
+        arrived = _arrived(posted)
         firsts, conflicts = self._begin(db, arrived)
         self._reopen(db, self._later(arrived, firsts))
-        self._note(db, withdrawn, "retracted by an edit of its message")
-        self._note(db, revived, "posted again by an edit of its message")
+        self._note(
+            db, self._without_live(db, self._news(posted.retracted, posted)), "retracted by an edit of its message"
+        )
+        self._note(db, self._news(posted.revived, posted), "posted again by an edit of its message")
         return conflicts
 
-    def minds(self, sent_at: datetime | None) -> bool:
+    def _news(self, candidates: Iterable[Candidate], posted: Posted) -> set[Drop]:
+        """The drops to which an edit did something that people don't know yet."""
+        return {_drop(c) for c in candidates if _key(c) not in posted.mended and self._minds(c.message.sent_at)}
+
+    def _without_live(self, db: Database, drops: set[Drop]) -> list[Drop]:
+        """Those of the drops that no live submission is left of."""
+        if not drops:
+            return []
+        values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
+        return SQL.run(db, "without_live", **values).fetchall()
+
+    def _minds(self, sent_at: datetime | None) -> bool:
         """Whether a message sent then may add to a row: not where people worked with the row before wamon came."""
         return self._review_from is None or sent_at is None or sent_at >= self._review_from
 
-    def _begin(
-        self, db: Database, arrived: Sequence[tuple[Candidate, Standing]]
-    ) -> tuple[dict[Drop, Candidate], list[Drop]]:
+    def _begin(self, db: Database, arrived: Sequence[_Arrived]) -> tuple[dict[Drop, Candidate], list[Drop]]:
         """Make the rows that drops lack, each from the first post to arrive: those posts, and the conflicts."""
         firsts = {_drop(candidate): candidate for candidate, _ in reversed(arrived)}
         rowless = firsts.keys() - self._rows_of(db, firsts)
@@ -165,9 +179,7 @@ class Review:
         left = rowless - made
         return {drop: firsts[drop] for drop in made}, sorted(left - self._rows_of(db, left))
 
-    def _later(
-        self, arrived: Iterable[tuple[Candidate, Standing]], firsts: Mapping[Drop, Candidate]
-    ) -> dict[Drop, list[Candidate]]:
+    def _later(self, arrived: Iterable[_Arrived], firsts: Mapping[Drop, Candidate]) -> dict[Drop, list[Candidate]]:
         """The posts that reopen each row, as if they had been recorded one by one.
 
         Each is no older than the latest so far, nor older than wamon's first contact with people's work. A row that
@@ -175,9 +187,9 @@ class Review:
         """
         later: defaultdict[Drop, list[Candidate]] = defaultdict(list)
         latest: dict[Drop, datetime] = {}
-        for candidate, before in arrived:
+        for candidate, latest_before in arrived:
             drop = _drop(candidate)
-            so_far = latest.get(drop, before.latest)
+            so_far = latest.get(drop, latest_before)
             bounds = [bound for bound in (so_far, self._review_from) if bound]
             if candidate is not firsts.get(drop) and bounds and candidate.sent_at >= max(bounds):
                 later[self._row_of(drop)].append(candidate)
@@ -294,6 +306,17 @@ def rows_of(db: Database, table: str | None, number: str) -> list[dict[str, Any]
             return []
         query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = %s").format(identifier)
         return [row for (row,) in db.execute(query, [number])]
+
+
+def _arrived(posted: Posted) -> list[_Arrived]:
+    """The submissions that count, in row order, each with the latest of its drop so far."""
+    counting = [one for one in posted.submissions if not one.standing.twin and not one.candidate.rejected]
+    arrived = [(c, ALL_IS_KNOWN if _key(c) in posted.mended else before.latest) for c, _, before in counting]
+    return sorted(arrived, key=lambda pair: pair[0].message.rowid)
+
+
+def _key(candidate: Candidate) -> Key:
+    return candidate.message.chat_jid, candidate.message.message_id
 
 
 def _drop(candidate: Candidate) -> Drop:

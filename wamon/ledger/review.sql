@@ -20,3 +20,11 @@ SELECT EXISTS (
 
 -- name: is_there
 SELECT to_regclass(%(table)s) IS NOT NULL
+
+-- name: without_live
+SELECT k.project, k.drop_number
+FROM unnest(%(projects)s::text[], %(drops)s::text[]) AS k(project, drop_number)
+WHERE NOT EXISTS (
+    SELECT FROM wamon.submission_rows AS s
+    WHERE s.project = k.project AND s.drop_number = k.drop_number AND s.live AND NOT s.rejected
+)

@@ -15,7 +15,8 @@ from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from wamon.model import Message
@@ -218,6 +219,28 @@ class Source:
         self._put_tail(tail, place)
         if jids := list(started):
             SQL.run(self.db, "pass_starts", source=self.name, jids=jids)
+
+    def count_messages(self, added: Counter[str], last: Mapping[str, Message]) -> None:
+        """Within the fence: each group's number of messages, and the last one that its tail has passed, by JID."""
+        jids = sorted(added.keys() | last.keys())
+        if not jids:
+            return
+        rows = SQL.run(
+            self.db,
+            "count_messages",
+            chats=[self.groups[jid].chat for jid in jids],
+            messages=[added[jid] for jid in jids],
+            last_message_ids=[last[jid].message_id if jid in last else None for jid in jids],
+            last_sent_ats=[last[jid].sent_at if jid in last else None for jid in jids],
+        )
+        for jid, messages, message_id, sent_at in rows:
+            group = self.groups[jid]
+            group.messages, group.last_message_id, group.last_sent_at = messages, message_id, sent_at
+
+    def answer_from_now(self, now: datetime) -> None:
+        """Have nothing answered that was sent before now: the database was lost, and what was answered with it."""
+        with transaction(self.db):
+            SQL.run(self.db, "answer_from_now", source=self.name, now=now)
 
     def sweep_due(self) -> bool:
         """Whether a sweep was queued, or the last one is older than six hours."""

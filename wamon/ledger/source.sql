@@ -80,3 +80,16 @@ SELECT rules FROM wamon.rules WHERE fingerprint = %(fingerprint)s
 
 -- name: instance
 SELECT instance_id::text FROM wamon.instance
+
+-- name: count_messages
+UPDATE wamon.groups AS g
+SET messages = g.messages + k.messages,
+    last_message_id = coalesce(k.last_message_id, g.last_message_id),
+    last_sent_at = CASE WHEN k.last_message_id IS NULL THEN g.last_sent_at ELSE k.last_sent_at END
+FROM unnest(%(chats)s::int[], %(messages)s::int[], %(last_message_ids)s::text[], %(last_sent_ats)s::timestamptz[])
+     AS k(chat, messages, last_message_id, last_sent_at)
+WHERE g.chat = k.chat
+RETURNING g.jid, g.messages, g.last_message_id, g.last_sent_at
+
+-- name: answer_from_now
+UPDATE wamon.sources SET replies_from = %(now)s WHERE source = %(source)s

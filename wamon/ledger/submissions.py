@@ -1,21 +1,12 @@
-"""Submissions: what a recording does with drop numbers, and what follows: review rows, rejections, replies."""
+"""Submissions: what a recording does with drop numbers."""
 
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.failpoints import failpoint
-from wamon.ledger.changes import (
-    ALL_IS_KNOWN,
-    NOTHING_STANDS,
-    Candidate,
-    Recorded,
-    Standing,
-    SubmissionChanges,
-    count_kinds,
-    submission_changes,
-)
+from wamon.ledger.changes import NOTHING_STANDS, Candidate, Standing, SubmissionChanges, submission_changes, with_kinds
 from wamon.postgres.connection import transaction
 from wamon.postgres.copy import FALSE, TRUE, chunks, columns, copied, int4, known_text, text, timestamptz
 from wamon.postgres.queries import Queries
@@ -24,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wamon.clock import Clock
-    from wamon.ledger.changes import Key
-    from wamon.ledger.outbox import Outbox
-    from wamon.ledger.review import Review
+    from wamon.ledger.changes import Judged, Key
     from wamon.ledger.source import Source
     from wamon.ledger.validation import Validation
     from wamon.model import Message, Reading
@@ -38,17 +27,26 @@ SQL = Queries("wamon.ledger", "submissions")
 _COLUMNS = columns(8)
 
 
-class Submissions:
-    """The submissions of one source."""
+class Written(NamedTuple):
+    """What was written of a batch's drop numbers, and matters to who follows: see `Posted`."""
 
-    def __init__(
-        self, source: Source, review: Review | None, validation: Validation, outbox: Outbox, clock: Clock
-    ) -> None:
+    submissions: list[Judged]
+    revived: list[Candidate]
+    retracted: list[Candidate]
+
+
+class Submissions:
+    """The submissions of one source. `in_order`: sources that feed one project record one after the other."""
+
+    def __init__(self, source: Source, validation: Validation, clock: Clock, *, in_order: bool) -> None:
         self._source = source
-        self._review = review
         self._validation = validation
-        self._outbox = outbox
         self._clock = clock
+        self._in_order = in_order
+
+    def changes(self, readings: Sequence[Reading], own: Mapping[Key, Mapping[str, bool]]) -> SubmissionChanges:
+        """What has the submissions of these messages be what their readings say; `own` are those that they have."""
+        return submission_changes(readings, own, self._source.groups, self._clock.now())
 
     def own(self, readings: Sequence[Reading]) -> dict[Key, dict[str, bool]]:
         """The submissions of these messages: of each, which of its drop numbers are live."""
@@ -69,42 +67,38 @@ class Submissions:
             own.setdefault((jids[chat], message_id), {})[drop_number] = live
         return own
 
-    def changes(self, readings: Sequence[Reading], own: Mapping[Key, Mapping[str, bool]]) -> SubmissionChanges:
-        """What has the submissions of these messages be what their readings say; `own` are those that they have."""
-        return submission_changes(readings, own, self._source.groups, self._clock.now())
-
-    def posted(self, posts: Sequence[tuple[Message, str]]) -> SubmissionChanges:
+    def drafted(self, posts: Sequence[tuple[Message, str]]) -> SubmissionChanges:
         """What has these numbers of new messages be submissions. It asks nobody: it may work beside a transaction."""
         groups, now = self._source.groups, self._clock.now()
         inserted = [Candidate(m, groups[m.chat_jid].project, number, m.sent_at or now) for m, number in posts]
         inserted.sort(key=itemgetter(1, 2))
         return SubmissionChanges(inserted, list(chunks(self._rows(inserted))))
 
-    def write(self, changes: SubmissionChanges, mended: set[Key], *, answered: bool) -> Recorded:
-        """Within a turn: carry out changes. `mended` are messages that say nothing new.
-
-        Replies are queued where they are `answered`.
-        """
-        judged = self._validation.judged(self._source.db, changes.inserted)
-        rows = changes.rows if judged is changes.inserted and changes.rows else chunks(self._rows(judged))
-        changes.inserted = judged
-        if self._review and (changes.inserted or changes.revived or changes.retracted):
-            self._lock_projects(_messages_of(changes))
-        standing = self._standing(changes.inserted)
-        recorded = Recorded(count_kinds(changes.inserted, standing))
-        if changes.inserted:
-            copied(self._source.db, SQL.sql("copy_submissions"), rows)
-        revived = self._set_live([(c.message, c.drop_number) for c in changes.revived], live=True)
+    def write(self, changes: SubmissionChanges) -> Written:
+        """Within the fence: carry out changes."""
+        candidates = self._validation.judged(self._source.db, changes.inserted)
+        self._wait_for_others([*candidates, *changes.revived, *changes.retracted])
+        submissions = with_kinds(candidates, self._standing(candidates))
+        if candidates:
+            drafted = changes.rows if candidates is changes.inserted else None
+            copied(self._source.db, SQL.sql("copy_submissions"), drafted or chunks(self._rows(candidates)))
+        revived = self._set_live(changes.revived, live=True)
         retracted = self._set_live(changes.retracted, live=False)
-        recorded.counts.update((message.chat_jid, "retracted") for message, _ in changes.retracted)
-        self._validation.note(self._source.db, [c for c in changes.inserted if c.rejected])
-        if answered:
-            self._outbox.queue(changes.inserted, standing)
         failpoint("record.submissions")
-        if self._review:
-            recorded.conflicts += self._follow(self._review, changes, standing, revived, retracted, mended)
-        failpoint("record.review")
-        return recorded
+        return Written(submissions, revived, retracted)
+
+    def waiting(self) -> list[Candidate]:
+        """Rejected submissions whose numbers are on their project's list by now, the oldest first."""
+        with transaction(self._source.db) as db:
+            return self._validation.waiting(db, self._source.name)
+
+    def admit(self, waiting: Sequence[Candidate]) -> list[Judged]:
+        """Within the fence: make these rejected submissions real, each as of its posting; those that are live."""
+        self._wait_for_others(waiting)
+        standing = dict(zip(waiting, self._standing(waiting), strict=True))
+        live = self._validation.admit(self._source.db, self._source.name, waiting)
+        admitted = [candidate for candidate in waiting if candidate in live]
+        return with_kinds(admitted, [standing[candidate] for candidate in admitted])
 
     def _rows(self, candidates: Iterable[Candidate]) -> Iterator[Row]:
         groups = self._source.groups
@@ -120,50 +114,6 @@ class Submissions:
                 TRUE if rejected else FALSE,
                 TRUE if unchecked else FALSE,
             )
-
-    def waiting(self) -> list[Candidate]:
-        """Rejected submissions whose numbers are on their project's list by now, the oldest first."""
-        with transaction(self._source.db) as db:
-            return self._validation.waiting(db, self._source.name)
-
-    def admit(self, waiting: Sequence[Candidate]) -> Recorded:
-        """Make these rejected submissions real, each as of its posting. Raises as `record`, and Poison."""
-        with self._source.turn() as db:
-            if self._review:
-                self._lock_projects(candidate.message for candidate in waiting)
-            standing = self._standing(waiting)
-            live = self._validation.admit(db, self._source.name, waiting)
-            admitted = [(c, before) for c, before in zip(waiting, standing, strict=True) if c in live]
-            recorded = Recorded(count_kinds([c for c, _ in admitted], [before for _, before in admitted]))
-            if self._review:
-                recorded.conflicts += self._review.follow(db, [pair for pair in admitted if not pair[1].twin], (), ())
-            failpoint("record.admitted")
-        return recorded
-
-    def _follow(
-        self,
-        review: Review,
-        changes: SubmissionChanges,
-        standing: Sequence[Standing],
-        revived: set[tuple[str, str]],
-        retracted: set[tuple[str, str]],
-        mended: set[Key],
-    ) -> list[tuple[str, str]]:
-        """Have the review table follow; what a repair brought back only adds rows that are missing. The conflicts."""
-
-        def news(numbers: Iterable[tuple[Message, str]], drops: set[tuple[str, str]]) -> set[tuple[str, str]]:
-            groups = self._source.groups
-            told = (pair for pair in numbers if _key(pair[0]) not in mended and review.minds(pair[0].sent_at))
-            return drops & {(groups[message.chat_jid].project, number) for message, number in told}
-
-        inserted = [
-            (c, before._replace(latest=ALL_IS_KNOWN) if _key(c.message) in mended else before)
-            for c, before in zip(changes.inserted, standing, strict=True)
-            if not before.twin and not c.rejected
-        ]
-        again = news(((c.message, c.drop_number) for c in changes.revived), revived)
-        gone = news(changes.retracted, retracted)
-        return review.follow(self._source.db, inserted, again, self._without_live(gone))
 
     def _standing(self, candidates: Sequence[Candidate]) -> list[Standing]:
         if not candidates:
@@ -184,24 +134,19 @@ class Submissions:
         values = {"projects": projects, "drops": drops, "jids": jids, "message_ids": message_ids}
         return set(SQL.run(self._source.db, "twins", source=self._source.name, **values).fetchall())
 
-    def _set_live(self, numbers: Iterable[tuple[Message, str]], *, live: bool) -> set[tuple[str, str]]:
-        """Mark submissions live or not; the (project, drop) of each."""
-        pairs = list(numbers)
-        if not pairs:
-            return set()
-        keys = self._source.keys(message for message, _ in pairs)
-        return set(
-            SQL.run(self._source.db, "set_live", **keys, drops=[number for _, number in pairs], live=live).fetchall()
-        )
-
-    def _without_live(self, drops: set[tuple[str, str]]) -> list[tuple[str, str]]:
-        if not drops:
+    def _set_live(self, candidates: Sequence[Candidate], *, live: bool) -> list[Candidate]:
+        """Mark submissions live or not; those for which that is news."""
+        if not candidates:
             return []
-        values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
-        return SQL.run(self._source.db, "without_live", **values).fetchall()
+        keys = self._source.keys(candidate.message for candidate in candidates)
+        drops = [candidate.drop_number for candidate in candidates]
+        news = set(SQL.run(self._source.db, "set_live", **keys, drops=drops, live=live).fetchall())
+        return [candidate for candidate in candidates if (candidate.project, candidate.drop_number) in news]
 
-    def _lock_projects(self, messages: Iterable[Message]) -> None:
-        lock_projects(self._source.db, {self._source.groups[m.chat_jid].project for m in messages})
+    def _wait_for_others(self, candidates: Sequence[Candidate]) -> None:
+        """Before the standings are read: else two sources would both be first."""
+        if self._in_order and candidates:
+            lock_projects(self._source.db, {candidate.project for candidate in candidates})
 
 
 def lock_projects(db: Database, projects: Iterable[str]) -> None:
@@ -209,14 +154,6 @@ def lock_projects(db: Database, projects: Iterable[str]) -> None:
     SQL.run(db, "lock_projects", projects=list(projects))
 
 
-def _messages_of(changes: SubmissionChanges) -> list[Message]:
-    return [*(c.message for c in (*changes.inserted, *changes.revived)), *(m for m, _ in changes.retracted)]
-
-
 def _post(candidate: Candidate) -> tuple[str, str, str, str]:
     message = candidate.message
     return candidate.project, candidate.drop_number, message.chat_jid, message.message_id
-
-
-def _key(message: Message) -> Key:
-    return message.chat_jid, message.message_id

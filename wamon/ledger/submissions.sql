@@ -48,14 +48,6 @@ WHERE NOT c.rejected AND NOT EXISTS (
       AND t.chat <> c.chat AND tg.jid = g.jid
 )
 
--- name: without_live
-SELECT k.project, k.drop_number
-FROM unnest(%(projects)s::text[], %(drops)s::text[]) AS k(project, drop_number)
-WHERE NOT EXISTS (
-    SELECT FROM wamon.submission_rows AS s
-    WHERE s.project = k.project AND s.drop_number = k.drop_number AND s.live AND NOT s.rejected
-)
-
 -- name: lock_projects
 SELECT pg_advisory_xact_lock(hashtextextended('wamon project ' || project, 0))
 FROM (SELECT DISTINCT unnest(%(projects)s::text[]) AS project ORDER BY 1) AS projects

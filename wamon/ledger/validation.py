@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from psycopg import DataError, InternalError, ProgrammingError, sql
+from psycopg import DataError, InternalError, ProgrammingError
 
 from wamon.ledger.changes import Candidate
-from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -22,18 +21,8 @@ if TYPE_CHECKING:
 
 SQL = Queries("wamon.ledger", "validation")
 
-_INVALID = sql.Identifier("public", "invalid_drop_submissions")
-_SHAPE = {
-    "drop_number": "text",
-    "project": "text",
-    "sender": "text",
-    "group_jid": "text",
-    "submitted_at": "timestamptz",
-    "reason": "text",
-}
 _UNREADABLE = (DataError, InternalError, ProgrammingError)
 """What is raised where the list is gone, refused or damaged, and not where the server is."""
-_REASON = "not on the project's list"
 
 
 class Validation:
@@ -41,23 +30,6 @@ class Validation:
 
     def __init__(self, jids: AbstractSet[str]) -> None:
         self._jids = jids
-        self._columns: list[str] = []
-
-    def contact(self, db: Database) -> None:
-        """Make public.invalid_drop_submissions where it is missing, learn its columns where it isn't."""
-        if not self._jids:
-            return
-        with transaction(db):
-            db.execute("SELECT pg_advisory_xact_lock(hashtextextended('wamon review', 0))")
-            if not self._found(db):
-                shape = sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in _SHAPE.items()
-                )
-                db.execute(sql.SQL("CREATE TABLE {} ({})").format(_INVALID, shape))
-            self._columns = [name for name in _SHAPE if name in self._found(db)]
-
-    def _found(self, db: Database) -> set[str]:
-        return set(SQL.rows(db, "columns", str, table=_INVALID.as_string(db)))
 
     def judged(self, db: Database, candidates: list[Candidate]) -> list[Candidate]:
         """Within a recording transaction: the same candidates, each with what its project's list says of it."""
@@ -79,26 +51,6 @@ class Validation:
             for candidate, (has_list, listed) in zip(asked, found, strict=True)
         ]
 
-    def note(self, db: Database, rejected: Sequence[Candidate]) -> None:
-        """Within a recording transaction: tell the office of the posts that were rejected."""
-        if not rejected or not self._columns:
-            return
-        rows = [
-            {
-                "drop_number": candidate.drop_number,
-                "project": candidate.project,
-                "sender": candidate.message.sender,
-                "group_jid": candidate.message.chat_jid,
-                "submitted_at": candidate.sent_at,
-                "reason": _REASON,
-            }
-            for candidate in rejected
-        ]
-        names = sql.SQL(", ").join(map(sql.Identifier, self._columns))
-        arrays = sql.SQL(", ").join(sql.SQL(f"%s::{_SHAPE[name]}[]") for name in self._columns)
-        query = sql.SQL("INSERT INTO {} ({}) SELECT * FROM unnest({})").format(_INVALID, names, arrays)
-        db.execute(query, [[row[name] for row in rows] for name in self._columns])
-
     def waiting(self, db: Database, source: str) -> list[Candidate]:
         """Rejected submissions whose numbers are on the list by now, the oldest first."""
         if not self._jids:
@@ -110,15 +62,12 @@ class Validation:
             return []
 
     def admit(self, db: Database, source: str, waiting: Sequence[Candidate]) -> set[Candidate]:
-        """Within a turn: make these submissions real, and take back what the office was told; those that are live."""
+        """Within the fence: make these submissions real; those that are live."""
         values = {
             "projects": [candidate.project for candidate in waiting],
             "drops": [candidate.drop_number for candidate in waiting],
             "jids": [candidate.message.chat_jid for candidate in waiting],
             "message_ids": [candidate.message.message_id for candidate in waiting],
-            "sent_ats": [candidate.sent_at for candidate in waiting],
         }
         live = set(SQL.run(db, "admit", source=source, **values).fetchall())
-        if {"drop_number", "project", "group_jid", "submitted_at"} <= set(self._columns):
-            db.execute(sql.SQL(SQL.sql("forget_invalid")).format(_INVALID), values)
         return {c for c in waiting if (c.message.chat_jid, c.message.message_id, c.drop_number) in live}

@@ -1,8 +1,3 @@
--- name: columns
-SELECT a.attname
-FROM pg_attribute AS a
-WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-
 -- name: look_up
 SELECT EXISTS (SELECT FROM wamon.allow_lists AS l WHERE l.project = k.project),
        EXISTS (SELECT FROM wamon.allowed_numbers AS a WHERE a.project = k.project AND a.drop_number = k.drop_number)
@@ -25,9 +20,3 @@ JOIN wamon.groups AS g ON g.jid = k.jid AND g.source = %(source)s
 WHERE s.chat = g.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number AND s.project = k.project
   AND s.rejected
 RETURNING CASE WHEN s.live THEN g.jid END, s.message_id, s.drop_number
-
--- name: forget_invalid
-DELETE FROM {} AS i
-USING unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(sent_ats)s::timestamptz[])
-      AS k(project, drop_number, jid, sent_at)
-WHERE i.project = k.project AND i.drop_number = k.drop_number AND i.group_jid = k.jid AND i.submitted_at = k.sent_at

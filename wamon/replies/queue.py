@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
 
-SQL = Queries("wamon.ledger", "outbox")
+SQL = Queries("wamon.replies", "queue")
 
 
 class Due(NamedTuple):
@@ -88,6 +88,12 @@ class Queue:
     def end(self, due: Due, state: str, reason: str | None, now: datetime, reply_id: str | None = None) -> None:
         """What became of it."""
         SQL.run(self.db, "end", **due.key, state=state, reason=reason, reply_id=reply_id, now=now)
+
+
+def has_work(db: Database, source: str, now: datetime) -> bool:
+    """Whether a reply is due, or was left behind by somebody who began to send it."""
+    with transaction(db):
+        return bool(SQL.value(db, "has_work", source=source, now=now))
 
 
 def listed(db: Database, source: str, since: datetime) -> list[Listed]:

@@ -23,7 +23,7 @@ from wamon.capture.pipeline import Watch, run_pass
 from wamon.capture.scan import catch_up, scan, scan_groups
 from wamon.capture.verify import Verification, sweep
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
-from wamon.ledger import recording, submissions
+from wamon.ledger import ledger_rows, recording, submissions
 from wamon.ledger.source import Joining
 from wamon.model import BEGINNING, MAIN, Sizes
 
@@ -223,7 +223,7 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
                 office.query("SELECT pg_terminate_backend(%s, 10000)", pid)
 
         with pytest.MonkeyPatch.context() as breaking:
-            for room in (recording, submissions):
+            for room in (recording, ledger_rows, submissions):
                 breaking.setattr(room, "failpoint", breaks)
             with pytest.raises(DatabaseUnavailable):
                 scan(watch)

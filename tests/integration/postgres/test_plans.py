@@ -57,7 +57,7 @@ _NOW = str(_DAY + timedelta(hours=12))
 
 
 IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
-    ("ledger.recording", "known"): _KEYS,
+    ("ledger.ledger_rows", "known"): _KEYS,
     ("ledger.submissions", "own_submissions"): {
         **_KEYS,
         "said_chats": _KEYS["chats"],
@@ -72,8 +72,8 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
         "message_ids": _KEYS["message_ids"],
     },
     ("ledger.validation", "look_up"): _DROPS,
-    ("ledger.recording", "keep_revisions"): {**_KEYS, "hashes": [0] * _MANY},
-    ("ledger.recording", "change_ledger"): {
+    ("ledger.ledger_rows", "keep_revisions"): {**_KEYS, "hashes": [0] * _MANY},
+    ("ledger.ledger_rows", "change"): {
         **_KEYS,
         "hashes": [0] * _MANY,
         "rules": 1,
@@ -82,11 +82,11 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
         "texts": [None] * _MANY,
         "numbers": ["DR1000001 DR1000002"] * _MANY,
     },
-    ("ledger.recording", "note_numbers"): {**_KEYS, "numbers": ["DR1000001 DR1000002"] * _MANY},
-    ("ledger.recording", "came_back"): _KEYS,
+    ("ledger.ledger_rows", "note_numbers"): {**_KEYS, "numbers": ["DR1000001 DR1000002"] * _MANY},
+    ("ledger.ledger_rows", "came_back"): _KEYS,
     ("ledger.submissions", "set_live"): {**_KEYS, "drops": _DROPS["drops"], "live": False},
-    ("ledger.submissions", "without_live"): _DROPS,
-    ("ledger.recording", "forget_letters"): _KEYS,
+    ("ledger.review", "without_live"): _DROPS,
+    ("ledger.ledger_rows", "forget_letters"): _KEYS,
     ("ledger.dead_letters", "park"): {
         **_ONE,
         "reason": "poison",

@@ -21,11 +21,13 @@ from wamon.capture.pipeline import Watch
 from wamon.capture.scan import catch_up, discard, scan
 from wamon.capture.verify import Verification
 from wamon.clock import Clock
+from wamon.ledger.following import Posted
 from wamon.model import NearMiss, Reading
 from wamon.net.message import Bounds
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased
 from wamon.replies import sender
+from wamon.replies.outbox import Outbox
 
 Open = Callable[..., Office]
 NUMBERED = {"templates": {"new": "{drop} in {project}", "resubmission": "again {drop}", "rejected": "not {drop}"}}
@@ -416,8 +418,10 @@ def queue_near(watch: Watch, bridge: VeryGoodPlugins) -> None:
     message = watch.store.find_one(key.chat, key.message_id)
     assert message is not None
     assert said.text == "D R1000001"
-    with watch.source.turn():
-        watch.recorder.outbox.queue_near([Reading(message, (), "no-drop", (NearMiss(said.text, "gap", "DR1000001"),))])
+    near = Reading(message, (), "no-drop", (NearMiss(said.text, "gap", "DR1000001"),))
+    outbox = Outbox(watch.source, {key.chat: {"near-miss"}}, timedelta(hours=1), watch.clock)
+    with watch.source.turn() as db:
+        outbox.follow(db, Posted(near=[near]))
 
 
 def test_one_that_is_discarded_is_never_sent(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> None:

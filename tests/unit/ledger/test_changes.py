@@ -15,6 +15,7 @@ from wamon.ledger.changes import (
     ledger_changes,
     newest_of_each,
     submission_changes,
+    with_kinds,
 )
 from wamon.model import BEGINNING, Group, Message, Reading, content_hash
 
@@ -153,7 +154,7 @@ def test_what_a_message_no_longer_says_is_retracted_and_what_it_says_again_reviv
     changes = submission_changes([reading(now, "DR1752028", "DR1752034")], own, {CHAT: group()}, NOW)
     assert changes.inserted == []
     assert changes.revived == [Candidate(now, "Lawley", "DR1752034", SENT)]
-    assert changes.retracted == [(now, "DR1752040")]
+    assert changes.retracted == [Candidate(now, "Lawley", "DR1752040", SENT)]
 
 
 def test_a_message_without_numbers_or_submissions_changes_none() -> None:
@@ -169,13 +170,13 @@ def candidate(number: str = "DR1752028", chat: str = CHAT, project: str = "Lawle
 
 
 def test_the_first_submission_of_a_drop_is_new_and_those_after_it_came_again() -> None:
-    counts = count_kinds([candidate()] * 3, [NOTHING_STANDS] * 3)
+    counts = count_kinds(with_kinds([candidate()] * 3, [NOTHING_STANDS] * 3))
     assert counts == {(CHAT, "new"): 1, (CHAT, "resubmission"): 2}
 
 
 def test_a_number_is_new_once_in_each_project_whichever_of_its_groups_posted_it() -> None:
     candidates = [candidate(), candidate(chat=OTHER), candidate(chat=OTHER, project="Mohadin")]
-    assert count_kinds(candidates, [NOTHING_STANDS] * 3) == {
+    assert count_kinds(with_kinds(candidates, [NOTHING_STANDS] * 3)) == {
         (CHAT, "new"): 1,
         (OTHER, "resubmission"): 1,
         (OTHER, "new"): 1,
@@ -184,14 +185,14 @@ def test_a_number_is_new_once_in_each_project_whichever_of_its_groups_posted_it(
 
 def test_a_drop_that_has_a_live_submission_came_again_and_one_that_lost_its_last_is_new() -> None:
     candidates = [candidate(), candidate("DR1752034")]
-    counts = count_kinds(candidates, [Standing(SENT, live=True), Standing(SENT, live=False)])
+    counts = count_kinds(with_kinds(candidates, [Standing(SENT, live=True), Standing(SENT, live=False)]))
     assert counts == {(CHAT, "resubmission"): 1, (CHAT, "new"): 1}
 
 
 def test_a_message_that_another_source_recorded_counts_as_neither() -> None:
-    assert count_kinds([candidate()], [Standing(SENT, live=True, twin=True)]) == {}
+    assert count_kinds(with_kinds([candidate()], [Standing(SENT, live=True, twin=True)])) == {}
 
 
 def test_each_candidate_needs_its_standing() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        count_kinds([candidate()], [])
+        with_kinds([candidate()], [])

@@ -6,23 +6,22 @@ A submission is answered at most once, for its row here outlives whatever become
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from wamon.ledger.changes import kinds_of
 from wamon.model import Reading
-from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from wamon.clock import Clock
-    from wamon.ledger.changes import Candidate, Standing
+    from wamon.ledger.following import Conflict, Posted
     from wamon.ledger.source import Source
     from wamon.model import Message
+    from wamon.postgres.connection import Database
 
-SQL = Queries("wamon.ledger", "outbox")
+SQL = Queries("wamon.replies", "outbox")
 
 _STORED_AFTER = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(minutes=2)
@@ -53,7 +52,12 @@ class _Answer(NamedTuple):
 
 
 class Outbox:
-    """One source's. `answered` says, by JID, of which kinds something is said there; empty: replies are off."""
+    """Follows the recordings of one source.
+
+    `answered` says, by JID, of which kinds something is said there; empty: replies are off.
+    """
+
+    shares_rows: ClassVar[bool] = False
 
     def __init__(
         self, source: Source, answered: Mapping[str, AbstractSet[str]], max_age: timedelta, clock: Clock
@@ -63,29 +67,22 @@ class Outbox:
         self._max_age = max_age
         self._clock = clock
 
-    def queue(self, inserted: Sequence[Candidate], standing: Sequence[Standing]) -> None:
-        """Within a recording: queue a reply for each inserted submission that deserves one."""
-        if self._answered and inserted:
-            kinds = zip(inserted, kinds_of(inserted, standing), strict=True)
-            self._queue(_Answer(c.message, c.drop_number, kind) for c, kind in kinds if kind)
+    def prepare(self, db: Database, readings: Sequence[Reading]) -> None:
+        """Nothing: a reply is to what was recorded."""
 
-    def queue_near(self, readings: Iterable[Reading]) -> None:
-        """Within a recording: queue a reply for each near miss of these messages; those that have theirs get none."""
-        if self._answered:
-            self._queue(
-                _Answer(reading.message, near.written, "near-miss", near.likely)
-                for reading in readings
-                for near in reading.near
-            )
+    def follow(self, db: Database, posted: Posted) -> Sequence[Conflict]:
+        """Queue a reply for each submission and near miss that deserves one, and has none yet."""
+        if self._answered and not posted.again:
+            now = self._clock.now()
+            chosen = [answer for answer in _answers(posted) if self._deserves(answer, now)]
+            if chosen:
+                self._queue(db, chosen, now)
+        return ()
 
-    def _queue(self, answers: Iterable[_Answer]) -> None:
-        now = self._clock.now()
-        chosen = [answer for answer in answers if self._deserves(answer, now)]
-        if not chosen:
-            return
+    def _queue(self, db: Database, chosen: Sequence[_Answer], now: datetime) -> None:
         groups = self._source.groups
         SQL.run(
-            self._source.db,
+            db,
             "queue",
             source=self._source.name,
             now=now,
@@ -104,7 +101,7 @@ class Outbox:
             return False
         return abs(now - message.sent_at) <= self._max_age and answer.kind in self._answered.get(message.chat_jid, ())
 
-    def knowing_ours(self, readings: list[Reading]) -> list[Reading]:
+    def without_own_replies(self, readings: Sequence[Reading]) -> Sequence[Reading]:
         """Within a recording: the same readings, of which those that are our own replies say nothing.
 
         Also where the bridge stores them under another id, or as somebody else's. What the bridge is seen to have
@@ -120,13 +117,13 @@ class Outbox:
                 self._see(one, reading.message)
         return [found.get(n, reading) for n, reading in enumerate(readings)]
 
-    def has_spoken(self) -> bool:
+    def has_replied(self) -> bool:
         """Within a recording: whether anything was ever said."""
         return SQL.value(self._source.db, "first_tried") is not None
 
     def _said_about_then(self, readings: Sequence[Reading]) -> dict[tuple[int, int], list[_Said]]:
         """What was said when these messages were sent, by chat and content. Where nothing ever was, that is cheap."""
-        if not self.has_spoken():
+        if not self.has_replied():
             return {}
         times = [reading.message.sent_at or self._clock.now() for reading in readings]
         sane = [time for time in times if _NO_EARLIER < time < _NO_LATER]
@@ -156,15 +153,14 @@ class Outbox:
             key = {"chat": one.chat, "message_id": one.message_id, "about": one.about}
             SQL.run(self._source.db, "seen", reply_id=message.message_id, **key)
 
-    def has_work(self) -> bool:
-        """Whether a reply is due, or was left behind by somebody who began to send it."""
-        with transaction(self._source.db) as db:
-            return bool(SQL.value(db, "has_work", source=self._source.name, now=self._clock.now()))
 
-    def begin_anew(self) -> None:
-        """Answer nothing that was sent before now: the database was lost, and what was answered with it."""
-        with transaction(self._source.db) as db:
-            SQL.run(db, "reply_from_now", source=self._source.name, now=self._clock.now())
+def _answers(posted: Posted) -> Iterator[_Answer]:
+    for candidate, kind, _ in posted.submissions:
+        if kind:
+            yield _Answer(candidate.message, candidate.drop_number, kind)
+    for reading in posted.near:
+        for near in reading.near:
+            yield _Answer(reading.message, near.written, "near-miss", near.likely)
 
 
 def _is_it(one: _Said, message_id: str, at: datetime) -> bool:

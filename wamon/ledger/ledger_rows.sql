@@ -3,7 +3,7 @@ SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.gone_at IS NO
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 
--- name: copy_ledger
+-- name: copy
 COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text, numbers)
 FROM STDIN (FORMAT BINARY)
 
@@ -14,7 +14,7 @@ FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(hashes)s::bigint[]) AS 
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 WHERE l.content_hash <> k.content_hash
 
--- name: change_ledger
+-- name: change
 UPDATE wamon.ledger_rows AS l
 SET status = k.status, reason = k.reason, rules = %(rules)s, text = k.text, gone_at = NULL,
     numbers = string_to_array(k.numbers, ' '), content_hash = k.content_hash,
@@ -32,16 +32,6 @@ WHERE l.chat = k.chat AND l.message_id = k.message_id
 UPDATE wamon.ledger_rows AS l SET gone_at = NULL
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 WHERE l.chat = k.chat AND l.message_id = k.message_id AND l.gone_at IS NOT NULL
-
--- name: count_groups
-UPDATE wamon.groups AS g
-SET messages = g.messages + k.messages,
-    last_message_id = coalesce(k.last_message_id, g.last_message_id),
-    last_sent_at = CASE WHEN k.last_message_id IS NULL THEN g.last_sent_at ELSE k.last_sent_at END
-FROM unnest(%(chats)s::int[], %(messages)s::int[], %(last_message_ids)s::text[], %(last_sent_ats)s::timestamptz[])
-     AS k(chat, messages, last_message_id, last_sent_at)
-WHERE g.chat = k.chat
-RETURNING g.jid, g.messages, g.last_message_id, g.last_sent_at
 
 -- name: forget_letters
 DELETE FROM wamon.dead_letters AS d

@@ -1,0 +1,10 @@
+-- name: columns
+SELECT a.attname
+FROM pg_attribute AS a
+WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+
+-- name: take_back
+DELETE FROM {} AS i
+USING unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(sent_ats)s::timestamptz[])
+      AS k(project, drop_number, jid, sent_at)
+WHERE i.project = k.project AND i.drop_number = k.drop_number AND i.group_jid = k.jid AND i.submitted_at = k.sent_at

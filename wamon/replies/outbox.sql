@@ -1,0 +1,25 @@
+-- name: queue
+INSERT INTO wamon.replies (chat, message_id, about, kind, project, likely, sent_at, queued_at, changed_at, next_try_at)
+SELECT k.chat, k.message_id, k.about, k.kind, k.project, k.likely, k.sent_at, %(now)s, %(now)s, %(now)s
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(abouts)s::text[], %(kinds)s::text[], %(projects)s::text[],
+            %(likelies)s::text[], %(sent_ats)s::timestamptz[])
+     WITH ORDINALITY AS k(chat, message_id, about, kind, project, likely, sent_at, n)
+WHERE NOT EXISTS (SELECT FROM wamon.sources AS s WHERE s.source = %(source)s AND k.sent_at < s.replies_from)
+ORDER BY k.n
+ON CONFLICT DO NOTHING
+
+-- name: first_tried
+SELECT min(tried_at) FROM wamon.replies
+
+-- name: said_between
+SELECT r.chat, r.message_id, r.about, r.said_hash, r.reply_id, r.tried_at
+FROM wamon.replies AS r
+JOIN wamon.groups AS g USING (chat)
+WHERE g.source = %(source)s AND r.tried_at BETWEEN %(since)s AND %(until)s
+
+-- name: seen
+-- The bridge has stored our reply: nobody needs to wonder any more.
+UPDATE wamon.replies SET reply_id = %(reply_id)s, state = CASE state WHEN 'unknown' THEN 'sent' ELSE state END,
+       reason = CASE state WHEN 'unknown' THEN 'stands in the bridge''s store' ELSE reason END
+WHERE chat = %(chat)s AND message_id = %(message_id)s AND about = %(about)s
+  AND (state = 'unknown' OR (state = 'sending' AND reply_id IS NULL))
