@@ -24,7 +24,18 @@ TYPER_ON_OPTIONS = {"annotated_types", "pydantic", "pydantic_core", "typing_insp
 OURS = {"wamon", "wamon.__main__", "wamon.cli", "wamon.errors", "wamon.log"}
 WORK = {"apscheduler", "psycopg", "re2", "rich", "sqlite3", "watchdog", "yaml"}
 A_SCAN = {"cython_runtime", "psycopg", "psycopg_binary", "re2", "rich", "yaml"}
-NO_SCAN = {"alerts", "app.look", "app.run", "daemon", "health", "privacy", "replies", "reports", "service"}
+NO_SCAN = {
+    "alerts",
+    "app.look",
+    "app.run",
+    "daemon",
+    "health",
+    "privacy",
+    "replies.queue",
+    "replies.sender",
+    "reports",
+    "service",
+}
 
 
 def loaded(*words: str | Path, says: str = "Usage: ") -> set[str]:
