@@ -8,7 +8,16 @@ import gc
 gc.set_threshold(50_000)
 atexit.register(gc.freeze)
 
-from wamon.cli.main import main  # noqa: E402
+from typing import NoReturn  # noqa: E402
+
+from wamon.cli.main import main as run  # noqa: E402
+from wamon.clock import Clock  # noqa: E402
+
+
+def main() -> NoReturn:
+    """Run one command. The process's one clock is made here, and handed to all that asks for the time."""
+    run(Clock())
+
 
 if __name__ == "__main__":
     main()

@@ -21,6 +21,7 @@ import psycopg
 import yaml
 
 from tests.support.bridges import PROJECTS
+from tests.support.clock import CLOCK
 from wamon.app.commands import bridge_of, configured, watching
 from wamon.app.run import plan
 from wamon.capture.pipeline import Watch
@@ -87,7 +88,7 @@ class Office:
 
     def watching(self) -> AbstractContextManager[Watch]:
         config = configured(self.config_path, {})
-        return watching(config, replace(bridge_of(config), sizes=self.sizes))
+        return watching(config, replace(bridge_of(config), sizes=self.sizes), CLOCK)
 
     def scan(self, *names: str) -> Scanned:
         with self.watching() as watch:

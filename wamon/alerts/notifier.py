@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wamon.alerts.evaluation import Told
     from wamon.alerts.model import Book, Kind
     from wamon.alerts.rules import Rule
+    from wamon.clock import Clock
     from wamon.config.alerts import Alerts
     from wamon.config.schema import Config
     from wamon.health.check import Check
@@ -35,11 +36,9 @@ _MOST_TOLD = 10
 _MOST_GROUPS = 100
 
 
-def teller(config: Config, file: AlertsFile | None = None) -> Teller:
+def teller(config: Config, clock: Clock, file: AlertsFile | None = None) -> Teller:
     """Who tells people by this config's channels."""
-    return Teller(
-        file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, Clock(), str(config.timezone)
-    )
+    return Teller(file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, clock, str(config.timezone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from wamon.bridge.store import Store
 from wamon.capture.groups import StartRule, Wanted, adopt, join
 from wamon.capture.pipeline import Watch
 from wamon.capture.state_file import ReadOnlyStateFile, StateFile
-from wamon.clock import Clock
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.postgres.connection import Database
 
@@ -97,12 +97,11 @@ def ledger(config: Config) -> Iterator[Database]:
 
 
 @contextmanager
-def watching(config: Config, bridge: Bridge, clock: Clock | None = None) -> Iterator[Watch]:
+def watching(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Watch]:
     """A watch over a bridge's store, serving the configured and admitted groups.
 
     Raises ConfigError where no group is configured, UsageError for an admitted JID that isn't in the store.
     """
-    clock = clock or Clock()
     state = StateFile(config.state.dir, clock)
     wanted = wanted_of(config, bridge)
     state.prepare()
@@ -115,17 +114,15 @@ def watching(config: Config, bridge: Bridge, clock: Clock | None = None) -> Iter
 
 
 @contextmanager
-def rehearsing(config: Config, bridge: Bridge, clock: Clock | None = None) -> Iterator[Watch]:
+def rehearsing(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Watch]:
     """As `watching`, within one transaction that is rolled back, and with a state file that is only read."""
-    clock = clock or Clock()
     wanted = wanted_of(config, bridge)
     with ledger(config) as db, db.transaction(force_rollback=True):
         yield joined(config, bridge, wanted, db, ReadOnlyStateFile(config.state.dir, clock), clock)
 
 
-def adopting(config: Config, bridge: Bridge, legacy: Mapping[str, str]) -> list[str]:
+def adopting(config: Config, bridge: Bridge, legacy: Mapping[str, str], clock: Clock) -> list[str]:
     """Take configured groups that the ledger doesn't know from an old {jid: message id}; the JIDs of those taken."""
-    clock = Clock()
     state = StateFile(config.state.dir, clock)
     wanted = wanted_of(config, bridge)
     state.prepare()

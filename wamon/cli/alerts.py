@@ -97,7 +97,7 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     found = channels(settings.alerts)
     if not found:
         raise ConfigError("No channel is configured.", hint="Set alerts.channels: config/wamon.yaml explains them.")
-    tried = [_tried(channel, teller(settings)) for channel in found]
+    tried = [_tried(channel, teller(settings, options.clock)) for channel in found]
     if options.json:
         say(as_json(Trials(tuple(tried))))
     for one in [] if options.json else tried:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.capture.pipeline import Watch
+    from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.ledger.dead_letters import Letter
     from wamon.views import dead as views
@@ -87,7 +88,7 @@ def show(
 
     options = said(ctx, config, json)
     settings = options.config()
-    with _watching(settings) as watch:
+    with _watching(settings, options.clock) as watch:
         (letter,) = _named(watch, [message_id])
         stands = watch.store.find_one(letter.chat_jid, letter.message_id) is not None
     answer = view.shown_letter(letter, in_store=stands)
@@ -148,7 +149,7 @@ def _settle(
     """The ids of those that are letters no more, and of those that still are."""
     from wamon.ledger.dead_letters import letters
 
-    with _watching(options.config()) as watch:
+    with _watching(options.config(), options.clock) as watch:
         chosen = _named(watch, message_ids)
         for letter in chosen:
             act(watch, letter)
@@ -173,10 +174,10 @@ def _end(options: Said, answer: views.Retried | views.Discarded, outcome: str, s
         raise typer.Exit(1)
 
 
-def _watching(settings: Config) -> AbstractContextManager[Watch]:
+def _watching(settings: Config, clock: Clock) -> AbstractContextManager[Watch]:
     from wamon.app.commands import bridge_of, watching
 
-    return watching(settings, bridge_of(settings))
+    return watching(settings, bridge_of(settings), clock)
 
 
 def _named(watch: Watch, message_ids: Sequence[str]) -> list[Letter]:

@@ -44,16 +44,15 @@ def demo(
     wamon demo --dir /tmp/demo
     """
     from wamon.app.commands import bridge_of, configured, watching
-    from wamon.clock import Clock
     from wamon.demo import folder_of, prepare
     from wamon.render import say
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     place = (folder or folder_of(os.environ)).absolute()
-    path = prepare(place, Clock().now())
+    path = prepare(place, options.clock.now())
     settings = configured(path, {})
-    with watching(settings, bridge_of(settings)) as watch:
+    with watching(settings, bridge_of(settings), options.clock) as watch:
         answer = _found(watch, path)
     if options.json:
         say(as_json(answer))

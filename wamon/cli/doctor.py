@@ -80,9 +80,9 @@ def _checks(options: Said, bridge: Path | None) -> list[health.Check]:
     except ConfigError as error:
         return broken(error)
     named = _bridge(settings, bridge)
-    found = check_all(looked_at(settings, named))
+    found = check_all(looked_at(settings, named, options.clock))
     alerts = told(settings.alerts, AlertsFile(settings.state.dir), settings.timezone)
-    return [readable(settings, path), *found, *people(settings), *sound(settings), *alerts]
+    return [readable(settings, path), *found, *people(settings), *sound(settings, options.clock), *alerts]
 
 
 def _bridge(settings: Config, override: Path | None) -> Bridge | None:

@@ -77,7 +77,6 @@ def list_(
     wamon drops list --kind resubmission --since 24h --json
     """
     from wamon.app.commands import ledger
-    from wamon.clock import Clock
     from wamon.privacy import people_of
     from wamon.render import say
     from wamon.views import drops as view
@@ -88,7 +87,7 @@ def list_(
     people = people_of(settings)
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
-        wanted = filters.selection(db, people, settings.timezone, Clock().now())
+        wanted = filters.selection(db, people, settings.timezone, options.clock.now())
         answer = view.drops(db, wanted._replace(limit=_limit(limit, options.json)), people)
     if options.json:
         say(as_json(answer))

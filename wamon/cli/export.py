@@ -58,7 +58,6 @@ def export(
     wamon drops export rejected.csv --project Lawley --kind rejected
     """
     from wamon.app.commands import ledger
-    from wamon.clock import Clock
     from wamon.errors import UsageError
     from wamon.privacy import people_of
     from wamon.render import as_json, progress, say
@@ -72,7 +71,7 @@ def export(
     people = people_of(settings)
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
-        wanted = filters.selection(db, people, settings.timezone, Clock().now())
+        wanted = filters.selection(db, people, settings.timezone, options.clock.now())
         chosen = lines(posts(db, wanted), people, settings.timezone)
         if file is None:
             csv_text(sys.stdout, chosen)

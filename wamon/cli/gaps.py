@@ -42,7 +42,6 @@ def gaps(
     """
     from wamon.app.commands import bridge_of, watching
     from wamon.cli import times
-    from wamon.clock import Clock
     from wamon.health.gaps import gaps as found_gaps
     from wamon.render import say
     from wamon.views import gaps as view
@@ -50,9 +49,9 @@ def gaps(
 
     options = said(ctx, config, json)
     settings = options.config()
-    zone, now = settings.timezone, Clock().now()
+    zone, now = settings.timezone, options.clock.now()
     moment = times.since(since, zone, now) or now
-    with watching(settings, bridge_of(settings, bridge, group or [])) as watch:
+    with watching(settings, bridge_of(settings, bridge, group or []), options.clock) as watch:
         groups = [watch.source.groups[jid] for jid in watch.named(group or [])]
         answer = view.gaps(moment, found_gaps(watch, groups, moment, zone))
     if options.json:

@@ -35,7 +35,6 @@ def groups(
     wamon groups --all --json
     """
     from wamon.app.commands import bridge_of, store_of
-    from wamon.clock import Clock
     from wamon.render import say
     from wamon.views import groups as view
     from wamon.views.document import as_json
@@ -43,7 +42,7 @@ def groups(
     options = said(ctx, config, json)
     settings = options.config()
     store = store_of(settings, bridge_of(settings, bridge))
-    answer = view.groups(store, settings, Clock().now(), every=every)
+    answer = view.groups(store, settings, options.clock.now(), every=every)
     if options.json:
         say(as_json(answer))
     else:

@@ -39,7 +39,6 @@ def hygiene(
     wamon hygiene
     wamon hygiene --instance prod --json
     """
-    from wamon.clock import Clock
     from wamon.render import say
     from wamon.service.hygiene import look
     from wamon.service.systemd import Systemd
@@ -49,7 +48,7 @@ def hygiene(
 
     options = said(ctx, config, json)
     service = Service(root, instance)
-    found = look(service, Systemd(root), _state_dir(options, service), Clock())
+    found = look(service, Systemd(root), _state_dir(options, service), options.clock)
     if options.json:
         say(as_json(view.hygiene(service, found)))
     else:

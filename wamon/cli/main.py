@@ -41,6 +41,8 @@ from wamon.log import configure, logger
 if TYPE_CHECKING:
     from types import FrameType
 
+    from wamon.clock import Clock
+
 app = typer.Typer(
     name="wamon",
     no_args_is_help=True,
@@ -56,7 +58,7 @@ def common(
     ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, _version: VersionOption = False
 ) -> None:
     """Record every drop posted in WhatsApp groups in PostgreSQL, exactly once, and prove it."""
-    ctx.obj = Said(config, json)
+    ctx.obj = Said(config, json, clock=ctx.obj)
 
 
 scan.add_to(app)
@@ -83,12 +85,12 @@ hygiene.add_to(app)
 failpoints.add_to(app)
 
 
-def main() -> NoReturn:
+def main(clock: Clock) -> NoReturn:
     """Run one command; end with its exit code. What we foresaw is one paragraph on stderr, without a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
     configure()
     try:
-        _run()
+        _run(clock)
     except WamonError as error:
         logger.error("%s", error.paragraph())
         sys.exit(error.exit_code)
@@ -100,9 +102,9 @@ def main() -> NoReturn:
         sys.exit(1)
 
 
-def _run() -> NoReturn:
+def _run(clock: Clock) -> NoReturn:
     try:
-        app()
+        app(obj=clock)
     finally:
         sys.stdout.flush()
     sys.exit(0)

@@ -53,7 +53,6 @@ def near(
     from wamon.app.commands import ledger
     from wamon.cli import times
     from wamon.cli.allow import require_project
-    from wamon.clock import Clock
     from wamon.privacy import people_of
     from wamon.render import say
     from wamon.views import near_misses as view
@@ -61,7 +60,7 @@ def near(
 
     options = said(ctx, config, json)
     settings = options.config()
-    zone, now = settings.timezone, Clock().now()
+    zone, now = settings.timezone, options.clock.now()
     span = times.since(since, zone, now), times.until(until, zone, now)
     with ledger(settings) as db:
         if project is not None:

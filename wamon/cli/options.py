@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from wamon.clock import Clock
     from wamon.config.schema import Config
 
 ConfigOption = Annotated[
@@ -46,6 +47,7 @@ class Said:
 
     config_path: Path | None
     json: bool
+    clock: Clock  # the process's
 
     def config(self) -> Config:
         """The config that holds. Raises ConfigError."""
@@ -57,4 +59,4 @@ class Said:
 def said(ctx: typer.Context, config: Path | None, json: bool) -> Said:
     """The common options, wherever they stood."""
     before: Said = ctx.obj
-    return Said(config or before.config_path, json or before.json)
+    return Said(config or before.config_path, json or before.json, before.clock)

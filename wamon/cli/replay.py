@@ -52,7 +52,7 @@ def replay(
 
     options = said(ctx, config, json)
     settings = options.config()
-    with (rehearsing if dry_run else watching)(settings, bridge_of(settings)) as watch:
+    with (rehearsing if dry_run else watching)(settings, bridge_of(settings), options.clock) as watch:
         began = watch.clock.monotonic_seconds()
         selection = _selection(watch, settings, group or [], since, until, drop or [])
         done = _replayed(watch, selection)

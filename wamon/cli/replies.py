@@ -48,7 +48,6 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     from datetime import timedelta
 
     from wamon.app.commands import ledger
-    from wamon.clock import Clock
     from wamon.render import say
     from wamon.replies.queue import is_off, listed
     from wamon.views import replies as view
@@ -57,7 +56,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        found = listed(db, settings.bridge.name, Clock().now() - timedelta(days=_DAYS_LISTED))
+        found = listed(db, settings.bridge.name, options.clock.now() - timedelta(days=_DAYS_LISTED))
         off = is_off(db, settings.bridge.name)
     answer = view.replies(found, enabled=settings.replies.enabled, off=off)
     if options.json:

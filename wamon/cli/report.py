@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.cli.options import Said
+    from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.health.gaps import Gap
     from wamon.reports.period import Period
@@ -112,15 +113,14 @@ def weekly(
 
 def _report(options: Said, make: Callable[[date, ZoneInfo, datetime], Period], wish: Wish) -> None:
     from wamon.cli import times
-    from wamon.clock import Clock
 
     settings = options.config()
-    zone, now = settings.timezone, Clock().now()
+    zone, now = settings.timezone, options.clock.now()
     period = make(times.day("--date", wish.day or "today", zone, now), zone, now)
-    _write(_collected(settings, period, wish.project), options, wish)
+    _write(_collected(settings, options.clock, period, wish.project), options, wish)
 
 
-def _collected(settings: Config, period: Period, project: str | None) -> Report:
+def _collected(settings: Config, clock: Clock, period: Period, project: str | None) -> Report:
     from wamon.app.commands import ledger
     from wamon.cli.filters import require_project
     from wamon.privacy import people_of
@@ -131,18 +131,18 @@ def _collected(settings: Config, period: Period, project: str | None) -> Report:
         if project is not None:
             require_project(project, posts.projects(db))
         what = found(db, period, project)
-        gaps, unknown = _gaps(settings, period, project)
+        gaps, unknown = _gaps(settings, clock, period, project)
     return report(period, what, people_of(settings), gaps, gaps_unknown=unknown)
 
 
-def _gaps(settings: Config, period: Period, project: str | None) -> tuple[list[Gap], str | None]:
+def _gaps(settings: Config, clock: Clock, period: Period, project: str | None) -> tuple[list[Gap], str | None]:
     """The gaps since the period began, or why nothing can be known of them now: a report doesn't need the bridge."""
     from wamon.app.commands import bridge_of, watching
     from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
     from wamon.health.gaps import gaps
 
     try:
-        with watching(settings, bridge_of(settings)) as watch:
+        with watching(settings, bridge_of(settings), clock) as watch:
             served = [group for group in watch.source.groups.values() if group.enabled]
             groups = [group for group in served if project in {None, group.project}]
             return gaps(watch, groups, period.since, period.zone), None

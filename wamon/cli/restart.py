@@ -28,7 +28,6 @@ def restart(
     wamon restart
     wamon restart --instance prod --json
     """
-    from wamon.clock import Clock
     from wamon.log import logger
     from wamon.render import say
     from wamon.service.restart import restart as restarted_now
@@ -38,7 +37,7 @@ def restart(
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
-    done = restarted_now(Service(root, instance), Systemd(root), Clock())
+    done = restarted_now(Service(root, instance), Systemd(root), options.clock)
     if not done.position.mirrored:
         logger.warning("The state file was behind; nothing depends on it, and it is written anew.")
     if options.json:

@@ -32,7 +32,6 @@ def run(
     wamon run --standby
     """
     from wamon.app.run import plan
-    from wamon.clock import Clock
     from wamon.daemon.loop import Daemon
     from wamon.host.memory import share_one_arena
     from wamon.log import configure, under_systemd
@@ -40,5 +39,4 @@ def run(
     share_one_arena()
     options = said(ctx, config, json)
     configure(logging.INFO, as_json=options.json or under_systemd())
-    clock = Clock()
-    Daemon(plan(options.config, clock), clock, standby=standby).run()
+    Daemon(plan(options.config, options.clock), options.clock, standby=standby).run()

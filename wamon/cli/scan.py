@@ -46,7 +46,7 @@ def scan(
     options = said(ctx, config, json)
     settings = options.config()
     names = group or []
-    with (rehearsing if dry_run else watching)(settings, bridge_of(settings, bridge, names)) as watch:
+    with (rehearsing if dry_run else watching)(settings, bridge_of(settings, bridge, names), options.clock) as watch:
         began = watch.clock.monotonic_seconds()
         scanned = _scanned(watch, names)
         answer = view.scan(watch, scanned, names, watch.clock.monotonic_seconds() - began)

@@ -70,7 +70,6 @@ def install(
     wamon service install --restart-at 03:00 --timezone Africa/Johannesburg
     wamon service install --instance prod --cron
     """
-    from wamon.clock import Clock
     from wamon.config.zone import host_zone
     from wamon.render import say
     from wamon.service import schedule
@@ -83,7 +82,7 @@ def install(
     service, systemd = Service(root, instance), Systemd(root)
     path, settings = _config(options, service)
     planned = schedule.parsed(restart_at, timezone or (str(settings.timezone) if settings else _OPERATORS_ZONE))
-    by_cron = schedule.for_cron(planned, host_zone(os.environ, root / "etc"), Clock().now()) if cron else None
+    by_cron = schedule.for_cron(planned, host_zone(os.environ, root / "etc"), options.clock.now()) if cron else None
     host = _host(path, settings)
     contents = rendered(service, host, planned, by_cron)
     files = _dry(contents) if dry_run else _done(service, systemd, contents)
@@ -305,7 +304,6 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     wamon service prepare --json
     """
     from wamon.app.commands import bridge_of, database
-    from wamon.clock import Clock
     from wamon.postgres.connection import connected
     from wamon.render import say
     from wamon.service.restart import position
@@ -313,7 +311,7 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
-    settings, clock = options.config(), Clock()
+    settings, clock = options.config(), options.clock
     with database(settings) as dsn, connected(dsn) as db:
         recorded = position(db, bridge_of(settings).name, settings.state.dir, clock)
     note_planned(settings.state.dir, clock)

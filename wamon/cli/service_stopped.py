@@ -26,14 +26,13 @@ def stopped(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     \b
     wamon service stopped
     """
-    from wamon.clock import Clock
     from wamon.log import configure, logger, tolerantly, under_systemd
     from wamon.service.history import reason
     from wamon.service.restart_log import note_stop
 
     options = said(ctx, config, json)
     state_dir = _state_dir(options)
-    event = note_stop(state_dir, Clock(), os.environ)
+    event = note_stop(state_dir, options.clock, os.environ)
     why = reason(event.said)
     if why != "stopped":
         configure(as_json=options.json or under_systemd())
@@ -71,7 +70,6 @@ def _teller(options: Said, state_dir: Path) -> Teller | None:
     """
     from wamon.alerts.notifier import Teller, teller
     from wamon.alerts.state_file import AlertsFile
-    from wamon.clock import Clock
     from wamon.config import load as configs
     from wamon.config.alerts import Alerts
     from wamon.errors import ConfigError
@@ -84,8 +82,8 @@ def _teller(options: Said, state_dir: Path) -> Teller | None:
         with suppress(ConfigError):
             path = configs.find(options.config_path, os.environ)
             alerts = configs.load_alerts(path, os.environ) if path else alerts
-        return Teller(file, alerts, "?", Clock())
-    return teller(settings, file) if settings.alerts.channels.named else None
+        return Teller(file, alerts, "?", options.clock)
+    return teller(settings, options.clock, file) if settings.alerts.channels.named else None
 
 
 def _state_dir(options: Said) -> Path:

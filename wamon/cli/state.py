@@ -58,7 +58,7 @@ def show(
 
     options = said(ctx, config, json)
     settings = options.config()
-    with watching(settings, bridge_of(settings, bridge, group or [])) as watch:
+    with watching(settings, bridge_of(settings, bridge, group or []), options.clock) as watch:
         answer = view.positions(watch, group or [])
     if legacy:
         say(as_json(view.legacy(answer)))
@@ -110,7 +110,7 @@ def rewind(
 
     options = said(ctx, config, json)
     settings = options.config()
-    with watching(settings, bridge_of(settings, bridge, group)) as watch:
+    with watching(settings, bridge_of(settings, bridge, group), options.clock) as watch:
         rewound = []
         for jid in watch.named(group):
             place = _place(watch, jid, to, settings)
@@ -166,7 +166,7 @@ def adopt(
 
     options = said(ctx, config, json)
     settings = options.config()
-    jids = adopting(settings, bridge_of(settings, bridge), _legacy(file))
+    jids = adopting(settings, bridge_of(settings, bridge), _legacy(file), options.clock)
     if options.json:
         say(as_json(Adopted(tuple(jids))))
     elif jids:

@@ -60,7 +60,7 @@ def status(
 
     options = said(ctx, config, json)
     settings = options.config()
-    with looking(settings, bridge_of(settings, bridge)) as look:
+    with looking(settings, bridge_of(settings, bridge), options.clock) as look:
         if watch:
             _watch(look, plain=plain or options.json or not sys.stdout.isatty())
             return

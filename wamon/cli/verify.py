@@ -11,7 +11,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOptio
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wamon.config.schema import Config
+    from wamon.cli.options import Said
     from wamon.views.verify import Verify
 
 _MOST_SHOWN = 50
@@ -44,7 +44,7 @@ def verify(
 
     options = said(ctx, config, json)
     try:
-        found = _verified(options.config(), bridge, group or [], repair=repair)
+        found = _verified(options, bridge, group or [], repair=repair)
     except (Retryable, SchemaError) as error:
         raise CouldNotCheck(str(error), hint=error.hint) from None
     if options.json:
@@ -54,13 +54,14 @@ def verify(
     raise typer.Exit(0 if found.clean else 1)
 
 
-def _verified(settings: Config, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
+def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
     from wamon.app.commands import bridge_of, watching
     from wamon.capture.verify import Verification
     from wamon.render import progress
     from wamon.views import verify as view
 
-    with watching(settings, bridge_of(settings, bridge, names)) as watch:
+    settings = options.config()
+    with watching(settings, bridge_of(settings, bridge, names), options.clock) as watch:
         verification = Verification(watch, [watch.source.groups[jid] for jid in watch.named(names)])
         rows = watch.store.rows()
         if repair:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wamon.clock import Clock
 from wamon.errors import Fatal
 from wamon.health.check import Check, State
 from wamon.service import history, hygiene
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.service.history import Night, Restart
     from wamon.service.hygiene import Hygiene
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _MEANT = {"planned", "stopped"}
 
 
-def sound(settings: Config, root: Path = Path("/")) -> list[Check]:
+def sound(settings: Config, clock: Clock, root: Path = Path("/")) -> list[Check]:
     """The service that works on this config's state, as far as this host has one."""
     service = _service_of(settings.state.dir, root)
-    systemd, clock = Systemd(root), Clock()
+    systemd = Systemd(root)
     try:
         found = hygiene.look(service or Service(root), systemd, settings.state.dir, clock)
     except Fatal as error:

@@ -283,7 +283,7 @@ def test_ten_thousand_groups_join_in_one_go_of_which_four_have_rows(field: Field
     office = open_office(field.path, scan={"start": "now"})
     office.set(groups=[*office.settings["groups"], *silent])
     config = configured(office.config_path, {})
-    with watching(config, bridge_of(config)) as watch:
+    with watching(config, bridge_of(config), CLOCK) as watch:
         assert watch.source.seq == 1
     for n, jid in enumerate(PROJECTS):
         field.post(jid, f"DR176000{n}")

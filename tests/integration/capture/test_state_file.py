@@ -19,6 +19,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, Lharries
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured, rehearsing
@@ -486,7 +487,7 @@ def test_what_stands_in_the_way_of_the_state_directory_is_named(
 def test_a_rehearsal_leaves_no_trace_of_itself(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     config = configured(office.config_path, {})
-    with rehearsing(config, bridge_of(config)) as watch:
+    with rehearsing(config, bridge_of(config), CLOCK) as watch:
         assert scan(watch).read.total() == 6
     assert not office.state_path.parent.exists()
     assert office.query("SELECT count(*) FROM wamon.groups") == [0]

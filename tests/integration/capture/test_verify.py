@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.cli.main import main
@@ -53,7 +54,7 @@ def verify(office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     def verify(*words: str) -> tuple[int, Any]:
         monkeypatch.setattr(sys, "argv", ["wamon", "--config", str(office.config_path), "verify", *words, "--json"])
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(CLOCK)
         assert isinstance(ended.value.code, int)
         said = capsys.readouterr().out
         return ended.value.code, json.loads(said) if said else None

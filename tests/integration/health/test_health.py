@@ -68,7 +68,7 @@ def any_office(tmp_path: Path, any_dsn: str, field: Field) -> Office:
 
 def look(office: Office, now: datetime | None = None) -> Facts:
     config = configured(office.config_path, {})
-    return looked_at(config, bridge_of(config), At(now) if now else None)
+    return looked_at(config, bridge_of(config), At(now) if now else CLOCK)
 
 
 def checks(office: Office, now: datetime | None = None) -> dict[tuple[str, str | None], Check]:
@@ -491,7 +491,7 @@ def test_a_store_that_our_look_would_lock_isnt_opened(bridges_folder: Path, tmp_
     office = Office(tmp_path / "office", dsn, bridge.path)
     config = configured(office.config_path, {})
     with as_nobody():
-        facts = looked_at(config, bridge_of(config))
+        facts = looked_at(config, bridge_of(config), CLOCK)
     assert {path.name for path in bridges_folder.iterdir()} == {"wacli.db"}
     found = {check.name: check for check in check_all(facts)}
     assert (found["bridge.rights"].state, found["bridge.store"].state) == ("bad", "unknown")

@@ -436,7 +436,7 @@ def settings(folder: Path) -> Config:
 
 
 def test_without_a_unit_the_doctor_says_so_and_nothing_of_nights(tmp_path: Path) -> None:
-    [check] = sound(settings(tmp_path), tmp_path)
+    [check] = sound(settings(tmp_path), FixedClock(), tmp_path)
     assert (check.name, check.state) == ("service.unit", State.WARN)
     assert "wamon doesn't run" in check.sentence
 
@@ -446,11 +446,10 @@ def test_the_doctor_warns_of_a_missed_night_and_of_unforeseen_restarts(tmp_path:
     install(service)
     (service.unit_file("wamon.service.d")).mkdir()
     (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
-    now = datetime.now(UTC)
-    restart_log.note_stop(state, FixedClock(now - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    restart_log.note_stop(state, FixedClock(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
     for _ in range(2):
-        restart_log.note_stop(state, FixedClock(now), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
-    unit, nightly, unforeseen = sound(settings(tmp_path), tmp_path)
+        restart_log.note_stop(state, FixedClock(), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
+    unit, nightly, unforeseen = sound(settings(tmp_path), FixedClock(), tmp_path)
     assert (unit.name, unit.state) == ("service.unit", State.UNKNOWN)
     assert (nightly.state, "didn't happen" in nightly.sentence) == (State.WARN, True)
     assert (unforeseen.state, dict(unforeseen.numbers)) == (State.WARN, {"config": 2})
