@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,13 +16,26 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.server import with_template
 from wamon.log import logger
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.embedded import server as embedded
 
+ROOT = Path(__file__).parents[1]
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    when = "The tests believe that they begin then, in UTC. PostgreSQL doesn't, nor do real processes."
+    parser.addoption("--today", metavar="YYYY-MM-DDTHH:MM", help=when)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.today:
+        moment = datetime.fromisoformat(config.option.today)
+        CLOCK.begin_at(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def pytest_collection_finish() -> None:
@@ -35,6 +49,7 @@ def _own_environment() -> None:
     for name in list(os.environ):
         if name.startswith("WAMON_") or name in {"COLUMNS", "LINES"}:
             del os.environ[name]
+    os.environ["PYTHONPATH"] = str(ROOT)  # so that a process that is handed our clock knows what it is
 
 
 @pytest.fixture(autouse=True)

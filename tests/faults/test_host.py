@@ -20,12 +20,11 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.checks import assert_whole, recorded
-from tests.support.clock import CLOCK, first_morning
+from tests.support.clock import CLOCK, Moved, first_morning
 from tests.support.office import Daemon, Office, eventually
 from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured, watching
 from wamon.capture.scan import scan
-from wamon.clock import Clock
 from wamon.daemon import loop as tested
 
 Open = Callable[..., Office]
@@ -210,16 +209,6 @@ def test_one_that_runs_out_of_memory_ends_without_a_text_in_its_words_and_the_ne
 # Clocks
 
 
-class Jumping(Clock):
-    """A host's clock that somebody set."""
-
-    def __init__(self, by: timedelta) -> None:
-        self._by = by
-
-    def now(self) -> datetime:
-        return CLOCK.now() + self._by
-
-
 @pytest.mark.parametrize("by", [timedelta(days=1), timedelta(days=-1), timedelta(days=4000)], ids=str)
 @pytest.mark.fault("F54")
 def test_a_clock_that_is_wrong_changes_neither_what_is_recorded_nor_when_a_message_is_tried_again(
@@ -238,7 +227,7 @@ def test_a_clock_that_is_wrong_changes_neither_what_is_recorded_nor_when_a_messa
     field.post(LAWLEY, "DR1000002")
     field.post(LAWLEY, "DR6666666")
     for _ in range(2):
-        with watching(config, bridge_of(config), Jumping(by)) as watch:
+        with watching(config, bridge_of(config), Moved(CLOCK, by)) as watch:
             scan(watch)
     assert office.query("SELECT attempts FROM wamon.dead_letters") == [1]
     assert office.query("SELECT next_try_at <= now() + interval '1 minute' FROM wamon.dead_letters") == [True]

@@ -8,13 +8,13 @@ import pytest
 
 from tests.support.bridges import LAWLEY
 from tests.support.checks import assert_whole, recorded
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import configured
 from wamon.app.run import plan
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import catch_up
-from wamon.clock import Clock
 from wamon.errors import Busy, LostTurn
 from wamon.host.process import Process
 from wamon.postgres.connection import connected
@@ -59,7 +59,7 @@ def test_a_daemon_that_lost_its_lease_records_nothing_more_though_its_next_renew
     office = open_office(field.path)
     office.scan()
     config = configured(office.config_path, {})
-    with plan(lambda: config, Clock()).session(config) as mine:
+    with plan(lambda: config, CLOCK).session(config) as mine:
         field.post(LAWLEY, "DR1000002")
         with connected(office.dsn) as db, leased(db, "main"), pytest.raises(Busy, match="lost to another"):
             catch_up(mine.pipeline)

@@ -1,4 +1,4 @@
-"""When the suite runs: now, or when `--today` says."""
+"""When the suite runs: now, or when `--today` says. And clocks that a test hands in."""
 
 from __future__ import annotations
 
@@ -6,28 +6,46 @@ from datetime import UTC, datetime, time, timedelta
 
 from wamon.clock import Clock
 
-_DAYS_SINCE_THE_FIRST_MORNING = timedelta(days=2)
+_SINCE_THE_FIRST_MORNING = timedelta(days=2)
 """All that a test makes of its first day is over; and no group is silent for so long (three days) that it is told."""
 
 
+class Standing(Clock):
+    """A clock that stands where a test puts it."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+
 class Moved(Clock):
-    """The host's clock, moved to where the suite begins. It is handed to all that runs in the tests' own process."""
+    """Another clock's time, and so much more."""
+
+    def __init__(self, clock: Clock, by: timedelta) -> None:
+        self._clock = clock
+        self.by = by
+
+    def now(self) -> datetime:
+        return self._clock.now() + self.by
+
+
+class _Suite(Moved):
+    """The time at which the suite believes to run. It is handed to all that runs in the tests' own process."""
 
     def __init__(self) -> None:
-        self._by = timedelta()
+        super().__init__(Clock(), timedelta())
         self.began_at = self.now()
 
     def begin_at(self, moment: datetime) -> None:
-        self._by = moment - super().now()
+        self.by += moment - self.now()
         self.began_at = moment
 
-    def now(self) -> datetime:
-        return super().now() + self._by
 
-
-CLOCK = Moved()
+CLOCK = _Suite()
 
 
 def first_morning() -> datetime:
     """When made-up bridges begin: always at the same hour, and always lately. One moment for the whole suite."""
-    return datetime.combine(CLOCK.began_at.date(), time(6), UTC) - _DAYS_SINCE_THE_FIRST_MORNING
+    return datetime.combine(CLOCK.began_at.date(), time(6), UTC) - _SINCE_THE_FIRST_MORNING

@@ -183,7 +183,7 @@ class Office:
         }
 
 
-def run_while(office: Office, act: Callable[[], None], clock: Clock | None = None) -> None:
+def run_while(office: Office, act: Callable[[], None], clock: Clock = CLOCK) -> None:
     """A daemon on this thread, as it needs, until `act` has ended on another. Raises what either raises."""
     failed: list[BaseException] = []
 
@@ -196,7 +196,6 @@ def run_while(office: Office, act: Callable[[], None], clock: Clock | None = Non
             os.kill(os.getpid(), signal.SIGTERM)
 
     other = threading.Thread(target=acted)
-    clock = clock or Clock()
     one = InProcess(plan(lambda: configured(office.config_path, {}), clock, office.sizes), clock, standby=False)
     former = signal.signal(signal.SIGTERM, lambda *_: None)
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.support.clock import CLOCK
 from wamon.app.commands import bridge_of, ledger
-from wamon.clock import Clock
 from wamon.config.schema import Config
 from wamon.daemon.reply_sender import ReplySender
 from wamon.daemon.stopping import Stopping
@@ -25,5 +25,5 @@ class _Unless(Stopping):
 
 def reply(config: Config, lease: Lease, going: Callable[[], bool] = lambda: True) -> None:
     """Send what is due, for as long as it is `going` and this lease is held."""
-    task = ReplySender(config, bridge_of(config).name, Clock(), ledger, lambda: lease.holder)
+    task = ReplySender(config, bridge_of(config).name, CLOCK, ledger, lambda: lease.holder)
     task.run(_Unless(going))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email import message_from_string, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.clock import first_morning
+from tests.support.clock import Standing, first_morning
 from tests.support.receivers import Hooks, Mails, behaving, dripping, hanging, hooks, mails
 from wamon.alerts.channels import BOUNDS, channels
 from wamon.alerts.model import Alert, Book
@@ -207,7 +207,7 @@ def test_a_host_without_tls_is_not_trusted(hook: Hooks, mail: Mails) -> None:
 
 @pytest.mark.fault("F80")
 def test_a_host_that_asks_for_patience_is_left_alone_for_that_long(hook: Hooks, tmp_path: Path) -> None:
-    clock = Moving()
+    clock = Standing(NOON)
     teller = waiting(tmp_path, clock, hook.channels)
     hook.status, hook.more_headers = 429, {"Retry-After": "600"}
     teller.send()
@@ -222,14 +222,6 @@ def test_a_host_that_asks_for_patience_is_left_alone_for_that_long(hook: Hooks, 
 # What waits
 
 
-class Moving(Clock):
-    def __init__(self) -> None:
-        self.moment = NOON
-
-    def now(self) -> datetime:
-        return self.moment
-
-
 def waiting(folder: Path, clock: Clock, *named: dict[str, Any]) -> Teller:
     """A teller with one alert that waits."""
     teller = Teller(AlertsFile(folder), settings(*named), "main", clock)
@@ -242,7 +234,7 @@ def test_an_outage_is_told_once_tried_ever_more_rarely_and_made_up_for(
     hook: Hooks, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "wamon")
-    clock = Moving()
+    clock = Standing(NOON)
     teller = waiting(tmp_path, clock, hook.channels)
     hook.status = 500
     tries = []
@@ -269,7 +261,7 @@ def test_an_outage_is_told_once_tried_ever_more_rarely_and_made_up_for(
 def test_what_one_channel_takes_is_not_sent_again_while_the_other_is_away(
     hook: Hooks, mail: Mails, tmp_path: Path
 ) -> None:
-    clock = Moving()
+    clock = Standing(NOON)
     teller = waiting(tmp_path, clock, hook.channels, mail.channels)
     hook.status = 503
     for _ in range(3):
@@ -291,14 +283,14 @@ def test_a_channel_that_fails_in_a_way_that_nobody_foresaw_stops_no_other_and_qu
         raise RuntimeError("hunter2")
 
     monkeypatch.setattr("wamon.alerts.webhook.WebhookChannel.send", fail)
-    teller = waiting(tmp_path, Moving(), hook.channels, mail.channels)
+    teller = waiting(tmp_path, Standing(NOON), hook.channels, mail.channels)
     teller.send()
     assert (hook.posted, len(mail.took)) == ([], 1)
     assert teller.file.read().outages["webhook"].why == "127.0.0.1 couldn't be asked: RuntimeError."
 
 
 def test_the_next_process_sends_what_the_last_one_could_not(hook: Hooks, tmp_path: Path) -> None:
-    clock = Moving()
+    clock = Standing(NOON)
     hook.status = 500
     waiting(tmp_path, clock, hook.channels).send()
     hook.status = 200
@@ -308,7 +300,7 @@ def test_the_next_process_sends_what_the_last_one_could_not(hook: Hooks, tmp_pat
 
 
 def test_a_clock_set_back_does_not_silence_a_channel(hook: Hooks, tmp_path: Path) -> None:
-    clock = Moving()
+    clock = Standing(NOON)
     teller = waiting(tmp_path, clock, hook.channels)
     hook.status = 500
     teller.send()
@@ -319,6 +311,6 @@ def test_a_clock_set_back_does_not_silence_a_channel(hook: Hooks, tmp_path: Path
 
 
 def test_without_a_channel_nothing_waits(tmp_path: Path) -> None:
-    teller = waiting(tmp_path, Moving())
+    teller = waiting(tmp_path, Standing(NOON))
     teller.send()
     assert teller.file.read() == Book()

@@ -6,17 +6,17 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.clock import CLOCK, Moved
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
 from wamon.bridge.doorbell import stamp
-from wamon.clock import Clock
 from wamon.daemon import loop, monitor, rounds
 from wamon.health.check import Check, State
 from wamon.model import Sizes
@@ -34,16 +34,6 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 def recorded(office: Office, number: str) -> None:
     eventually(f"{number} recorded", lambda: ("Lawley", number) in office.drops())
-
-
-class Jumped(Clock):
-    """A host's clock that has jumped since the store was written."""
-
-    def __init__(self, by: timedelta) -> None:
-        self._by = by
-
-    def now(self) -> datetime:
-        return super().now() + self._by
 
 
 def silence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +91,7 @@ def test_a_clock_that_jumps_stalls_nothing_and_spins_nothing(
         field.post(LAWLEY, "DR1000002")
         recorded(office, "DR1000002")
 
-    run_while(office, act, Jumped(jump))
+    run_while(office, act, Moved(CLOCK, jump))
 
 
 def counting(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[object]) -> None:

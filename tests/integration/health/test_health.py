@@ -17,13 +17,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, VELO_TEST, Lharries, VeryGoodPlugins, Wacli
-from tests.support.clock import CLOCK, first_morning
+from tests.support.clock import CLOCK, Standing, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured
 from wamon.app.look import looked_at
 from wamon.bridge.access import access
-from wamon.clock import Clock
 from wamon.health.baseline import moments
 from wamon.health.check import Check
 from wamon.health.checks import check_all
@@ -36,16 +35,6 @@ PHONE = "27820009999"
 WORDS = "okapi-quagga-zebra"
 MONDAY = first_morning().replace(hour=8) - timedelta(days=first_morning().weekday() + 7)  # 10:00 in Johannesburg
 NOBODY = 65534
-
-
-class At(Clock):
-    """A clock that stands."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-
-    def now(self) -> datetime:
-        return self._now
 
 
 @pytest.fixture
@@ -68,7 +57,7 @@ def any_office(tmp_path: Path, any_dsn: str, field: Field) -> Office:
 
 def look(office: Office, now: datetime | None = None) -> Facts:
     config = configured(office.config_path, {})
-    return looked_at(config, bridge_of(config), At(now) if now else CLOCK)
+    return looked_at(config, bridge_of(config), Standing(now) if now else CLOCK)
 
 
 def checks(office: Office, now: datetime | None = None) -> dict[tuple[str, str | None], Check]:

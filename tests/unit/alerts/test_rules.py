@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clock import Standing
 from wamon.alerts.model import Alert, Book
 from wamon.alerts.notifier import Teller
 from wamon.alerts.rules import RULES, found, without_consequences
 from wamon.alerts.state_file import AlertsFile
-from wamon.clock import Clock
 from wamon.config.alerts import Alerts
 from wamon.health.check import TITLES, Check, State
 
@@ -96,15 +96,13 @@ def test_what_follows_from_another_fault_is_not_told_beside_it(cause: Check, fol
     assert found(hidden, Alerts().rules.lag, without_consequences([cause, *follows])).unknown
 
 
-class Noon(Clock):
-    def now(self) -> datetime:
-        return datetime(2026, 11, 10, 12, tzinfo=UTC)
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
 
 def told(folder: Path, *checks: Check) -> list[Alert]:
     file = AlertsFile(folder)
     settings = Alerts.model_validate({"rules": {"silence": {"hold": "0s"}}})
-    Teller(file, settings, "main", Noon()).take(checks)
+    Teller(file, settings, "main", Standing(NOON)).take(checks)
     return [one.alert for one in file.read().waiting]
 
 
@@ -152,15 +150,15 @@ def test_a_rule_that_is_off_tells_nothing_and_forgets_what_it_told(tmp_path: Pat
     file = AlertsFile(tmp_path)
     check = Check("files.set_aside", State.WARN, "A file was set aside.")
     on, off = (Alerts.model_validate({"rules": {"state": {"enabled": enabled}}}) for enabled in (True, False))
-    Teller(file, on, "main", Noon()).take([check])
+    Teller(file, on, "main", Standing(NOON)).take([check])
     assert set(file.read().firing) == {"state"}
-    Teller(file, off, "main", Noon()).take([check])
+    Teller(file, off, "main", Standing(NOON)).take([check])
     assert file.read().firing == {}
     assert len(file.read().waiting) == 1
 
 
 def test_an_alert_that_nobody_could_be_told_of_for_days_is_dropped() -> None:
-    noon = Noon().now()
+    noon = NOON
     alert = Alert("1", "alert", "lag", "t", "main", "h", noon - timedelta(days=3, seconds=1), noon)
     assert Book().queued((alert,)).tidied(("mail",), noon).waiting == ()
     many = Book().queued(tuple(Alert(str(n), "alert", "lag", "t", "main", "h", noon, noon) for n in range(1000)))

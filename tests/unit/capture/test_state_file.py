@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.clock import Standing
 from wamon.capture.old_state import OldState
 from wamon.capture.state_file import Found, ReadOnlyStateFile, StateFile
-from wamon.clock import Clock
 from wamon.model import BEGINNING, Anchor, Group, Place
 
 LAWLEY = "120363418298130331@g.us"
@@ -43,12 +43,10 @@ JUNK = {
 }
 
 
-class StoppedClock(Clock):
+class StoppedClock(Standing):
     def __init__(self) -> None:
+        super().__init__(datetime(2026, 11, 21, 4, 47, 12, tzinfo=UTC))
         self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 21, 4, 47, 12, tzinfo=UTC)
 
     def monotonic_seconds(self) -> float:
         return self.seconds

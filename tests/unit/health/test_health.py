@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.support.clock import Standing
 from wamon.bridge.access import Access
-from wamon.clock import Clock
 from wamon.config import load as configs
 from wamon.errors import BridgeUnavailable, ConfigError
 from wamon.health import baseline, bridge, database, files, recording
@@ -51,7 +51,7 @@ def made(tmp_path: Path) -> Made:
     """Facts of a host where all is well, but for what the test says."""
     config = configs.defaults({"HOME": str(tmp_path), "WAMON_STATE_DIR": str(tmp_path / "state")})
     store = StoreFacts("whatsapp-mcp", 48, NOW - timedelta(minutes=1), frozenset({"1@g.us"}))
-    facts = Facts(Subject(config, None, "main", Clock()), NOW, OURS, store, SERVER, 0.1, VITALS, [LAWLEY])
+    facts = Facts(Subject(config, None, "main", Standing(NOW)), NOW, OURS, store, SERVER, 0.1, VITALS, [LAWLEY])
 
     def changed(**what: object) -> Facts:
         return replace(facts, **cast("Any", what))

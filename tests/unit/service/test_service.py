@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from wamon.clock import Clock
+from tests.support.clock import Standing
 from wamon.config.credentials import with_credentials
 from wamon.config.load import defaults, load
 from wamon.config.schema import Config
@@ -35,19 +35,9 @@ JOHANNESBURG = schedule.parsed("03:00", "Africa/Johannesburg")
 BERLIN = schedule.parsed("03:00", "Europe/Berlin")
 
 
-class FixedClock(Clock):
-    """A clock that stands where a test puts it."""
-
-    def __init__(self, now: datetime = WINTER) -> None:
-        self.moment = now
-
-    def now(self) -> datetime:
-        return self.moment
-
-
 @pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
+def clock() -> Standing:
+    return Standing(WINTER)
 
 
 def host(**other: Any) -> Host:
@@ -273,7 +263,7 @@ def test_the_installed_files_tell_the_schedule(tmp_path: Path, cron: bool) -> No
 # What is kept
 
 
-def test_a_start_is_kept_once_however_often_it_is_said(tmp_path: Path, clock: FixedClock) -> None:
+def test_a_start_is_kept_once_however_often_it_is_said(tmp_path: Path, clock: Standing) -> None:
     for _ in range(3):
         restart_log.note_start(tmp_path, clock)
     [event] = restart_log.events(tmp_path)
@@ -282,7 +272,7 @@ def test_a_start_is_kept_once_however_often_it_is_said(tmp_path: Path, clock: Fi
     assert (tmp_path / restart_log.FILE).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path, clock: FixedClock) -> None:
+def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path, clock: Standing) -> None:
     restart_log.note_planned(tmp_path, clock)
     with (tmp_path / restart_log.FILE).open("a") as file:
         file.write('nonsense\n[1]\n{"at": 3}\n{"at": "2026-01-10T12:0')
@@ -292,7 +282,7 @@ def test_a_torn_line_costs_nothing_but_itself(tmp_path: Path, clock: FixedClock)
 
 @pytest.mark.fault("F8")
 def test_a_crash_loop_of_weeks_neither_fills_the_disk_nor_buries_the_nights(
-    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restart_log, "MOST_BYTES", 8 * 1024)
     for number in range(600):
@@ -307,7 +297,7 @@ def test_a_crash_loop_of_weeks_neither_fills_the_disk_nor_buries_the_nights(
 
 
 def test_a_link_in_the_files_place_is_not_followed(
-    tmp_path: Path, clock: FixedClock, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, clock: Standing, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Root may be the one who writes into a folder that belongs to another account."""
     victim = tmp_path / "victim"
@@ -380,7 +370,7 @@ def test_an_end_that_nobody_saw_is_told_as_unknown() -> None:
 
 
 @pytest.mark.fault("F59")
-def test_who_runs_is_known_by_more_than_a_process_number(tmp_path: Path, clock: FixedClock) -> None:
+def test_who_runs_is_known_by_more_than_a_process_number(tmp_path: Path, clock: Standing) -> None:
     restart_log.note_start(tmp_path, clock)
     [started] = restart_log.events(tmp_path)
     found = history.running([started], clock)
@@ -410,7 +400,7 @@ def test_a_restart_that_is_due_this_minute_is_not_missed_yet() -> None:
     assert night.due_at == datetime(2026, 1, 9, 1, tzinfo=UTC)
 
 
-def test_all_of_it_together(tmp_path: Path, clock: FixedClock) -> None:
+def test_all_of_it_together(tmp_path: Path, clock: Standing) -> None:
     service, state = Service(tmp_path), tmp_path / "state"
     install(service)
     clock.moment = datetime(2026, 1, 9, 12, tzinfo=UTC)
@@ -436,7 +426,7 @@ def settings(folder: Path) -> Config:
 
 
 def test_without_a_unit_the_doctor_says_so_and_nothing_of_nights(tmp_path: Path) -> None:
-    [check] = sound(settings(tmp_path), FixedClock(), tmp_path)
+    [check] = sound(settings(tmp_path), Standing(WINTER), tmp_path)
     assert (check.name, check.state) == ("service.unit", State.WARN)
     assert "wamon doesn't run" in check.sentence
 
@@ -446,10 +436,10 @@ def test_the_doctor_warns_of_a_missed_night_and_of_unforeseen_restarts(tmp_path:
     install(service)
     (service.unit_file("wamon.service.d")).mkdir()
     (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
-    restart_log.note_stop(state, FixedClock(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    restart_log.note_stop(state, Standing(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
     for _ in range(2):
-        restart_log.note_stop(state, FixedClock(), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
-    unit, nightly, unforeseen = sound(settings(tmp_path), FixedClock(), tmp_path)
+        restart_log.note_stop(state, Standing(WINTER), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
+    unit, nightly, unforeseen = sound(settings(tmp_path), Standing(WINTER), tmp_path)
     assert (unit.name, unit.state) == ("service.unit", State.UNKNOWN)
     assert (nightly.state, "didn't happen" in nightly.sentence) == (State.WARN, True)
     assert (unforeseen.state, dict(unforeseen.numbers)) == (State.WARN, {"config": 2})
@@ -457,17 +447,17 @@ def test_the_doctor_warns_of_a_missed_night_and_of_unforeseen_restarts(tmp_path:
 
 def test_the_daemon_hears_of_a_missed_night_without_asking_systemd(tmp_path: Path) -> None:
     service, state = Service(tmp_path), tmp_path / "state"
-    assert last_night(state, FixedClock(WINTER), tmp_path) == []
+    assert last_night(state, Standing(WINTER), tmp_path) == []
     install(service)
     (service.unit_file("wamon.service.d")).mkdir()
     (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
-    [unknown] = last_night(state, FixedClock(WINTER), tmp_path)
+    [unknown] = last_night(state, Standing(WINTER), tmp_path)
     assert unknown.state is State.OK
-    restart_log.note_stop(state, FixedClock(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
-    [missed] = last_night(state, FixedClock(WINTER), tmp_path)
+    restart_log.note_stop(state, Standing(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    [missed] = last_night(state, Standing(WINTER), tmp_path)
     assert (missed.name, missed.state) == ("service.nightly", State.WARN)
     service.unit_file(service.timer).unlink()
-    assert last_night(state, FixedClock(WINTER), tmp_path) == []
+    assert last_night(state, Standing(WINTER), tmp_path) == []
 
 
 # The credential
@@ -515,7 +505,7 @@ def test_a_credential_that_cannot_be_read_is_an_error_without_its_content(tmp_pa
     assert "secret" not in error.value.paragraph()
 
 
-def test_a_start_line_has_what_a_lease_knows_a_process_by(tmp_path: Path, clock: FixedClock) -> None:
+def test_a_start_line_has_what_a_lease_knows_a_process_by(tmp_path: Path, clock: Standing) -> None:
     restart_log.note_start(tmp_path, clock)
     kept = json.loads((tmp_path / restart_log.FILE).read_text())
     me = Process.this()
