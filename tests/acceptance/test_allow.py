@@ -12,6 +12,7 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.support.office import Office
+from tests.support.spreadsheets import save
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_an_import_adds_a_replacement_takes_off(office: Office, plan: Path, tmp_
     more.write_text("DR1752034\nDR1752040\n")
     added = office.answer("drops", "allow", "import", str(more), "--project", "Lawley")
     assert (added["added"], added["removed"], added["numbers"], added["bad"]) == (1, 0, 3, [])
-    replaced = office.answer("drops", "allow", "import", str(more), "--project", "Lawley", "--replace")
+    replaced = office.answer("drops", "allow", "import", str(more), "--project", "Lawley", "--replace", "--yes")
     assert (replaced["added"], replaced["removed"], replaced["numbers"]) == (0, 1, 2)
 
 
@@ -109,23 +110,68 @@ def test_a_list_is_exported_as_csv_xlsx_or_to_standard_output(office: Office, pl
     assert "Mamelodi has no list." in none.stderr
 
 
+def test_a_replacement_shows_what_it_takes_off_and_asks(office: Office, plan: Path, tmp_path: Path) -> None:
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    fewer = tmp_path / "fewer.csv"
+    fewer.write_text("DR1752034\nDR1752040\n")
+    words = ("import", str(fewer), "--replace")
+    unasked = office.run("drops", "allow", *words, "--project", "Lawley")
+    assert (unasked.returncode, unasked.stdout) == (2, "")
+    assert "Take 1 number off the list of Lawley: DR1752028? Nobody can be asked here. Pass --yes." in unasked.stderr
+    assert answered("n", office, *words) == 1
+    assert office.query("SELECT drop_number FROM wamon.allowed_numbers ORDER BY 1") == ["DR1752028", "DR1752034"]
+    assert answered("y", office, *words) == 0
+    assert office.query("SELECT drop_number FROM wamon.allowed_numbers ORDER BY 1") == ["DR1752034", "DR1752040"]
+    assert office.answer("drops", "allow", *words, "--project", "Lawley")["removed"] == 0
+
+
+def test_a_list_that_is_read_in_part_is_refused_with_the_place_and_changes_nothing(
+    office: Office, plan: Path, tmp_path: Path
+) -> None:
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    torn = tmp_path / "torn.csv"
+    torn.write_text('drop,home\nDR1752034,"6 Main Rd\nDR1752040,7 Main Rd\n')
+    done = office.run("drops", "allow", "import", str(torn), "--project", "Lawley", "--replace", "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "torn.csv can't be read whole: a quote in row 2 is never closed. Close the quote, or remove it." in done.stderr
+    )
+    assert office.query("SELECT count(*) FROM wamon.allowed_numbers") == [2]
+
+
+def test_zeros_that_a_spreadsheet_dropped_are_said(office: Office, tmp_path: Path) -> None:
+    office.scan()
+    path = save(tmp_path / "x.xls", {"Zone": [["drop"], ["DR0752028"], [752034], [1752040]]})
+    done = office.run("drops", "allow", "import", str(path), "--project", "Lawley")
+    assert "Lawley accepts 2 numbers now" in done.stdout
+    assert (
+        "Rows that seem to have lost leading zeros, left out: 1. A3 has fewer digits than usual (sheet Zone)."
+        in done.stdout
+    )
+    assert "Have the column show leading zeros (number format 0000000)" in done.stdout
+    assert "Zeros that 1 number may begin with aren't seen" in done.stdout
+    path = save(tmp_path / "x.ods", {"Zone": [["drop"], [752034]]})
+    refused = office.run("drops", "allow", "import", str(path), "--project", "Lawley")
+    assert (refused.returncode, "fewer digits than the project's other numbers" in refused.stderr) == (2, True)
+
+
 def test_clearing_asks_first(office: Office, plan: Path) -> None:
     office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
     unasked = office.run("drops", "allow", "clear", "--project", "Lawley")
     assert unasked.returncode == 2
     assert "--yes" in unasked.stderr
-    assert answered("n", office) == 1
+    assert answered("n", office, "clear") == 1
     assert office.query("SELECT count(*) FROM wamon.allow_lists") == [1]
-    assert answered("y", office) == 0
+    assert answered("y", office, "clear") == 0
     assert office.query("SELECT count(*) FROM wamon.allow_lists") == [0]
     office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
     assert office.answer("drops", "allow", "clear", "--project", "Lawley", "--yes")["removed"] == 2
 
 
-def answered(answer: str, office: Office) -> int:
-    """The exit code of a clearing that is answered so on a terminal."""
+def answered(answer: str, office: Office, *command: str) -> int:
+    """The exit code of a command about Lawley's list that is answered so on a terminal."""
     ours, theirs = pty.openpty()
-    words = ["--config", str(office.config_path), "drops", "allow", "clear", "--project", "Lawley"]
+    words = ["--config", str(office.config_path), "drops", "allow", *command, "--project", "Lawley"]
     with subprocess.Popen([sys.executable, "-m", "wamon", *words], stdin=theirs, stdout=theirs, stderr=theirs) as asked:
         os.close(theirs)
         os.write(ours, f"{answer}\n".encode())

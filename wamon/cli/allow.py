@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
     from wamon.config.schema import Config
     from wamon.postgres.connection import Database
-    from wamon.spreadsheets.numbers import Listed
+    from wamon.spreadsheets.numbers import Bad, Listed
 
 _SHOWN = 5
+_SHOWN_IN_A_QUESTION = 20
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 ProjectOption = Annotated[str, typer.Option("--project", metavar="NAME", help="The project whose list it is.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,24 +42,27 @@ def add_to(app: typer.Typer) -> None:
 @commands.command("import")
 def import_(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX, XLS or ODS.")],
     project: ProjectOption,
     column: Annotated[
         str | None, typer.Option("--column", metavar="NAME|LETTER|NUMBER", help="Where the numbers stand.")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Take everything else off the list.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Add the drop numbers of a file to a project's list.
 
     The column is the one with a heading such as Drop, drop_number or DR, else the only one that holds drop numbers.
-    A number without its letters gets them. Rows without a drop number are told and left out.
+    What cells show counts. A number without its letters gets them; one that has fewer digits than usual has lost its
+    leading zeros. Rows without a drop number are told and left out; a file of which a part can't be read is refused.
+    --replace shows what it takes off and asks.
 
     \b
     wamon drops allow import drops.xlsx --project Lawley
     wamon drops allow import drops.csv --project Lawley --column "Plan no"
-    wamon drops allow import drops.csv --project Lawley --column C --replace
+    wamon drops allow import drops.ods --project Lawley --column C --replace
     """
     from wamon.app.commands import ledger
     from wamon.ledger import allow_list
@@ -69,10 +74,15 @@ def import_(
     change = allow_list.replace_numbers if replace else allow_list.import_numbers
     with ledger(settings) as db:
         require_project(db, settings, project)
-        listed = read(file, settings.drops.pattern, column, progress)
+        usual_length = allow_list.usual_length(db, project)
+        listed = read(file, settings.drops.pattern, column, usual_length, progress)
+        going = allow_list.others(db, project, listed.numbers) if replace else []
+        if going and not yes:
+            _confirm(f"Take {_numbers(len(going))} off the list of {project}: {_some(going, _SHOWN_IN_A_QUESTION)}?")
         imported = change(db, project, listed.numbers)
     answer = {"project": project, "path": str(file.absolute()), "columns": listed.columns, **imported._asdict()}
     answer |= {"repeated": listed.repeated, "bad": [bad._asdict() for bad in listed.bad]}
+    answer |= {"unseen_zeros": listed.unseen_zeros}
     if options.json:
         as_json(answer)
     else:
@@ -146,7 +156,7 @@ def export(
 def clear(
     ctx: typer.Context,
     project: ProjectOption,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -217,6 +227,7 @@ def _confirm(question: str) -> None:
 
 def _show_import(answer: dict[str, Any], listed: Listed) -> None:
     from wamon.render import say
+    from wamon.spreadsheets.numbers import ZEROS
 
     removed = f", {answer['removed']:,} taken off" if answer["removed"] else ""
     say(
@@ -225,13 +236,32 @@ def _show_import(answer: dict[str, Any], listed: Listed) -> None:
     )
     if listed.repeated:
         say(f"Rows that repeat a number: {listed.repeated:,}.")
-    if listed.bad:
-        some = [f"{bad.why}{f' (sheet {bad.sheet})' if bad.sheet else ''}" for bad in listed.bad[:_SHOWN]]
-        more = "…" if len(listed.bad) > _SHOWN else "."
-        say(f"Rows without a drop number, left out: {len(listed.bad):,}. {', '.join(some)}{more}")
+    _show_bad("without a drop number", [bad for bad in listed.bad if not bad.lost_zeros])
+    lost_zeros = [bad for bad in listed.bad if bad.lost_zeros]
+    _show_bad("that seem to have lost leading zeros", lost_zeros)
+    if lost_zeros:
+        say(ZEROS)
+    if listed.unseen_zeros:
+        say(
+            f"Zeros that {_numbers(listed.unseen_zeros)} may begin with aren't seen: an XLS file doesn't tell how cells"
+            " show their numbers. If some do, save it as XLSX, and import that."
+        )
     if answer["admitted"]:
         posts = "post that was rejected is" if answer["admitted"] == 1 else "posts that were rejected are"
         say(f"{answer['admitted']:,} {posts} admitted at the next pass.")
+
+
+def _show_bad(what: str, rows: Sequence[Bad]) -> None:
+    from wamon.render import say
+
+    if rows:
+        some = [f"{bad.why}{f' (sheet {bad.sheet})' if bad.sheet else ''}" for bad in rows[:_SHOWN]]
+        say(f"Rows {what}, left out: {len(rows):,}. {', '.join(some)}{'…' if len(rows) > _SHOWN else '.'}")
+
+
+def _some(numbers: Sequence[str], most: int) -> str:
+    left = len(numbers) - most
+    return f"{', '.join(numbers[:most])}{f' and {left:,} more' if left > 0 else ''}"
 
 
 def _show_lists(rows: Sequence[dict[str, Any]], lacking: Sequence[str], config: Config) -> None:
@@ -256,4 +286,6 @@ def _show_lists(rows: Sequence[dict[str, Any]], lacking: Sequence[str], config: 
 
 
 def _numbers(count: int) -> str:
-    return f"{count:,} number{'' if count == 1 else 's'}"
+    from wamon.words import amount
+
+    return amount(count, "number")

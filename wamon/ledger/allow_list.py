@@ -70,6 +70,12 @@ def _added(db: Database, project: str, numbers: Sequence[str], removed: int) -> 
     return Imported(added, removed, size, admitted)
 
 
+def others(db: Database, project: str, numbers: Sequence[str]) -> list[str]:
+    """The numbers of a project's list that aren't among these canonical ones, in order."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return SQL.rows(db, "others", str, project=project, numbers=list(numbers))
+
+
 def clear(db: Database, project: str) -> int | None:
     """Remove a project's list; of how many numbers it was, None where there was none."""
     with transaction(db, UNHURRIED_SECONDS):
@@ -88,6 +94,12 @@ def lists(db: Database) -> list[AllowList]:
     """Every project's list, by the project's name."""
     with transaction(db, UNHURRIED_SECONDS):
         return SQL.rows(db, "lists", AllowList)
+
+
+def usual_length(db: Database, project: str) -> int:
+    """How many characters most of the numbers that a project's messages posted have; 0 where there are none."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return int(SQL.value(db, "usual_length", project=project))
 
 
 def recent_numbers(db: Database, project: str, since: datetime) -> list[str]:

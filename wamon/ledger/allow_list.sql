@@ -6,6 +6,12 @@ ON CONFLICT (project) DO UPDATE SET imported_at = now()
 DELETE FROM wamon.allowed_numbers
 WHERE project = %(project)s AND drop_number NOT IN (SELECT unnest(%(numbers)s::text[]))
 
+-- name: others
+SELECT drop_number
+FROM wamon.allowed_numbers
+WHERE project = %(project)s AND drop_number NOT IN (SELECT unnest(%(numbers)s::text[]))
+ORDER BY drop_number
+
 -- name: add
 INSERT INTO wamon.allowed_numbers (project, drop_number)
 SELECT %(project)s, drop_number FROM unnest(%(numbers)s::text[]) AS n(drop_number)
@@ -24,6 +30,11 @@ SELECT drop_number FROM wamon.allowed_numbers WHERE project = %(project)s ORDER 
 SELECT DISTINCT drop_number
 FROM wamon.submission_rows
 WHERE project = %(project)s AND live AND NOT rejected AND sent_at >= %(since)s
+
+-- name: usual_length
+SELECT coalesce(mode() WITHIN GROUP (ORDER BY length(drop_number)), 0)
+FROM wamon.submission_rows
+WHERE project = %(project)s AND live
 
 -- name: lists
 SELECT l.project,

@@ -53,6 +53,19 @@ def test_a_replacement_that_fails_leaves_the_list_as_it_was(db: Database) -> Non
     assert allow_list.numbers(db, "Lawley") == ["DR1000001"]
 
 
+def test_what_a_replacement_would_take_off_is_told(db: Database) -> None:
+    allow_list.import_numbers(db, "Lawley", ["DR1000009", "DR1000001", "DR1000005"])
+    allow_list.import_numbers(db, "Mohadin", ["DR1000007"])
+    assert allow_list.others(db, "Lawley", ["DR1000005", "DR1000007"]) == ["DR1000001", "DR1000009"]
+    assert allow_list.others(db, "Mamelodi", []) == []
+
+
+def test_the_usual_length_is_that_of_most_posted_numbers(db: Database) -> None:
+    assert allow_list.usual_length(db, "Mamelodi") == 0
+    db.execute("UPDATE wamon.submission_rows SET drop_number = 'DR999999' WHERE message_id = 'D'")
+    assert allow_list.usual_length(db, "Lawley") == len("DR1000001")
+
+
 def test_lists_say_how_many_live_rejected_submissions_wait(db: Database) -> None:
     allow_list.import_numbers(db, "Mohadin", ["DR1000007"])
     allow_list.import_numbers(db, "Lawley", ["DR1000007"])
