@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,49 @@ def test_zeros_that_a_spreadsheet_dropped_are_said(office: Office, tmp_path: Pat
     path = save(tmp_path / "x.ods", {"Zone": [["drop"], [752034]]})
     refused = office.run("drops", "allow", "import", str(path), "--project", "Lawley")
     assert (refused.returncode, "fewer digits than the project's other numbers" in refused.stderr) == (2, True)
+
+
+def test_what_is_planned_and_not_posted_is_listed(office: Office, plan: Path) -> None:
+    none = office.run("drops", "allow", "missing")
+    assert (none.returncode, "No project has a list." in none.stderr) == (2, True)
+    office.scan()
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    office.query("INSERT INTO wamon.allowed_numbers VALUES ('Lawley', 'DR1760001'), ('Lawley', 'DR1999999')")
+    answer = office.answer("drops", "allow", "missing")
+    assert answer["planned"] == 4
+    assert answer["missing"][-2:] == [
+        {"project": "Lawley", "drop_number": "DR1760001", "posted_in": ["Mohadin"]},
+        {"project": "Lawley", "drop_number": "DR1999999", "posted_in": []},
+    ]
+    shown = office.run("drops", "allow", "missing", "--project", "Lawley", "--limit", "1").stdout
+    assert f"These are the first 1 of {len(answer['missing'])}; --limit shows more." in shown
+    assert f"{len(answer['missing'])} of 4 numbers planned: not posted." in shown
+    assert office.run("drops", "allow", "missing", "--project", "Mohadin").returncode == 2
+
+
+def test_what_is_posted_and_not_planned_is_listed_with_the_number_that_was_likely_meant(
+    office: Office, plan: Path
+) -> None:
+    office.scan()
+    office.answer("drops", "allow", "import", str(plan), "--project", "Lawley")
+    office.query("INSERT INTO wamon.allow_lists (project) VALUES ('Mohadin')")
+    office.query("INSERT INTO wamon.allowed_numbers VALUES ('Lawley', 'DR1752404'), ('Mohadin', 'DR1752040')")
+    (stranger,) = (
+        one for one in office.answer("drops", "allow", "strangers")["strangers"] if one["drop_number"] == "DR1752040"
+    )
+    posted = {"first_seen_at": stranger["first_seen_at"], "last_seen_at": stranger["last_seen_at"]}
+    assert stranger == posted | {
+        "project": "Lawley",
+        "drop_number": "DR1752040",
+        "rejected": False,
+        "submissions": 1,
+        "submitted_by": "…0001",
+        "planned_in": ["Mohadin"],
+        "likely": "DR1752404",
+    }
+    shown = office.run("drops", "allow", "strangers", "--project", "Lawley").stdout
+    assert re.search("DR1752040 +Lawley .* accepted .* DR1752404 +Mohadin", shown)
+    assert "posted: not planned." in shown
 
 
 def test_clearing_asks_first(office: Office, plan: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         *(("service", name) for name in ("install", "show", "uninstall")),
         *(("state", name) for name in ("show", "rewind", "adopt")),
         *(("drops", name) for name in ("list", "show", "near", "export")),
-        *(("drops", "allow", name) for name in ("import", "list", "export", "clear")),
+        *(("drops", "allow", name) for name in ("import", "list", "missing", "strangers", "export", "clear")),
         *(("config", name) for name in ("check", "show")),
         *(("db", name) for name in ("url", "migrate", "dump", "restore", "stop")),
     } <= set(ALL)

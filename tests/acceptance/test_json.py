@@ -125,6 +125,13 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     ask("drops show", "DR1760001")
     ask("drops allow import", str(written(tmp_path / "x.csv")), "--project", "Lawley")
     ask("drops allow list")
+    office.query("INSERT INTO wamon.allow_lists (project) VALUES ('Mohadin')")
+    office.query(
+        "INSERT INTO wamon.allowed_numbers"
+        " VALUES ('Lawley', 'DR1760002'), ('Lawley', 'DR1999999'), ('Mohadin', 'DR1752034')"
+    )
+    ask("drops allow missing")
+    ask("drops allow strangers")
     ask("drops allow export", "--project", "Lawley")
     ask("drops allow export", str(tmp_path / "y.xlsx"), "--project", "Lawley")
     ask("drops allow clear", "--project", "Lawley", "--yes")

@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wamon.config.schema import Config
+    from wamon.ledger.allow_list import Missing, Stranger
     from wamon.postgres.connection import Database
+    from wamon.privacy import Directory
     from wamon.spreadsheets.numbers import Bad, Listed
 
 _SHOWN = 5
 _SHOWN_IN_A_QUESTION = 20
+_SHOWN_IN_A_TABLE = 50
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 ProjectOption = Annotated[str, typer.Option("--project", metavar="NAME", help="The project whose list it is.")]
+AnyProjectOption = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only this project's.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many drops.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 
@@ -35,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
         \b
         wamon drops allow import drops.xlsx --project Lawley
         wamon drops allow list
+        wamon drops allow missing --project Lawley
         """,
     )
 
@@ -113,6 +119,74 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
         as_json({"lists": answer, "lacking": lacking})
     else:
         _show_lists(answer, lacking, settings)
+
+
+@commands.command()
+def missing(
+    ctx: typer.Context,
+    project: AnyProjectOption = None,
+    limit: LimitOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the drops that are planned and not posted: on a project's list, and in none of its messages.
+
+    A table shows 50 drops unless --limit says otherwise; --json has all.
+
+    \b
+    wamon drops allow missing
+    wamon drops allow missing --project Lawley --json
+    """
+    from wamon.app.commands import ledger
+    from wamon.ledger import allow_list
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        planned = _planned(db, settings, project)
+        found = allow_list.missing(db, project)
+    if options.json:
+        as_json({"planned": planned, "missing": [drop._asdict() for drop in found[:limit]]})
+    else:
+        _show_missing(found, planned, limit or _SHOWN_IN_A_TABLE)
+
+
+@commands.command()
+def strangers(
+    ctx: typer.Context,
+    project: AnyProjectOption = None,
+    limit: LimitOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the drops that are posted and not planned: not on their project's list; the newest posts first.
+
+    The likely number is the nearest one of the list that nobody posted; none where two are equally near. Projects
+    without a list are left out. A table shows 50 drops unless --limit says otherwise; --json has all.
+
+    \b
+    wamon drops allow strangers
+    wamon drops allow strangers --project Lawley --json
+    """
+    from wamon.app.commands import ledger
+    from wamon.ledger import allow_list
+    from wamon.privacy import people_of
+    from wamon.render import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    people = people_of(settings)
+    with ledger(settings) as db:
+        planned = _planned(db, settings, project)
+        found = allow_list.strangers(db, project)
+        unposted = allow_list.missing(db, project) if found else []
+    shown = found[: limit if options.json else limit or _SHOWN_IN_A_TABLE]
+    answer = _told(shown, unposted, people)
+    if options.json:
+        as_json({"planned": planned, "strangers": answer})
+    else:
+        _show_strangers(answer, len(found), settings)
 
 
 @commands.command()
@@ -196,6 +270,36 @@ def _list_of(db: Database, config: Config, project: str) -> list[str]:
     return numbers
 
 
+def _planned(db: Database, config: Config, project: str | None) -> int:
+    """How many numbers the list of a project has, or those of all. Raises UsageError where there is none."""
+    from wamon.errors import UsageError
+    from wamon.ledger import allow_list
+
+    if project is not None:
+        return len(_list_of(db, config, project))
+    found = allow_list.lists(db)
+    if not found:
+        raise UsageError("No project has a list.", hint="`wamon drops allow import FILE --project NAME` makes one.")
+    return sum(row.numbers for row in found)
+
+
+def _told(found: Sequence[Stranger], unposted: Sequence[Missing], people: Directory) -> list[dict[str, Any]]:
+    """Strangers with the number that each was likely meant as."""
+    from wamon.drops.likely import likeliest
+
+    of_project: dict[str, list[str]] = {}
+    for drop in unposted:
+        of_project.setdefault(drop.project, []).append(drop.drop_number)
+    return [
+        drop._asdict()
+        | {
+            "submitted_by": people.shown(drop.submitted_by),
+            "likely": likeliest(drop.drop_number, of_project.get(drop.project, [])),
+        }
+        for drop in found
+    ]
+
+
 def require_project(db: Database, config: Config, project: str) -> None:
     """Raise UsageError for a project that neither the config nor the database knows."""
     from wamon.errors import UsageError
@@ -257,6 +361,43 @@ def _show_bad(what: str, rows: Sequence[Bad]) -> None:
     if rows:
         some = [f"{bad.why}{f' (sheet {bad.sheet})' if bad.sheet else ''}" for bad in rows[:_SHOWN]]
         say(f"Rows {what}, left out: {len(rows):,}. {', '.join(some)}{'…' if len(rows) > _SHOWN else '.'}")
+
+
+def _show_missing(found: Sequence[Missing], planned: int, limit: int) -> None:
+    from wamon.render import say, table
+
+    rows = [(drop.drop_number, drop.project, ", ".join(drop.posted_in)) for drop in found[:limit]]
+    table(("Drop", "Project", "Posted in"), rows, whole=("Drop",))
+    _show_cut(len(rows), len(found))
+    say(f"{len(found):,} of {_numbers(planned)} planned: not posted.")
+
+
+def _show_strangers(answer: Sequence[dict[str, Any]], total: int, config: Config) -> None:
+    from wamon.render import local, say, table
+
+    rows = [
+        (
+            drop["drop_number"],
+            drop["project"],
+            local(drop["last_seen_at"], config.timezone),
+            "rejected" if drop["rejected"] else "accepted",
+            drop["submitted_by"],
+            drop["likely"],
+            ", ".join(drop["planned_in"]),
+        )
+        for drop in answer
+    ]
+    columns = ("Drop", "Project", "Last posted", "What", "By", "Likely", "Planned in")
+    table(columns, rows, whole=("Drop", "Last posted", "What", "Likely"))
+    _show_cut(len(rows), total)
+    say(f"{total:,} drop{'' if total == 1 else 's'} posted: not planned.")
+
+
+def _show_cut(shown: int, total: int) -> None:
+    from wamon.render import say
+
+    if shown < total:
+        say(f"These are the first {shown:,} of {total:,}; --limit shows more.")
 
 
 def _some(numbers: Sequence[str], most: int) -> str:

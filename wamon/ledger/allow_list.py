@@ -34,6 +34,27 @@ class AllowList(NamedTuple):
     rejected: int  # live submissions that wait for their number to be listed
 
 
+class Missing(NamedTuple):
+    """A planned drop that no live post of its project names."""
+
+    project: str
+    drop_number: str
+    posted_in: list[str]  # other projects
+
+
+class Stranger(NamedTuple):
+    """A posted drop that isn't on its project's list. Projects without a list have none."""
+
+    project: str
+    drop_number: str
+    rejected: bool  # each of its live posts is
+    first_seen_at: datetime
+    last_seen_at: datetime
+    submissions: int
+    submitted_by: str
+    planned_in: list[str]  # other projects
+
+
 class Missed(NamedTuple):
     """A near miss as it is recorded."""
 
@@ -94,6 +115,18 @@ def lists(db: Database) -> list[AllowList]:
     """Every project's list, by the project's name."""
     with transaction(db, UNHURRIED_SECONDS):
         return SQL.rows(db, "lists", AllowList)
+
+
+def missing(db: Database, project: str | None) -> list[Missing]:
+    """What is planned and not posted, of a project or of all, by project and number."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return SQL.rows(db, "missing", Missing, project=project)
+
+
+def strangers(db: Database, project: str | None) -> list[Stranger]:
+    """What is posted and not planned, of a project or of all, the newest posts first."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return SQL.rows(db, "strangers", Stranger, project=project)
 
 
 def usual_length(db: Database, project: str) -> int:

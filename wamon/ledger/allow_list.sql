@@ -36,6 +36,46 @@ SELECT coalesce(mode() WITHIN GROUP (ORDER BY length(drop_number)), 0)
 FROM wamon.submission_rows
 WHERE project = %(project)s AND live
 
+-- name: missing
+SELECT a.project, a.drop_number,
+       ARRAY(
+           SELECT DISTINCT o.project
+           FROM wamon.submission_rows AS o
+           WHERE o.drop_number = a.drop_number AND o.live
+           ORDER BY o.project
+       ) AS posted_in
+FROM wamon.allowed_numbers AS a
+WHERE (%(project)s::text IS NULL OR a.project = %(project)s)
+  AND NOT EXISTS (
+      SELECT FROM wamon.submission_rows AS s WHERE s.drop_number = a.drop_number AND s.project = a.project AND s.live
+  )
+ORDER BY a.project, a.drop_number
+
+-- name: strangers
+-- The same message in two sources is one.
+SELECT s.project, s.drop_number,
+       bool_and(s.rejected) AS rejected,
+       min(s.sent_at) AS first_seen_at,
+       max(s.sent_at) AS last_seen_at,
+       count(DISTINCT (g.jid, s.message_id)) AS submissions,
+       (array_agg(s.sender ORDER BY s.sent_at, g.jid, s.message_id))[1] AS submitted_by,
+       ARRAY(
+           SELECT o.project
+           FROM wamon.allow_lists AS o
+           JOIN wamon.allowed_numbers AS a USING (project)
+           WHERE a.drop_number = s.drop_number
+           ORDER BY o.project
+       ) AS planned_in
+FROM wamon.submission_rows AS s
+JOIN wamon.groups AS g USING (chat)
+JOIN wamon.allow_lists AS l ON l.project = s.project
+WHERE s.live AND (%(project)s::text IS NULL OR s.project = %(project)s)
+  AND NOT EXISTS (
+      SELECT FROM wamon.allowed_numbers AS a WHERE a.project = s.project AND a.drop_number = s.drop_number
+  )
+GROUP BY s.project, s.drop_number
+ORDER BY last_seen_at DESC, s.project, s.drop_number
+
 -- name: lists
 SELECT l.project,
        (SELECT count(*) FROM wamon.allowed_numbers AS a WHERE a.project = l.project) AS numbers,

@@ -60,6 +60,18 @@ def test_what_a_replacement_would_take_off_is_told(db: Database) -> None:
     assert allow_list.others(db, "Mamelodi", []) == []
 
 
+def test_what_is_planned_and_has_no_live_post_in_its_project_is_missing(db: Database) -> None:
+    allow_list.import_numbers(db, "Lawley", ["DR1000001", "DR1000002", "DR1000003", "DR1000009"])
+    allow_list.import_numbers(db, "Mohadin", ["DR1000002", "DR1000001"])
+    assert allow_list.missing(db, "Lawley") == [("Lawley", "DR1000009", [])]
+    db.execute("UPDATE wamon.submission_rows SET live = false WHERE message_id = 'A'")
+    assert allow_list.missing(db, None) == [
+        ("Lawley", "DR1000001", ["Mohadin"]),
+        ("Lawley", "DR1000009", []),
+        ("Mohadin", "DR1000002", ["Lawley"]),
+    ]
+
+
 def test_the_usual_length_is_that_of_most_posted_numbers(db: Database) -> None:
     assert allow_list.usual_length(db, "Mamelodi") == 0
     db.execute("UPDATE wamon.submission_rows SET drop_number = 'DR999999' WHERE message_id = 'D'")
