@@ -80,6 +80,60 @@ def test_xlsx_holds_real_dates_and_no_formula(office: Office) -> None:
     book.close()
 
 
+def test_an_export_carries_the_review_tables_columns(office: Office) -> None:
+    office.query(
+        "ALTER TABLE public.qa_photo_reviews ADD COLUMN score integer, ADD COLUMN visit date,"
+        " ADD COLUMN phoned timestamp, DROP COLUMN incomplete"
+    )
+    office.query(
+        "UPDATE public.qa_photo_reviews SET completed = true, score = 7, comment = '=1+1', visit = %s::date,"
+        " phoned = %s::timestamp, feedback_sent = %s::timestamptz WHERE drop_number = 'DR1752028'",
+        *(DAY, f"{DAY} 09:30", f"{DAY} 01:30+02"),
+    )
+    office.query("DELETE FROM public.qa_photo_reviews WHERE drop_number = 'DR1752040'")
+    headings, *found = rows(office.run("drops", "export", "--review").stdout)
+    assert headings[: len(HEADINGS)] == HEADINGS
+    assert {"id", "drop_number", "project", "incomplete"}.isdisjoint(headings)
+    by_id = {row[7]: dict(zip(headings, row, strict=True)) for row in found}
+    told = {
+        "completed": "TRUE",
+        "resubmitted": "TRUE",
+        "step_01_house_photo": "FALSE",
+        "feedback_sent": f"{DAY} 01:30:00",
+        "comment": "'=1+1",
+        "submitted_by": "…0001",
+        "score": "7",
+        "visit": DAY,
+        "phoned": f"{DAY} 09:30:00",
+    }
+    assert {name: by_id["PLAIN"][name] for name in told} == told
+    assert by_id["FORMULA"]["completed"] == "TRUE"
+    assert {by_id["REJECTED"][name] for name in told} == {""}
+
+    file = office.folder / "x.xlsx"
+    office.answer("drops", "export", str(file), "--review")
+    sheet = list(openpyxl.load_workbook(file)["Drops"].iter_rows())
+    cells = dict(zip(headings, sheet[1], strict=True))
+    assert [cell.value for cell in sheet[0]] == headings
+    assert {name: str(cells[name].value) for name in ("completed", "visit", "feedback_sent", "score", "comment")} == {
+        "completed": "True",
+        "visit": f"{DAY} 00:00:00",
+        "feedback_sent": f"{DAY} 01:30:00",
+        "score": "7",
+        "comment": "=1+1",
+    }
+    assert [cells[name].data_type for name in ("completed", "visit", "score", "comment")] == ["b", "d", "n", "s"]
+
+
+def test_an_export_without_a_review_table_says_so(office: Office) -> None:
+    office.set(database={"review_table": "qa.nowhere"})
+    done = office.run("drops", "export", "--review")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no review table: the database has no qa.nowhere." in done.stderr
+    office.set(database={"review_table": ""})
+    assert "database.review_table is empty" in office.run("drops", "export", "--review").stderr
+
+
 def test_a_file_that_exists_stays_whole_where_an_export_fails(office: Office) -> None:
     file = office.folder / "x.csv"
     file.write_text("the former one")

@@ -23,6 +23,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from wamon.postgres.connection import Database
     from wamon.spreadsheets.posts import Line
 
 
@@ -45,17 +46,20 @@ def export(
     kind: KindOption = None,
     sender: SenderOption = None,
     text: TextOption = None,
+    review: Annotated[bool, typer.Option("--review", help="Add the columns of the review table.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write the posts of drop numbers to a file, the oldest first: one row for each number of each message.
 
     Without --kind it has every post, also rejected and retracted ones; the column What tells. Times are those of the
-    configured zone. A file that exists is replaced.
+    configured zone. A file that exists is replaced. --review adds what the review table holds of each drop: its columns
+    under their own names, empty where there is no row.
 
     \b
     wamon drops export november.xlsx --since 2026-11-01 --until 2026-11-30
     wamon drops export rejected.csv --project Lawley --kind rejected
+    wamon drops export lawley.xlsx --project Lawley --review
     """
     from wamon.app.commands import ledger
     from wamon.errors import UsageError
@@ -72,17 +76,31 @@ def export(
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
         wanted = filters.selection(db, people, settings.timezone, options.clock.now())
-        chosen = lines(posts(db, wanted), people, settings.timezone)
+        table = settings.database.review_table if review else None
+        columns = _review_columns(db, table) if review else {}
+        chosen = lines(posts(db, wanted, table), people, settings.timezone, columns)
         if file is None:
-            csv_text(sys.stdout, chosen)
+            csv_text(sys.stdout, chosen, [*columns])
             return
         total = number_of_posts(db, wanted)
         with progress("Exporting", total) as tell:
-            write(file, _told(chosen, tell))
+            write(file, _told(chosen, tell), [*columns])
     if options.json:
         as_json({"path": str(file.absolute()), "posts": total})
     else:
         say(f"{total:,} post{'' if total == 1 else 's'} in {file}.")
+
+
+def _review_columns(db: Database, table: str | None) -> dict[str, str]:
+    from wamon.errors import UsageError
+    from wamon.ledger.review import types_of_columns
+    from wamon.spreadsheets.posts import exported
+
+    columns = types_of_columns(db, table)
+    if not columns:
+        where = "database.review_table is empty" if table is None else f"the database has no {table}"
+        raise UsageError(f"There is no review table: {where}.", hint="Export without --review, or name it there.")
+    return exported(columns)
 
 
 def _told(rows: Iterable[Line], tell: Callable[[int], None]) -> Iterator[Line]:

@@ -297,15 +297,24 @@ class Review:
         return bool(SQL.value(db, "keyed_by_number_alone", table=self._table.as_string(db)))
 
 
-def rows_of(db: Database, table: str | None, number: str) -> list[dict[str, Any]]:
-    """The rows that the review table, if it is there, holds of a drop number, with whatever columns it has."""
-    schema, _, name = (table or "").rpartition(".")
-    identifier = sql.Identifier(schema or "public", name)
+def types_of_columns(db: Database, table: str | None) -> dict[str, str]:
+    """The review table's columns in its order, each with its type; none where there is no such table."""
     with transaction(db, UNHURRIED_SECONDS):
-        if table is None or not SQL.value(db, "is_there", table=identifier.as_string(db)):
+        return dict(SQL.run(db, "types", table=_identifier(table).as_string(db)).fetchall()) if table else {}
+
+
+def rows_of(db: Database, table: str | None, *numbers: str) -> list[dict[str, Any]]:
+    """The rows that the review table, if it is there, holds of drop numbers, with whatever columns it has."""
+    with transaction(db, UNHURRIED_SECONDS):
+        if table is None or not types_of_columns(db, table):
             return []
-        query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = %s").format(identifier)
-        return [row for (row,) in db.execute(query, [number])]
+        query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = ANY(%s)")
+        return [row for (row,) in db.execute(query.format(_identifier(table)), [list(numbers)])]
+
+
+def _identifier(table: str) -> sql.Identifier:
+    schema, _, name = table.rpartition(".")
+    return sql.Identifier(schema or "public", name)
 
 
 def _arrived(posted: Posted) -> list[_Arrived]:

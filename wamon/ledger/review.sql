@@ -18,8 +18,11 @@ SELECT EXISTS (
     WHERE i.indrelid = to_regclass(%(table)s) AND i.indisunique AND i.indnkeyatts = 1 AND a.attname = 'drop_number'
 )
 
--- name: is_there
-SELECT to_regclass(%(table)s) IS NOT NULL
+-- name: types
+SELECT a.attname, format_type(a.atttypid, NULL)
+FROM pg_attribute AS a
+WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
 
 -- name: without_live
 SELECT k.project, k.drop_number

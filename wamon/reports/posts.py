@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wamon.ledger import review
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.reports", "posts")
+
+_ROWS_AT_ONCE = 2_000
 
 
 class Selection(NamedTuple):
@@ -75,6 +79,7 @@ class Post(NamedTuple):
     jid: str
     message_id: str
     text: str | None  # None where it isn't kept any more
+    review: dict[str, Any] | None = None  # the review table's row, where it was asked for and there is one
 
 
 class Missed(NamedTuple):
@@ -112,13 +117,28 @@ def number_of_posts(db: Database, selection: Selection) -> int:
         return int(SQL.value(db, "number_of_posts", **_values(selection, EVERY_KIND)))
 
 
-def posts(db: Database, selection: Selection) -> Iterator[Post]:
+def posts(db: Database, selection: Selection, review_table: str | None = None) -> Iterator[Post]:
     """The selected posts in the order in which they were sent; without a kind, of every kind.
 
-    They come a page at a time, so that any number of them takes little memory, within one transaction.
+    They come a page at a time, so that any number of them takes little memory, within one transaction. With a review
+    table, each has the row of its drop.
     """
     with _much_memory(db):
-        yield from SQL.stream(db, "posts", Post, **_values(selection, EVERY_KIND))
+        found = SQL.stream(db, "posts", Post, **_values(selection, EVERY_KIND))
+        while some := list(islice(found, _ROWS_AT_ONCE)):
+            yield from _reviewed(db, review_table, some) if review_table else some
+
+
+def _reviewed(db: Database, table: str, found: Sequence[Post]) -> Iterator[Post]:
+    """The posts with their drops' rows; where the table has several of a drop, with the one that changed last."""
+    rows = review.rows_of(db, table, *{post.drop_number for post in found})
+    rows.sort(key=lambda row: str(row.get("updated_at") or row.get("created_at") or ""))
+    of_number: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        of_number.setdefault(str(row["drop_number"]), []).append(row)
+    for post in found:
+        own = [row for row in of_number.get(post.drop_number, []) if row.get("project", post.project) == post.project]
+        yield post._replace(review=own[-1] if own else None)
 
 
 def new_by_project(db: Database, since: datetime, until: datetime) -> dict[str, int]:

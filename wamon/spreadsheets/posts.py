@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import unicodedata
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple
+from datetime import date, datetime
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from wamon.errors import UsageError
 from wamon.host.files import replacing
 from wamon.words import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from openpyxl.cell import Cell
+    from openpyxl.cell import Cell as XlsxCell
     from openpyxl.workbook.workbook import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
     from wamon.privacy import Directory
     from wamon.reports.posts import Post
+
+    Written = XlsxCell | str | bool | int | float | None
 
 _COLUMNS = {
     "Drop": 13,
@@ -40,8 +44,19 @@ _COLUMNS = {
 _ROWS_A_SHEET = 1_000_000
 """Spreadsheet programs show 1,048,576."""
 _LONGEST_CELL = 32_767
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_STARTS_A_FORMULA = frozenset("=+-@")
+_DATE, _TIME = "yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"
+_FIRST_YEAR = 1900
+"""Spreadsheet programs know no earlier date,"""
+_MOST_DIGITS = 10**15
+"""nor a number of more digits."""
+_KEYS = ("id", "drop_number", "project")
+_PEOPLE = ("user_name", "submitted_by")
+"""The review table's columns that hold who posted a drop."""
 _ALLOWED_CONTROLS = "\t\n\r"
+
+
+Cell = str | bool | int | float | date | None  # a datetime is a date
 
 
 class Line(NamedTuple):
@@ -56,26 +71,60 @@ class Line(NamedTuple):
     group: str
     message: str
     chat: str
+    review: Sequence[Cell] = ()
+
+    def cells(self) -> tuple[Cell, ...]:
+        return (*self[:-1], *self.review)
 
 
-def lines(posts: Iterable[Post], people: Directory, zone: ZoneInfo) -> Iterator[Line]:
-    """Each post as a row."""
+def lines(
+    posts: Iterable[Post], people: Directory, zone: ZoneInfo, review_columns: Mapping[str, str]
+) -> Iterator[Line]:
+    """Each post as a row, with these columns of its review row, of which the type is given by name."""
     for post in posts:
         posted = post.sent_at.astimezone(zone).replace(tzinfo=None, microsecond=0)
         what = f"{KINDS[post.kind]}, not checked" if post.unchecked else KINDS[post.kind]
         by = people.shown(post.sender) or ""
+        own = post.review or {}
+        review = [_review_cell(name, own.get(name), kind, people, zone) for name, kind in review_columns.items()]
         yield Line(
-            post.drop_number, post.project, posted, what, by, post.text or "", post.group, post.message_id, post.jid
+            *(post.drop_number, post.project, posted, what, by, post.text or ""),
+            *(post.group, post.message_id, post.jid, review),
         )
 
 
-def write(file: Path, rows: Iterable[Line]) -> None:
-    """Write a .csv or .xlsx file whole: who reads it meanwhile sees the former one. Raises UsageError."""
+def exported(review_columns: Mapping[str, str]) -> dict[str, str]:
+    """Those of the review table's columns that say anything which a post's own don't."""
+    return {name: kind for name, kind in review_columns.items() if name not in _KEYS}
+
+
+def _review_cell(name: str, value: Any, kind: str, people: Directory, zone: ZoneInfo) -> Cell:  # noqa: ANN401 - JSON's
+    """A value as PostgreSQL gives it in JSON: its times as the zone's own, its people as the config shows them."""
+    if name in _PEOPLE and value is not None:
+        return people.shown(str(value))
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    try:
+        if kind == "date" and value:
+            return date.fromisoformat(value)
+        if kind.startswith("timestamp") and value:
+            moment = datetime.fromisoformat(value)
+            return (moment.astimezone(zone) if moment.tzinfo else moment).replace(tzinfo=None, microsecond=0)
+    except ValueError:  # infinity, or a year of five digits
+        return str(value)
+    return value if value is None or isinstance(value, int | float) else str(value)
+
+
+def write(file: Path, rows: Iterable[Line], further: Sequence[str]) -> None:
+    """Write a .csv or .xlsx file whole: who reads it meanwhile sees the former one. Raises UsageError.
+
+    `further` is the headings of the rows' review columns.
+    """
     writers = {".csv": _csv_file, ".xlsx": _xlsx_file}
     if file.suffix.lower() not in writers:
         raise UsageError(f"{file.name} is no name for an export.", hint="End it in .csv or .xlsx.")
     with output_file(file) as beside:
-        writers[file.suffix.lower()](beside, rows)
+        writers[file.suffix.lower()](beside, rows, further)
 
 
 @contextmanager
@@ -93,62 +142,81 @@ def output_file(file: Path) -> Iterator[Path]:
         ) from None
 
 
-def _csv_file(file: Path, rows: Iterable[Line]) -> None:
+def _csv_file(file: Path, rows: Iterable[Line], further: Sequence[str]) -> None:
     with file.open(
         "w", encoding="utf-8-sig", newline=""
     ) as opened:  # the mark tells spreadsheet programs that it is UTF-8
-        csv_text(opened, rows)
+        csv_text(opened, rows, further)
 
 
-def csv_text(opened: IO[str], rows: Iterable[Line]) -> None:
-    """Write rows as CSV (RFC 4180)."""
+def csv_text(opened: IO[str], rows: Iterable[Line], further: Sequence[str]) -> None:
+    """Write rows as CSV (RFC 4180). `further` is the headings of their review columns."""
     writer = csv.writer(opened)
-    writer.writerow(_COLUMNS)
+    writer.writerow([*_COLUMNS, *map(_harmless, further)])
     for row in rows:
-        writer.writerow([_harmless(cell) if isinstance(cell, str) else cell.isoformat(" ") for cell in row])
+        writer.writerow([_csv_cell(cell) for cell in row.cells()])
+
+
+def _csv_cell(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return _harmless(cell)
+    if isinstance(cell, datetime):
+        return cell.isoformat(" ")
+    return str(cell).upper() if isinstance(cell, bool) else "" if cell is None else str(cell)
 
 
 def _harmless(text: str) -> str:
-    """Text that no spreadsheet program takes for a formula."""
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+    """Text that no spreadsheet program takes for a formula: what counts is the first character that can be seen.
+
+    Programs pass over white space and what can't be seen, and take full-width and small forms for the usual ones.
+    """
+    first = next((char for char in text if unicodedata.category(char)[0] not in "ZC"), "")
+    is_formula = unicodedata.normalize("NFKC", first)[:1] in _STARTS_A_FORMULA
+    return f"'{text}" if is_formula or text.startswith(("\t", "\r", "\n")) else text
 
 
-def _xlsx_file(file: Path, rows: Iterable[Line]) -> None:
+def _xlsx_file(file: Path, rows: Iterable[Line], further: Sequence[str]) -> None:
     from openpyxl import Workbook
 
     book = Workbook(write_only=True)
-    sheet = _sheet(book)
+    sheet = _sheet(book, further)
     for number, row in enumerate(rows):
         if number and number % _ROWS_A_SHEET == 0:
-            sheet = _sheet(book)
-        sheet.append(_cells(sheet, row))
+            sheet = _sheet(book, further)
+        sheet.append([_xlsx_cell(sheet, cell) for cell in row.cells()])
     book.save(file)
 
 
-def _sheet(book: Workbook) -> Worksheet:
+def _sheet(book: Workbook, further: Sequence[str]) -> Worksheet:
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
 
     sheet: Worksheet = book.create_sheet(f"Drops {len(book.worksheets) + 1}" if book.worksheets else "Drops")
     sheet.freeze_panes = "A2"
-    for place, width in enumerate(_COLUMNS.values()):
-        sheet.column_dimensions["ABCDEFGHI"[place]].width = width
-    heads = [WriteOnlyCell(sheet, heading) for heading in _COLUMNS]
+    widths = _COLUMNS | {heading: len(heading) + 4 for heading in further}
+    for place, width in enumerate(widths.values(), 1):
+        sheet.column_dimensions[get_column_letter(place)].width = width
+    heads = [WriteOnlyCell(sheet, heading) for heading in widths]
     for head in heads:
         head.font = Font(bold=True)
     sheet.append(heads)
     return sheet
 
 
-def _cells(sheet: Worksheet, row: Line) -> list[Cell | str]:
+def _xlsx_cell(sheet: Worksheet, cell: Cell) -> Written:
     from openpyxl.cell import WriteOnlyCell
 
-    posted = WriteOnlyCell(sheet, row.posted)
-    posted.number_format = "yyyy-mm-dd hh:mm:ss"
-    return [posted if cell is row.posted else _text_cell(sheet, str(cell)) for cell in row]
+    if cell is None or isinstance(cell, bool) or (isinstance(cell, int | float) and abs(cell) < _MOST_DIGITS):
+        return cell
+    if isinstance(cell, date) and cell.year >= _FIRST_YEAR:
+        dated = WriteOnlyCell(sheet, cell)  # type: ignore[arg-type]  # the stubs forget dates
+        dated.number_format = _TIME if isinstance(cell, datetime) else _DATE
+        return dated
+    return _text_cell(sheet, str(cell))
 
 
-def _text_cell(sheet: Worksheet, text: str) -> Cell | str:
+def _text_cell(sheet: Worksheet, text: str) -> Written:
     """Text as text: what begins with `=` isn't a formula, and what XML can't hold is a blank."""
     from openpyxl.cell import WriteOnlyCell
 
