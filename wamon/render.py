@@ -1,34 +1,24 @@
-"""How results look: tables and JSON on stdout, progress on stderr. The only module that knows rich."""
+"""How results look: tables on stdout, progress on stderr. The only module that knows rich."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
 import unicodedata
 from contextlib import contextmanager, redirect_stdout
-from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from rich.table import Table
 
 _WITHOUT_A_TERMINAL = 160
 _SECONDS_BETWEEN_LINES = 5.0
-
-
-def as_json(document: object) -> None:
-    """Print one JSON document. Times become RFC 3339 in UTC."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=_jsonable) + "\n")
-
-
-def _jsonable(value: object) -> str:
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)
 
 
 def say(text: str) -> None:

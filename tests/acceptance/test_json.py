@@ -6,6 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK, first_morning
+from tests.support.json_page import VIEWS
 from tests.support.machine import Machine
 from tests.support.office import Office
 from tests.support.receivers import hooks
@@ -22,6 +24,7 @@ from wamon.alerts.notifier import teller
 from wamon.app.commands import configured
 from wamon.health.check import Check, State
 from wamon.service.restart_log import note_start
+from wamon.views.document import as_json, from_json
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -246,3 +249,10 @@ def test_the_page_lists_every_field_that_is_printed_and_no_other(command: str, a
     for answer in answers[command]:
         for path, value in leaves(answer):
             assert fits(value, fields[field_of(path, fields) or ""]), (path, value)
+
+
+@pytest.mark.parametrize("command", VIEWS)
+def test_an_answer_is_read_back_as_the_view_that_was_printed(command: str, answers: dict[str, list[Any]]) -> None:
+    for answer in answers[command]:
+        (view,) = (view for view in VIEWS[command] if [field.name for field in fields(view)] == list(answer))
+        assert json.loads(as_json(from_json(view, json.dumps(answer)))) == answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wamon.config.schema import Config
-    from wamon.ledger.allow_list import Missing, Stranger
     from wamon.postgres.connection import Database
-    from wamon.privacy import Directory
-    from wamon.spreadsheets.numbers import Bad, Listed
+    from wamon.views.allow import Bad, Imported, Lists, Missing, Strangers
 
 _SHOWN = 5
 _SHOWN_IN_A_QUESTION = 20
@@ -72,8 +70,11 @@ def import_(
     """
     from wamon.app.commands import ledger
     from wamon.ledger import allow_list
-    from wamon.render import as_json, progress, say
+    from wamon.render import progress, say
     from wamon.spreadsheets.numbers import read
+    from wamon.views.allow import Bad, Imported, validated
+    from wamon.views.document import as_json
+    from wamon.views.projects import require_project
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -86,14 +87,15 @@ def import_(
         if going and not yes:
             _confirm(f"Take {_numbers(len(going))} off the list of {project}: {_some(going, _SHOWN_IN_A_QUESTION)}?")
         imported = change(db, project, listed.numbers)
-    answer = {"project": project, "path": str(file.absolute()), "columns": listed.columns, **imported._asdict()}
-    answer |= {"repeated": listed.repeated, "bad": [bad._asdict() for bad in listed.bad]}
-    answer |= {"unseen_zeros": listed.unseen_zeros}
+    bad = tuple(Bad(*row) for row in listed.bad)
+    answer = Imported(
+        project, str(file.absolute()), listed.columns, *imported, listed.repeated, bad, listed.unseen_zeros
+    )
     if options.json:
-        as_json(answer)
+        say(as_json(answer))
     else:
-        _show_import(answer, listed)
-        if project not in _validated(settings):
+        _show_import(answer)
+        if project not in validated(settings):
             say(f"Nothing is rejected by it yet: no group of {project} has `validate: true` in the config.")
 
 
@@ -106,19 +108,18 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon drops allow list --json
     """
     from wamon.app.commands import ledger
-    from wamon.ledger.allow_list import lists
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import allow as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        found = {row.project: row._asdict() for row in lists(db)}
-    answer = [row | {"validate": project in _validated(settings)} for project, row in found.items()]
-    lacking = sorted(_validated(settings) - found.keys())
+        answer = view.lists(db, settings)
     if options.json:
-        as_json({"lists": answer, "lacking": lacking})
+        say(as_json(answer))
     else:
-        _show_lists(answer, lacking, settings)
+        _show_lists(answer, settings)
 
 
 @commands.command()
@@ -139,17 +140,20 @@ def missing(
     """
     from wamon.app.commands import ledger
     from wamon.ledger import allow_list
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import allow as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
         planned = _planned(db, settings, project)
         found = allow_list.missing(db, project)
+    answer = view.missing(planned, found[: _limit(limit, options.json)])
     if options.json:
-        as_json({"planned": planned, "missing": [drop._asdict() for drop in found[:limit]]})
+        say(as_json(answer))
     else:
-        _show_missing(found, planned, limit or _SHOWN_IN_A_TABLE)
+        _show_missing(answer, len(found))
 
 
 @commands.command()
@@ -172,7 +176,9 @@ def strangers(
     from wamon.app.commands import ledger
     from wamon.ledger import allow_list
     from wamon.privacy import people_of
-    from wamon.render import as_json
+    from wamon.render import say
+    from wamon.views import allow as view
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -181,10 +187,9 @@ def strangers(
         planned = _planned(db, settings, project)
         found = allow_list.strangers(db, project)
         unposted = allow_list.missing(db, project) if found else []
-    shown = found[: limit if options.json else limit or _SHOWN_IN_A_TABLE]
-    answer = _told(shown, unposted, people)
+    answer = view.strangers(planned, found[: _limit(limit, options.json)], unposted, people)
     if options.json:
-        as_json({"planned": planned, "strangers": answer})
+        say(as_json(answer))
     else:
         _show_strangers(answer, len(found), settings)
 
@@ -206,8 +211,10 @@ def export(
     wamon drops allow export lawley.xlsx --project Lawley
     """
     from wamon.app.commands import ledger
-    from wamon.render import as_json, say
+    from wamon.render import say
     from wamon.spreadsheets.numbers import as_csv, write
+    from wamon.views.allow import Exported, Numbers
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -215,13 +222,13 @@ def export(
         numbers = _list_of(db, settings, project)
     if file is None:
         if options.json:
-            as_json({"project": project, "numbers": numbers})
+            say(as_json(Numbers(project, tuple(numbers))))
         else:
             sys.stdout.write(as_csv(numbers))
         return
     write(file, numbers)
     if options.json:
-        as_json({"project": project, "path": str(file.absolute()), "written": len(numbers)})
+        say(as_json(Exported(project, str(file.absolute()), len(numbers))))
     else:
         say(f"Wrote {_numbers(len(numbers))} to {file.absolute()}.")
 
@@ -242,7 +249,9 @@ def clear(
     """
     from wamon.app.commands import ledger
     from wamon.ledger import allow_list
-    from wamon.render import as_json, say
+    from wamon.render import say
+    from wamon.views.allow import Cleared
+    from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -252,7 +261,7 @@ def clear(
             _confirm(f"Remove the list of {project}, {_numbers(count)}?")
         removed = allow_list.clear(db, project) or 0
     if options.json:
-        as_json({"project": project, "removed": removed})
+        say(as_json(Cleared(project, removed)))
     else:
         say(f"Removed the list of {project}, {_numbers(removed)}.")
 
@@ -260,6 +269,7 @@ def clear(
 def _list_of(db: Database, config: Config, project: str) -> list[str]:
     from wamon.errors import UsageError
     from wamon.ledger import allow_list
+    from wamon.views.projects import require_project
 
     require_project(db, config, project)
     numbers = allow_list.numbers(db, project)
@@ -283,42 +293,8 @@ def _planned(db: Database, config: Config, project: str | None) -> int:
     return sum(row.numbers for row in found)
 
 
-def _told(found: Sequence[Stranger], unposted: Sequence[Missing], people: Directory) -> list[dict[str, Any]]:
-    """Strangers with the number that each was likely meant as."""
-    from wamon.drops.likely import likeliest
-
-    of_project: dict[str, list[str]] = {}
-    for drop in unposted:
-        of_project.setdefault(drop.project, []).append(drop.drop_number)
-    return [
-        drop._asdict()
-        | {
-            "submitted_by": people.shown(drop.submitted_by),
-            "likely": likeliest(drop.drop_number, of_project.get(drop.project, [])),
-        }
-        for drop in found
-    ]
-
-
-def require_project(db: Database, config: Config, project: str) -> None:
-    """Raise UsageError for a project that neither the config nor the database knows."""
-    from wamon.errors import UsageError
-    from wamon.ledger import allow_list
-    from wamon.reports import posts
-
-    known = (
-        {group.name for group in config.groups} | {*posts.projects(db)} | {row.project for row in allow_list.lists(db)}
-    )
-    if project not in known:
-        raise UsageError(f"There is no project {project}.", hint=_named(sorted(known)))
-
-
-def _named(known: Sequence[str]) -> str:
-    return f"The projects are {', '.join(known)}." if known else "The config names no group, and nothing is recorded."
-
-
-def _validated(config: Config) -> set[str]:
-    return {group.name for group in config.groups if group.validate_}
+def _limit(said: int | None, json: bool) -> int | None:
+    return _SHOWN_IN_A_TABLE if said is None and not json else said
 
 
 def _confirm(question: str) -> None:
@@ -329,30 +305,30 @@ def _confirm(question: str) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _show_import(answer: dict[str, Any], listed: Listed) -> None:
+def _show_import(answer: Imported) -> None:
     from wamon.render import say
     from wamon.spreadsheets.numbers import ZEROS
 
-    removed = f", {answer['removed']:,} taken off" if answer["removed"] else ""
+    removed = f", {answer.removed:,} taken off" if answer.removed else ""
     say(
-        f"{answer['project']} accepts {_numbers(answer['numbers'])} now: {answer['added']:,} new{removed},"
-        f" from {' and '.join(listed.columns)}."
+        f"{answer.project} accepts {_numbers(answer.numbers)} now: {answer.added:,} new{removed},"
+        f" from {' and '.join(answer.columns)}."
     )
-    if listed.repeated:
-        say(f"Rows that repeat a number: {listed.repeated:,}.")
-    _show_bad("without a drop number", [bad for bad in listed.bad if not bad.lost_zeros])
-    lost_zeros = [bad for bad in listed.bad if bad.lost_zeros]
+    if answer.repeated:
+        say(f"Rows that repeat a number: {answer.repeated:,}.")
+    _show_bad("without a drop number", [bad for bad in answer.bad if not bad.lost_zeros])
+    lost_zeros = [bad for bad in answer.bad if bad.lost_zeros]
     _show_bad("that seem to have lost leading zeros", lost_zeros)
     if lost_zeros:
         say(ZEROS)
-    if listed.unseen_zeros:
+    if answer.unseen_zeros:
         say(
-            f"Zeros that {_numbers(listed.unseen_zeros)} may begin with aren't seen: an XLS file doesn't tell how cells"
+            f"Zeros that {_numbers(answer.unseen_zeros)} may begin with aren't seen: an XLS file doesn't tell how cells"
             " show their numbers. If some do, save it as XLSX, and import that."
         )
-    if answer["admitted"]:
-        posts = "post that was rejected is" if answer["admitted"] == 1 else "posts that were rejected are"
-        say(f"{answer['admitted']:,} {posts} admitted at the next pass.")
+    if answer.admitted:
+        posts = "post that was rejected is" if answer.admitted == 1 else "posts that were rejected are"
+        say(f"{answer.admitted:,} {posts} admitted at the next pass.")
 
 
 def _show_bad(what: str, rows: Sequence[Bad]) -> None:
@@ -363,29 +339,29 @@ def _show_bad(what: str, rows: Sequence[Bad]) -> None:
         say(f"Rows {what}, left out: {len(rows):,}. {', '.join(some)}{'…' if len(rows) > _SHOWN else '.'}")
 
 
-def _show_missing(found: Sequence[Missing], planned: int, limit: int) -> None:
+def _show_missing(answer: Missing, total: int) -> None:
     from wamon.render import say, table
 
-    rows = [(drop.drop_number, drop.project, ", ".join(drop.posted_in)) for drop in found[:limit]]
+    rows = [(drop.drop_number, drop.project, ", ".join(drop.posted_in)) for drop in answer.missing]
     table(("Drop", "Project", "Posted in"), rows, whole=("Drop",))
-    _show_cut(len(rows), len(found))
-    say(f"{len(found):,} of {_numbers(planned)} planned: not posted.")
+    _show_cut(len(rows), total)
+    say(f"{total:,} of {_numbers(answer.planned)} planned: not posted.")
 
 
-def _show_strangers(answer: Sequence[dict[str, Any]], total: int, config: Config) -> None:
+def _show_strangers(answer: Strangers, total: int, config: Config) -> None:
     from wamon.render import local, say, table
 
     rows = [
         (
-            drop["drop_number"],
-            drop["project"],
-            local(drop["last_seen_at"], config.timezone),
-            "rejected" if drop["rejected"] else "accepted",
-            drop["submitted_by"],
-            drop["likely"],
-            ", ".join(drop["planned_in"]),
+            drop.drop_number,
+            drop.project,
+            local(drop.last_seen_at, config.timezone),
+            "rejected" if drop.rejected else "accepted",
+            drop.submitted_by,
+            drop.likely,
+            ", ".join(drop.planned_in),
         )
-        for drop in answer
+        for drop in answer.strangers
     ]
     columns = ("Drop", "Project", "Last posted", "What", "By", "Likely", "Planned in")
     table(columns, rows, whole=("Drop", "Last posted", "What", "Likely"))
@@ -405,24 +381,24 @@ def _some(numbers: Sequence[str], most: int) -> str:
     return f"{', '.join(numbers[:most])}{f' and {left:,} more' if left > 0 else ''}"
 
 
-def _show_lists(rows: Sequence[dict[str, Any]], lacking: Sequence[str], config: Config) -> None:
+def _show_lists(answer: Lists, config: Config) -> None:
     from wamon.render import local, say, table
 
     columns = ("Project", "Numbers", "Imported", "Rejected posts", "Validates")
     shown = [
         (
-            row["project"],
-            f"{row['numbers']:,}",
-            local(row["imported_at"], config.timezone),
-            f"{row['rejected']:,}",
-            "yes" if row["validate"] else "no",
+            row.project,
+            f"{row.numbers:,}",
+            local(row.imported_at, config.timezone),
+            f"{row.rejected:,}",
+            "yes" if row.validate else "no",
         )
-        for row in rows
+        for row in answer.lists
     ]
     table(columns, shown, right=("Numbers", "Rejected posts"))
-    if not rows:
+    if not answer.lists:
         say("No project has a list. `wamon drops allow import FILE --project NAME` makes one.")
-    for project in lacking:
+    for project in answer.lacking:
         say(f"{project} has `validate: true` and no list: its posts pass unchecked.")
 
 

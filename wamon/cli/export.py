@@ -64,9 +64,11 @@ def export(
     from wamon.app.commands import ledger
     from wamon.errors import UsageError
     from wamon.privacy import people_of
-    from wamon.render import as_json, progress, say
+    from wamon.render import progress, say
     from wamon.reports.posts import number_of_posts, posts
     from wamon.spreadsheets.posts import csv_text, lines, write
+    from wamon.views.document import as_json
+    from wamon.views.export import Exported
 
     options = said(ctx, config, json)
     if options.json and file is None:
@@ -86,7 +88,7 @@ def export(
         with progress("Exporting", total) as tell:
             write(file, _told(chosen, tell), [*columns])
     if options.json:
-        as_json({"path": str(file.absolute()), "posts": total})
+        say(as_json(Exported(str(file.absolute()), total)))
     else:
         say(f"{total:,} post{'' if total == 1 else 's'} in {file}.")
 

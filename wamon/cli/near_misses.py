@@ -52,11 +52,11 @@ def near(
     """
     from wamon.app.commands import ledger
     from wamon.cli import times
-    from wamon.cli.allow import require_project
     from wamon.privacy import people_of
     from wamon.render import say
     from wamon.views import near_misses as view
     from wamon.views.document import as_json
+    from wamon.views.projects import require_project
 
     options = said(ctx, config, json)
     settings = options.config()

@@ -1,0 +1,150 @@
+"""docs/json.md, from the views: `python -m tests.support.json_page` writes it anew."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from wamon.views import (
+    alerts,
+    allow,
+    config,
+    db,
+    dead,
+    demo,
+    doctor,
+    drops,
+    export,
+    failpoints,
+    gaps,
+    groups,
+    hygiene,
+    init,
+    near_misses,
+    replay,
+    replies,
+    report,
+    restart,
+    scan,
+    service,
+    state,
+    status,
+    verify,
+)
+
+PAGE = Path(__file__).parents[2] / "docs/json.md"
+
+VIEWS: Mapping[str, tuple[type, ...]] = {
+    "scan": (scan.Scan,),
+    "replay": (replay.Replay,),
+    "state show": (state.Positions,),
+    "state rewind": (state.Rewind,),
+    "state adopt": (state.Adopted,),
+    "verify": (verify.Verify,),
+    "status": (status.Status,),
+    "doctor": (doctor.Doctor,),
+    "groups": (groups.Groups,),
+    "init": (init.Init,),
+    "dead list": (dead.Letters,),
+    "dead show": (dead.ShownLetter,),
+    "dead retry": (dead.Retried,),
+    "dead discard": (dead.Discarded,),
+    "gaps": (gaps.Gaps,),
+    "drops list": (drops.Drops,),
+    "drops show": (drops.Story,),
+    "drops near": (near_misses.NearMisses,),
+    "drops allow import": (allow.Imported,),
+    "drops allow list": (allow.Lists,),
+    "drops allow missing": (allow.Missing,),
+    "drops allow strangers": (allow.Strangers,),
+    "drops allow export": (allow.Numbers, allow.Exported),
+    "drops allow clear": (allow.Cleared,),
+    "drops export": (export.Exported,),
+    "report daily": (report.Report,),
+    "report weekly": (report.Report,),
+    "config check": (config.Checked,),
+    "config show": (config.Effective,),
+    "alerts list": (alerts.Alerts,),
+    "alerts test": (alerts.Trials,),
+    "replies list": (replies.Replies,),
+    "replies off": (replies.Switch,),
+    "replies on": (replies.Switch,),
+    "replies discard": (replies.Discarded,),
+    "db url": (db.Url,),
+    "db migrate": (db.Migrated,),
+    "db dump": (db.Dump,),
+    "db restore": (db.Restored,),
+    "db stop": (db.Stopped,),
+    "service install": (service.Installation,),
+    "service show": (service.Units,),
+    "service uninstall": (service.Uninstalled,),
+    "restart": (restart.Restart,),
+    "hygiene": (hygiene.Hygiene,),
+    "demo": (demo.Demo,),
+    "failpoints": (failpoints.Failpoints,),
+}
+"""Each command that answers, and the view that it prints; of those with several, the one that was asked for."""
+
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "yes/no", datetime: "time", Any: "anything"}
+_HEAD = """# What `--json` answers
+
+Each command that answers takes `--json`, before or after its name, and prints one JSON document on stdout. Fields are
+only ever added; those below keep their names and meanings. This page is written from `wamon/views/` by
+`python -m tests.support.json_page`; `tests/acceptance/test_json.py` compares it with what the commands print.
+
+A **time** is RFC 3339 in UTC, to the second: `2026-11-20T06:00:07Z`. `[]` stands for each item of a list, `*` for
+whatever keys there are. A field that may be null says so. A command that fails prints nothing on stdout, one paragraph
+on stderr, and ends with its exit code.
+"""
+
+
+def page() -> str:
+    """docs/json.md as it must be."""
+    return _HEAD + "".join(f"\n## `wamon {command}`\n\n{_section(views)}" for command, views in VIEWS.items())
+
+
+def _section(views: tuple[type, ...]) -> str:
+    return "\n".join(_note(view) + _table(view) for view in views)
+
+
+def _note(view: type) -> str:
+    """What a view's docstring tells beside its first line."""
+    _, _, note = (inspect.getdoc(view) or "").partition("\n\n")
+    return f"{note}\n\n" if note else ""
+
+
+def _table(view: type) -> str:
+    rows = [f"| `{path}` | {kind} | {meaning} |" for path, kind, meaning in described(view)]
+    return "\n".join(["| field | type | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def described(view: type, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """Each field of a view and of the views in it: its path, its type in words, and its help."""
+    hints = get_type_hints(view, include_extras=True)
+    for field in fields(view):
+        yield from _described(f"{path}{field.name}", hints[field.name], "")
+
+
+def _described(path: str, hint: Any, meaning: str) -> Iterator[tuple[str, str, str]]:
+    if get_origin(hint) is Annotated:
+        yield from _described(path, get_args(hint)[0], get_args(hint)[1])
+    elif get_origin(hint) is tuple:
+        yield from _described(f"{path}[]", get_args(hint)[0], meaning)
+    elif get_origin(hint) is Mapping:
+        yield from _described(f"{path}.*", get_args(hint)[1], meaning)
+    elif is_dataclass(hint):
+        yield from described(hint, f"{path}.")  # type: ignore[arg-type]
+    elif NoneType in get_args(hint):
+        (kind,) = (one for one in get_args(hint) if one is not NoneType)
+        yield path, f"{_WORDS[kind]} or null", meaning
+    else:
+        yield path, _WORDS[hint], meaning
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,37 @@
+"""docs/json.md is what the views say, and every view can be published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from tests.support.json_page import PAGE, VIEWS, described, page
+
+EVERY = sorted({view for views in VIEWS.values() for view in views}, key=lambda view: (view.__module__, view.__name__))
+
+
+def within(hint: Any) -> Iterator[type]:
+    """The dataclasses that a type names, and those of their fields."""
+    if is_dataclass(hint):
+        yield hint  # type: ignore[misc]
+        for inner in get_type_hints(hint).values():
+            yield from within(inner)
+    for argument in get_args(hint):
+        yield from within(argument)
+
+
+def test_the_page_is_what_the_views_say() -> None:
+    assert PAGE.read_text("utf-8") == page(), "run: python -m tests.support.json_page"
+
+
+@pytest.mark.parametrize("view", EVERY, ids=lambda view: f"{view.__module__}.{view.__name__}")
+def test_a_view_is_frozen_with_all_that_is_in_it(view: type) -> None:
+    assert [one.__name__ for one in within(view) if not one.__dataclass_params__.frozen] == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("view", EVERY, ids=lambda view: f"{view.__module__}.{view.__name__}")
+def test_every_field_of_a_view_has_its_help(view: type) -> None:
+    assert [path for path, _, meaning in described(view) if not meaning] == []

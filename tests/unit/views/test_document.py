@@ -1,0 +1,49 @@
+"""A view is printed as JSON and read back from it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from wamon.health.check import State
+from wamon.views.dead import Letter, Letters, ShownLetter
+from wamon.views.doctor import Check, Doctor
+from wamon.views.document import as_json, from_json
+
+AT = datetime(2026, 11, 20, 6, 0, 7, 123456, tzinfo=UTC)
+LETTER = Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, AT, AT, "c0ffee")
+
+
+def test_a_time_is_printed_in_utc_to_the_second() -> None:
+    document = json.loads(as_json(Letters((LETTER,))))
+    assert document["letters"][0]["failed_at"] == "2026-11-20T06:00:07Z"
+
+
+def test_fields_are_printed_in_their_order_with_those_of_a_base_first() -> None:
+    shown = ShownLetter("FIRST", "Lawley", "1@g.us", "dead", "refused", 4, AT, AT, None, "c0ffee", in_store=True)
+    assert [*json.loads(as_json(shown))][-3:] == ["next_try_at", "correlation_id", "in_store"]
+
+
+def test_a_view_that_is_read_back_is_the_one_that_was_printed() -> None:
+    whole = AT.replace(microsecond=0)
+    letters = Letters((Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, whole, None, "c0ffee"),))
+    assert from_json(Letters, as_json(letters)) == letters
+
+
+def test_what_was_measured_is_read_back_as_it_was_printed() -> None:
+    check = Check("files.room", None, None, State.OK, "There is room.", "", {"free_bytes": 1024, "at": AT})
+    read = from_json(Doctor, as_json(Doctor(State.OK, (check,))))
+    assert read.checks[0].numbers == {"free_bytes": 1024, "at": "2026-11-20T06:00:07Z"}
+    assert read.state == State.OK
+
+
+def test_a_field_of_a_newer_wamon_is_passed_over() -> None:
+    document = json.loads(as_json(LETTER)) | {"colour": "red"}
+    assert from_json(Letter, json.dumps(document)).reason == "refused"
+
+
+def test_a_document_that_is_none_of_the_views_is_refused() -> None:
+    with pytest.raises(ValueError, match="letters"):
+        from_json(Letters, "{}")
