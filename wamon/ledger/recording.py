@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg.errors import UniqueViolation
 
-from wamon.errors import Poison
 from wamon.failpoints import failpoint
+from wamon.halving import bisect
 from wamon.ledger import near_misses
 from wamon.ledger.changes import Recorded, count_kinds, in_row_order, ledger_changes, newest_of_each, replayed
 from wamon.ledger.dead_letters import Parking, refuse_an_epidemic
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from wamon.clock import Clock
+    from wamon.errors import Poison
+    from wamon.halving import Part
     from wamon.ledger.changes import Candidate, Key, LedgerChanges, SubmissionChanges
     from wamon.ledger.drafts import Draft
     from wamon.ledger.following import Follower, OwnReplies
@@ -112,28 +114,20 @@ class Recorder:
         """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
         recorded = Recorded()
         poisoned: list[tuple[Reading, Poison]] = []
-        self._record_or_halve(batch, recorded, poisoned, len(batch.readings))
+
+        def act(part: Part[Reading]) -> None:
+            recorded.add(self._record_at_once(_part_of(batch, part, may_advance=not poisoned)))
+
+        def alone(reading: Reading, poison: Poison) -> None:
+            poisoned.append((reading, poison))
+            refuse_an_epidemic(poisoned, len(batch.readings))
+
+        bisect(batch.readings, act, alone)
         for reading, poison in poisoned:
             recorded.counts[reading.message.chat_jid, "dead"] += self._parking.park(reading, poison)
         if poisoned and batch.advance:
             recorded.add(self._record_at_once(Batch(batch.readings, batch.advance)))
         return recorded
-
-    def _record_or_halve(
-        self, batch: Batch, recorded: Recorded, poisoned: list[tuple[Reading, Poison]], of: int
-    ) -> None:
-        try:
-            # Behind a poison message the cursor stays, until that message is parked.
-            recorded.add(self._record_at_once(_without_advance(batch) if poisoned else batch))
-        except Poison as poison:
-            if len(batch.readings) <= 1:
-                poisoned.extend((reading, poison) for reading in batch.readings)
-                refuse_an_epidemic(poisoned, of)
-                return
-            half = len(batch.readings) // 2
-            first, last = batch.readings[:half], batch.readings[half:]
-            self._record_or_halve(Batch(first, again=batch.again), recorded, poisoned, of)
-            self._record_or_halve(Batch(last, batch.advance, again=batch.again), recorded, poisoned, of)
 
     def _record_at_once(self, batch: Batch) -> Recorded:
         """Record a batch in one transaction: one that seems to be new as that, which needs no look-ups."""
@@ -283,8 +277,11 @@ def _nothing_held() -> Iterator[None]:
         raise
 
 
-def _without_advance(batch: Batch) -> Batch:
-    return Batch(batch.readings, again=batch.again)
+def _part_of(batch: Batch, part: Part[Reading], *, may_advance: bool) -> Batch:
+    """A batch's part. Behind a poison message the cursor stays, until that message is parked."""
+    if part.items is batch.readings:
+        return batch
+    return Batch(part.items, batch.advance if part.is_last and may_advance else None, again=batch.again)
 
 
 def _counted(changes: LedgerChanges, batch: Batch) -> tuple[Counter[str], dict[str, Message]]:
