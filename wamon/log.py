@@ -29,10 +29,15 @@ _following: ContextVar[str | None] = ContextVar("following", default=None)
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
-def configure(level: int = logging.WARNING, *, as_json: bool = False) -> None:
-    """Have wamon's talk go to stderr: sentences for people, or one JSON object a line."""
+SENTENCE = "%(message)s"
+WITH_TIME = "%(asctime)s %(levelname)-7s %(message)s"
+"""For what runs on: when, by this host's clock and zone, and how grave."""
+
+
+def configure(level: int = logging.WARNING, *, as_json: bool = False, form: str = SENTENCE) -> None:
+    """Have wamon's talk go to stderr: sentences for people in this form, or one JSON object a line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if as_json else logging.Formatter("%(message)s"))
+    handler.setFormatter(_Json() if as_json else logging.Formatter(form, "%Y-%m-%d %H:%M:%S%z"))
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False

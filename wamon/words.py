@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 KINDS = {"new": "new", "resubmission": "posted again", "rejected": "rejected", "retracted": "retracted"}
@@ -25,8 +26,14 @@ def age(moment: datetime, now: datetime) -> float:
 
 
 def amount(n: int, noun: str) -> str:
-    """A number with its noun: `1 message`, `2,000 messages`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    """A number with its noun: `1 message`, `2,000 messages`, `2 near misses`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def listing(names: Sequence[str], most: int = 5) -> str:
+    """The first names of many: `A, B and 48 more`."""
+    more = len(names) - most
+    return f"{', '.join(names[:most])} and {more:,} more" if more > 0 else ", ".join(names)
 
 
 def size(n_bytes: float) -> str:

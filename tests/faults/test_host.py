@@ -360,7 +360,7 @@ def test_an_unforeseen_error_of_a_chore_is_told_without_its_words(
 ) -> None:
     office = open_office(field.path, **LONG)
     log = tmp_path / "log"
-    fails = "import wamon.app.run\ndef daily(_): raise ValueError('the canary sings')\nwamon.app.run.daily = daily"
+    fails = "from wamon.daemon.daily import Daily\ndef run(*_): raise ValueError('the canary sings')\nDaily.run = run"
     with log.open("wb") as stderr, spawned(office, "run", prologue=fails, stderr=stderr) as process:
         eventually("it is told", lambda: "ValueError" in log.read_text("utf-8"), said=lambda: log.read_text("utf-8"))
         process.terminate()

@@ -104,10 +104,7 @@ def session(config: Config, clock: Clock, sizes: Sizes) -> Iterator[Connected]:
         pipeline = joined(config, bridge, wanted, db, state, clock)
         pipeline.still_ours = lease.renew
         give_back()
-        try:
-            yield Connected(pipeline, lease)
-        finally:
-            state.flush()
+        yield Connected(pipeline, lease)
 
 
 def _troubles(config: Config, clock: Clock) -> list[Check]:

@@ -110,6 +110,7 @@ class Pass:
     message_ids: Sequence[str]  # of the first of them
     place: Place
     complete: bool  # nothing stood beyond the place
+    near_misses: int  # among those messages
 
 
 def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
@@ -124,7 +125,8 @@ def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     failpoint("pass.end")
     new = page.messages[bisect_right(page.messages, page.start.rowid, key=attrgetter("rowid")) :]
     read = Counter([message.chat_jid for message in new])
-    return Pass(recorded, read, ids_of(new), page.place, page.complete)
+    near = sum(len(one.near) for one in prepared.readings if one.message.rowid > page.start.rowid)
+    return Pass(recorded, read, ids_of(new), page.place, page.complete, near)
 
 
 def drain(watch: Watch, tail: str) -> Iterator[Pass]:
@@ -146,7 +148,8 @@ def drain(watch: Watch, tail: str) -> Iterator[Pass]:
                     watch.still_ours()
                     watch.reload()
                     return
-                yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete)
+                near = sum(len(reading.near) for reading in batch.draft.near)
+                yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete, near)
 
 
 def _record_handed(watch: Watch, tail: str, batch: Handed, ready: Ready) -> Recorded:

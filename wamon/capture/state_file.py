@@ -139,13 +139,17 @@ class StateFile:
     def open(self) -> Found:
         """Read the file. One that can't be read is set aside as state.json.bad-<time>, and nothing is lost."""
         with self._lock():
-            try:
-                document = _parsed(self.path)
-            except FileNotFoundError:
-                return Found()
-            except (OSError, ValueError, RecursionError):
-                return Found(set_aside=self._set_aside())
-        return _found(document)
+            document, aside = self._read_or_set_aside()
+        return Found(set_aside=aside) if document is None else _found(document)
+
+    def _read_or_set_aside(self) -> tuple[dict[str, Any] | None, Path | None]:
+        """What the file says, or where one that can't be read lies now; neither, where there is none."""
+        try:
+            return _parsed(self.path), None
+        except FileNotFoundError:
+            return None, None
+        except (OSError, ValueError, RecursionError):
+            return None, self._set_aside()
 
     def _set_aside(self) -> Path:
         aside = self.path.with_name(f"state.json.bad-{self._clock.now():%Y%m%dT%H%M%SZ}")
@@ -169,6 +173,11 @@ class StateFile:
             return
         self._pending = _Pending(instance_id, source, seq, place, groups)
         self.flush_if_due()
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the file says all that it was to say."""
+        return self._pending is None
 
     def due_in_seconds(self) -> float:
         """How long until what is pending may be written; for ever, where nothing is."""
@@ -211,10 +220,9 @@ class StateFile:
         return self._lines
 
     def _read_lines(self, pending: _Pending) -> _Lines:
-        with suppress(OSError, ValueError, RecursionError):
-            document = _parsed(self.path)
-            if document.get("instance_id") == pending.instance_id:
-                return _Lines.of_others(document, pending.groups)
+        document, _ = self._read_or_set_aside()
+        if document is not None and document.get("instance_id") == pending.instance_id:
+            return _Lines.of_others(document, pending.groups)
         return _Lines(pending.instance_id)
 
     def _write(self, lines: _Lines) -> None:

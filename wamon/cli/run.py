@@ -34,9 +34,9 @@ def run(
     from wamon.app.run import plan
     from wamon.daemon.loop import Daemon
     from wamon.host.memory import share_one_arena
-    from wamon.log import configure, under_systemd
+    from wamon.log import WITH_TIME, configure, under_systemd
 
     share_one_arena()
     options = said(ctx, config, json)
-    configure(logging.INFO, as_json=options.json or under_systemd())
+    configure(logging.INFO, as_json=options.json or under_systemd(), form=WITH_TIME)
     Daemon(plan(options.config, options.clock), options.clock, standby=standby).run()

@@ -29,11 +29,13 @@ from wamon.host.notify import notify
 from wamon.host.signals import Signals
 from wamon.log import logger
 from wamon.service.restart_log import note_end, note_start
+from wamon.words import listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from wamon.capture.pipeline import Watch
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.daemon.rounds import Connected
@@ -67,6 +69,8 @@ class Daemon:
         self._tasks = plan.side_tasks(self._config, self._passes)
         self._side = SideThreads(clock)
         self._ended_by: BaseException | None = None
+        self._announced: Config | None = None
+        self._is_saved = True
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises what can't be tried again, and Busy where another holds the source."""
@@ -95,6 +99,9 @@ class Daemon:
                 logging.shutdown()
                 os._exit(0)
         self._note_end()
+        if self._ended_by is None:
+            saved = "state saved" if self._is_saved else "the state file is older; PostgreSQL holds the position"
+            logger.info("Stopped; %s.", saved, extra={"action": "stopped"})
 
     def _threads(self, worker: threading.Thread) -> Iterator[threading.Thread]:
         """The worker first: once that has ended, nobody begins another side task."""
@@ -145,7 +152,12 @@ class Daemon:
     def _work_while_connected(self, pause: _Pause) -> None:
         try:
             with self._plan.session(self._config) as connected:
-                self._serve(connected, pause)
+                self._announce(connected.pipeline)
+                try:
+                    self._serve(connected, pause)
+                finally:
+                    connected.pipeline.state.flush()
+                    self._is_saved = connected.pipeline.state.is_saved
         except Stopped:
             return
         except Busy:
@@ -156,6 +168,19 @@ class Daemon:
         except Retryable as error:
             self._passes.hang(error)
             self._bell.stopping.wait(pause.next_seconds())
+
+    def _announce(self, pipeline: Watch) -> None:
+        """Say what is watched, once for each config."""
+        if self._announced is not self._config:
+            self._announced = self._config
+            projects = [group.project for group in pipeline.source.groups.values() if group.enabled]
+            # Scripts look for this very line: `groups` also of one.
+            logger.info(
+                "Loaded state from state.json: %d groups tracked", len(projects), extra={"action": "state.loaded"}
+            )
+            logger.info(
+                "Watching %s: %s.", pipeline.store.path, listing(projects, most=10), extra={"action": "watching"}
+            )
 
     def _serve(self, connected: Connected, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()

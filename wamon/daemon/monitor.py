@@ -15,6 +15,7 @@ from wamon.errors import Busy
 from wamon.health.check import Check, State
 from wamon.host.memory import give_back
 from wamon.log import logger
+from wamon.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,9 @@ _LEAST_SECONDS = 60.0
 _LARGEST_SHARE = 0.001
 """Of a processor's time, that looking may take: with ten thousand groups a look takes a second or two of it."""
 
-Troubles = dict[tuple[str, str | None], str]
+Key = tuple[str, str | None]
+"""A check's name, and the JID of the group that it is about, if any."""
+Troubles = dict[Key, str]
 """The sentence that was logged of each check and group that isn't in order."""
 
 
@@ -68,12 +71,30 @@ class Monitor(SideTask):
         """Tell the log what has become bad or odd since the last look, and what is over."""
         found = {(c.name, c.jid): c for c in checks if c.state in {State.WARN, State.BAD}}
         unknown = {(c.name, c.jid) for c in checks if c.state is State.UNKNOWN}
-        for key, check in found.items():
-            if key not in self._troubles:
-                self._troubles[key] = unnamed(check.sentence)
-                logger.warning("%s %s", self._troubles[key], check.hint, extra={"action": "health", "check": key[0]})
-        for key in self._troubles.keys() - found.keys() - unknown:
-            logger.info("Over: %s", self._troubles.pop(key), extra={"action": "health.over", "check": key[0]})
+        arisen = [key for key in found if key not in self._troubles]
+        self._troubles |= {key: unnamed(found[key].sentence) for key in arisen}
+        for name, keys in _by_check(arisen).items():
+            said, hint = self._told(keys), found[keys[0]].hint
+            logger.warning("%s %s", said, hint, extra={"action": "health", "check": name, "count": len(keys)})
+        over = sorted(self._troubles.keys() - found.keys() - unknown, key=str)
+        for name, keys in _by_check(over).items():
+            logger.info(
+                "Over: %s", self._told(keys), extra={"action": "health.over", "check": name, "count": len(keys)}
+            )
+        for key in over:
+            del self._troubles[key]
+
+    def _told(self, keys: Sequence[Key]) -> str:
+        """What is logged of several groups' troubles of one kind: of many the first, and how many more."""
+        first, *more = (self._troubles[key] for key in keys)
+        return f"{first} The same goes for {amount(len(more), 'more group')}." if more else first
+
+
+def _by_check(keys: Sequence[Key]) -> dict[str, list[Key]]:
+    found: dict[str, list[Key]] = {}
+    for key in keys:
+        found.setdefault(key[0], []).append(key)
+    return found
 
 
 def _unseen(check: Check) -> Check:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wamon.host.notify import notify
 from wamon.log import logger
+from wamon.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +35,13 @@ class Passes:
         if self._told is not None:
             self._told = None
             logger.info("Works again, and is up to date.", extra={"action": "recovered"})
-        self._tell(f"Up to date: nothing waits in {groups} groups.")
+        self._tell(f"Up to date: nothing waits in {amount(groups, 'group')}.")
 
     def go_on(self, rows: int) -> None:
         """A pass has ended, and so many rows are left."""
         self.count += 1
         notify("WATCHDOG=1")
-        self._tell(f"Catching up: about {rows:,} rows to go.")
+        self._tell(f"Catching up: about {amount(rows, 'row')} to go.")
 
     def hang(self, error: WamonError) -> None:
         """No pass ends. A trouble is logged once, and systemd sees for how long it lasts."""

@@ -13,6 +13,7 @@ from wamon.capture.pipeline import reread_recent
 from wamon.capture.scan import admit, catch_up, retry
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.log import logger
+from wamon.words import KINDS, amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,11 +115,12 @@ def _log_pass(one: Pass, seconds: float) -> None:
     kinds: Counter[str] = Counter()
     for (_, kind), count in one.recorded.counts.items():
         kinds[kind] += count
+    if one.near_misses:
+        kinds["near-miss"] = one.near_misses
     logger.info(
-        "Recorded %d messages: %d new drops, %d posted again.",
-        one.read.total(),
-        kinds["new"],
-        kinds["resubmission"],
+        "Recorded %s: %s.",
+        amount(one.read.total(), "message"),
+        _counted(kinds) or "no drop",
         extra={
             "action": "pass",
             "seconds": round(seconds, 4),
@@ -127,3 +129,11 @@ def _log_pass(one: Pass, seconds: float) -> None:
             **kinds,
         },
     )
+
+
+def _counted(kinds: Counter[str]) -> str:
+    """What a pass found, as people read it: `2 new drops, 1 posted again, 1 near miss`."""
+    said = [amount(kinds["new"], "new drop")] if kinds["new"] else []
+    said += [f"{kinds[kind]:,} {words}" for kind, words in KINDS.items() if kind != "new" and kinds[kind]]
+    said += [amount(kinds["near-miss"], "near miss")] if kinds["near-miss"] else []
+    return ", ".join(said)

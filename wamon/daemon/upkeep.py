@@ -8,6 +8,7 @@ from wamon.capture.verify import Verification, sweep
 from wamon.daemon.side_tasks import Chore
 from wamon.host.memory import give_back
 from wamon.log import logger
+from wamon.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +48,12 @@ def _verify(pipeline: Watch, stopping: Stopping) -> None:
     verified = Verification(pipeline, groups).verify(lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES))
     pipeline.source.note_verify(clean=verified.clean)
     if verified.clean:
-        logger.info("Verified %d rows: nothing is lost or doubled.", verified.checked, extra={"action": "verify"})
+        logger.info(
+            "Verified %s: nothing is lost or doubled.", amount(verified.checked, "row"), extra={"action": "verify"}
+        )
         return
     logger.error(
-        "Verify found %d problems. `wamon verify` lists them, and --repair mends what can be mended.",
-        len(verified.problems),
+        "Verify found %s. `wamon verify` lists them, and --repair mends what can be mended.",
+        amount(len(verified.problems), "problem"),
         extra={"action": "verify", "promises": sorted({problem.promise for problem in verified.problems})},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -12,15 +13,18 @@ from pkgutil import resolve_name
 
 import pytest
 
-from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK, Moved
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
 from wamon.bridge.doorbell import stamp
 from wamon.daemon import loop, monitor, rounds
 from wamon.health.check import Check, State
+from wamon.ledger import allow_list
 from wamon.model import Sizes
 from wamon.postgres import leases
+from wamon.postgres.connection import connected
+from wamon.postgres.migrations import migrate
 
 Open = Callable[..., Office]
 
@@ -194,6 +198,67 @@ def test_a_pass_is_told_with_its_messages_and_one_id_for_all_its_records(
     told = [record for record in caplog.records if getattr(record, "action", "") == "pass"]
     assert [record.__dict__["message_ids"] for record in told][-1] == posted
     assert all(record.__dict__["seconds"] > 0 for record in told)
+
+
+def test_it_says_what_it_loads_watches_finds_and_saves(
+    field: Field, open_office: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = open_office(
+        field.path,
+        scan={"interval": "1h"},
+        groups=[
+            {"name": "Lawley", "jid": LAWLEY, "validate": True},
+            {"name": "Mohadin", "jid": MOHADIN},
+        ],
+    )
+    with connected(office.dsn) as db:
+        migrate(db)
+        allow_list.import_numbers(db, "Lawley", ["DR1000009"])
+    with caplog.at_level(logging.INFO, "wamon"):
+
+        def act() -> None:
+            eventually("the first pass", lambda: "pass" in actions(caplog))
+            field.bridge.post(MOHADIN, "DR1000003 DR1000004, and DR100O005")
+            eventually("the second pass", lambda: actions(caplog).count("pass") == 2)
+
+        run_while(office, act)
+    told = [record.getMessage() for record in caplog.records if getattr(record, "action", "") in SPOKEN]
+    assert told == [
+        "Loaded state from state.json: 2 groups tracked",
+        f"Watching {field.path}: Lawley, Mohadin.",
+        "Recorded 1 message: 1 rejected.",
+        "Recorded 1 message: 2 new drops, 1 near miss.",
+        "Stopped; state saved.",
+    ]
+
+
+SPOKEN = {"state.loaded", "watching", "pass", "stopped"}
+
+
+def actions(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [getattr(record, "action", "") for record in caplog.records]
+
+
+def test_a_state_file_that_is_torn_while_it_runs_is_set_aside_and_told(
+    field: Field, open_office: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = open_office(field.path, scan={"interval": "1h"})
+
+    def act() -> None:
+        recorded(office, "DR1000001")
+        eventually("the state file", office.state_path.exists)
+        office.state_path.write_text("{torn", "utf-8")
+        field.post(LAWLEY, "DR1000002")
+        eventually("it is written anew", lambda: set_aside(office) and office.state_path.exists())
+
+    run_while(office, act)
+    assert [path.read_text("utf-8") for path in set_aside(office)] == ["{torn"]
+    assert json.loads(office.state_path.read_text("utf-8"))["instance_id"]
+    assert "state.set_aside" in actions(caplog)
+
+
+def set_aside(office: Office) -> list[Path]:
+    return list(office.state_path.parent.glob("state.json.bad-*"))
 
 
 def test_once_a_day_it_verifies_and_status_says_how_that_ended(field: Field, open_office: Open) -> None:

@@ -20,12 +20,13 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.office import Office, eventually, run_while
 from tests.support.receivers import Hooks, behaving, hooks
 from tests.support.truth import Field
+from wamon.alerts.channels import channels
 from wamon.alerts.state_file import AlertsFile
 from wamon.bridge.access import access
 from wamon.daemon import monitor
 from wamon.daemon.passes import Passes
 from wamon.health.check import Check, State
-from wamon.net import address
+from wamon.net.message import Bounds
 
 Open = Callable[..., Office]
 AT_ONCE = {"rules": {name: {"hold": "0s"} for name in ("bridge", "database", "silence", "service")}}
@@ -263,8 +264,8 @@ def holding() -> Iterator[tuple[int, threading.Event]]:
 def test_a_webhook_that_hangs_delays_neither_a_pass_nor_a_look_nor_the_end(
     office: Office, field: Field, looks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(address, "_SECONDS_TO_ANSWER", 60)
-    monkeypatch.setattr(address, "_SECONDS_TO_TALK", 60)
+    unhurried = Bounds(connect_seconds=60, answer_seconds=60, answer_bytes=0)
+    monkeypatch.setattr("wamon.alerts.notifier.channels", partial(channels, bounds=unhurried))
     office.state_path.parent.mkdir()
     office.state_path.with_name("state.json.bad-1").touch()
     file = AlertsFile(office.state_path.parent)
@@ -296,3 +297,21 @@ def test_one_that_stands_by_tells_what_is_its_own_and_leaves_the_rest_to_the_one
     passes.trouble = DatabaseUnavailable("gone")
     one._look_once()
     assert [check.state for check in taken[1]] == [State.BAD] * 3
+
+
+def test_fifty_groups_that_fall_silent_are_one_line_and_one_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    silent = [
+        Check(
+            "bridge.freshness", State.WARN, f"Site {n} is silent.", "Is the bridge connected?", f"Site {n}", f"{n}@g.us"
+        )
+        for n in range(50)
+    ]
+    looks = [silent, silent, []]
+    one = monitor.Monitor(lambda: looks.pop(0), lambda _: None, Passes(lambda: None), {})
+    with caplog.at_level("INFO", "wamon"):
+        for _ in range(3):
+            one._look_once()
+    assert [record.getMessage() for record in caplog.records] == [
+        "Site 0 is silent. The same goes for 49 more groups. Is the bridge connected?",
+        "Over: Site 0 is silent. The same goes for 49 more groups.",
+    ]
