@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from wamon.bridge.doorbell import doorbell
+from wamon.bridge.doorbell import Doorbell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +62,8 @@ class Floor:
     def follow(self) -> None:
         """Catch up whenever the store is written, until the process ends."""
         rung = threading.Event()
-        with doorbell(self._store, rung.set):
+        with Doorbell(self._store, rung.set) as doorbell:
+            doorbell.listen()
             while True:
                 self.catch_up()
                 rung.wait()

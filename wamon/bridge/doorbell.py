@@ -6,35 +6,59 @@ Network file systems give no notice, and a notice can be lost: whoever listens l
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from watchdog.events import FileSystemEvent
+    from watchdog.observers.api import BaseObserver
 
 
-@contextmanager
-def doorbell(store: Path, ring: Callable[[], None]) -> Iterator[None]:
-    """Call `ring`, from a thread of its own, whenever the store's file or its -wal is modified or replaced.
+class Doorbell:
+    """Calls `ring`, from a thread of its own, whenever the store's file or its -wal is modified or replaced.
 
-    Watched is the folder, and only these events: our own reads open and close files, and must not wake us.
+    Watched is the folder, and only these events: our own reads open and close files, and must not wake us. As a
+    context manager it listens until its block's end.
     """
-    observer = Observer()
-    events = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent]
-    with suppress(OSError):  # a folder that isn't there yet, or no inotify left: intervals do
-        observer.schedule(_Ringer(store, ring), str(store.parent), recursive=False, event_filter=events)
-    observer.start()
-    try:
-        yield
-    finally:
-        observer.stop()
-        observer.join()
+
+    def __init__(self, store: Path, ring: Callable[[], None]) -> None:
+        self._store = store
+        self._ring = ring
+        self._observer: BaseObserver | None = None
+        self._was_tried = False
+
+    def listen(self) -> str | None:
+        """Listen from now on; why it can't, where it can't. Asked again it tries again only what can have changed."""
+        if not self._was_tried:
+            if not self._store.parent.is_dir():
+                return "its folder isn't there"
+            self._was_tried = True  # each failure after this costs a thread of watchdog's
+            try:
+                self._observer = self._begun()
+            except OSError as error:
+                return str(error.strerror or error)
+        return None
+
+    def _begun(self) -> BaseObserver:
+        observer = Observer()
+        events = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent]
+        ringer = _Ringer(self._store, self._ring)
+        observer.schedule(ringer, str(self._store.parent), recursive=False, event_filter=events)
+        observer.start()
+        return observer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
 
 
 class _Ringer(FileSystemEventHandler):

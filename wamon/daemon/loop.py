@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wamon.backoff import pause_seconds
-from wamon.bridge.doorbell import doorbell
+from wamon.bridge.doorbell import Doorbell
 from wamon.daemon.beats import Bell, beats
 from wamon.daemon.passes import Passes
 from wamon.daemon.rounds import BEATS_SECONDS, Rounds
@@ -29,7 +29,7 @@ from wamon.host.notify import notify
 from wamon.host.signals import Signals
 from wamon.log import logger
 from wamon.service.restart_log import note_end, note_start
-from wamon.words import listing
+from wamon.words import listing, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,6 +71,7 @@ class Daemon:
         self._ended_by: BaseException | None = None
         self._announced: Config | None = None
         self._is_saved = True
+        self._was_silence_told = False
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises what can't be tried again, and Busy where another holds the source."""
@@ -182,6 +183,18 @@ class Daemon:
                 "Watching %s: %s.", pipeline.store.path, listing(projects, most=10), extra={"action": "watching"}
             )
 
+    def _tell_silence(self, why: str | None) -> None:
+        """Say once why the doorbell doesn't ring."""
+        if why is not None and not self._was_silence_told:
+            self._was_silence_told = True
+            seconds = self._config.scan.interval.total_seconds()
+            logger.warning(
+                "The store can't be watched: %s. It is looked at every %s instead.",
+                why,
+                span(seconds),
+                extra={"action": "doorbell.silent"},
+            )
+
     def _serve(self, connected: Connected, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
         chores = self._tasks.chores
@@ -190,10 +203,12 @@ class Daemon:
         beats_seconds |= {chore.name: chore.beat_seconds for chore in chores}
         self._passes.holder = connected.lease.holder
         self._bell.ring(*beats_seconds.keys() - {"renew"})
-        with doorbell(connected.pipeline.store.path, self._bell.ring), beats(self._bell.ring, beats_seconds):
+        doorbell = Doorbell(connected.pipeline.store.path, self._bell.ring)
+        with doorbell, beats(self._bell.ring, beats_seconds):
             while True:
                 self._bell.check()
                 self._bell.hush()
+                self._tell_silence(doorbell.listen())
                 rounds.go_round()
                 pause.reset()
                 notify("WATCHDOG=1")

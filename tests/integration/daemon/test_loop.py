@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import threading
@@ -17,7 +18,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK, Moved
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
-from wamon.bridge.doorbell import stamp
+from wamon.bridge.doorbell import Doorbell, stamp
 from wamon.daemon import loop, monitor, rounds
 from wamon.health.check import Check, State
 from wamon.ledger import allow_list
@@ -43,7 +44,7 @@ def recorded(office: Office, number: str) -> None:
 def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a beat nor the doorbell rings."""
     monkeypatch.setattr(loop, "beats", lambda *_: nullcontext())
-    monkeypatch.setattr(loop, "doorbell", lambda *_: nullcontext())
+    monkeypatch.setattr(Doorbell, "listen", lambda _: None)
 
 
 def test_a_write_that_leaves_the_files_time_as_it_was_is_found_where_that_time_is_too_young_to_be_trusted(
@@ -78,6 +79,38 @@ def test_where_nothing_rings_the_second_interval_finds_the_message(
         recorded(office, "DR1000002")
 
     run_while(office, act)
+
+
+@pytest.mark.fault("F48")
+def test_without_inotify_it_works_by_its_interval_and_says_so_once(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "inotify instance limit reached")
+
+    monkeypatch.setattr("wamon.bridge.doorbell.Observer", none_left)
+    office = open_office(field.path, scan={"interval": "1s"})
+
+    def act() -> None:
+        recorded(office, "DR1000001")
+        field.post(LAWLEY, "DR1000002")
+        recorded(office, "DR1000002")
+
+    run_while(office, act)
+    assert [record.getMessage() for record in caplog.records if "watched" in record.getMessage()] == [
+        "The store can't be watched: inotify instance limit reached. It is looked at every 1 s instead."
+    ]
+
+
+def test_a_folder_that_is_not_there_at_the_start_is_listened_at_as_soon_as_it_is(field: Field, tmp_path: Path) -> None:
+    rung = threading.Event()
+    folder = tmp_path / "mounted"
+    with Doorbell(folder / "messages.db", rung.set) as doorbell:
+        assert doorbell.listen() == "its folder isn't there"
+        folder.mkdir()
+        assert doorbell.listen() is None
+        (folder / "messages.db").touch()
+        assert rung.wait(20)
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
