@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import signal
 import sys
 import traceback
@@ -22,6 +22,7 @@ from wamon.cli import (
     groups,
     hygiene,
     init,
+    output,
     replay,
     replies,
     report,
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from wamon.clock import Clock
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""How the system refuses to take what a command prints: the disk behind stdout is full or broken."""
 
 app = typer.Typer(
     name="wamon",
@@ -88,6 +92,7 @@ failpoints.add_to(app)
 def main(clock: Clock) -> NoReturn:
     """Run one command; end with its exit code. What we foresaw is one paragraph on stderr, without a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
+    output.accept_anything()
     configure()
     try:
         _run(clock)
@@ -95,16 +100,25 @@ def main(clock: Clock) -> NoReturn:
         logger.error("%s", error.paragraph())
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        output.give_up()  # whoever read us has gone
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - what it says may quote a message: only where it happened is told
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            output.give_up()
+            logger.error("The output can't be written: %s. What was recorded stays recorded.", error.strerror)
+            sys.exit(1)
         logger.error("%s%s", "".join(traceback.format_tb(error.__traceback__)), type(error).__name__)
         sys.exit(1)
 
 
 def _run(clock: Clock) -> NoReturn:
+    stdout = sys.stdout
     try:
         app(obj=clock)
+    except SystemExit:
+        if sys.stdout is not stdout:  # typer puts another in its place where whoever read us has gone
+            raise BrokenPipeError from None
+        raise
     finally:
         sys.stdout.flush()
     sys.exit(0)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.output import escape_for_json
+
 if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.schema import Config
@@ -59,4 +61,6 @@ class Said:
 def said(ctx: typer.Context, config: Path | None, json: bool) -> Said:
     """The common options, wherever they stood."""
     before: Said = ctx.obj
+    if json or before.json:
+        escape_for_json()
     return Said(config or before.config_path, json or before.json, before.clock)
