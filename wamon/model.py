@@ -110,7 +110,7 @@ class Group:
 class NearMiss(NamedTuple):
     """What a message says that was meant as a drop number and isn't one."""
 
-    written: str  # as it stands there, normalised and in capitals, such as `D R1752028`
+    written: str  # as it stands there, normalised, in capitals on one line, such as `D R1752028`
     reason: str  # constant, such as `too-short`
     likely: str | None  # the number that it becomes by undoing the slip, where that is one
 

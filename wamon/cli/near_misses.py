@@ -20,9 +20,17 @@ _WORDS = {
     "letters-swapped": "letters swapped",
     "letter-missing": "letter missing",
     "letter-doubled": "letter doubled",
+    "letter-extra": "letter too many",
+    "letter-wrong": "wrong letter",
     "letter-in-digits": "letter in digits",
+    "mark": "mark in it",
     "split": "digits divided",
     "separator": "odd separator",
+    "next-line": "on two lines",
+    "glued": "run together",
+    "drop-word": "drop for letters",
+    "listed": "listed, no letters",
+    "no-letters": "no letters",
 }
 
 

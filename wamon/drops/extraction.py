@@ -2,48 +2,41 @@
 
 Work grows linearly with the text, whatever it says and whatever pattern is configured: the scanner below spends at most
 some thirty steps on a place and never reads a text twice, the configured pattern sees only the few characters of a
-candidate and runs in RE2, and normalising is kept from CPython's quadratic case (see `_without_piles`).
+candidate and runs in RE2, and normalising is linear too.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 import re2
 
+from wamon.drops.normalization import MARKS, normalise
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXTRACTION_VERSION = 1
-"""Raised whenever the same text and pattern could give other numbers: it is part of the ledger's rules fingerprint."""
+EXTRACTION_VERSION = 2
+"""Raised whenever the same text and pattern could give others: it is part of the ledger's rules fingerprint."""
 
 # Read backwards, digits first, since messages hold fewer digits than letters: three times as fast as forwards. No
 # repeat is nested or unbounded and none gives back what it took (`+`), so a place costs at most 12 + 3 + 8 steps and a
 # few; since the digits must be a whole run, and so must the letters, no candidates overlap and none hides another.
 # [^\W_] is a letter or number of any script, [^\W\d_] one that is no decimal digit; WhatsApp's * _ ~ ` are neither.
+_SEPARATORS = r"[ \-#:.\u2010-\u2015]{0,3}+"  # at most three, none of them a line break
 _BACKWARDS = re.compile(
-    r"""
-    ( [0-9] (?<! [^\W_] . ) [0-9]{3,11}+ )   # four to twelve digits, after which comes no letter or number
-    [ \-#:.\u2010-\u2015]{0,3}+              # at most three separators, none of them a line break
-    ( [^\W\d_]{1,8}+ ) (?! [^\W_] )          # one to eight letters, before which comes no letter or number
+    rf"""
+    ( [0-9] (?<! [^\W_] . ) [0-9]{{3,11}}+ )   # four to twelve digits, after which comes no letter or number
+    {_SEPARATORS}
+    ( [^\W\d_]{{1,8}}+ ) (?! [^\W_] )          # one to eight letters, before which comes no letter or number
     """,
     re.VERBOSE,
 )
 
-# Category Cf (of Unicode 15 and later), and decimal digits beyond ASCII. The ranges are written out since asking
-# unicodedata about every code point would cost each start 0.1 s; a test compares them with it.
-_UNPLAIN = re.compile(
-    r"[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
-    r"\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
-    r"\U000e0020-\U000e007f]|[^\D0-9]"
-)
-
-_MOST_MARKS = 30  # UAX 15's stream-safe format; no letter takes up more than three
-_LONG = 512  # below it CPython's quadratic case costs less than looking for it
+_LIST_MARKS = re.compile(rf"[{MARKS}]+\Z")
+_LETTERS_AND_DIGITS = re.compile(r"([A-Za-z]{1,8})((?:(?:[0-9]|\[[0-9-]+\])(?:\{\d\d?(?:,\d\d?)?\})?)+)")
 _FLAT = re.compile(r"(?:(?:[A-Za-z0-9]|\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9])+\])(?:\{\d\d?(?:,\d\d?)?\})?)+")
-_PILE = re.compile(rf"[^\w\x00-\x7f]{{{_MOST_MARKS + 1},}}+")
 
 
 class Extractor:
@@ -52,6 +45,7 @@ class Extractor:
     def __init__(self, pattern: str) -> None:
         """Compile the pattern; raise ValueError with RE2's own reason for one that doesn't compile."""
         in_linear_time = _compiled(pattern)
+        self._letters, self._digits = _direct(pattern)
         self.is_number = _flat(pattern) or (lambda number: in_linear_time(number.encode()))
         """Something where a canonical form is a number, else None."""
 
@@ -61,6 +55,9 @@ class Extractor:
 
     def numbers_in(self, plain: str) -> tuple[str, ...]:
         """As `numbers`, of a text that is normalised already."""
+        if self._digits and plain.isascii():
+            numbers = [self._letters + digits for digits in self._digits(plain)]
+            return tuple(dict.fromkeys(numbers)) if len(numbers) > 1 else tuple(numbers)
         found = _candidates_in(plain)
         return tuple([number for number in found if self.is_number(number) is not None]) if found else ()
 
@@ -74,45 +71,30 @@ def _candidates_in(plain: str) -> tuple[str, ...]:
     found: list[tuple[str, str]] = _BACKWARDS.findall(plain[::-1])
     if not found:
         return ()
-    # isalpha: among Python's word characters are numbers that are no decimal digits, such as U+2776.
-    numbers = [(digits + letters)[::-1].upper() for digits, letters in found if letters.isalpha()]
+    # isalpha: among Python's word characters are numbers that are no decimal digits, such as U+09F4.
+    numbers = [(digits + only)[::-1].upper() for digits, letters in found if (only := _alone(letters)).isalpha()]
     return tuple(dict.fromkeys(reversed(numbers))) if len(numbers) > 1 else tuple(numbers)
 
 
-def normalise(text: str) -> str:
-    """The text in NFKC, without format characters (category Cf), with every decimal digit (category Nd) in ASCII.
+def _alone(letters: str) -> str:
+    """Without a mark that numbers an item of a list, as in `①DR1752028`; the letters stand backwards."""
+    return letters if letters.isalpha() else _LIST_MARKS.sub("", letters)
 
-    The result has the same candidates as the text. NFKC comes last, so that it also joins what a format character kept
-    apart; it makes no new format characters or foreign digits. Of more than thirty combining marks in a row, the rest
-    may be cut off.
+
+def _direct(pattern: str) -> tuple[str, Callable[[str], list[str]] | None]:
+    """The letters of a pattern that is letters and then digits, and what finds the digits in an ASCII text.
+
+    That takes a third of the time of looking at every candidate. Beyond ASCII, other letters may become these in
+    capitals, and marks may number the items of a list.
     """
-    if text.isascii():
-        return text
-    plain = _UNPLAIN.sub(_plain, text)
-    return unicodedata.normalize("NFKC", plain if len(plain) < _LONG else _without_piles(plain))
-
-
-def _plain(unplain: re.Match[str]) -> str:
-    return str(unicodedata.decimal(unplain[0], ""))
-
-
-def _without_piles(text: str) -> str:
-    """Cut piles of combining marks, which CPython's NFKC sorts in quadratic time: a megabyte of them takes minutes.
-
-    No candidate depends on it: marks are neither letters, digits nor separators, and thirty of them never dissolve into
-    the letter before them. U+FF9E and U+FF9F are the only letters that NFKC turns into marks.
-    """
-    return _PILE.sub(_cut, text.replace("\uff9e", "\u3099").replace("\uff9f", "\u309a"))
-
-
-def _cut(pile: re.Match[str]) -> str:
-    kept: list[str] = []
-    marks = 0
-    for char in pile[0]:
-        marks = marks + 1 if unicodedata.category(char).startswith("M") else 0
-        if marks <= _MOST_MARKS:
-            kept.append(char)
-    return "".join(kept)
+    found = _LETTERS_AND_DIGITS.fullmatch(pattern) if _flat(pattern) else None
+    if found is None:
+        return "", None
+    letters, digits = found.groups()
+    first, *others = (f"[{letter.upper()}{letter.lower()}]" for letter in letters)
+    ends = "(?![A-Za-z0-9])"
+    scanner = rf"{first}(?<![A-Za-z0-9].){''.join(others)}{_SEPARATORS}(?=[0-9]{{4,12}}{ends})({digits}){ends}"
+    return letters.upper(), re.compile(scanner).findall
 
 
 def _flat(pattern: str) -> Callable[[str], object | None] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from wamon.drops.near import LOOK_ALIKES
+from wamon.drops.slips import LOOK_ALIKES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

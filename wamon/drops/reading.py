@@ -7,8 +7,9 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from wamon.drops.extraction import EXTRACTION_VERSION, Extractor, normalise
+from wamon.drops.extraction import EXTRACTION_VERSION, Extractor
 from wamon.drops.near import Nearness
+from wamon.drops.normalization import MARKED_DIGITS, normalise
 from wamon.model import BEFORE_START, FROM_THE_BEGINNING, Reading
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from wamon.model import Message, NearMiss, Start
 
 
-_DIGIT = re.compile("[0-9]").search
+_DIGIT = re.compile(f"[0-9{MARKED_DIGITS}]").search
 
 
 class Rules:

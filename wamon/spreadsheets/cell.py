@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from wamon.drops.extraction import Extractor, candidates, normalise
-from wamon.drops.near import prefix_of
+from wamon.drops.extraction import Extractor, candidates
+from wamon.drops.normalization import normalise
+from wamon.drops.shape import prefix_of
 
 _GROUPED = re.compile(r"\d{1,3}([ ,.'])\d{3}\1\d{3}")
 _WHOLE = re.compile(r"(\d+)\.0+")

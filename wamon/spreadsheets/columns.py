@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from openpyxl.utils import column_index_from_string, get_column_letter
 
-from wamon.drops.extraction import normalise
+from wamon.drops.normalization import normalise
 from wamon.errors import UsageError
 from wamon.spreadsheets.csv_file import DELIMITERS
 from wamon.spreadsheets.sheet_row import place

@@ -26,11 +26,12 @@ class NearMiss:
     sent_at: Annotated[datetime, "when it was sent"]
     project: Annotated[str, "the project's name"]
     submitted_by: Annotated[str | None, "who sent it, as far as `privacy.show` allows"]
-    written: Annotated[str, "what was meant as a number, in capitals"]
+    written: Annotated[str, "what was meant as a number, in capitals, with ` / ` for a line break"]
     reason: Annotated[
         str,
         "`too-short`, `too-long`, `letters-apart`, `letters-swapped`, `letter-missing`, `letter-doubled`, "
-        "`letter-in-digits`, `split` or `separator`",
+        "`letter-extra`, `letter-wrong`, `letter-in-digits`, `mark`, `split`, `separator`, `next-line`, `glued`, "
+        "`drop-word`, `listed` or `no-letters`",
     ]
     likely: Annotated[str | None, "the number that was likely meant; null where it would be a guess"]
     source: Annotated[str, "the bridge's name"]
