@@ -43,8 +43,11 @@ class Heartbeat(SideTask):
             self._ask()
         except Retryable as error:
             if not self._fails:
-                told = "The heartbeat fails, and is tried again each minute. %s"
-                logger.warning(told, error.paragraph(), extra={"action": "heartbeat.failed"})
+                logger.warning(
+                    "The heartbeat fails, and is tried again each minute. %s",
+                    error.paragraph(),
+                    extra={"action": "heartbeat.failed"},
+                )
             self._fails = True
         else:
             if self._fails:

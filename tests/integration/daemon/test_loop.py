@@ -81,7 +81,6 @@ def test_where_nothing_rings_the_second_interval_finds_the_message(
     run_while(office, act)
 
 
-@pytest.mark.fault("F48")
 def test_without_inotify_it_works_by_its_interval_and_says_so_once(
     field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
