@@ -170,7 +170,7 @@ def test_what_is_planned_and_not_posted_is_listed(office: Office, plan: Path) ->
     ]
     shown = office.run("drops", "allow", "missing", "--project", "Lawley", "--limit", "1").stdout
     assert f"These are the first 1 of {len(answer['missing'])}; --limit shows more." in shown
-    assert f"{len(answer['missing'])} of 4 numbers planned: not posted." in shown
+    assert f"{len(answer['missing'])} of 4 numbers planned and not posted." in shown
     assert office.run("drops", "allow", "missing", "--project", "Mohadin").returncode == 2
 
 
@@ -196,7 +196,7 @@ def test_what_is_posted_and_not_planned_is_listed_with_the_number_that_was_likel
     }
     shown = office.run("drops", "allow", "strangers", "--project", "Lawley").stdout
     assert re.search("DR1752040 +Lawley .* accepted .* DR1752404 +Mohadin", shown)
-    assert "posted: not planned." in shown
+    assert "posted and not planned." in shown
 
 
 def test_clearing_asks_first(office: Office, plan: Path) -> None:

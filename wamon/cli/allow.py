@@ -345,11 +345,12 @@ def _show_missing(answer: Missing, total: int) -> None:
     rows = [(drop.drop_number, drop.project, ", ".join(drop.posted_in)) for drop in answer.missing]
     table(("Drop", "Project", "Posted in"), rows, whole=("Drop",))
     _show_cut(len(rows), total)
-    say(f"{total:,} of {_numbers(answer.planned)} planned: not posted.")
+    say(f"{total:,} of {_numbers(answer.planned)} planned and not posted.")
 
 
 def _show_strangers(answer: Strangers, total: int, config: Config) -> None:
     from wamon.render import local, say, table
+    from wamon.words import amount
 
     rows = [
         (
@@ -363,10 +364,10 @@ def _show_strangers(answer: Strangers, total: int, config: Config) -> None:
         )
         for drop in answer.strangers
     ]
-    columns = ("Drop", "Project", "Last posted", "What", "By", "Likely", "Planned in")
+    columns = ("Drop", "Project", "Last posted", "What", "By", "Likely", "Planned")
     table(columns, rows, whole=("Drop", "Last posted", "What", "Likely"))
     _show_cut(len(rows), total)
-    say(f"{total:,} drop{'' if total == 1 else 's'} posted: not planned.")
+    say(f"{amount(total, 'drop')} posted and not planned.")
 
 
 def _show_cut(shown: int, total: int) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import TYPE_CHECKING
 
 from wamon.drops.extraction import Extractor, candidates
 from wamon.drops.normalization import normalise
 from wamon.drops.shape import prefix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _GROUPED = re.compile(r"\d{1,3}([ ,.'])\d{3}\1\d{3}")
 _WHOLE = re.compile(r"(\d+)\.0+")
@@ -18,9 +23,10 @@ class NumberReader:
     def __init__(self, pattern: str) -> None:
         self._is_number = Extractor(pattern).is_number
         self.prefix = prefix_of(pattern)
-
-    def number(self, cell: str) -> str | None:
+        self.number: Callable[[str], str | None] = cache(self._number)
         """The number that a cell holds, and nothing beside it; digits alone get the pattern's own letters."""
+
+    def _number(self, cell: str) -> str | None:
         if not cell:
             return None
         plain = _plain(cell)
