@@ -251,8 +251,14 @@ def test_the_page_lists_every_field_that_is_printed_and_no_other(command: str, a
             assert fits(value, fields[field_of(path, fields) or ""]), (path, value)
 
 
+def alike(text: str) -> str:
+    """JSON as text, with 3 and 3.0 alike, but not 1 and true, nor fields in another order."""
+    return json.dumps(json.loads(text, parse_int=float))
+
+
 @pytest.mark.parametrize("command", VIEWS)
 def test_an_answer_is_read_back_as_the_view_that_was_printed(command: str, answers: dict[str, list[Any]]) -> None:
     for answer in answers[command]:
         (view,) = (view for view in VIEWS[command] if [field.name for field in fields(view)] == list(answer))
-        assert json.loads(as_json(from_json(view, json.dumps(answer)))) == answer
+        text = json.dumps(answer)
+        assert alike(as_json(from_json(view, text))) == alike(text)

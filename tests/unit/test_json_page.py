@@ -7,9 +7,13 @@ from dataclasses import is_dataclass
 from typing import Any, get_args, get_type_hints
 
 import pytest
+import typer
 
 from tests.support.json_page import PAGE, VIEWS, described, page
+from wamon.cli.main import app
 
+WITHOUT_AN_ANSWER = {"run", "service stopped"}
+BETWEEN_OURSELVES = {"service prepare"}  # `wamon restart` asks it
 EVERY = sorted({view for views in VIEWS.values() for view in views}, key=lambda view: (view.__module__, view.__name__))
 
 
@@ -21,6 +25,19 @@ def within(hint: Any) -> Iterator[type]:
             yield from within(inner)
     for argument in get_args(hint):
         yield from within(argument)
+
+
+def commands(within: Any, path: str = "") -> Iterator[str]:
+    """The commands that take --json, as they are typed."""
+    for name, command in within.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        elif any(parameter.name == "json" for parameter in command.params):
+            yield f"{path}{name}"
+
+
+def test_every_command_that_answers_has_its_view() -> None:
+    assert {*commands(typer.main.get_command(app))} == {*VIEWS, *WITHOUT_AN_ANSWER, *BETWEEN_OURSELVES}
 
 
 def test_the_page_is_what_the_views_say() -> None:

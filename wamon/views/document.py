@@ -20,10 +20,17 @@ def as_json(view: object) -> str:
 
 
 def from_json(kind: type[V], text: str) -> V:
-    """The view that `as_json` made this text of; fields that it doesn't know are passed over. Raises ValueError."""
-    from pydantic import TypeAdapter
+    """The view that `as_json` made this text of; fields that it doesn't know are passed over.
 
-    return TypeAdapter(kind).validate_json(text)
+    Raises ValueError, which names the fields that don't fit and quotes nothing: there may be people in it.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        places = [".".join(map(str, one["loc"])) or "all" for one in error.errors(include_input=False)]
+    raise ValueError(f"This is no {kind.__name__}: {', '.join(places)} can't be read.")
 
 
 def _plain(value: object) -> object:

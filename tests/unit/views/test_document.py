@@ -44,6 +44,11 @@ def test_a_field_of_a_newer_wamon_is_passed_over() -> None:
     assert from_json(Letter, json.dumps(document)).reason == "refused"
 
 
-def test_a_document_that_is_none_of_the_views_is_refused() -> None:
-    with pytest.raises(ValueError, match="letters"):
-        from_json(Letters, "{}")
+def test_a_document_that_is_none_of_the_views_is_refused_and_not_quoted() -> None:
+    document = json.loads(as_json(LETTER)) | {"attempts": "DR1752028", "failed_at": "+27 82000 0001"}
+    with pytest.raises(ValueError, match="no Letter") as refused:
+        from_json(Letter, json.dumps(document))
+    assert str(refused.value) == "This is no Letter: attempts, failed_at can't be read."
+    assert refused.value.__context__ is None
+    with pytest.raises(ValueError, match="no Letter: all can't be read"):
+        from_json(Letter, "DR1752028")
