@@ -91,21 +91,12 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
 """Each command that answers, and the view that it prints; of those with several, the one that was asked for."""
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "yes/no", datetime: "time", Any: "anything"}
-_HEAD = """# What `--json` answers
-
-Each command that answers takes `--json`, before or after its name, and prints one JSON document on stdout. Fields are
-only ever added; those below keep their names and meanings. This page is written from `wamon/views/` by
-`python -m tests.support.json_page`; `tests/acceptance/test_json.py` compares it with what the commands print.
-
-A **time** is RFC 3339 in UTC, to the second: `2026-11-20T06:00:07Z`. `[]` stands for each item of a list, `*` for
-whatever keys there are. A field that may be null says so. A command that fails prints nothing on stdout, one paragraph
-on stderr, and ends with its exit code.
-"""
 
 
 def page() -> str:
-    """docs/json.md as it must be."""
-    return _HEAD + "".join(f"\n## `wamon {command}`\n\n{_section(views)}" for command, views in VIEWS.items())
+    """docs/json.md as it must be. What stands before its first section is written by hand."""
+    head, _, _ = PAGE.read_text("utf-8").partition("\n## ")
+    return head + "".join(f"\n## `wamon {command}`\n\n{_section(views)}" for command, views in VIEWS.items())
 
 
 def _section(views: tuple[type, ...]) -> str:
