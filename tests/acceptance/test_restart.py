@@ -8,6 +8,8 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.support.bridges import LAWLEY
 from tests.support.clock import CLOCK
 from tests.support.machine import Machine
@@ -132,3 +134,36 @@ def test_installing_tells_systemd_and_uninstalling_takes_it_back(machine: Machin
     assert done.returncode == 0, done.stderr
     assert machine.calls()[-2:] == ["disable --now wamon.service wamon-restart.timer", "daemon-reload"]
     assert not (machine.root / "etc/systemd/system/wamon.service").exists()
+
+
+@pytest.mark.parametrize("how", ["systemctl disable", "--no-restart", "--restart-at never", "a comment"])
+def test_a_nightly_restart_that_is_switched_off_is_said_to_be_and_nothing_warns_of_it(
+    machine: Machine, how: str
+) -> None:
+    machine.install(*{"a comment": ["--cron"]}.get(how, how.split() if how.startswith("--") else []))
+    if how == "a comment":
+        cron = machine.root / "etc/cron.d/wamon-restart"
+        cron.write_text(re.sub(r"^(?=\d)", "#", cron.read_text(), flags=re.MULTILINE))
+    if how == "systemctl disable":
+        machine.systemctl("disable", "--now", "wamon-restart.timer")
+    long_ago = CLOCK.now() - timedelta(days=3)
+    machine.state_dir.mkdir(exist_ok=True)
+    (machine.state_dir / "restarts.jsonl").write_text(json.dumps({"at": f"{long_ago:%FT%TZ}", "what": "started"}))
+    answer = json.loads(machine.wamon("hygiene", "--json").stdout)
+    assert answer["switched_off"]
+    assert (answer["next_restart_at"], answer["last_happened"]) == (None, None)
+    assert f"The nightly restart is switched off: {answer['switched_off']}." in re.sub(
+        r"\s+", " ", machine.wamon("hygiene").stdout
+    )
+
+
+def test_what_was_switched_off_stays_off_over_an_install_until_an_hour_is_said(machine: Machine) -> None:
+    machine.install()
+    machine.systemctl("disable", "--now", "wamon-restart.timer")
+    machine.install()
+    timer = machine.root / "etc/systemd/system/wamon-restart.timer"
+    assert not timer.exists()
+    machine.install()
+    assert not timer.exists()
+    machine.install("--restart-at", "03:00")
+    assert timer.exists()

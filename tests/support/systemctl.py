@@ -39,6 +39,9 @@ def main(words: list[str]) -> int:
         start(units[0])
     elif verb == "stop":
         stop(units[0])
+    elif verb in {"enable", "disable"}:
+        for unit in units:
+            (ROOT / f"{unit}.disabled").touch() if verb == "disable" else (ROOT / f"{unit}.disabled").unlink(True)
     elif verb == "reload":
         os.kill(state()["pid"], signal.SIGHUP)
     return 0
@@ -60,10 +63,11 @@ def state() -> dict[str, Any]:
 
 def shown(unit: str) -> str:
     is_there = (ROOT / "etc/systemd/system" / unit).exists()
-    now = state()
+    now = state() if unit.endswith(".service") else {"pid": 0, "status": "", "active": "inactive"}
+    enabled = "disabled" if (ROOT / f"{unit}.disabled").exists() else "enabled"
     return (
         f"LoadState={'loaded' if is_there else 'not-found'}\nActiveState={now['active']}\nMainPID={now['pid']}\n"
-        f"StatusText={now['status']}\nUnitFileState=enabled\n"
+        f"StatusText={now['status']}\nUnitFileState={enabled}\n"
     )
 
 

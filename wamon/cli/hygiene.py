@@ -66,7 +66,7 @@ def _state_dir(options: Said, service: Service) -> Path:
 
 
 def _zone(options: Said, found: Hygiene) -> ZoneInfo:
-    return found.schedule.zone if found.schedule else options.config().timezone
+    return found.nightly.schedule.zone if found.nightly.schedule else options.config().timezone
 
 
 def _show(service: Service, found: Hygiene, zone: ZoneInfo) -> None:
@@ -104,11 +104,13 @@ def _running(service: Service, found: Hygiene) -> str:
 def _night(found: Hygiene, zone: ZoneInfo) -> str:
     from wamon.render import local
 
-    if found.schedule is None or found.night is None:
+    if found.nightly.off:
+        return f"The nightly restart is switched off: {found.nightly.off}."
+    if found.night is None:
         return "No nightly restart is planned: `wamon service install` plans one."
     said = f"The last planned restart ({local(found.night.due_at, zone)})"
     if found.night.happened is None:
-        return f"{said} lies before anything that is kept."
+        return f"{said} lies before it was planned, or before anything that is kept."
     if not found.night.happened:
         return f"{said} did not happen."
     return f"{said} happened; wamon was back at {local(found.night.back_at, zone)}."

@@ -30,6 +30,7 @@ RootOption = Annotated[Path, typer.Option("--root", hidden=True)]
 
 ROOT = Path("/")
 _OPERATORS_ZONE = "Africa/Johannesburg"
+_USUAL_HOUR = "03:00"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,7 +50,11 @@ def add_to(app: typer.Typer) -> None:
 def install(
     ctx: typer.Context,
     instance: InstanceOption = None,
-    restart_at: Annotated[str, typer.Option("--restart-at", metavar="HH:MM", help="The nightly restart.")] = "03:00",
+    restart_at: Annotated[
+        str | None,
+        typer.Option("--restart-at", metavar="HH:MM|never", help=f"The nightly restart; {_USUAL_HOUR} at first."),
+    ] = None,
+    no_restart: Annotated[bool, typer.Option("--no-restart", help="The same as --restart-at never.")] = False,
     timezone: Annotated[
         str | None,
         typer.Option("--timezone", metavar="ZONE", help=f"Whose 03:00; else the config's, else {_OPERATORS_ZONE}."),
@@ -63,16 +68,19 @@ def install(
     """Write the units, with the real paths and account, and start them where systemd runs this host.
 
     A file that somebody changed is never written over: changes belong into a drop-in (`systemctl edit wamon`). What
-    is still missing, and what to run next, is said. An instance has /etc/wamon/NAME.yaml as its config.
+    is still missing, and what to run next, is said. An instance has /etc/wamon/NAME.yaml as its config. A nightly
+    restart that was switched off stays off until --restart-at says an hour.
 
     \b
     wamon service install --dry-run
     wamon service install --restart-at 03:00 --timezone Africa/Johannesburg
     wamon service install --instance prod --cron
+    wamon service install --no-restart
     """
     from wamon.config.zone import host_zone
     from wamon.render import say
     from wamon.service import schedule
+    from wamon.service.nightly import is_kept_off
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service, rendered
     from wamon.views import service as view
@@ -81,8 +89,18 @@ def install(
     options = said(ctx, config, json)
     service, systemd = Service(root, instance), Systemd(root)
     path, settings = _config(options, service)
-    planned = schedule.parsed(restart_at, timezone or (str(settings.timezone) if settings else _OPERATORS_ZONE))
-    by_cron = schedule.for_cron(planned, host_zone(os.environ, root / "etc"), options.clock.now()) if cron else None
+    zone = timezone or (str(settings.timezone) if settings else _OPERATORS_ZONE)
+    hour = (
+        schedule.NEVER
+        if no_restart
+        else restart_at or (schedule.NEVER if is_kept_off(service, systemd) else _USUAL_HOUR)
+    )
+    planned = None if hour == schedule.NEVER else schedule.parsed(hour, zone)
+    by_cron = (
+        schedule.for_cron(planned, host_zone(os.environ, root / "etc"), options.clock.now())
+        if planned and cron
+        else None
+    )
     host = _host(path, settings)
     contents = rendered(service, host, planned, by_cron)
     files = _dry(contents) if dry_run else _done(service, systemd, contents)
@@ -141,7 +159,7 @@ def _what_is_left(
     systemd: Systemd,
     host: Host,
     settings: Config | None,
-    planned: Schedule,
+    planned: Schedule | None,
     cron: CronTime | None,
     *,
     states: Sequence[str],
@@ -151,7 +169,7 @@ def _what_is_left(
     from wamon.service.installation import lacks
 
     lacking = list(lacks(service, host))
-    starting = [["daemon-reload"], ["enable", "--now", *_enabled(service, cron)]]
+    starting = [["daemon-reload"], ["enable", "--now", *_enabled(service, planned, cron)]]
     done = []
     if systemd.is_there and not dry_run:
         done = starting[:1] if lacking else starting
@@ -164,8 +182,8 @@ def _what_is_left(
     return [_systemctl(words) for words in done], following, notes
 
 
-def _enabled(service: Service, cron: CronTime | None) -> list[str]:
-    return [service.unit] if cron else [service.unit, service.timer]
+def _enabled(service: Service, planned: Schedule | None, cron: CronTime | None) -> list[str]:
+    return [service.unit, service.timer] if planned and not cron else [service.unit]
 
 
 def _restart(service: Service, host: Host) -> str:
@@ -177,9 +195,12 @@ def _systemctl(words: Sequence[str]) -> str:
 
 
 def _notes(
-    service: Service, systemd: Systemd, settings: Config | None, planned: Schedule, cron: CronTime | None
+    service: Service, systemd: Systemd, settings: Config | None, planned: Schedule | None, cron: CronTime | None
 ) -> Iterable[str]:
-    yield f"Restarted each night at {planned}." if cron is None else f"Restarted each night by cron. {cron.sentence}"
+    if cron:
+        yield f"Restarted each night by cron. {cron.sentence}"
+    else:
+        yield f"Restarted each night at {planned}." if planned else "Without a nightly restart."
     if settings and settings.state.dir != service.state_dir:
         yield (
             f"The service keeps its state in {service.state_dir}. Set state.dir to that in the config, and run "
@@ -232,7 +253,7 @@ def show(
     wamon service show --instance prod --json
     """
     from wamon.render import say, table
-    from wamon.service.hygiene import planned_by
+    from wamon.service.nightly import nightly
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service
     from wamon.views import service as view
@@ -240,14 +261,17 @@ def show(
 
     options = said(ctx, config, json)
     service, systemd = Service(root, instance), Systemd(root)
-    planned = planned_by(service)
-    answer = view.units(service, systemd, planned)
+    found = nightly(service, systemd)
+    answer = view.units(service, systemd, found)
     if options.json:
         say(as_json(answer))
         return
     table(("File", "State"), [(file.path, file.state) for file in answer.files])
     say(f"{answer.unit} is {answer.active}. {answer.status}" if answer.systemd else "systemd doesn't run this host.")
-    say(f"Restarted each night at {planned}." if planned else "No nightly restart is planned.")
+    if found.off:
+        say(f"The nightly restart is switched off: {found.off}.")
+    else:
+        say(f"Restarted each night at {found.planned}." if found.planned else "No nightly restart is planned.")
 
 
 @commands.command()

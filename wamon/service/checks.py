@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from wamon.errors import Fatal
 from wamon.health.check import Check, State
-from wamon.service import history, hygiene
+from wamon.service import hygiene
+from wamon.service.nightly import nightly
 from wamon.service.restart_log import events
 from wamon.service.systemd import NoSystemd, Systemd
 from wamon.service.units import Service, installed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wamon.config.schema import Config
     from wamon.service.history import Night, Restart
     from wamon.service.hygiene import Hygiene
+    from wamon.service.nightly import Nightly
     from wamon.service.schedule import Schedule
 
 _MEANT = {"planned", "stopped"}
@@ -39,20 +41,20 @@ def sound(settings: Config, clock: Clock, root: Path = Path("/")) -> list[Check]
     if service is None:
         return [unit]
     recent = [one for one in found.restarts if one.at >= clock.now() - timedelta(days=1)]
-    return [unit, _nightly(found), _restarts(recent)]
+    return [unit, _nightly(found.nightly, found.night, found.next_at), _restarts(recent)]
 
 
 def last_night(state_dir: Path, clock: Clock, root: Path = Path("/")) -> list[Check]:
-    """The check of the nightly restart, where one is planned for the service that works on this state."""
+    """The check of the nightly restart of the service that works on this state, where there is one."""
     service = _service_of(state_dir, root)
-    planned = hygiene.planned_by(service) if service else None
-    if planned is None:
+    if service is None:
         return []
     try:
         kept = events(state_dir)
     except Fatal as error:
         return [Check("service.nightly", State.UNKNOWN, str(error), error.hint)]
-    return [_night(planned, history.last_night(kept, planned, clock.now()), None)]
+    found = nightly(service, Systemd(root))
+    return [_nightly(found, hygiene.last_night(kept, found, clock.now()), None)]
 
 
 def _service_of(state_dir: Path, root: Path) -> Service | None:
@@ -84,11 +86,13 @@ def _unit(service: Service | None, systemd: Systemd, found: Hygiene) -> Check:
     return Check(name, State.BAD, f"{service.unit} is {shown.active}.", hint)
 
 
-def _nightly(found: Hygiene) -> Check:
+def _nightly(found: Nightly, night: Night | None, next_at: datetime | None) -> Check:
     name = "service.nightly"
-    if found.schedule is None or found.night is None:
-        return Check(name, State.WARN, "No nightly restart is planned.", "`wamon service install` plans one.")
-    return _night(found.schedule, found.night, found.next_at)
+    if found.off:
+        return Check(name, State.OK, f"The nightly restart is switched off: {found.off}.")
+    if found.planned is None or night is None:
+        return Check(name, State.OK, "The nightly restart is planned at an hour that wamon can't read.")
+    return _night(found.planned, night, next_at)
 
 
 def _night(planned: Schedule, night: Night, next_at: datetime | None) -> Check:

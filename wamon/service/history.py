@@ -51,7 +51,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """The last planned restart that was due. `happened` None: nothing is kept from before it."""
+    """The last restart that was due. `happened` None: before it was planned, or before anything that is kept."""
 
     due_at: datetime
     happened: bool | None
@@ -121,11 +121,12 @@ def running(events: Sequence[Event], clock: Clock) -> Running | None:
     )
 
 
-def last_night(events: Sequence[Event], schedule: Schedule, now: datetime) -> Night:
-    """Whether the last restart that was due by the schedule happened, be it late."""
+def last_night(events: Sequence[Event], schedule: Schedule, now: datetime, planned_since: datetime | None) -> Night:
+    """Whether the last restart that was due by the schedule, which holds since then, happened, be it late."""
     due_at = schedule.before(now - _LATE)
     since = [restart for restart in restarts(events) if restart.at >= due_at and restart.reason == "planned"]
     if since:
         return Night(due_at, since[0].back_at is not None, since[0].back_at)
-    is_known = bool(events) and events[0].at <= due_at
+    was_planned = planned_since is None or planned_since <= due_at
+    is_known = was_planned and bool(events) and events[0].at <= due_at
     return Night(due_at, False if is_known else None)

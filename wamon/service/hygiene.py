@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from wamon.service import history, schedule
+from wamon.service import history
+from wamon.service.nightly import nightly
 from wamon.service.restart_log import events
 from wamon.service.units import state_of
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.service.history import Night, Restart, Running
-    from wamon.service.schedule import Schedule
+    from wamon.service.nightly import Nightly
+    from wamon.service.restart_log import Event
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service
 
@@ -26,12 +28,12 @@ DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Hygiene:
-    """`next_at` None: none is planned. `night` None: none was."""
+    """`next_at` None: none is planned. `night` None: none was, or the nightly restart is switched off."""
 
     installed: bool
     running: Running | None
     restarts: Sequence[Restart]
-    schedule: Schedule | None
+    nightly: Nightly
     next_at: datetime | None
     night: Night | None
 
@@ -40,29 +42,26 @@ def look(service: Service, systemd: Systemd, state_dir: Path, clock: Clock) -> H
     """Look at everything. Raises Fatal where this account may not see the state directory."""
     now = clock.now()
     kept = events(state_dir)
-    planned = planned_by(service)
+    found = nightly(service, systemd)
     recent = [one for one in history.restarts(kept) if one.at >= now - timedelta(days=DAYS)]
     return Hygiene(
         state_of(service.unit_file(service.unit)) != "missing",
         history.running(kept, clock),
         recent,
-        planned,
-        next_planned(service, systemd, planned, now),
-        history.last_night(kept, planned, now) if planned else None,
+        found,
+        _next_at(service, systemd, found, now),
+        last_night(kept, found, now),
     )
 
 
-def planned_by(service: Service) -> Schedule | None:
-    """The schedule that the installed timer, or else cron's line, holds."""
-    for path in (service.unit_file(service.timer), service.cron_file):
-        try:
-            return schedule.of_file(path.read_text("utf-8", "replace"))
-        except OSError:
-            continue
-    return None
+def last_night(kept: Sequence[Event], found: Nightly, now: datetime) -> Night | None:
+    """The last planned restart that was due; None where none is planned."""
+    return history.last_night(kept, found.planned, now, found.since) if found.planned else None
 
 
-def next_planned(service: Service, systemd: Systemd, planned: Schedule | None, now: datetime) -> datetime | None:
+def _next_at(service: Service, systemd: Systemd, found: Nightly, now: datetime) -> datetime | None:
     """When the next planned restart is: as systemd has it, else as the installed file says."""
+    if found.off:
+        return None
     asked = systemd.next_elapse(service.timer) if systemd.is_there else None
-    return asked or (planned.after(now) if planned else None)
+    return asked or (found.planned.after(now) if found.planned else None)

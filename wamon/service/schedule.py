@@ -58,10 +58,15 @@ class CronTime:
     sentence: str
 
 
+NEVER = "never"
+"""What an operator says in place of a time, to have no nightly restart."""
+
+
 def parsed(restart_at: str, zone: str) -> Schedule:
     """The schedule that an operator says. Raises UsageError."""
     if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", restart_at):
-        raise UsageError(f"--restart-at {restart_at!r} is no time of the day.", hint="Say one such as 03:00.")
+        hint = f"Say one such as 03:00, or {NEVER}."
+        raise UsageError(f"--restart-at {restart_at!r} is no time of the day.", hint=hint)
     hour, minute = map(int, restart_at.split(":"))
     try:
         return Schedule(time(hour, minute), timezone(zone))

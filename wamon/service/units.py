@@ -73,14 +73,14 @@ class Service:
     def cron_file(self) -> Path:
         return self.root / "etc/cron.d" / f"wamon-restart{f'-{self.instance}' if self.instance else ''}"
 
-    def file_names(self, *, cron: bool) -> list[Path]:
-        """The files that are installed, with systemd's timer or with cron's line."""
-        units = [self.unit] if cron else [self.unit, self.timer.replace(".timer", ".service"), self.timer]
-        return [self.unit_file(unit) for unit in units] + ([self.cron_file] if cron else [])
+    @property
+    def timer_files(self) -> list[Path]:
+        """What restarts it at night by systemd's timer."""
+        return [self.unit_file(self.timer.replace(".timer", ".service")), self.unit_file(self.timer)]
 
     def all_files(self) -> list[Path]:
         """Every file that an install of whatever kind may have written."""
-        return [*self.file_names(cron=False), self.cron_file]
+        return [self.unit_file(self.unit), *self.timer_files, self.cron_file]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +93,19 @@ class Host:
     store: Path | None
 
 
-def rendered(service: Service, host: Host, schedule: Schedule, cron: CronTime | None) -> dict[Path, str]:
-    """The files' contents, by their paths."""
+def rendered(service: Service, host: Host, schedule: Schedule | None, cron: CronTime | None) -> dict[Path, str]:
+    """The files' contents, by their paths; without a schedule, only the unit's."""
+    nightly = [] if schedule is None else [service.cron_file] if cron else service.timer_files
     contents = {}
-    for path in service.file_names(cron=cron is not None):
+    for path in [service.unit_file(service.unit), *nightly]:
         template = _template("crontab" if path == service.cron_file else _template_name(path.name))
         text = template.replace("/usr/bin/env wamon", _command(host.command, for_cron=path == service.cron_file))
         if path.name == service.unit:
             text = _service_text(text, host)
         elif path == service.cron_file and cron:
             text = _cron_text(text, service, cron)
-        text = re.sub(r"^OnCalendar=.*$", f"OnCalendar={schedule.calendar}", text, flags=re.MULTILINE)
+        elif schedule:
+            text = _line(text, "OnCalendar=", f"OnCalendar={schedule.calendar}")
         if any(str(place).startswith(_PRIVATE_PLACES) for place in (*host.command[:1], host.config, host.store)):
             text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
         contents[path] = _marked(text)

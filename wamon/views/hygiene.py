@@ -42,12 +42,15 @@ class Hygiene:
     timezone: Annotated[str | None, "in this zone"]
     next_restart_at: Annotated[datetime | None, "the next planned restart"]
     last_due_at: Annotated[datetime | None, "when the last planned one was due"]
-    last_happened: Annotated[bool | None, "whether it happened; null where nothing is kept from before it"]
+    last_happened: Annotated[
+        bool | None, "whether it happened; null where nothing is kept from before it, or it wasn't planned yet"
+    ]
+    switched_off: Annotated[str | None, "why the nightly restart is switched off; null where it isn't"]
 
 
 def hygiene(service: Service, found: looked.Hygiene) -> Hygiene:
     """What was found of this service."""
-    running, night, schedule = found.running, found.night, found.schedule
+    running, night, schedule = found.running, found.night, found.nightly.schedule
     return Hygiene(
         unit=service.unit,
         installed=found.installed,
@@ -63,4 +66,5 @@ def hygiene(service: Service, found: looked.Hygiene) -> Hygiene:
         next_restart_at=found.next_at,
         last_due_at=night.due_at if night else None,
         last_happened=night.happened if night else None,
+        switched_off=found.nightly.off,
     )

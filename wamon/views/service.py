@@ -10,6 +10,7 @@ from wamon.service.units import state_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wamon.service.nightly import Nightly
     from wamon.service.schedule import CronTime, Schedule
     from wamon.service.systemd import Systemd
     from wamon.service.units import Host, Service
@@ -35,8 +36,8 @@ class Installation:
     account: Annotated[str, "as whom"]
     config: Annotated[str, "with which config"]
     state_dir: Annotated[str, "where it keeps its state"]
-    restart_at: Annotated[str, "the nightly restart, such as `03:00`"]
-    timezone: Annotated[str, "in this zone"]
+    restart_at: Annotated[str | None, "the nightly restart, such as `03:00`; null: none"]
+    timezone: Annotated[str | None, "in this zone"]
     cron: Annotated[str | None, "when cron restarts it, by the host's clock; null: a timer of systemd does"]
     dry_run: Annotated[bool, "nothing was written"]
     files: tuple[WrittenFile, ...]
@@ -66,6 +67,7 @@ class Units:
     status: Annotated[str | None, "what the daemon last told systemd"]
     restart_at: Annotated[str | None, "the nightly restart, such as `03:00`"]
     timezone: Annotated[str | None, "in this zone"]
+    switched_off: Annotated[str | None, "why the nightly restart is switched off; null where it isn't"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Uninstalled:
 def installation(
     service: Service,
     host: Host,
-    planned: Schedule,
+    planned: Schedule | None,
     cron: CronTime | None,
     *,
     dry_run: bool,
@@ -96,8 +98,8 @@ def installation(
         account=host.account,
         config=str(host.config),
         state_dir=str(service.state_dir),
-        restart_at=f"{planned.at:%H:%M}",
-        timezone=str(planned.zone),
+        restart_at=f"{planned.at:%H:%M}" if planned else None,
+        timezone=str(planned.zone) if planned else None,
         cron=f"{cron.minute} {cron.hour} * * *" if cron else None,
         dry_run=dry_run,
         files=files,
@@ -107,7 +109,7 @@ def installation(
     )
 
 
-def units(service: Service, systemd: Systemd, planned: Schedule | None) -> Units:
+def units(service: Service, systemd: Systemd, nightly: Nightly) -> Units:
     """Which units are on this host, and what systemd says of them."""
     shown = systemd.show(service.unit) if systemd.is_there else None
     states = {str(path): state_of(path) for path in service.all_files()}
@@ -119,6 +121,7 @@ def units(service: Service, systemd: Systemd, planned: Schedule | None) -> Units
         active=shown.active if shown else None,
         enabled=shown.file_state if shown else None,
         status=shown.status if shown else None,
-        restart_at=f"{planned.at:%H:%M}" if planned else None,
-        timezone=str(planned.zone) if planned else None,
+        restart_at=f"{nightly.schedule.at:%H:%M}" if nightly.schedule else None,
+        timezone=str(nightly.schedule.zone) if nightly.schedule else None,
+        switched_off=nightly.off,
     )

@@ -23,6 +23,7 @@ from wamon.host.process import Process
 from wamon.service import history, hygiene, restart_log, schedule
 from wamon.service.checks import last_night, sound
 from wamon.service.installation import ChangedByHand, remove, write
+from wamon.service.nightly import Nightly, nightly
 from wamon.service.restart_log import Event
 from wamon.service.systemd import Systemd
 from wamon.service.units import Host, Service, installed, rendered, state_of
@@ -171,9 +172,20 @@ def test_what_is_no_name_of_an_instance_is_refused(name: str) -> None:
         Service(Path("/"), name)
 
 
-def install(service: Service, planned: schedule.Schedule = JOHANNESBURG, *, cron: bool = False) -> dict[Path, str]:
-    by_cron = schedule.for_cron(planned, UTC_ZONE, WINTER) if cron else None
+def install(
+    service: Service, planned: schedule.Schedule | None = JOHANNESBURG, *, cron: bool = False
+) -> dict[Path, str]:
+    by_cron = schedule.for_cron(planned, UTC_ZONE, WINTER) if planned and cron else None
     return write(rendered(service, host(), planned, by_cron), service)
+
+
+def enable(service: Service, at: datetime = WINTER - timedelta(days=30)) -> None:
+    """As `systemctl enable` does it, at that time."""
+    link = service.unit_file("timers.target.wants") / service.timer
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(Path("/etc/systemd/system") / service.timer)
+    for path in (link, service.unit_file(service.timer)):
+        os.utime(path, (at.timestamp(), at.timestamp()), follow_symlinks=False)
 
 
 def test_an_install_done_again_changes_nothing_and_one_with_another_hour_updates(tmp_path: Path) -> None:
@@ -255,9 +267,55 @@ def test_what_a_drop_in_says_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cron", [False, True])
 def test_the_installed_files_tell_the_schedule(tmp_path: Path, cron: bool) -> None:
     service = Service(tmp_path)
-    assert hygiene.planned_by(service) is None
+    assert nightly(service, Systemd(tmp_path)) == Nightly(None, None, None)
     install(service, BERLIN, cron=cron)
-    assert hygiene.planned_by(service) == BERLIN
+    if not cron:
+        enable(service)
+    found = nightly(service, Systemd(tmp_path))
+    assert (found.planned, found.off) == (BERLIN, None)
+
+
+@pytest.mark.parametrize("instance", [None, "prod"])
+def test_a_timer_that_is_not_enabled_is_switched_off(tmp_path: Path, instance: str | None) -> None:
+    service = Service(tmp_path, instance)
+    install(service)
+    enable(service)
+    assert nightly(service, Systemd(tmp_path)).planned == JOHANNESBURG
+    (service.unit_file("timers.target.wants") / service.timer).unlink()
+    found = nightly(service, Systemd(tmp_path))
+    assert (found.planned, found.off) == (None, f"{service.timer} isn't enabled")
+
+
+def comment_out(cron_file: Path) -> None:
+    cron_file.write_text(re.sub(r"^(?=\d)", "# ", cron_file.read_text(), flags=re.MULTILINE))
+
+
+def test_a_line_of_cron_that_is_commented_out_is_switched_off(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    install(service, cron=True)
+    comment_out(service.cron_file)
+    found = nightly(service, Systemd(tmp_path))
+    assert (found.planned, found.off) == (None, f"{service.cron_file} has no line that restarts it")
+
+
+def test_a_service_installed_without_a_restart_has_neither_timer_nor_cron_and_is_switched_off(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    install(service)
+    told = install(service, None)
+    assert {path.name: state for path, state in told.items()} == {
+        "wamon.service": "unchanged",
+        "wamon-restart.service": "removed",
+        "wamon-restart.timer": "removed",
+    }
+    assert nightly(service, Systemd(tmp_path)).off == "wamon.service is installed without one"
+
+
+def test_cron_counts_where_the_timer_is_switched_off_beside_it(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    install(service)
+    service.cron_file.parent.mkdir(parents=True)
+    service.cron_file.write_text("# 04:00 in UTC is 04:00 in UTC\n0 4 * * * root wamon restart\n")
+    assert nightly(service, Systemd(tmp_path)).planned == schedule.parsed("04:00", "UTC")
 
 
 # What is kept
@@ -386,23 +444,31 @@ def test_who_runs_is_known_by_more_than_a_process_number(tmp_path: Path, clock: 
 def test_last_night_happened_or_not_or_is_not_known() -> None:
     due = datetime(2026, 1, 10, 1, tzinfo=UTC)
     kept = [Event(due - timedelta(days=2), "started", {})]
-    assert history.last_night([], JOHANNESBURG, WINTER).happened is None
-    assert history.last_night(kept, JOHANNESBURG, WINTER).happened is False
+    assert history.last_night([], JOHANNESBURG, WINTER, None).happened is None
+    assert history.last_night(kept, JOHANNESBURG, WINTER, None).happened is False
     planned = [*kept, Event(due, "planned", {}), Event(due, "stopped", said("success"))]
-    assert history.last_night(planned, JOHANNESBURG, WINTER).happened is False, "it never came back"
+    assert history.last_night(planned, JOHANNESBURG, WINTER, None).happened is False, "it never came back"
     back = [*planned, Event(due + timedelta(seconds=9), "started", {})]
-    night = history.last_night(back, JOHANNESBURG, WINTER)
+    night = history.last_night(back, JOHANNESBURG, WINTER, None)
     assert (night.due_at, night.happened, night.back_at) == (due, True, due + timedelta(seconds=9))
 
 
+def test_a_night_before_the_restart_was_planned_was_not_missed() -> None:
+    due = datetime(2026, 1, 10, 1, tzinfo=UTC)
+    kept = [Event(due - timedelta(days=2), "started", {})]
+    assert history.last_night(kept, JOHANNESBURG, WINTER, due).happened is False
+    assert history.last_night(kept, JOHANNESBURG, WINTER, due + timedelta(hours=6)).happened is None
+
+
 def test_a_restart_that_is_due_this_minute_is_not_missed_yet() -> None:
-    night = history.last_night([], JOHANNESBURG, datetime(2026, 1, 10, 1, 1, tzinfo=UTC))
+    night = history.last_night([], JOHANNESBURG, datetime(2026, 1, 10, 1, 1, tzinfo=UTC), None)
     assert night.due_at == datetime(2026, 1, 9, 1, tzinfo=UTC)
 
 
 def test_all_of_it_together(tmp_path: Path, clock: Standing) -> None:
     service, state = Service(tmp_path), tmp_path / "state"
     install(service)
+    enable(service)
     clock.moment = datetime(2026, 1, 9, 12, tzinfo=UTC)
     restart_log.note_stop(state, clock, {"SERVICE_RESULT": "watchdog", "EXIT_CODE": "dumped", "EXIT_STATUS": "ABRT"})
     restart_log.note_start(state, clock)
@@ -431,33 +497,49 @@ def test_without_a_unit_the_doctor_says_so_and_nothing_of_nights(tmp_path: Path)
     assert "wamon doesn't run" in check.sentence
 
 
+def serve(service: Service, state: Path) -> None:
+    """Say that the installed unit works on this state, of which something older than last night is kept."""
+    drop_in = service.unit_file(f"{service.unit}.d") / "x.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
+    restart_log.note_stop(state, Standing(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+
+
 def test_the_doctor_warns_of_a_missed_night_and_of_unforeseen_restarts(tmp_path: Path) -> None:
     service, state = Service(tmp_path), tmp_path / "state"
     install(service)
-    (service.unit_file("wamon.service.d")).mkdir()
-    (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
-    restart_log.note_stop(state, Standing(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    enable(service)
+    serve(service, state)
     for _ in range(2):
         restart_log.note_stop(state, Standing(WINTER), {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "78"})
-    unit, nightly, unforeseen = sound(settings(tmp_path), Standing(WINTER), tmp_path)
+    unit, night, unforeseen = sound(settings(tmp_path), Standing(WINTER), tmp_path)
     assert (unit.name, unit.state) == ("service.unit", State.UNKNOWN)
-    assert (nightly.state, "didn't happen" in nightly.sentence) == (State.WARN, True)
+    assert (night.state, "didn't happen" in night.sentence) == (State.WARN, True)
     assert (unforeseen.state, dict(unforeseen.numbers)) == (State.WARN, {"config": 2})
 
 
-def test_the_daemon_hears_of_a_missed_night_without_asking_systemd(tmp_path: Path) -> None:
+def test_the_daemon_hears_of_a_missed_night_of_the_service_that_it_is(tmp_path: Path) -> None:
     service, state = Service(tmp_path), tmp_path / "state"
-    assert last_night(state, Standing(WINTER), tmp_path) == []
     install(service)
-    (service.unit_file("wamon.service.d")).mkdir()
-    (service.unit_file("wamon.service.d") / "x.conf").write_text(f"[Service]\nEnvironment=WAMON_STATE_DIR={state}\n")
-    [unknown] = last_night(state, Standing(WINTER), tmp_path)
-    assert unknown.state is State.OK
-    restart_log.note_stop(state, Standing(WINTER - timedelta(days=3)), {"SERVICE_RESULT": "success"})
+    enable(service)
+    assert last_night(state, Standing(WINTER), tmp_path) == []
+    serve(service, state)
     [missed] = last_night(state, Standing(WINTER), tmp_path)
     assert (missed.name, missed.state) == ("service.nightly", State.WARN)
-    service.unit_file(service.timer).unlink()
-    assert last_night(state, Standing(WINTER), tmp_path) == []
+
+
+@pytest.mark.parametrize("how", ["timer", "cron", "never"])
+def test_nobody_is_warned_of_a_restart_that_is_switched_off(tmp_path: Path, how: str) -> None:
+    service, state = Service(tmp_path), tmp_path / "state"
+    install(service, None if how == "never" else JOHANNESBURG, cron=how == "cron")
+    if how == "cron":
+        comment_out(service.cron_file)
+    serve(service, state)
+    [told] = last_night(state, Standing(WINTER), tmp_path)
+    _, said_by_the_doctor, _ = sound(settings(tmp_path), Standing(WINTER), tmp_path)
+    for check in (told, said_by_the_doctor):
+        assert (check.name, check.state) == ("service.nightly", State.OK)
+        assert check.sentence.startswith("The nightly restart is switched off: ")
 
 
 # The credential
