@@ -44,7 +44,7 @@ class DatabaseUnavailable(Retryable):
     """PostgreSQL can't be reached, or refuses to work for reasons of its own."""
 
 
-class LostTurn(Retryable):
+class Superseded(Retryable):
     """Another wamon moved this source's cursor since we read it: read it again."""
 
     exit_code = 75

@@ -15,7 +15,7 @@ from wamon.app.commands import configured
 from wamon.app.run import plan
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import catch_up
-from wamon.errors import Busy, LostTurn
+from wamon.errors import Busy, Superseded
 from wamon.host.process import Process
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import leased
@@ -74,7 +74,7 @@ def test_whoever_takes_a_lease_over_takes_the_turn_with_it_before_it_records_any
     office.scan()
     field.post(LAWLEY, "DR1000002")
     with office.watching() as former, connected(office.dsn) as db, leased(db, "main"):
-        with pytest.raises(LostTurn):
+        with pytest.raises(Superseded):
             run_pass(former)
         assert office.drops() == {("Lawley", "DR1000001")}
     office.scan()

@@ -46,7 +46,7 @@ from wamon.app.commands import bridge_of, configured, watching
 from wamon.bridge.store import Overlap
 from wamon.capture.scan import catch_up, retry_one, scan, scan_groups
 from wamon.capture.verify import Verification
-from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn, Retryable, WamonError
+from wamon.errors import BridgeUnavailable, DatabaseUnavailable, Retryable, Superseded, WamonError
 from wamon.failpoints import NAMES
 from wamon.ledger.dead_letters import letters
 from wamon.model import MAIN, Sizes
@@ -237,7 +237,7 @@ class Chaos(RuleBasedStateMachine):
         """Another schema has another identity.
 
         All connections end, as they do when another server takes over. Where one lives on, its wamon's number can
-        meet the same number in the new schema, which tells nobody that it is another's: then it has the turn.
+        meet the same number in the new schema, which tells nobody that it is another's: then its fence holds.
         """
         self._disturb()
         self._disconnect()
@@ -400,7 +400,7 @@ class Chaos(RuleBasedStateMachine):
         with stalled.wamon.stack, self._step(also_read=stalled.read):
             try:
                 record(stalled)
-            except LostTurn:
+            except Superseded:
                 assert stalled.at != (before.instance, before.seq)
             except WamonError as error:
                 if not stalled.wamon.is_disturbed:

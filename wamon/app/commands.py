@@ -128,8 +128,8 @@ def adopting(config: Config, bridge: Bridge, legacy: Mapping[str, str], clock: C
     state.prepare()
     with ledger(config) as db:
         watch = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
-        adopted = watch.in_turn(adopt, watch, legacy, wanted)
-        watch.in_turn(join, watch, wanted, _start(config, clock.now()))
+        adopted = watch.retrying(adopt, watch, legacy, wanted)
+        watch.retrying(join, watch, wanted, _start(config, clock.now()))
         return adopted
 
 
@@ -138,7 +138,7 @@ def joined(
 ) -> Watch:
     """A watch that serves these groups."""
     watch = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
-    watch.in_turn(join, watch, wanted, _start(config, clock.now()))
+    watch.retrying(join, watch, wanted, _start(config, clock.now()))
     return watch
 
 

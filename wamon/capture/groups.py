@@ -37,7 +37,7 @@ class StartRule:
 
 
 def join(watch: Watch, wanted: Sequence[Wanted], start: StartRule) -> None:
-    """Make the source serve exactly these groups. Raises LostTurn, as every change of a source does."""
+    """Make the source serve exactly these groups. Raises Superseded, as every change of a source does."""
     _leave(watch, wanted)
     _come_back(watch, wanted)
     _rename(watch, wanted)

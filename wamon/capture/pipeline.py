@@ -18,7 +18,7 @@ from wamon.bridge.store import Overlap
 from wamon.capture.backlog import Task, handed_over
 from wamon.capture.batch import Reader, ids_of
 from wamon.capture.prefetch import Ahead, each
-from wamon.errors import LostTurn, Poison, UsageError
+from wamon.errors import Poison, Superseded, UsageError
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded
 from wamon.ledger.recording import Advance, AlreadyKnown, Batch
@@ -69,7 +69,7 @@ class Watch:
     overlaps: dict[str, Overlap] = field(default_factory=dict)
     ahead: Ahead[Prepared] = field(default_factory=Ahead)
     still_ours: Callable[[], None] = lambda: None
-    """Called before going on after a lost turn; raises Busy where the source is another's to work on now."""
+    """Called before going on after the fence was raised; raises Busy where the source is another's to work on now."""
 
     def reload(self) -> None:
         """Read the position from PostgreSQL again, and forget what was seen but perhaps not recorded."""
@@ -91,12 +91,12 @@ class Watch:
             )
         return [group.jid for group in served if not names or {group.jid, group.project} & set(names)]
 
-    def in_turn(self, act: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Do what takes the source's turn; where another wamon moved it meanwhile, read its position, do it again."""
+    def retrying(self, act: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Do what raises the source's fence; where another wamon was quicker, read its position, do it again."""
         while True:
             try:
                 return act(*args, **named)
-            except LostTurn:
+            except Superseded:
                 self.still_ours()
                 self.reload()
 
@@ -144,7 +144,7 @@ def drain(watch: Watch, tail: str) -> Iterator[Pass]:
                     recorded = _record_handed(watch, tail, batch, ready)
                 except (AlreadyKnown, Poison):
                     return
-                except LostTurn:
+                except Superseded:
                     watch.still_ours()
                     watch.reload()
                     return

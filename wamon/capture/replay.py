@@ -77,7 +77,7 @@ def _pages(watch: Watch, selection: Selection, progress: Callable[[int], None]) 
 
 def _replay(watch: Watch, readings: Sequence[Reading], recorded: Recorded) -> None:
     if readings:
-        bisect(readings, lambda part: recorded.add(watch.in_turn(watch.recorder.replay, part.items)), _stays_as_it_was)
+        bisect(readings, lambda part: recorded.add(watch.retrying(watch.recorder.replay, part.items)), _stays_as_it_was)
 
 
 def _stays_as_it_was(reading: Reading, poison: Poison) -> None:

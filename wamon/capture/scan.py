@@ -41,7 +41,7 @@ def scan(watch: Watch, progress: Callable[[Pass], None] = lambda _: None) -> Sca
     """Scan all groups of the source. `progress` is told each pass."""
     cold = watch.source.tails[MAIN] == BEGINNING and not any(g.messages for g in watch.source.groups.values())
     scanned = catch_up(watch, progress)
-    scanned.recorded.add(watch.in_turn(reread_recent, watch))
+    scanned.recorded.add(watch.retrying(reread_recent, watch))
     scanned.recorded.add(retry(watch))
     scanned.recorded.add(admit(watch))
     if cold:  # everything was read just now
@@ -57,7 +57,7 @@ def catch_up(watch: Watch, progress: Callable[[Pass], None] = lambda _: None) ->
     scanned = Scanned()
     for tail in watch.source.parted():
         _catch_up(watch, tail, scanned, progress)
-        watch.in_turn(_merge, watch, tail)
+        watch.retrying(_merge, watch, tail)
     _catch_up(watch, MAIN, scanned, progress)
     return scanned
 
@@ -66,7 +66,7 @@ def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[Pass], No
     """Scan only these groups: each moves on a tail of its own, and the others stay where they are."""
     scanned = Scanned()
     for jid in jids:
-        _catch_up(watch, watch.in_turn(watch.source.part, jid), scanned, progress)
+        _catch_up(watch, watch.retrying(watch.source.part, jid), scanned, progress)
     watch.state.flush()
     return scanned
 
@@ -75,7 +75,7 @@ def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pas
     complete, drains = False, True
     while not complete:
         with correlated():
-            one = watch.in_turn(_pass_unless_merged, watch, tail)
+            one = watch.retrying(_pass_unless_merged, watch, tail)
             if one is None:
                 return
             _passed(one, scanned, progress)
@@ -124,7 +124,7 @@ def retry(watch: Watch) -> Recorded:
 def retry_one(watch: Watch, letter: Due | Letter) -> Recorded:
     """Record a parked message as it stands in the store now; one that has vanished, or its text, is given up."""
     with correlated(letter.correlation_id):
-        recorded = watch.in_turn(_retry, watch, letter.chat_jid, letter.message_id)
+        recorded = watch.retrying(_retry, watch, letter.chat_jid, letter.message_id)
     failpoint("retry.recorded")
     return recorded
 
@@ -143,7 +143,7 @@ def admit(watch: Watch) -> Recorded:
     waiting = watch.recorder.waiting()
     for n in range(0, len(waiting), _MOST_ADMITTED_AT_ONCE):
         some = waiting[n : n + _MOST_ADMITTED_AT_ONCE]
-        bisect(some, lambda part: recorded.add(watch.in_turn(watch.recorder.admit, part.items)), _stays_rejected)
+        bisect(some, lambda part: recorded.add(watch.retrying(watch.recorder.admit, part.items)), _stays_rejected)
     return recorded
 
 
@@ -155,4 +155,4 @@ def _stays_rejected(_: Candidate, poison: Poison) -> None:
 def discard(watch: Watch, letter: Letter) -> Recorded:
     """Have a parked message count as read and ignored, for as long as it says what it says now."""
     reading = Reading(letter.message(), (), "discarded")
-    return watch.in_turn(watch.recorder.record, Batch([reading], again=True))
+    return watch.retrying(watch.recorder.record, Batch([reading], again=True))

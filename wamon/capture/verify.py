@@ -81,7 +81,7 @@ class Verified:
 
 
 def sweep(pipeline: Watch, progress: Callable[[int], None] = lambda _: None) -> Recorded:
-    """Compare all groups and mend what differs, page by page, in turn with other wamons."""
+    """Compare all groups and mend what differs, page by page, beside other wamons."""
     recorded = Verification(pipeline, list(pipeline.source.groups.values())).repair(progress)
     pipeline.source.note_sweep()
     return recorded
@@ -118,7 +118,7 @@ class Verification:
         for page in each(self._pages(progress)):
             differing = [one.reading.message for one in self.differences(page)[0]]
             if differing:
-                recorded.add(self._pipeline.in_turn(self._mend, differing))
+                recorded.add(self._pipeline.retrying(self._mend, differing))
             failpoint("sweep.page")
         recorded.add(self._mend_unsaid())
         self._mark_vanished()
@@ -232,7 +232,7 @@ class Verification:
         return sorted({group.project for group in self._groups})
 
     def _mend(self, differing: Sequence[Message]) -> Recorded:
-        """Record what still differs. Each try reads the store anew: what it said before a lost turn is old."""
+        """Record what still differs. Each try reads the store anew: what it said before the fence was raised is old."""
         readings = self._understood(self._read_again(differing))
         still = [one.reading for one in self.differences(readings)[0]]
         return self._pipeline.recorder.record(Batch(still, again=True)) if still else Recorded()
@@ -242,15 +242,15 @@ class Verification:
         unsaid = self._comparison.unsaid(self._groups)
         recorded = Recorded()
         for some in self._portions([one for one in unsaid if one.in_ledger and can_be_asked_for(one.message_id)]):
-            self._pipeline.in_turn(self._comparison.claim, some)
+            self._pipeline.retrying(self._comparison.claim, some)
             found = self._find([(one.jid, one.message_id) for one in some])
-            recorded.add(self._pipeline.in_turn(self._mend, found))
+            recorded.add(self._pipeline.retrying(self._mend, found))
         return recorded
 
     def _mark_vanished(self) -> None:
         for keys in self._comparison.pages_still_there(self._groups):
             if gone := self._gone(keys):
-                self._pipeline.in_turn(self._mark_gone, gone)
+                self._pipeline.retrying(self._mark_gone, gone)
             failpoint("sweep.gone")
 
     def _mark_gone(self, keys: Sequence[Key]) -> None:
@@ -266,14 +266,14 @@ class Verification:
 
     def _mend_cursors(self) -> None:
         for tail, _, anchor in self._comparison.cursors_ahead():
-            self._pipeline.in_turn(self._comparison.mend_cursor, tail, anchor)
+            self._pipeline.retrying(self._comparison.mend_cursor, tail, anchor)
 
     def _restore_reviews(self) -> None:
         if not (review := self._pipeline.review):
             return
-        in_turn, restore = self._pipeline.in_turn, self._comparison.restore_reviews
+        retrying, restore = self._pipeline.retrying, self._comparison.restore_reviews
         for drops in self._portions(list(self._comparison.drops_without_review(review, self._projects()))):
-            bisect(drops, lambda part: in_turn(restore, review, part.items), _waits_for_the_next_sweep)
+            bisect(drops, lambda part: retrying(restore, review, part.items), _waits_for_the_next_sweep)
 
 
 def _misread(reading: Reading, holds: Held) -> str | None:

@@ -38,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
 def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the replies of the last seven days, the last that changed first, and why one wasn't sent.
 
-    One that is due waits for its turn. One that is unknown was perhaps sent, and isn't sent again: look into the group.
+    One that is due waits to be sent. One that is unknown was perhaps sent, and isn't sent again: look into the group.
     One that failed was never taken by the bridge; one that was skipped wasn't tried.
 
     \b

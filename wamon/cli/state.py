@@ -114,7 +114,7 @@ def rewind(
         rewound = []
         for jid in watch.named(group):
             place = _place(watch, jid, to, settings)
-            place = watch.in_turn(watch.source.rewind, jid, place, f"state rewind --to {to}")
+            place = watch.retrying(watch.source.rewind, jid, place, f"state rewind --to {to}")
             rewound.append(Rewound(watch.source.groups[jid].project, jid, place.rowid))
     if options.json:
         say(as_json(Rewind(tuple(rewound))))

@@ -92,7 +92,7 @@ class Rounds:
             self._seen = now if settled else None
             self._is_fresh = not settled
         if self._bell.rang("recent") and now != self._reread:
-            pipeline.in_turn(reread_recent, pipeline)
+            pipeline.retrying(reread_recent, pipeline)
             self._reread = self._seen
         self._passes.ended(sum(len(pipeline.source.wanted(tail)) for tail in pipeline.source.tails))
 

@@ -68,7 +68,7 @@ class Comparison:
 
     def claim(self, unsaid: Sequence[Unsaid]) -> None:
         """Have the ledger say these, so that what their messages really say decides what becomes of them."""
-        with self._source.turn() as db:
+        with self._source.fenced() as db:
             for jid, message_id, number, _ in unsaid:
                 chat = self._source.groups[jid].chat
                 SQL.run(db, "claim", chat=chat, message_id=message_id, drop_number=number)
@@ -88,7 +88,7 @@ class Comparison:
 
     def mark_gone(self, keys: Sequence[Key]) -> None:
         """Remember that these messages have vanished from the store; they keep their rows and submissions."""
-        with self._source.turn() as db:
+        with self._source.fenced() as db:
             chats = [self._source.groups[jid].chat for jid, _ in keys]
             SQL.run(db, "mark_gone", chats=chats, message_ids=[message_id for _, message_id in keys])
 
@@ -100,7 +100,7 @@ class Comparison:
 
     def mend_cursor(self, tail: str, rowid: int) -> None:
         """Set a cursor back to where its newest anchor stands."""
-        with self._source.turn() as db:
+        with self._source.fenced() as db:
             SQL.run(db, "mend_cursor", source=self._source.name, tail=tail, rowid=rowid)
 
     def drops_without_review(self, review: Review, projects: Sequence[str]) -> Iterator[Drop]:
@@ -117,7 +117,7 @@ class Comparison:
 
     def restore_reviews(self, review: Review, drops: Sequence[Drop]) -> None:
         """Insert the review rows that are still missing, each from its drop's first submission."""
-        with self._source.turn() as db:
+        with self._source.fenced() as db:
             lock_projects(db, {project for project, _ in drops})
             lacking = review.missing(db, drops)
             values = {"projects": [project for project, _ in lacking], "drops": [number for _, number in lacking]}

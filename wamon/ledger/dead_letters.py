@@ -59,7 +59,7 @@ class Parking:
         """Tried again after 1, 2 and 4 minutes, then dead."""
         message = reading.message
         key = {"chat": self._source.groups[message.chat_jid].chat, "message_id": message.message_id}
-        with self._source.turn() as db:
+        with self._source.fenced() as db:
             SQL.run(
                 db,
                 "park",
@@ -80,7 +80,7 @@ class Parking:
 
     def give_up(self, chat: int, message_id: str) -> None:
         """Bury a letter whose row or text has vanished from the store: there is nothing left to try."""
-        with self._source.turn() as db:
+        with self._source.fenced() as db:
             SQL.run(db, "give_up", chat=chat, message_id=message_id)
             SQL.run(db, "bury", chat=chat, message_id=message_id)
 

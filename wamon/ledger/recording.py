@@ -111,7 +111,7 @@ class Recorder:
         return Ready(draft, self._submissions.drafted(draft.posts))
 
     def record(self, batch: Batch) -> Recorded:
-        """Record a batch, advance the cursor. Raises LostTurn, DatabaseUnavailable, SchemaError, nothing half-done."""
+        """Record a batch, advance the cursor. Raises Superseded, DatabaseUnavailable, SchemaError."""
         recorded = Recorded()
         poisoned: list[tuple[Reading, Poison]] = []
 
@@ -234,7 +234,7 @@ class Recorder:
     @contextmanager
     def _fenced(self, readings: Sequence[Reading]) -> Iterator[Database]:
         """One transaction within the fence, for which the followers have prepared."""
-        with self._source.turn() as db:
+        with self._source.fenced() as db:
             for follower in self._followers:
                 follower.prepare(db, readings)
             yield db

@@ -1,4 +1,4 @@
-"""A source's position in PostgreSQL: its tails, the groups that each serves, and the turn that fences every change."""
+"""A source's position in PostgreSQL: its tails, the groups that each serves, and the fence that guards every change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from wamon.errors import DatabaseUnavailable, LostTurn
+from wamon.errors import DatabaseUnavailable, Superseded
 from wamon.failpoints import failpoint
 from wamon.model import BEGINNING, MAIN, Anchor, Group, Place
 from wamon.postgres.connection import keyed_transaction, transaction
@@ -50,7 +50,7 @@ class Source:
         self._wanted: dict[str, dict[bytes, str]] = {}
 
     def load(self) -> None:
-        """Read the position again: at the start, after any error, and after a lost turn.
+        """Read the position again: at the start, after any error, and after the fence was raised.
 
         Raises DatabaseUnavailable where the database is another than before: who began on that one begins anew.
         """
@@ -79,12 +79,17 @@ class Source:
         self._wanted = {}
 
     @contextmanager
-    def turn(self) -> Iterator[Database]:
-        """One transaction that holds the source's turn. Raises LostTurn where another wamon moved it since we read."""
+    def fenced(self) -> Iterator[Database]:
+        """One transaction that raises the source's fence. Raises Superseded where another wamon was quicker."""
         with keyed_transaction(self.db):
             failpoint("record.begin")
-            if SQL.run(self.db, "take_turn", source=self.name, seq=self.seq, instance=self.instance).fetchone() is None:
-                raise LostTurn(f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again.")
+            if (
+                SQL.run(self.db, "raise_fence", source=self.name, seq=self.seq, instance=self.instance).fetchone()
+                is None
+            ):
+                raise Superseded(
+                    f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again."
+                )
             failpoint("record.turn")
             yield self.db
         self.seq += 1
@@ -129,7 +134,7 @@ class Source:
         """Take groups in: on the main tail where that still stands at the beginning, else on a tail of their own."""
         own = joining[0].jid if len(joining) == 1 else f"joined at {self.seq}"
         tail = MAIN if self.tails[MAIN] == BEGINNING else own
-        with self.turn():
+        with self.fenced():
             if tail != MAIN:
                 self._put_tail(tail, BEGINNING)
             SQL.run(
@@ -156,7 +161,7 @@ class Source:
 
     def rename(self, projects: dict[str, str]) -> None:
         """Give groups other projects, by JID, from now on: what is recorded keeps the project it was recorded for."""
-        with self.turn():
+        with self.fenced():
             for jid, project in projects.items():
                 SQL.run(self.db, "rename_project", source=self.name, jid=jid, project=project)
         self.load()
@@ -165,7 +170,7 @@ class Source:
         """Give a group a tail of its own at its present place; the tail's name."""
         group = self.groups[jid]
         if len(self.serves(group.tail)) > 1 or group.tail == MAIN:
-            with self.turn():
+            with self.fenced():
                 self._put_tail(jid, self.tails[group.tail])
                 SQL.run(self.db, "move_groups", source=self.name, jids=[jid], tail=jid, enabled=group.enabled)
             self.load()
@@ -176,7 +181,7 @@ class Source:
         by_tail: dict[str, list[str]] = {}
         for jid in jids:
             by_tail.setdefault(self.groups[jid].tail, []).append(jid)
-        with self.turn():
+        with self.fenced():
             for n, (tail, together) in enumerate(by_tail.items()):
                 apart = together[0] if len(together) == 1 else f"set apart at {self.seq}, {n}"
                 self._put_tail(apart, self.tails[tail])
@@ -186,7 +191,7 @@ class Source:
 
     def merge(self, tail: str) -> None:
         """Let the main tail serve a tail's groups: it has come at least as far, and what it read twice is absorbed."""
-        with self.turn():
+        with self.fenced():
             SQL.run(self.db, "move_groups", source=self.name, jids=list(self.serves(tail)), tail=MAIN, enabled=True)
             SQL.run(self.db, "drop_tails_that_serve_nobody", source=self.name)
             failpoint("tail.merged")
@@ -198,24 +203,24 @@ class Source:
         was = self.tails[tail]
         if place.rowid >= was.rowid:
             return was
-        with self.turn():
+        with self.fenced():
             self.note_rewind(tail, was, place, reason)
             self._put_tail(tail, place)
         self.load()
         return place
 
     def note_rewind(self, tail: str, was: Place, now: Place, reason: str) -> None:
-        """Within a turn: remember that a position went back, and why."""
+        """Within a fenced transaction: remember that a position went back, and why."""
         SQL.run(
             self.db, "note_rewind", source=self.name, tail=tail, reason=reason, from_rowid=was.rowid, to_rowid=now.rowid
         )
 
     def queue_sweep(self, reason: str) -> None:
-        """Within a turn: have the next pass sweep."""
+        """Within a fenced transaction: have the next pass sweep."""
         SQL.run(self.db, "queue_sweep", source=self.name, reason=reason)
 
     def advance(self, tail: str, place: Place, started: Iterable[str]) -> None:
-        """Within a turn: the tail's new place, and the groups whose start lies behind it now."""
+        """Within a fenced transaction: the tail's new place, and the groups whose start lies behind it now."""
         self._put_tail(tail, place)
         if jids := list(started):
             SQL.run(self.db, "pass_starts", source=self.name, jids=jids)

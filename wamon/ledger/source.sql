@@ -1,5 +1,5 @@
--- name: take_turn
--- Another instance, such as a new database after a failover, may have come to the same number: it is another's turn.
+-- name: raise_fence
+-- Another instance, such as a new database after a failover, may have come to the same number: it is another's fence.
 UPDATE wamon.cursors SET seq = seq + 1
 WHERE source = %(source)s AND tail = 'main' AND seq = %(seq)s
   AND EXISTS (SELECT FROM wamon.instance WHERE instance_id = %(instance)s)

@@ -1,8 +1,8 @@
 """The lease: of several `run` on one source one works, and the others stand by.
 
 It decides only who works. A holder that was stopped for minutes and goes on writes nothing wrong: every recording
-takes the source's turn, and that is gone. A lease is taken over at once when its holder's process is gone on this boot
-of this host, and otherwise when it has expired by the database's clock.
+raises the source's fence, and finds it raised. A lease is taken over at once when its holder's process is gone on this
+boot of this host, and otherwise when it has expired by the database's clock.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Lease:
                     )
             values = {"host": me.host, "boot": me.boot, "pid": me.pid, "process_started": me.process_started}
             SQL.run(self._db, "take", source=self._source, holder=self.holder, lasts=LASTS, **values)
-            SQL.run(self._db, "take_turn_from_former_holder", source=self._source)
+            SQL.run(self._db, "raise_fence_of_former_holder", source=self._source)
 
     def renew(self) -> None:
         """Hold the lease for longer. Raises Busy where it was lost meanwhile."""

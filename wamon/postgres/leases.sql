@@ -11,7 +11,7 @@ ON CONFLICT (source) DO UPDATE
 SET holder = EXCLUDED.holder, host = EXCLUDED.host, boot = EXCLUDED.boot, pid = EXCLUDED.pid,
     process_started = EXCLUDED.process_started, taken_at = now(), renewed_at = now(), expires_at = EXCLUDED.expires_at
 
--- name: take_turn_from_former_holder
+-- name: raise_fence_of_former_holder
 UPDATE wamon.cursors SET seq = seq + 1 WHERE source = %(source)s AND tail = 'main'
 
 -- name: renew

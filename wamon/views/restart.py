@@ -15,7 +15,7 @@ class Restart:
 
     unit: Annotated[str, "the unit that was restarted"]
     source: Annotated[str, "the bridge's name"]
-    seq: Annotated[int, "its turn, in PostgreSQL, before the restart"]
+    seq: Annotated[int, "its fence's number, in PostgreSQL, before the restart"]
     mirrored: Annotated[bool, "the state file said the same"]
     pid_before: Annotated[int, "the process before; 0 where none ran"]
     pid: Annotated[int, "the process now"]

@@ -142,7 +142,7 @@ def test_a_tail_that_the_main_one_has_overtaken_is_not_merged_before_it_has_caug
     office = open_office(field.path)
     office.scan()
     with office.watching() as watch:
-        tail = watch.in_turn(watch.source.part, LAWLEY)
+        tail = watch.retrying(watch.source.part, LAWLEY)
         field.post(LAWLEY, "DR1760000")
 
         def overtake(_: Pass) -> None:
@@ -258,7 +258,7 @@ def test_a_rewind_to_what_lies_ahead_passes_over_nothing(field: Field, open_offi
     post_round(field, range(1760000, 1760002))
     with office.watching() as watch:
         stood = watch.source.tails[MAIN]
-        assert watch.in_turn(watch.source.rewind, MOHADIN, watch.store.top(), "test") == stood
+        assert watch.retrying(watch.source.rewind, MOHADIN, watch.store.top(), "test") == stood
         assert watch.source.tails[watch.source.groups[MOHADIN].tail] == stood
     office.scan()
     assert office.query("SELECT count(*) FROM wamon.rewinds") == [0]

@@ -22,7 +22,7 @@ from wamon.bridge.store import Page
 from wamon.capture.pipeline import Watch, run_pass
 from wamon.capture.scan import catch_up, scan, scan_groups
 from wamon.capture.verify import Verification, sweep
-from wamon.errors import BridgeUnavailable, DatabaseUnavailable, LostTurn
+from wamon.errors import BridgeUnavailable, DatabaseUnavailable, Superseded
 from wamon.ledger import ledger_rows, recording, submissions
 from wamon.ledger.source import Joining
 from wamon.model import BEGINNING, MAIN, Sizes
@@ -132,7 +132,7 @@ def test_a_stalled_pass_that_goes_on_after_another_wamon_writes_nothing(
 
     with stalled.watching() as watch:
         stalling(watch, monkeypatch, meanwhile)
-        with pytest.raises(LostTurn):
+        with pytest.raises(Superseded):
             run_pass(watch)
     assert stalled.query("SELECT drop_number, live FROM wamon.submissions ORDER BY 1") == [
         ("DR1750002", True),
@@ -170,7 +170,7 @@ def test_a_tail_that_another_wamon_brought_to_its_end_is_left_alone(
     stalled.scan()
     before = stalled.everything()
     with stalled.watching() as watch:
-        watch.in_turn(watch.source.rewind, LAWLEY, BEGINNING, "test")
+        watch.retrying(watch.source.rewind, LAWLEY, BEGINNING, "test")
         stalling(watch, monkeypatch, other.scan)
         scan_groups(watch, [LAWLEY])
         assert set(watch.source.tails) == {MAIN}
@@ -199,7 +199,7 @@ def test_a_change_of_the_source_waits_for_its_turn_too(
             "rename": lambda: watch.source.rename({LAWLEY: "X"}),
         }
         before = one.query("SELECT * FROM wamon.groups"), one.query("SELECT * FROM wamon.cursors")
-        with pytest.raises(LostTurn):
+        with pytest.raises(Superseded):
             changes[change]()
         assert (one.query("SELECT * FROM wamon.groups"), one.query("SELECT * FROM wamon.cursors")) == before
 
@@ -401,6 +401,6 @@ def test_what_was_read_ahead_before_a_fence_was_lost_is_never_recorded_over_what
         field.edit(ids[14], "DR1760000")
         with other.watching() as theirs:
             sweep(theirs)
-        watch.in_turn(watch.source.rename, {})
+        watch.retrying(watch.source.rename, {})
         catch_up(watch)
     assert_whole(office, field)

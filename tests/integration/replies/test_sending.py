@@ -420,7 +420,7 @@ def queue_near(watch: Watch, bridge: VeryGoodPlugins) -> None:
     assert said.text == "D R1000001"
     near = Reading(message, (), "no-drop", (NearMiss(said.text, "gap", "DR1000001"),))
     outbox = Outbox(watch.source, {key.chat: {"near-miss"}}, timedelta(hours=1), watch.clock)
-    with watch.source.turn() as db:
+    with watch.source.fenced() as db:
         outbox.follow(db, Posted(near=[near]))
 
 

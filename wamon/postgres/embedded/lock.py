@@ -1,4 +1,4 @@
-"""Taking turns by flock, which the kernel releases however a process dies."""
+"""One at a time, by flock, which the kernel releases however a process dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE = 60.0
-"""Seconds to wait for another wamon's turn to end, or for a server that is starting or stopping."""
+"""Seconds to wait for another wamon to let go, or for a server that is starting or stopping."""
 
 
 @contextlib.contextmanager

@@ -162,7 +162,7 @@ def _turn(place: Home) -> Iterator[None]:
 
 def _leave(place: Home, users: int) -> None:
     os.close(users)
-    # Whoever holds the turn for so long leaves after us, and finds that we are gone.
+    # Whoever holds the lock for so long leaves after us, and finds that we are gone.
     with contextlib.suppress(Busy), _turn(place):
         if _runs(place) and not place.keep.exists() and not shared(place.users):
             _stop(place)
