@@ -23,7 +23,7 @@ from tests.support.checks import assert_whole, recorded
 from tests.support.clock import CLOCK, Moved, first_morning
 from tests.support.office import Daemon, Office, eventually
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured, watching
+from wamon.app.commands import bridge_of, configured, opened
 from wamon.capture.scan import scan
 from wamon.daemon import loop as tested
 
@@ -227,8 +227,8 @@ def test_a_clock_that_is_wrong_changes_neither_what_is_recorded_nor_when_a_messa
     field.post(LAWLEY, "DR1000002")
     field.post(LAWLEY, "DR6666666")
     for _ in range(2):
-        with watching(config, bridge_of(config), Moved(CLOCK, by)) as watch:
-            scan(watch)
+        with opened(config, bridge_of(config), Moved(CLOCK, by)) as pipeline:
+            scan(pipeline)
     assert office.query("SELECT attempts FROM wamon.dead_letters") == [1]
     assert office.query("SELECT next_try_at <= now() + interval '1 minute' FROM wamon.dead_letters") == [True]
     office.query("DROP TRIGGER refuse ON wamon.submission_rows")

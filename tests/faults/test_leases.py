@@ -73,7 +73,7 @@ def test_whoever_takes_a_lease_over_takes_the_turn_with_it_before_it_records_any
     office = open_office(field.path)
     office.scan()
     field.post(LAWLEY, "DR1000002")
-    with office.watching() as former, connected(office.dsn) as db, leased(db, "main"):
+    with office.opened() as former, connected(office.dsn) as db, leased(db, "main"):
         with pytest.raises(Superseded):
             run_pass(former)
         assert office.drops() == {("Lawley", "DR1000001")}

@@ -42,7 +42,7 @@ from tests.support.oracle import (
     state_of,
 )
 from tests.support.server import Server
-from wamon.app.commands import bridge_of, configured, watching
+from wamon.app.commands import bridge_of, configured, opened
 from wamon.bridge.store import Overlap
 from wamon.capture.scan import catch_up, retry_one, scan, scan_groups
 from wamon.capture.verify import Verification
@@ -191,12 +191,12 @@ class Chaos(RuleBasedStateMachine):
         A lock that comes between two reads of one pass is left out: what the overlap showed at the first is then
         forgotten until the next sweep, as long as the daemon doesn't read its position again after it.
         """
-        watch = self._running(daemon).watch
+        pipeline = self._running(daemon).pipeline
         with self.bridge.locked():
             before = self._look()
             try:
                 with self._step():
-                    catch_up(watch)
+                    catch_up(pipeline)
             except BridgeUnavailable:
                 assert self._look() == before
             except WamonError:
@@ -271,8 +271,8 @@ class Chaos(RuleBasedStateMachine):
         before = self._look()
         self._administer(f"ALTER DATABASE {self.database} SET default_transaction_read_only = on")
         try:
-            with pytest.raises(Retryable), self._watching() as watch:
-                catch_up(watch)
+            with pytest.raises(Retryable), self._opened() as pipeline:
+                catch_up(pipeline)
         finally:
             self._administer(f"ALTER DATABASE {self.database} RESET default_transaction_read_only")
         assert self._look() == before
@@ -284,7 +284,7 @@ class Chaos(RuleBasedStateMachine):
         self.edit(place, TEXTS[place % len(TEXTS)], None)
         running = self._running(daemon)
         with self._step(), suppress(WamonError), failing(f"{name}:1:raise", self._restart):
-            catch_up(running.watch)
+            catch_up(running.pipeline)
         if not self.restarts:
             self._restart()
         self._end(daemon)
@@ -320,9 +320,9 @@ class Chaos(RuleBasedStateMachine):
 
     @rule()
     def retry_the_letters(self) -> None:
-        with self._step(), self._watching() as watch:
-            for letter in letters(watch.source.db, watch.source.name):
-                retry_one(watch, letter)
+        with self._step(), self._opened() as pipeline:
+            for letter in letters(pipeline.source.db, pipeline.source.name):
+                retry_one(pipeline, letter)
 
     # What wamons do
 
@@ -334,14 +334,14 @@ class Chaos(RuleBasedStateMachine):
 
     @rule(project=st.sampled_from(list(PROJECTS.values())))
     def scan_one_group(self, project: str) -> None:
-        with self._may_be_refused(), self._step(), self._watching() as watch:
-            scan_groups(watch, watch.named([project]))
+        with self._may_be_refused(), self._step(), self._opened() as pipeline:
+            scan_groups(pipeline, pipeline.named([project]))
 
     @rule()
     def sweep(self) -> None:
-        with self._may_be_refused(), self._step(must_see=True), self._watching() as watch:
+        with self._may_be_refused(), self._step(must_see=True), self._opened() as pipeline:
             self._database().execute("UPDATE wamon.sources SET sweep_due = 'test'")
-            scan(watch)
+            scan(pipeline)
             self._assert_is_whole()
 
     @rule(name=st.sampled_from(BOUNDARIES), nth=st.integers(1, 3))
@@ -353,10 +353,10 @@ class Chaos(RuleBasedStateMachine):
     @rule(daemon=daemons)
     def daemon_passes(self, daemon: str) -> None:
         running = self._running(daemon)
-        is_current = (running.watch.source.instance, running.watch.source.seq) == self._at()
+        is_current = (running.pipeline.source.instance, running.pipeline.source.seq) == self._at()
         try:
             with self._step(must_see=is_current):
-                catch_up(running.watch)
+                catch_up(running.pipeline)
         except WamonError as error:
             if not running.is_disturbed:
                 self._must_be_the_breaker(error)
@@ -369,12 +369,12 @@ class Chaos(RuleBasedStateMachine):
         running = self._running(daemon)
         try:
             with self._step(), failing(f"{name}:{nth}:raise"):
-                catch_up(running.watch)
+                catch_up(running.pipeline)
         except WamonError:
             if ends or running.is_disturbed:
                 self._end(daemon)
             else:
-                running.watch.reload()
+                running.pipeline.reload()
         self.daemon_passes(daemon)
 
     @rule(daemon=daemons)
@@ -387,8 +387,8 @@ class Chaos(RuleBasedStateMachine):
     def stall(self) -> None:
         with self._step():
             running = self._begun()
-            watch = running.watch
-            page = watch.store.read_page(watch.source.tails[MAIN], watch.source.wanted(MAIN), Overlap())
+            pipeline = running.pipeline
+            page = pipeline.store.read_page(pipeline.source.tails[MAIN], pipeline.source.wanted(MAIN), Overlap())
         self.stalled = Stalled(running, page, Stored.of(self.bridge), self._at())
 
     @precondition(lambda self: self.stalled is not None)
@@ -430,9 +430,9 @@ class Chaos(RuleBasedStateMachine):
         self.scan()
         self.sweep()
         self.retry_the_letters()
-        with self._watching() as watch:
-            scan(watch)
-            verified = Verification(watch, list(watch.source.groups.values())).verify()
+        with self._opened() as pipeline:
+            scan(pipeline)
+            verified = Verification(pipeline, list(pipeline.source.groups.values())).verify()
         self._assert_is_whole()
         assert verified.clean, verified.problems
         self._assert_only_what_vanished_is_dead(verified.dead)
@@ -539,17 +539,17 @@ class Chaos(RuleBasedStateMachine):
         self.bridge.reopen()
         self._write_chats()
 
-    def _watching(self) -> Any:
-        return watching(self.config, replace(bridge_of(self.config), sizes=SIZES), self.clock)
+    def _opened(self) -> Any:
+        return opened(self.config, replace(bridge_of(self.config), sizes=SIZES), self.clock)
 
     def _scan(self) -> None:
-        with self._watching() as watch:
-            scan(watch)
+        with self._opened() as pipeline:
+            scan(pipeline)
 
     def _begun(self) -> Running:
         with ExitStack() as stack:
-            watch = stack.enter_context(self._watching())
-            return Running(stack.pop_all(), watch)
+            pipeline = stack.enter_context(self._opened())
+            return Running(stack.pop_all(), pipeline)
 
     def _running(self, daemon: str) -> Running:
         if daemon not in self.daemons:

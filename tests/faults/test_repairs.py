@@ -63,8 +63,8 @@ def test_a_retry_that_is_overtaken_records_what_the_message_says_now_and_once(
         other.scan()
 
     overtaken(monkeypatch, Store, "find_one", meanwhile)
-    with retrying.watching() as watch:
-        retry(watch)
+    with retrying.opened() as pipeline:
+        retry(pipeline)
     assert retrying.query("SELECT count(*) FROM wamon.dead_letters") == [0]
     assert set(retrying.query("SELECT drop_number FROM qa_photo_reviews")) == {"DR1000001", text}
     assert_whole(retrying, field)
@@ -83,8 +83,8 @@ def test_a_parked_message_that_comes_back_while_it_is_given_up_is_recorded(
         other.scan()
 
     overtaken(monkeypatch, Store, "find_one", meanwhile)
-    with retrying.watching() as watch:
-        retry(watch)
+    with retrying.opened() as pipeline:
+        retry(pipeline)
     assert retrying.query("SELECT count(*) FROM wamon.dead_letters") == [0]
     assert_whole(retrying, field)
 
@@ -102,8 +102,8 @@ def test_a_message_that_comes_back_while_a_sweep_marks_it_gone_is_not_gone(
         other.scan()
 
     overtaken(monkeypatch, Verification, "_gone", meanwhile)
-    with sweeping.watching() as watch:
-        sweep(watch)
+    with sweeping.opened() as pipeline:
+        sweep(pipeline)
     assert sweeping.query("SELECT count(*) FROM wamon.ledger WHERE gone_at IS NOT NULL") == [0]
     assert_whole(sweeping, field)
 
@@ -118,12 +118,12 @@ def test_two_sweeps_that_restore_a_review_row_make_one(
     sweeping.query("ALTER TABLE qa_photo_reviews DROP CONSTRAINT qa_photo_reviews_drop_number_project_key")
 
     def meanwhile() -> None:
-        with other.watching() as watch:
-            sweep(watch)
+        with other.opened() as pipeline:
+            sweep(pipeline)
         other.query("UPDATE qa_photo_reviews SET comment = 'seen'")
 
     overtaken(monkeypatch, Comparison, "drops_without_review", meanwhile)
-    with sweeping.watching() as watch:
-        sweep(watch)
+    with sweeping.opened() as pipeline:
+        sweep(pipeline)
     assert sweeping.query("SELECT drop_number, comment FROM qa_photo_reviews") == [("DR1000001", "seen")]
     assert_whole(sweeping, field)

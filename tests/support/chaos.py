@@ -17,7 +17,7 @@ import pytest
 from tests.support.oracle import Stored
 from wamon import failpoints
 from wamon.bridge.store import Page
-from wamon.capture.pipeline import Watch, run_pass
+from wamon.capture.pipeline import Pipeline, run_pass
 from wamon.clock import Clock
 from wamon.errors import DatabaseUnavailable
 
@@ -38,7 +38,7 @@ class Running:
     """A wamon that stays in its process, with what it remembers."""
 
     stack: ExitStack
-    watch: Watch
+    pipeline: Pipeline
     is_disturbed: bool = False  # something was done to its database that may end it
 
 
@@ -66,10 +66,10 @@ def ahead(path: Path) -> str:
 
 def record(stalled: Stalled) -> None:
     """Go on with the page that was read before."""
-    watch = stalled.wamon.watch
+    pipeline = stalled.wamon.pipeline
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch.store, "read_page", lambda *_: stalled.page)
-        run_pass(watch)
+        patch.setattr(pipeline.store, "read_page", lambda *_: stalled.page)
+        run_pass(pipeline)
 
 
 @contextmanager

@@ -22,9 +22,9 @@ import yaml
 
 from tests.support.bridges import PROJECTS
 from tests.support.clock import CLOCK
-from wamon.app.commands import bridge_of, configured, watching
+from wamon.app.commands import bridge_of, configured, opened
 from wamon.app.run import plan
-from wamon.capture.pipeline import Watch
+from wamon.capture.pipeline import Pipeline
 from wamon.capture.scan import Scanned, scan, scan_groups
 from wamon.capture.verify import Verification, Verified
 from wamon.clock import Clock
@@ -86,21 +86,21 @@ class Office:
             self.settings[section] = {**self.settings[section], **cast("dict[str, Any]", value)} if both else value
         self.config_path.write_text(yaml.safe_dump(self.settings), "utf-8")
 
-    def watching(self) -> AbstractContextManager[Watch]:
+    def opened(self) -> AbstractContextManager[Pipeline]:
         config = configured(self.config_path, {})
-        return watching(config, replace(bridge_of(config), sizes=self.sizes), CLOCK)
+        return opened(config, replace(bridge_of(config), sizes=self.sizes), CLOCK)
 
     def scan(self, *names: str) -> Scanned:
-        with self.watching() as watch:
-            return scan_groups(watch, watch.named(names)) if names else scan(watch)
+        with self.opened() as pipeline:
+            return scan_groups(pipeline, pipeline.named(names)) if names else scan(pipeline)
 
     def sweep(self) -> None:
         """Have the next scan sweep, as after six hours."""
         self.query("UPDATE wamon.sources SET sweep_due = 'test'")
 
     def verify(self) -> Verified:
-        with self.watching() as watch:
-            return Verification(watch, [watch.source.groups[jid] for jid in watch.named([])]).verify()
+        with self.opened() as pipeline:
+            return Verification(pipeline, [pipeline.source.groups[jid] for jid in pipeline.named([])]).verify()
 
     def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """A real `wamon` process with this office's config."""

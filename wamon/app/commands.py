@@ -1,4 +1,4 @@
-"""The composition root: from a config to a watch over one bridge's store, ready for passes."""
+"""The composition root: from a config to a pipeline over one bridge's store, ready for passes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wamon.bridge.store import Store
 from wamon.capture.groups import StartRule, Wanted, adopt, join
-from wamon.capture.pipeline import Watch
+from wamon.capture.pipeline import Pipeline
 from wamon.capture.state_file import ReadOnlyStateFile, StateFile
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
@@ -97,8 +97,8 @@ def ledger(config: Config) -> Iterator[Database]:
 
 
 @contextmanager
-def watching(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Watch]:
-    """A watch over a bridge's store, serving the configured and admitted groups.
+def opened(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Pipeline]:
+    """A pipeline over a bridge's store, serving the configured and admitted groups.
 
     Raises ConfigError where no group is configured, UsageError for an admitted JID that isn't in the store.
     """
@@ -106,16 +106,16 @@ def watching(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Watch]:
     wanted = wanted_of(config, bridge)
     state.prepare()
     with ledger(config) as db:
-        watch = joined(config, bridge, wanted, db, state, clock)
+        pipeline = joined(config, bridge, wanted, db, state, clock)
         try:
-            yield watch
+            yield pipeline
         finally:
             state.flush()
 
 
 @contextmanager
-def rehearsing(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Watch]:
-    """As `watching`, within one transaction that is rolled back, and with a state file that is only read."""
+def rehearsing(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Pipeline]:
+    """As `opened`, within one transaction that is rolled back, and with a state file that is only read."""
     wanted = wanted_of(config, bridge)
     with ledger(config) as db, db.transaction(force_rollback=True):
         yield joined(config, bridge, wanted, db, ReadOnlyStateFile(config.state.dir, clock), clock)
@@ -127,22 +127,22 @@ def adopting(config: Config, bridge: Bridge, legacy: Mapping[str, str], clock: C
     wanted = wanted_of(config, bridge)
     state.prepare()
     with ledger(config) as db:
-        watch = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
-        adopted = watch.retrying(adopt, watch, legacy, wanted)
-        watch.retrying(join, watch, wanted, _start(config, clock.now()))
+        pipeline = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
+        adopted = pipeline.retrying(adopt, pipeline, legacy, wanted)
+        pipeline.retrying(join, pipeline, wanted, _start(config, clock.now()))
         return adopted
 
 
 def joined(
     config: Config, bridge: Bridge, wanted: Sequence[Wanted], db: Database, state: StateFile, clock: Clock
-) -> Watch:
-    """A watch that serves these groups."""
-    watch = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
-    watch.retrying(join, watch, wanted, _start(config, clock.now()))
-    return watch
+) -> Pipeline:
+    """A pipeline that serves these groups."""
+    pipeline = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
+    pipeline.retrying(join, pipeline, wanted, _start(config, clock.now()))
+    return pipeline
 
 
-def _assembled(config: Config, db: Database, store: Store, name: str, state: StateFile, clock: Clock) -> Watch:
+def _assembled(config: Config, db: Database, store: Store, name: str, state: StateFile, clock: Clock) -> Pipeline:
     source = Source(db, name)
     source.load()
     rules = Rules(
@@ -165,7 +165,7 @@ def _assembled(config: Config, db: Database, store: Store, name: str, state: Sta
         keep_text=config.privacy.keep_text,
         clock=clock,
     )
-    return Watch(store, rules, source, recorder, review, state, clock)
+    return Pipeline(store, rules, source, recorder, review, state, clock)
 
 
 def _review(config: Config, db: Database, clock: Clock) -> Review | None:

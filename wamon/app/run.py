@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wamon.alerts.notifier import Teller
 from wamon.alerts.state_file import AlertsFile
-from wamon.app.commands import bridge_of, database, joined, ledger, wanted_of, watching
+from wamon.app.commands import bridge_of, database, joined, ledger, opened, wanted_of
 from wamon.app.look import looked_at
 from wamon.bridge.access import access
 from wamon.capture.state_file import StateFile
@@ -72,7 +72,7 @@ class _Beside:
             always=(monitor, sender, *_heartbeat(config, passes)),
             chores=(
                 ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or ""),
-                Upkeep(partial(watching, config, bridge, clock)),
+                Upkeep(partial(opened, config, bridge, clock)),
                 Daily(config, clock, ledger, database),
             ),
         )

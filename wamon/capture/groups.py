@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wamon.capture.old_state import OldState
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.capture.state_file import Found
 
 
@@ -36,70 +36,70 @@ class StartRule:
     before: datetime | None = None  # those sent before it; None: all of them
 
 
-def join(watch: Watch, wanted: Sequence[Wanted], start: StartRule) -> None:
+def join(pipeline: Pipeline, wanted: Sequence[Wanted], start: StartRule) -> None:
     """Make the source serve exactly these groups. Raises Superseded, as every change of a source does."""
-    _leave(watch, wanted)
-    _come_back(watch, wanted)
-    _rename(watch, wanted)
-    new = [group for group in wanted if group.enabled and group.jid not in watch.source.groups]
-    found = watch.state.open()
-    if new and found.instance_id not in {None, watch.source.instance}:
+    _leave(pipeline, wanted)
+    _come_back(pipeline, wanted)
+    _rename(pipeline, wanted)
+    new = [group for group in wanted if group.enabled and group.jid not in pipeline.source.groups]
+    found = pipeline.state.open()
+    if new and found.instance_id not in {None, pipeline.source.instance}:
         logger.warning(
             "The database is another than the one that the state file knows: what it doesn't hold is read again. If it "
             "was lost, `wamon db restore FILE --force` with the newest dump brings it back.",
             extra={"action": "database.new"},
         )
-        watch.source.answer_from_now(watch.clock.now())
+        pipeline.source.answer_from_now(pipeline.clock.now())
     if new:
-        here = watch.store.top() if start.stands_before else BEGINNING
-        watch.source.join([_joining(watch, group, start, here, found) for group in new])
+        here = pipeline.store.top() if start.stands_before else BEGINNING
+        pipeline.source.join([_joining(pipeline, group, start, here, found) for group in new])
     if found.set_aside is not None and new:
         _tell_lost_starts(new)
     if found.legacy is not None:
         _tell_adopted(found.legacy, new)
-        watch.state.keep_legacy()
+        pipeline.state.keep_legacy()
 
 
-def adopt(watch: Watch, legacy: Mapping[str, str], wanted: Sequence[Wanted]) -> list[str]:
+def adopt(pipeline: Pipeline, legacy: Mapping[str, str], wanted: Sequence[Wanted]) -> list[str]:
     """Take groups in that the ledger doesn't know yet, from an old file's {jid: message id}; their JIDs."""
-    new = [g for g in wanted if g.enabled and g.jid in legacy and g.jid not in watch.source.groups]
+    new = [g for g in wanted if g.enabled and g.jid in legacy and g.jid not in pipeline.source.groups]
     if new:
-        watch.source.join([_after_message(watch, group, legacy[group.jid]) for group in new])
+        pipeline.source.join([_after_message(pipeline, group, legacy[group.jid]) for group in new])
     return [group.jid for group in new]
 
 
-def _leave(watch: Watch, wanted: Sequence[Wanted]) -> None:
+def _leave(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
     served = {group.jid for group in wanted if group.enabled}
-    left = [group.jid for group in watch.source.groups.values() if group.enabled and group.jid not in served]
+    left = [group.jid for group in pipeline.source.groups.values() if group.enabled and group.jid not in served]
     if left:
-        watch.source.disable(left)
+        pipeline.source.disable(left)
 
 
-def _come_back(watch: Watch, wanted: Sequence[Wanted]) -> None:
-    known = watch.source.groups
+def _come_back(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
+    known = pipeline.source.groups
     back = [g.jid for g in wanted if g.enabled and g.jid in known and not known[g.jid].enabled]
     if back:
-        watch.source.enable(back)
+        pipeline.source.enable(back)
 
 
-def _rename(watch: Watch, wanted: Sequence[Wanted]) -> None:
-    known = watch.source.groups
+def _rename(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
+    known = pipeline.source.groups
     renamed = {g.jid: g.project for g in wanted if g.jid in known and known[g.jid].project != g.project}
     if renamed:
-        watch.source.rename(renamed)
+        pipeline.source.rename(renamed)
 
 
-def _joining(watch: Watch, group: Wanted, rule: StartRule, here: Place, found: Found) -> Joining:
+def _joining(pipeline: Pipeline, group: Wanted, rule: StartRule, here: Place, found: Found) -> Joining:
     if found.legacy is not None and group.jid in found.legacy.positions:
-        return _after_message(watch, group, found.legacy.positions[group.jid])
-    if found.instance_id not in {None, watch.source.instance} and group.jid in found.groups:
-        return _as_it_started_before(watch, group, found.groups[group.jid])
+        return _after_message(pipeline, group, found.legacy.positions[group.jid])
+    if found.instance_id not in {None, pipeline.source.instance} and group.jid in found.groups:
+        return _as_it_started_before(pipeline, group, found.groups[group.jid])
     return Joining(group.jid, group.project, rule.words, rule.before, here)
 
 
-def _after_message(watch: Watch, group: Wanted, message_id: str) -> Joining:
+def _after_message(pipeline: Pipeline, group: Wanted, message_id: str) -> Joining:
     """Adopted from an old file: what stands up to and including that message is before the start."""
-    place = watch.store.place_of(group.jid, message_id)
+    place = pipeline.store.place_of(group.jid, message_id)
     if place is None:
         logger.warning(
             "The old position of %s is no longer in the store: it begins at the beginning.",
@@ -110,13 +110,13 @@ def _after_message(watch: Watch, group: Wanted, message_id: str) -> Joining:
     return Joining(group.jid, group.project, f"after {message_id}", None, place)
 
 
-def _as_it_started_before(watch: Watch, group: Wanted, was: Mapping[str, Any]) -> Joining:
+def _as_it_started_before(pipeline: Pipeline, group: Wanted, was: Mapping[str, Any]) -> Joining:
     """The database is new, but the state file remembers: what was excluded then is excluded now, nothing else."""
     try:
         place = Place(tuple(Anchor(rowid, key_hash) for rowid, key_hash in was.get("start_anchors") or ()))
         before = was.get("start_before")
         moment = datetime.fromisoformat(before).astimezone(UTC) if before else None
-        standing = watch.store.standing(place)
+        standing = pipeline.store.standing(place)
     except (TypeError, ValueError, OverflowError):  # somebody else's values, too large for a row number or a year
         return Joining(group.jid, group.project)
     if standing == BEGINNING:

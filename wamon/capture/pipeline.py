@@ -56,7 +56,7 @@ class Prepared(NamedTuple):
 
 
 @dataclass(slots=True)
-class Watch:
+class Pipeline:
     """One bridge's store and everything that a pass over it needs."""
 
     store: Store
@@ -113,15 +113,15 @@ class Pass:
     near_misses: int  # among those messages
 
 
-def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
+def run_pass(pipeline: Pipeline, tail: str = MAIN) -> Pass:
     """Take the next page of a tail's groups into PostgreSQL. Raises what reading and recording raise."""
     failpoint("pass.begin")
-    prepared = watch.ahead.take(tail, watch.source.tails[tail], partial(_read, watch))
+    prepared = pipeline.ahead.take(tail, pipeline.source.tails[tail], partial(_read, pipeline))
     page = prepared.page
     if not page.complete:
-        watch.ahead.begin(tail, page.place, partial(_read, watch))
-    recorded = _record(watch, tail, prepared)
-    _mirror(watch)
+        pipeline.ahead.begin(tail, page.place, partial(_read, pipeline))
+    recorded = _record(pipeline, tail, prepared)
+    _mirror(pipeline)
     failpoint("pass.end")
     new = page.messages[bisect_right(page.messages, page.start.rowid, key=attrgetter("rowid")) :]
     read = Counter([message.chat_jid for message in new])
@@ -129,76 +129,78 @@ def run_pass(watch: Watch, tail: str = MAIN) -> Pass:
     return Pass(recorded, read, ids_of(new), page.place, page.complete, near)
 
 
-def drain(watch: Watch, tail: str) -> Iterator[Pass]:
+def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     """Passes over a long backlog, which a process of its own reads: until nothing is left, or one must be made here.
 
     Raises what recording raises, and what `Watch.still_ours` does.
     """
-    watch.ahead.forget()
-    watch.overlaps.pop(tail, None)
-    task = Task(_reader(watch, tail), watch.recorder.drafter, watch.source.groups, watch.source.tails[tail])
+    pipeline.ahead.forget()
+    pipeline.overlaps.pop(tail, None)
+    task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, pipeline.source.tails[tail])
     with handed_over(task) as batches:
-        for batch, ready in each((batch, watch.recorder.ready(batch.draft)) for batch in batches):
+        for batch, ready in each((batch, pipeline.recorder.ready(batch.draft)) for batch in batches):
             with correlated():
                 try:
-                    recorded = _record_handed(watch, tail, batch, ready)
+                    recorded = _record_handed(pipeline, tail, batch, ready)
                 except (AlreadyKnown, Poison):
                     return
                 except Superseded:
-                    watch.still_ours()
-                    watch.reload()
+                    pipeline.still_ours()
+                    pipeline.reload()
                     return
                 near = sum(len(reading.near) for reading in batch.draft.near)
                 yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete, near)
 
 
-def _record_handed(watch: Watch, tail: str, batch: Handed, ready: Ready) -> Recorded:
+def _record_handed(pipeline: Pipeline, tail: str, batch: Handed, ready: Ready) -> Recorded:
     failpoint("pass.begin")
-    recorded = watch.recorder.record_new(ready, Advance(tail, batch.start, batch.place))
-    _mirror(watch)
+    recorded = pipeline.recorder.record_new(ready, Advance(tail, batch.start, batch.place))
+    _mirror(pipeline)
     failpoint("pass.end")
     return recorded
 
 
-def _read(watch: Watch, tail: str, place: Place) -> Prepared:
+def _read(pipeline: Pipeline, tail: str, place: Place) -> Prepared:
     """The next batch beyond a place."""
-    overlap = watch.overlaps.setdefault(tail, Overlap())
+    overlap = pipeline.overlaps.setdefault(tail, Overlap())
     try:
-        page, readings, texts_bytes = _reader(watch, tail).read(place, overlap)
-        ready = watch.recorder.drafted(readings) if texts_bytes <= _MOST_DRAFTED_BYTES else None
+        page, readings, texts_bytes = _reader(pipeline, tail).read(place, overlap)
+        ready = pipeline.recorder.drafted(readings) if texts_bytes <= _MOST_DRAFTED_BYTES else None
         return Prepared(page, readings, ready)
     except BaseException:
-        watch.overlaps.pop(tail, None)  # what it saw before it failed is not recorded
+        pipeline.overlaps.pop(tail, None)  # what it saw before it failed is not recorded
         raise
 
 
-def _reader(watch: Watch, tail: str) -> Reader:
-    return Reader(watch.store, watch.rules, watch.source.wanted(tail), starts_of(watch, tail))
+def _reader(pipeline: Pipeline, tail: str) -> Reader:
+    return Reader(pipeline.store, pipeline.rules, pipeline.source.wanted(tail), starts_of(pipeline, tail))
 
 
-def _record(watch: Watch, tail: str, prepared: Prepared) -> Recorded:
+def _record(pipeline: Pipeline, tail: str, prepared: Prepared) -> Recorded:
     page, readings, ready = prepared
-    was = watch.source.tails[tail]
+    was = pipeline.source.tails[tail]
     if not readings and page.place == was:
         return Recorded()
-    return watch.recorder.record(
-        Batch(readings, Advance(tail, page.start, page.place, _rewind(watch, was, page.start)), ready)
+    return pipeline.recorder.record(
+        Batch(readings, Advance(tail, page.start, page.place, _rewind(pipeline, was, page.start)), ready)
     )
 
 
-def _mirror(watch: Watch) -> None:
-    source = watch.source
-    watch.state.follow(source.instance, source.name, source.seq, source.tails[MAIN], source.groups)
+def _mirror(pipeline: Pipeline) -> None:
+    source = pipeline.source
+    pipeline.state.follow(source.instance, source.name, source.seq, source.tails[MAIN], source.groups)
 
 
-def reread_recent(watch: Watch, tail: str = MAIN) -> Recorded:
+def reread_recent(pipeline: Pipeline, tail: str = MAIN) -> Recorded:
     """Read what was sent in the last half hour once more, beyond the overlap: that long people edit their messages."""
-    since = watch.clock.now() - _EDITABLE
-    recent = watch.store.read_recent(watch.source.tails[tail], watch.source.wanted(tail), since)
-    return watch.recorder.record(Batch([watch.rules.read(message) for message in recent])) if recent else Recorded()
+    since = pipeline.clock.now() - _EDITABLE
+    recent = pipeline.store.read_recent(pipeline.source.tails[tail], pipeline.source.wanted(tail), since)
+    return (
+        pipeline.recorder.record(Batch([pipeline.rules.read(message) for message in recent])) if recent else Recorded()
+    )
 
 
-def starts_of(watch: Watch, tail: str) -> dict[str, Start]:
+def starts_of(pipeline: Pipeline, tail: str) -> dict[str, Start]:
     """The sets of rows before their start, of the groups whose start the tail hasn't passed.
 
     A start's place is a position like any other: where the row order has changed, only what still stands counts, so
@@ -206,21 +208,21 @@ def starts_of(watch: Watch, tail: str) -> dict[str, Start]:
     """
     standing: dict[Place, Place] = {}
     starts = {}
-    for group in watch.source.starting(tail):
+    for group in pipeline.source.starting(tail):
         if group.start_place not in standing:
-            standing[group.start_place] = watch.store.standing(group.start_place)
+            standing[group.start_place] = pipeline.store.standing(group.start_place)
         starts[group.jid] = Start(standing[group.start_place].rowid, group.start_before)
     return starts
 
 
-def readings_of(watch: Watch, messages: Sequence[Message]) -> list[Reading]:
+def readings_of(pipeline: Pipeline, messages: Sequence[Message]) -> list[Reading]:
     """The reading of each message, also of one that the walk from its group's start hasn't come to yet."""
-    starts = {jid: start for tail in watch.source.tails for jid, start in starts_of(watch, tail).items()}
-    return [watch.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
+    starts = {jid: start for tail in pipeline.source.tails for jid, start in starts_of(pipeline, tail).items()}
+    return [pipeline.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
 
 
-def _rewind(watch: Watch, was: Place, start: Place) -> str | None:
+def _rewind(pipeline: Pipeline, was: Place, start: Place) -> str | None:
     """Why a position went back further than the overlap, if it did: a nearer slip is everyday life."""
-    if was.rowid - start.rowid <= watch.store.sizes.overlap_rows:
+    if was.rowid - start.rowid <= pipeline.store.sizes.overlap_rows:
         return None
     return "the store was replaced or renumbered" if start.rowid == 0 else "rows that were read aren't there any more"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.errors import Poison
     from wamon.ledger.comparison import Drop
     from wamon.model import Reading
@@ -53,31 +53,35 @@ class Replayed:
     without_review: list[Drop] = field(default_factory=list)
 
 
-def replay(watch: Watch, selection: Selection, progress: Callable[[int], None] = lambda _: None) -> Replayed:
+def replay(pipeline: Pipeline, selection: Selection, progress: Callable[[int], None] = lambda _: None) -> Replayed:
     """Process history again. `progress` is told how many rows are done."""
-    done = Replayed(recorded=admit(watch))
-    for readings in _pages(watch, selection, progress):
+    done = Replayed(recorded=admit(pipeline))
+    for readings in _pages(pipeline, selection, progress):
         done.read.update(reading.message.chat_jid for reading in readings)
-        _replay(watch, [reading for reading in readings if reading.numbers or reading.near], done.recorded)
-    if watch.review:
-        projects = sorted({watch.source.groups[jid].project for jid in selection.jids})
-        done.without_review = list(Comparison(watch.source).drops_without_review(watch.review, projects))
+        _replay(pipeline, [reading for reading in readings if reading.numbers or reading.near], done.recorded)
+    if pipeline.review:
+        projects = sorted({pipeline.source.groups[jid].project for jid in selection.jids})
+        done.without_review = list(Comparison(pipeline.source).drops_without_review(pipeline.review, projects))
     return done
 
 
-def _pages(watch: Watch, selection: Selection, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
+def _pages(pipeline: Pipeline, selection: Selection, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
     wanted = {jid.encode(): jid for jid in selection.jids}
     done = 0
-    for messages, rows in watch.store.pages(wanted):
-        begun = [reading for reading in readings_of(watch, messages) if reading.reason != BEFORE_START]
+    for messages, rows in pipeline.store.pages(wanted):
+        begun = [reading for reading in readings_of(pipeline, messages) if reading.reason != BEFORE_START]
         yield [reading for reading in newest_of_each(begun) if selection.has(reading)]
         done += rows
         progress(done)
 
 
-def _replay(watch: Watch, readings: Sequence[Reading], recorded: Recorded) -> None:
+def _replay(pipeline: Pipeline, readings: Sequence[Reading], recorded: Recorded) -> None:
     if readings:
-        bisect(readings, lambda part: recorded.add(watch.retrying(watch.recorder.replay, part.items)), _stays_as_it_was)
+        bisect(
+            readings,
+            lambda part: recorded.add(pipeline.retrying(pipeline.recorder.replay, part.items)),
+            _stays_as_it_was,
+        )
 
 
 def _stays_as_it_was(reading: Reading, poison: Poison) -> None:

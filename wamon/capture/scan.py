@@ -19,7 +19,7 @@ from wamon.model import BEGINNING, MAIN, Reading
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wamon.capture.pipeline import Pass, Watch
+    from wamon.capture.pipeline import Pass, Pipeline
     from wamon.errors import Poison
     from wamon.ledger.changes import Candidate
     from wamon.ledger.dead_letters import Due, Letter
@@ -37,61 +37,61 @@ class Scanned:
     recorded: Recorded = field(default_factory=Recorded)
 
 
-def scan(watch: Watch, progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
+def scan(pipeline: Pipeline, progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
     """Scan all groups of the source. `progress` is told each pass."""
-    cold = watch.source.tails[MAIN] == BEGINNING and not any(g.messages for g in watch.source.groups.values())
-    scanned = catch_up(watch, progress)
-    scanned.recorded.add(watch.retrying(reread_recent, watch))
-    scanned.recorded.add(retry(watch))
-    scanned.recorded.add(admit(watch))
+    cold = pipeline.source.tails[MAIN] == BEGINNING and not any(g.messages for g in pipeline.source.groups.values())
+    scanned = catch_up(pipeline, progress)
+    scanned.recorded.add(pipeline.retrying(reread_recent, pipeline))
+    scanned.recorded.add(retry(pipeline))
+    scanned.recorded.add(admit(pipeline))
     if cold:  # everything was read just now
-        watch.source.note_sweep()
-    elif watch.source.sweep_due():
-        scanned.recorded.add(sweep(watch))
-    watch.state.flush()
+        pipeline.source.note_sweep()
+    elif pipeline.source.sweep_due():
+        scanned.recorded.add(sweep(pipeline))
+    pipeline.state.flush()
     return scanned
 
 
-def catch_up(watch: Watch, progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
+def catch_up(pipeline: Pipeline, progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
     """Pass over all tails until nothing is left; a tail that has come as far as the main one is merged."""
     scanned = Scanned()
-    for tail in watch.source.parted():
-        _catch_up(watch, tail, scanned, progress)
-        watch.retrying(_merge, watch, tail)
-    _catch_up(watch, MAIN, scanned, progress)
+    for tail in pipeline.source.parted():
+        _catch_up(pipeline, tail, scanned, progress)
+        pipeline.retrying(_merge, pipeline, tail)
+    _catch_up(pipeline, MAIN, scanned, progress)
     return scanned
 
 
-def scan_groups(watch: Watch, jids: Sequence[str], progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
+def scan_groups(pipeline: Pipeline, jids: Sequence[str], progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
     """Scan only these groups: each moves on a tail of its own, and the others stay where they are."""
     scanned = Scanned()
     for jid in jids:
-        _catch_up(watch, watch.retrying(watch.source.part, jid), scanned, progress)
-    watch.state.flush()
+        _catch_up(pipeline, pipeline.retrying(pipeline.source.part, jid), scanned, progress)
+    pipeline.state.flush()
     return scanned
 
 
-def _catch_up(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> None:
+def _catch_up(pipeline: Pipeline, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> None:
     complete, drains = False, True
     while not complete:
         with correlated():
-            one = watch.retrying(_pass_unless_merged, watch, tail)
+            one = pipeline.retrying(_pass_unless_merged, pipeline, tail)
             if one is None:
                 return
             _passed(one, scanned, progress)
         complete = one.complete
-        if drains and not complete and _backlog_is_long(watch, one.place):
-            drains = _drain(watch, tail, scanned, progress)
+        if drains and not complete and _backlog_is_long(pipeline, one.place):
+            drains = _drain(pipeline, tail, scanned, progress)
 
 
-def _backlog_is_long(watch: Watch, place: Place) -> bool:
-    return watch.store.rows() - place.rowid >= watch.store.sizes.long_backlog_rows
+def _backlog_is_long(pipeline: Pipeline, place: Place) -> bool:
+    return pipeline.store.rows() - place.rowid >= pipeline.store.sizes.long_backlog_rows
 
 
-def _drain(watch: Watch, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> bool:
+def _drain(pipeline: Pipeline, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> bool:
     """Whether anything came of it."""
     passes = 0
-    for passes, one in enumerate(drain(watch, tail), 1):  # noqa: B007
+    for passes, one in enumerate(drain(pipeline, tail), 1):  # noqa: B007
         _passed(one, scanned, progress)
     return passes > 0
 
@@ -102,48 +102,48 @@ def _passed(one: Pass, scanned: Scanned, progress: Callable[[Pass], None]) -> No
     progress(one)
 
 
-def _pass_unless_merged(watch: Watch, tail: str) -> Pass | None:
+def _pass_unless_merged(pipeline: Pipeline, tail: str) -> Pass | None:
     """One pass; None where another wamon has brought this tail to its end meanwhile."""
-    return run_pass(watch, tail) if tail in watch.source.tails else None
+    return run_pass(pipeline, tail) if tail in pipeline.source.tails else None
 
 
-def _merge(watch: Watch, tail: str) -> None:
+def _merge(pipeline: Pipeline, tail: str) -> None:
     """A tail that has come as far as the main one is done: the main tail serves its groups from here."""
-    if tail in watch.source.tails and watch.source.tails[tail].rowid >= watch.source.tails[MAIN].rowid:
-        watch.source.merge(tail)
+    if tail in pipeline.source.tails and pipeline.source.tails[tail].rowid >= pipeline.source.tails[MAIN].rowid:
+        pipeline.source.merge(tail)
 
 
-def retry(watch: Watch) -> Recorded:
+def retry(pipeline: Pipeline) -> Recorded:
     """Try parked messages again that are due."""
     recorded = Recorded()
-    for letter in due(watch.source.db, watch.source.name):
-        recorded.add(retry_one(watch, letter))
+    for letter in due(pipeline.source.db, pipeline.source.name):
+        recorded.add(retry_one(pipeline, letter))
     return recorded
 
 
-def retry_one(watch: Watch, letter: Due | Letter) -> Recorded:
+def retry_one(pipeline: Pipeline, letter: Due | Letter) -> Recorded:
     """Record a parked message as it stands in the store now; one that has vanished, or its text, is given up."""
     with correlated(letter.correlation_id):
-        recorded = watch.retrying(_retry, watch, letter.chat_jid, letter.message_id)
+        recorded = pipeline.retrying(_retry, pipeline, letter.chat_jid, letter.message_id)
     failpoint("retry.recorded")
     return recorded
 
 
-def _retry(watch: Watch, chat_jid: str, message_id: str) -> Recorded:
-    found = watch.store.find_one(chat_jid, message_id)
+def _retry(pipeline: Pipeline, chat_jid: str, message_id: str) -> Recorded:
+    found = pipeline.store.find_one(chat_jid, message_id)
     if found is None or not found.text.strip():
-        watch.recorder.give_up(chat_jid, message_id)
+        pipeline.recorder.give_up(chat_jid, message_id)
         return Recorded()
-    return watch.recorder.record(Batch([watch.rules.read(found)], again=True))
+    return pipeline.recorder.record(Batch([pipeline.rules.read(found)], again=True))
 
 
-def admit(watch: Watch) -> Recorded:
+def admit(pipeline: Pipeline) -> Recorded:
     """Make rejected submissions real whose numbers came onto their project's list meanwhile."""
     recorded = Recorded()
-    waiting = watch.recorder.waiting()
+    waiting = pipeline.recorder.waiting()
     for n in range(0, len(waiting), _MOST_ADMITTED_AT_ONCE):
         some = waiting[n : n + _MOST_ADMITTED_AT_ONCE]
-        bisect(some, lambda part: recorded.add(watch.retrying(watch.recorder.admit, part.items)), _stays_rejected)
+        bisect(some, lambda part: recorded.add(pipeline.retrying(pipeline.recorder.admit, part.items)), _stays_rejected)
     return recorded
 
 
@@ -152,7 +152,7 @@ def _stays_rejected(_: Candidate, poison: Poison) -> None:
     logger.warning("A rejected post can't be made real. %s", poison, extra={"action": "admit.refused"})
 
 
-def discard(watch: Watch, letter: Letter) -> Recorded:
+def discard(pipeline: Pipeline, letter: Letter) -> Recorded:
     """Have a parked message count as read and ignored, for as long as it says what it says now."""
     reading = Reading(letter.message(), (), "discarded")
-    return watch.retrying(watch.recorder.record, Batch([reading], again=True))
+    return pipeline.retrying(pipeline.recorder.record, Batch([reading], again=True))

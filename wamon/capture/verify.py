@@ -23,7 +23,7 @@ from wamon.log import logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.errors import Poison
     from wamon.ledger.changes import Key
     from wamon.ledger.comparison import Drop, Held
@@ -80,7 +80,7 @@ class Verified:
         return not self.problems
 
 
-def sweep(pipeline: Watch, progress: Callable[[int], None] = lambda _: None) -> Recorded:
+def sweep(pipeline: Pipeline, progress: Callable[[int], None] = lambda _: None) -> Recorded:
     """Compare all groups and mend what differs, page by page, beside other wamons."""
     recorded = Verification(pipeline, list(pipeline.source.groups.values())).repair(progress)
     pipeline.source.note_sweep()
@@ -90,7 +90,7 @@ def sweep(pipeline: Watch, progress: Callable[[int], None] = lambda _: None) -> 
 class Verification:
     """The comparison of these groups. The `progress` of a walk is told how many rows are done."""
 
-    def __init__(self, pipeline: Watch, groups: Sequence[Group]) -> None:
+    def __init__(self, pipeline: Pipeline, groups: Sequence[Group]) -> None:
         self._pipeline = pipeline
         self._groups = groups
         self._comparison = Comparison(pipeline.source)

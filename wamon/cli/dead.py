@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from zoneinfo import ZoneInfo
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.ledger.dead_letters import Letter
@@ -88,9 +88,9 @@ def show(
 
     options = said(ctx, config, json)
     settings = options.config()
-    with _watching(settings, options.clock) as watch:
-        (letter,) = _named(watch, [message_id])
-        stands = watch.store.find_one(letter.chat_jid, letter.message_id) is not None
+    with _opened(settings, options.clock) as pipeline:
+        (letter,) = _named(pipeline, [message_id])
+        stands = pipeline.store.find_one(letter.chat_jid, letter.message_id) is not None
     answer = view.shown_letter(letter, in_store=stands)
     if options.json:
         say(as_json(answer))
@@ -144,16 +144,16 @@ def discard(ctx: typer.Context, message_ids: Ids, config: ConfigOption = None, j
 
 
 def _settle(
-    options: Said, message_ids: Sequence[str], act: Callable[[Watch, Letter], object]
+    options: Said, message_ids: Sequence[str], act: Callable[[Pipeline, Letter], object]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids of those that are letters no more, and of those that still are."""
     from wamon.ledger.dead_letters import letters
 
-    with _watching(options.config(), options.clock) as watch:
-        chosen = _named(watch, message_ids)
+    with _opened(options.config(), options.clock) as pipeline:
+        chosen = _named(pipeline, message_ids)
         for letter in chosen:
-            act(watch, letter)
-        left = {(letter.chat_jid, letter.message_id) for letter in letters(watch.source.db, watch.source.name)}
+            act(pipeline, letter)
+        left = {(letter.chat_jid, letter.message_id) for letter in letters(pipeline.source.db, pipeline.source.name)}
     still = tuple(letter.message_id for letter in chosen if (letter.chat_jid, letter.message_id) in left)
     return tuple(letter.message_id for letter in chosen if letter.message_id not in still), still
 
@@ -174,18 +174,18 @@ def _end(options: Said, answer: views.Retried | views.Discarded, outcome: str, s
         raise typer.Exit(1)
 
 
-def _watching(settings: Config, clock: Clock) -> AbstractContextManager[Watch]:
-    from wamon.app.commands import bridge_of, watching
+def _opened(settings: Config, clock: Clock) -> AbstractContextManager[Pipeline]:
+    from wamon.app.commands import bridge_of, opened
 
-    return watching(settings, bridge_of(settings), clock)
+    return opened(settings, bridge_of(settings), clock)
 
 
-def _named(watch: Watch, message_ids: Sequence[str]) -> list[Letter]:
+def _named(pipeline: Pipeline, message_ids: Sequence[str]) -> list[Letter]:
     """The letters with these ids, all where none is given. Raises UsageError for an id that none has."""
     from wamon.errors import UsageError
     from wamon.ledger.dead_letters import letters
 
-    found = letters(watch.source.db, watch.source.name)
+    found = letters(pipeline.source.db, pipeline.source.name)
     if unknown := sorted(set(message_ids) - {letter.message_id for letter in found}):
         raise UsageError(
             f"There is no dead letter {', '.join(unknown)}.",

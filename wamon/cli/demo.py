@@ -15,7 +15,7 @@ import typer
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.config.schema import Config
     from wamon.views.demo import Demo
 
@@ -43,7 +43,7 @@ def demo(
     wamon demo
     wamon demo --dir /tmp/demo
     """
-    from wamon.app.commands import bridge_of, configured, watching
+    from wamon.app.commands import bridge_of, configured, opened
     from wamon.demo import folder_of, prepare
     from wamon.render import say
     from wamon.views.document import as_json
@@ -52,8 +52,8 @@ def demo(
     place = (folder or folder_of(os.environ)).absolute()
     path = prepare(place, options.clock.now())
     settings = configured(path, {})
-    with watching(settings, bridge_of(settings), options.clock) as watch:
-        answer = _found(watch, path)
+    with opened(settings, bridge_of(settings), options.clock) as pipeline:
+        answer = _found(pipeline, path)
     if options.json:
         say(as_json(answer))
     else:
@@ -61,16 +61,16 @@ def demo(
     raise typer.Exit(0 if answer.clean else 1)
 
 
-def _found(watch: Watch, path: Path) -> Demo:
+def _found(pipeline: Pipeline, path: Path) -> Demo:
     from wamon.capture.scan import scan
     from wamon.capture.verify import Verification
     from wamon.reports import posts
     from wamon.views import demo as view
 
-    scanned = scan(watch)
-    verified = Verification(watch, list(watch.source.groups.values())).verify()
-    drops, _ = posts.drops(watch.source.db, posts.Selection())
-    return view.demo(path, watch, scanned, verified, drops)
+    scanned = scan(pipeline)
+    verified = Verification(pipeline, list(pipeline.source.groups.values())).verify()
+    drops, _ = posts.drops(pipeline.source.db, posts.Selection())
+    return view.demo(path, pipeline, scanned, verified, drops)
 
 
 def _show(answer: Demo, config: Config) -> None:

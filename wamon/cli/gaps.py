@@ -40,7 +40,7 @@ def gaps(
     wamon gaps
     wamon gaps --group Lawley --since 30d
     """
-    from wamon.app.commands import bridge_of, watching
+    from wamon.app.commands import bridge_of, opened
     from wamon.cli import times
     from wamon.health.gaps import gaps as found_gaps
     from wamon.render import say
@@ -51,9 +51,9 @@ def gaps(
     settings = options.config()
     zone, now = settings.timezone, options.clock.now()
     moment = times.since(since, zone, now) or now
-    with watching(settings, bridge_of(settings, bridge, group or []), options.clock) as watch:
-        groups = [watch.source.groups[jid] for jid in watch.named(group or [])]
-        answer = view.gaps(moment, found_gaps(watch, groups, moment, zone))
+    with opened(settings, bridge_of(settings, bridge, group or []), options.clock) as pipeline:
+        groups = [pipeline.source.groups[jid] for jid in pipeline.named(group or [])]
+        answer = view.gaps(moment, found_gaps(pipeline, groups, moment, zone))
     if options.json:
         say(as_json(answer))
     else:

@@ -11,7 +11,7 @@ from wamon.cli.options import ConfigOption, GroupOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.capture.replay import Replayed, Selection
     from wamon.config.schema import Config
     from wamon.views.replay import Added, Replay
@@ -45,19 +45,19 @@ def replay(
     wamon replay --group Lawley --since 2026-11-01
     wamon replay --drop DR1752028
     """
-    from wamon.app.commands import bridge_of, rehearsing, watching
+    from wamon.app.commands import bridge_of, opened, rehearsing
     from wamon.render import say
     from wamon.views import replay as view
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
-    with (rehearsing if dry_run else watching)(settings, bridge_of(settings), options.clock) as watch:
-        began = watch.clock.monotonic_seconds()
-        selection = _selection(watch, settings, group or [], since, until, drop or [])
-        done = _replayed(watch, selection)
-        seconds = watch.clock.monotonic_seconds() - began
-        answer = view.replay(watch, done, selection.jids, seconds, dry_run=dry_run)
+    with (rehearsing if dry_run else opened)(settings, bridge_of(settings), options.clock) as pipeline:
+        began = pipeline.clock.monotonic_seconds()
+        selection = _selection(pipeline, settings, group or [], since, until, drop or [])
+        done = _replayed(pipeline, selection)
+        seconds = pipeline.clock.monotonic_seconds() - began
+        answer = view.replay(pipeline, done, selection.jids, seconds, dry_run=dry_run)
     if options.json:
         say(as_json(answer))
     else:
@@ -65,23 +65,28 @@ def replay(
 
 
 def _selection(
-    watch: Watch, settings: Config, names: Sequence[str], since: str | None, until: str | None, drops: Sequence[str]
+    pipeline: Pipeline,
+    settings: Config,
+    names: Sequence[str],
+    since: str | None,
+    until: str | None,
+    drops: Sequence[str],
 ) -> Selection:
     from wamon.capture.replay import Selection
     from wamon.cli import times
     from wamon.cli.drops import canonical
 
-    zone, now = settings.timezone, watch.clock.now()
+    zone, now = settings.timezone, pipeline.clock.now()
     bounds = times.since(since, zone, now), times.until(until, zone, now)
-    return Selection(watch.named(names), *bounds, frozenset(map(canonical, drops)))
+    return Selection(pipeline.named(names), *bounds, frozenset(map(canonical, drops)))
 
 
-def _replayed(watch: Watch, selection: Selection) -> Replayed:
+def _replayed(pipeline: Pipeline, selection: Selection) -> Replayed:
     from wamon.capture import replay as replaying
     from wamon.render import progress
 
-    with progress("Replaying", watch.store.rows()) as advance:
-        return replaying.replay(watch, selection, advance)
+    with progress("Replaying", pipeline.store.rows()) as advance:
+        return replaying.replay(pipeline, selection, advance)
 
 
 def _show(answer: Replay) -> None:

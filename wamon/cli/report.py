@@ -137,15 +137,15 @@ def _collected(settings: Config, clock: Clock, period: Period, project: str | No
 
 def _gaps(settings: Config, clock: Clock, period: Period, project: str | None) -> tuple[list[Gap], str | None]:
     """The gaps since the period began, or why nothing can be known of them now: a report doesn't need the bridge."""
-    from wamon.app.commands import bridge_of, watching
+    from wamon.app.commands import bridge_of, opened
     from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
     from wamon.health.gaps import gaps
 
     try:
-        with watching(settings, bridge_of(settings), clock) as watch:
-            served = [group for group in watch.source.groups.values() if group.enabled]
+        with opened(settings, bridge_of(settings), clock) as pipeline:
+            served = [group for group in pipeline.source.groups.values() if group.enabled]
             groups = [group for group in served if project in {None, group.project}]
-            return gaps(watch, groups, period.since, period.zone), None
+            return gaps(pipeline, groups, period.since, period.zone), None
     except (BridgeUnavailable, BridgeUnknown, ConfigError) as error:
         return [], str(error)
 

@@ -9,7 +9,7 @@ import typer
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.capture.scan import Scanned
     from wamon.views.scan import Scan, ScannedGroup
 
@@ -38,7 +38,7 @@ def scan(
     wamon scan --group Lawley --json
     wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
     """
-    from wamon.app.commands import bridge_of, rehearsing, watching
+    from wamon.app.commands import bridge_of, opened, rehearsing
     from wamon.render import say
     from wamon.views import scan as view
     from wamon.views.document import as_json
@@ -46,10 +46,10 @@ def scan(
     options = said(ctx, config, json)
     settings = options.config()
     names = group or []
-    with (rehearsing if dry_run else watching)(settings, bridge_of(settings, bridge, names), options.clock) as watch:
-        began = watch.clock.monotonic_seconds()
-        scanned = _scanned(watch, names)
-        answer = view.scan(watch, scanned, names, watch.clock.monotonic_seconds() - began)
+    with (rehearsing if dry_run else opened)(settings, bridge_of(settings, bridge, names), options.clock) as pipeline:
+        began = pipeline.clock.monotonic_seconds()
+        scanned = _scanned(pipeline, names)
+        answer = view.scan(pipeline, scanned, names, pipeline.clock.monotonic_seconds() - began)
     _tell_conflicts(scanned)
     if options.json:
         say(as_json(answer))
@@ -57,15 +57,15 @@ def scan(
         _show(answer, dry_run=dry_run)
 
 
-def _scanned(watch: Watch, names: list[str]) -> Scanned:
+def _scanned(pipeline: Pipeline, names: list[str]) -> Scanned:
     from wamon.capture.scan import scan as scan_all
     from wamon.capture.scan import scan_groups
     from wamon.render import progress
 
-    with progress("Scanning", watch.store.rows()) as advance:
+    with progress("Scanning", pipeline.store.rows()) as advance:
         if names:
-            return scan_groups(watch, watch.named(names), lambda one: advance(one.place.rowid))
-        return scan_all(watch, lambda one: advance(one.place.rowid))
+            return scan_groups(pipeline, pipeline.named(names), lambda one: advance(one.place.rowid))
+        return scan_all(pipeline, lambda one: advance(one.place.rowid))
 
 
 def _show(answer: Scan, *, dry_run: bool) -> None:

@@ -12,7 +12,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOptio
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.config.schema import Config
     from wamon.model import Place
     from wamon.views.state import Positions
@@ -51,15 +51,15 @@ def show(
     wamon state show --group Lawley --json
     wamon state show --legacy > state.json
     """
-    from wamon.app.commands import bridge_of, watching
+    from wamon.app.commands import bridge_of, opened
     from wamon.render import say
     from wamon.views import state as view
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
-    with watching(settings, bridge_of(settings, bridge, group or []), options.clock) as watch:
-        answer = view.positions(watch, group or [])
+    with opened(settings, bridge_of(settings, bridge, group or []), options.clock) as pipeline:
+        answer = view.positions(pipeline, group or [])
     if legacy:
         say(as_json(view.legacy(answer)))
     elif options.json:
@@ -103,19 +103,19 @@ def rewind(
     wamon state rewind --group Lawley --to 2026-11-01T00:00+02:00
     wamon state rewind --group Lawley --to 3A67C0FFEE0123456789
     """
-    from wamon.app.commands import bridge_of, watching
+    from wamon.app.commands import bridge_of, opened
     from wamon.render import say
     from wamon.views.document import as_json
     from wamon.views.state import Rewind, Rewound
 
     options = said(ctx, config, json)
     settings = options.config()
-    with watching(settings, bridge_of(settings, bridge, group), options.clock) as watch:
+    with opened(settings, bridge_of(settings, bridge, group), options.clock) as pipeline:
         rewound = []
-        for jid in watch.named(group):
-            place = _place(watch, jid, to, settings)
-            place = watch.retrying(watch.source.rewind, jid, place, f"state rewind --to {to}")
-            rewound.append(Rewound(watch.source.groups[jid].project, jid, place.rowid))
+        for jid in pipeline.named(group):
+            place = _place(pipeline, jid, to, settings)
+            place = pipeline.retrying(pipeline.source.rewind, jid, place, f"state rewind --to {to}")
+            rewound.append(Rewound(pipeline.source.groups[jid].project, jid, place.rowid))
     if options.json:
         say(as_json(Rewind(tuple(rewound))))
     else:
@@ -123,7 +123,7 @@ def rewind(
             say(f"{one.name} ({one.jid}) will be read again after row {one.rowid:,} of the store.")
 
 
-def _place(watch: Watch, jid: str, to: str, settings: Config) -> Place:
+def _place(pipeline: Pipeline, jid: str, to: str, settings: Config) -> Place:
     from datetime import datetime
 
     from wamon.errors import UsageError
@@ -134,14 +134,14 @@ def _place(watch: Watch, jid: str, to: str, settings: Config) -> Place:
     try:
         moment = datetime.fromisoformat(to)
     except ValueError:
-        place = watch.store.place_of(jid, to)
+        place = pipeline.store.place_of(jid, to)
         if place is None:
             raise UsageError(
                 f"{to} is neither `beginning`, nor a time, nor the id of a message of {jid} in the store.",
                 hint="A time looks like 2026-11-01T06:00+02:00; without an offset it is in the configured zone.",
             ) from None
         return place
-    return watch.store.place_before(moment if moment.tzinfo else moment.replace(tzinfo=settings.timezone))
+    return pipeline.store.place_before(moment if moment.tzinfo else moment.replace(tzinfo=settings.timezone))
 
 
 @commands.command()

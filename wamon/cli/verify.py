@@ -55,23 +55,23 @@ def verify(
 
 
 def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
-    from wamon.app.commands import bridge_of, watching
+    from wamon.app.commands import bridge_of, opened
     from wamon.capture.verify import Verification
     from wamon.render import progress
     from wamon.views import verify as view
 
     settings = options.config()
-    with watching(settings, bridge_of(settings, bridge, names), options.clock) as watch:
-        verification = Verification(watch, [watch.source.groups[jid] for jid in watch.named(names)])
-        rows = watch.store.rows()
+    with opened(settings, bridge_of(settings, bridge, names), options.clock) as pipeline:
+        verification = Verification(pipeline, [pipeline.source.groups[jid] for jid in pipeline.named(names)])
+        rows = pipeline.store.rows()
         if repair:
             with progress("Repairing", rows) as advance:
                 verification.repair(advance)
         with progress("Verifying", rows) as advance:
             verified = verification.verify(advance)
         if not names:
-            watch.source.note_verify(clean=verified.clean)
-        return view.verify(watch, verified)
+            pipeline.source.note_verify(clean=verified.clean)
+        return view.verify(pipeline, verified)
 
 
 def _show(found: Verify) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.daemon.stopping import Stopping
@@ -37,7 +37,7 @@ class Daily(Chore):
         self._ledger = ledger
         self._database = database
 
-    def is_due(self, pipeline: Watch) -> bool:  # noqa: ARG002 - what was pruned and dumped today isn't again
+    def is_due(self, pipeline: Pipeline) -> bool:  # noqa: ARG002 - what was pruned and dumped today isn't again
         return True
 
     def run(self, stopping: Stopping) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.daemon.rounds import Connected
@@ -170,7 +170,7 @@ class Daemon:
             self._passes.hang(error)
             self._bell.stopping.wait(pause.next_seconds())
 
-    def _announce(self, pipeline: Watch) -> None:
+    def _announce(self, pipeline: Pipeline) -> None:
         """Say what is watched, once for each config."""
         if self._announced is not self._config:
             self._announced = self._config

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.daemon.stopping import Stopping
@@ -40,7 +40,7 @@ class ReplySender(Chore):
         self._ledger = ledger
         self._holder = holder
 
-    def is_due(self, pipeline: Watch) -> bool:
+    def is_due(self, pipeline: Pipeline) -> bool:
         return has_work(pipeline.source.db, self._source, self._clock.now())
 
     def run(self, stopping: Stopping) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wamon.bridge.doorbell import Stamp
-    from wamon.capture.pipeline import Pass, Watch
+    from wamon.capture.pipeline import Pass, Pipeline
     from wamon.daemon.beats import Bell
     from wamon.daemon.passes import Passes
     from wamon.daemon.side_tasks import Chore, SideThreads
@@ -34,7 +34,7 @@ _COARSE_SECONDS = 0.1
 class Connected:
     """What the daemon holds while PostgreSQL stays connected."""
 
-    pipeline: Watch
+    pipeline: Pipeline
     lease: Lease
 
 

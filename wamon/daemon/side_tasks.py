@@ -12,7 +12,7 @@ from wamon.log import log_failure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
 
 _SECONDS_AFTER_FAILURE = 60.0
@@ -34,7 +34,7 @@ class Chore(SideTask, Protocol):
 
     beat_seconds: float
 
-    def is_due(self, pipeline: Watch) -> bool:
+    def is_due(self, pipeline: Pipeline) -> bool:
         """Asked in the passes' thread, on their connection, at each beat. Raises Retryable."""
 
 

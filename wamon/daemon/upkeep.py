@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.daemon.stopping import Stopping
 
 _SECONDS_BETWEEN_PAGES = 0.05
@@ -26,10 +26,10 @@ class Upkeep(Chore):
     name = "upkeep"
     beat_seconds = 300.0
 
-    def __init__(self, opened: Callable[[], AbstractContextManager[Watch]]) -> None:
+    def __init__(self, opened: Callable[[], AbstractContextManager[Pipeline]]) -> None:
         self._opened = opened
 
-    def is_due(self, pipeline: Watch) -> bool:
+    def is_due(self, pipeline: Pipeline) -> bool:
         return pipeline.source.sweep_due() or pipeline.source.verify_due()
 
     def run(self, stopping: Stopping) -> None:
@@ -43,7 +43,7 @@ class Upkeep(Chore):
             give_back()
 
 
-def _verify(pipeline: Watch, stopping: Stopping) -> None:
+def _verify(pipeline: Pipeline, stopping: Stopping) -> None:
     groups = [pipeline.source.groups[jid] for jid in pipeline.named([])]
     verified = Verification(pipeline, groups).verify(lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES))
     pipeline.source.note_verify(clean=verified.clean)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.model import Group, Message
     from wamon.postgres.connection import Database
 
@@ -81,17 +81,17 @@ class Rewind(NamedTuple):
     reason: str
 
 
-def gaps(watch: Watch, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> list[Gap]:
+def gaps(pipeline: Pipeline, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> list[Gap]:
     """The gaps of these groups that ended, or were noticed, at or after `since`; the earliest first."""
-    found = [*_silences(watch, groups, since, zone), *_gone(watch, groups, since), *_replaced(watch, since)]
-    found += _without_captions(watch, groups, since, zone)
+    found = [*_silences(pipeline, groups, since, zone), *_gone(pipeline, groups, since), *_replaced(pipeline, since)]
+    found += _without_captions(pipeline, groups, since, zone)
     return sorted(found, key=lambda gap: (gap.start, gap.group or ""))
 
 
-def _silences(watch: Watch, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
-    now = watch.clock.now()
-    every = {group.chat: group for group in watch.source.groups.values() if group.enabled}
-    unusual = [quiet for quiet in _quiet(watch, list(every), since, now) if _is_unusual(watch, quiet, now, zone)]
+def _silences(pipeline: Pipeline, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
+    now = pipeline.clock.now()
+    every = {group.chat: group for group in pipeline.source.groups.values() if group.enabled}
+    unusual = [quiet for quiet in _quiet(pipeline, list(every), since, now) if _is_unusual(pipeline, quiet, now, zone)]
     wanted = {group.chat for group in groups}
     together: list[tuple[datetime, datetime | None]] = []
     for quiet in unusual:
@@ -104,15 +104,15 @@ def _silences(watch: Watch, groups: Sequence[Group], since: datetime, zone: Zone
             yield _silence("bridge", *shared, None)
 
 
-def _quiet(watch: Watch, chats: Sequence[int], since: datetime, now: datetime) -> list[Quiet]:
+def _quiet(pipeline: Pipeline, chats: Sequence[int], since: datetime, now: datetime) -> list[Quiet]:
     at_least = timedelta(seconds=PATIENCE_SECONDS)
-    return _silent(watch.source.db, chats, since, now, at_least)
+    return _silent(pipeline.source.db, chats, since, now, at_least)
 
 
-def _is_unusual(watch: Watch, quiet: Quiet, now: datetime, zone: ZoneInfo) -> bool:
+def _is_unusual(pipeline: Pipeline, quiet: Quiet, now: datetime, zone: ZoneInfo) -> bool:
     """Whether the silence was longer than the group's own rhythm lets expect, as seen when it ended."""
     ended = quiet.ended_at or now
-    past = silences(watch.source.db, [quiet.chat], moments(ended, zone), quiet.began_at)
+    past = silences(pipeline.source.db, [quiet.chat], moments(ended, zone), quiet.began_at)
     return (ended - quiet.began_at).total_seconds() > patience(usual(past.get(quiet.chat, [])))
 
 
@@ -138,23 +138,23 @@ def _silence(kind: Kind, start: datetime, end: datetime | None, group: Group | N
     return Gap(kind, start, end, group.jid if group else None, group.project if group else None, detail)
 
 
-def _gone(watch: Watch, groups: Sequence[Group], since: datetime) -> Iterator[Gap]:
+def _gone(pipeline: Pipeline, groups: Sequence[Group], since: datetime) -> Iterator[Gap]:
     by_chat = {group.chat: group for group in groups}
-    for chat, oldest, noticed, messages in _vanished(watch.source.db, list(by_chat), since):
+    for chat, oldest, noticed, messages in _vanished(pipeline.source.db, list(by_chat), since):
         group = by_chat[chat]
         yield Gap("gone", oldest or noticed, noticed, group.jid, group.project, f"{messages} recorded messages")
 
 
-def _replaced(watch: Watch, since: datetime) -> Iterator[Gap]:
-    for at, reason in _rewinds(watch.source.db, watch.source.name, since):
+def _replaced(pipeline: Pipeline, since: datetime) -> Iterator[Gap]:
+    for at, reason in _rewinds(pipeline.source.db, pipeline.source.name, since):
         yield Gap("replaced", at, at, None, None, reason)
 
 
-def _without_captions(watch: Watch, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
+def _without_captions(pipeline: Pipeline, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
     """Each group's photos and videos without text, by day."""
     times: dict[tuple[str, date], list[datetime]] = defaultdict(list)
     wanted = {group.jid.encode(): group.jid for group in groups}
-    for messages, _ in watch.store.pages(wanted, watch.store.place_before(since)):
+    for messages, _ in pipeline.store.pages(wanted, pipeline.store.place_before(since)):
         for message in messages:
             if _is_bare(message) and message.sent_at is not None and message.sent_at >= since:
                 times[message.chat_jid, message.sent_at.astimezone(zone).date()].append(message.sent_at)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.bridge.store import Store
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.ledger.source import Source
     from wamon.model import Message
 
@@ -27,9 +27,9 @@ class Lag:
     more: bool = False  # there is more beyond what was read: messages are at least so many
 
 
-def lag(watch: Watch, jids: Sequence[str]) -> dict[str, Lag]:
+def lag(pipeline: Pipeline, jids: Sequence[str]) -> dict[str, Lag]:
     """The lag of these groups. What a tail will read again isn't behind: the ledger holds it."""
-    return lag_of(watch.store, watch.source, jids, watch.clock.now())
+    return lag_of(pipeline.store, pipeline.source, jids, pipeline.clock.now())
 
 
 def lag_of(

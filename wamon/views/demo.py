@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.capture.scan import Scanned
     from wamon.capture.verify import Verified
     from wamon.reports import posts
@@ -41,12 +41,12 @@ class Demo:
     drops: tuple[Drop, ...]
 
 
-def demo(path: Path, watch: Watch, scanned: Scanned, verified: Verified, drops: Iterable[posts.Drop]) -> Demo:
+def demo(path: Path, pipeline: Pipeline, scanned: Scanned, verified: Verified, drops: Iterable[posts.Drop]) -> Demo:
     """What the demonstration of this config read, compared and found."""
     return Demo(
         config=str(path),
-        bridge=str(watch.store.path),
-        state=str(watch.state.path.parent),
+        bridge=str(pipeline.store.path),
+        state=str(pipeline.state.path.parent),
         read=sum(scanned.read.values()),
         checked=verified.checked,
         clean=verified.clean,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.capture.replay import Replayed
 
 
@@ -51,21 +51,21 @@ class Replay:
     dry_run: Annotated[bool, "nothing was written"]
 
 
-def replay(watch: Watch, done: Replayed, jids: Sequence[str], elapsed_seconds: float, *, dry_run: bool) -> Replay:
+def replay(pipeline: Pipeline, done: Replayed, jids: Sequence[str], elapsed_seconds: float, *, dry_run: bool) -> Replay:
     """What this replay did with these groups."""
     return Replay(
         read=sum(done.read.values()),
         elapsed_seconds=round(elapsed_seconds, 3),
-        groups=tuple(_group(watch, done, jid) for jid in jids),
+        groups=tuple(_group(pipeline, done, jid) for jid in jids),
         without_review=tuple(WithoutReview(project, number) for project, number in done.without_review),
         dry_run=dry_run,
     )
 
 
-def _group(watch: Watch, done: Replayed, jid: str) -> ReplayedGroup:
+def _group(pipeline: Pipeline, done: Replayed, jid: str) -> ReplayedGroup:
     counts = done.recorded.counts
     return ReplayedGroup(
-        name=watch.source.groups[jid].project,
+        name=pipeline.source.groups[jid].project,
         jid=jid,
         read=done.read[jid],
         added=Added(

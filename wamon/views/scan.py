@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
     from wamon.capture.scan import Scanned
 
 
@@ -47,16 +47,16 @@ class Scan:
     groups: tuple[ScannedGroup, ...]
 
 
-def scan(watch: Watch, scanned: Scanned, names: Sequence[str], elapsed_seconds: float) -> Scan:
+def scan(pipeline: Pipeline, scanned: Scanned, names: Sequence[str], elapsed_seconds: float) -> Scan:
     """What this scan did with the groups of these names, of all where none is given."""
-    groups = tuple(_group(watch, scanned, jid) for jid in watch.named(names))
+    groups = tuple(_group(pipeline, scanned, jid) for jid in pipeline.named(names))
     return Scan(
         complete=True, read=sum(scanned.read.values()), elapsed_seconds=round(elapsed_seconds, 3), groups=groups
     )
 
 
-def _group(watch: Watch, scanned: Scanned, jid: str) -> ScannedGroup:
-    group, counts = watch.source.groups[jid], scanned.recorded.counts
+def _group(pipeline: Pipeline, scanned: Scanned, jid: str) -> ScannedGroup:
+    group, counts = pipeline.source.groups[jid], scanned.recorded.counts
     return ScannedGroup(
         name=group.project,
         jid=jid,

@@ -11,7 +11,7 @@ from wamon.health import lag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ class Adopted:
     adopted: Annotated[tuple[str, ...], "JIDs of the groups whose old position was taken over"]
 
 
-def positions(watch: Watch, names: Sequence[str]) -> Positions:
+def positions(pipeline: Pipeline, names: Sequence[str]) -> Positions:
     """How far the groups of these names are recorded, all where none is given."""
-    jids = watch.named(names)
-    behind = lag.lag(watch, jids)
-    groups = tuple(_position(watch, jid, behind[jid]) for jid in jids)
-    return Positions(path=str(watch.state.path), instance_id=watch.source.instance, groups=groups)
+    jids = pipeline.named(names)
+    behind = lag.lag(pipeline, jids)
+    groups = tuple(_position(pipeline, jid, behind[jid]) for jid in jids)
+    return Positions(path=str(pipeline.state.path), instance_id=pipeline.source.instance, groups=groups)
 
 
 def legacy(positions: Positions) -> dict[str, str]:
@@ -79,8 +79,8 @@ def legacy(positions: Positions) -> dict[str, str]:
     return {group.jid: group.last_processed_id for group in positions.groups if group.last_processed_id}
 
 
-def _position(watch: Watch, jid: str, behind: lag.Lag) -> Position:
-    group = watch.source.groups[jid]
+def _position(pipeline: Pipeline, jid: str, behind: lag.Lag) -> Position:
+    group = pipeline.source.groups[jid]
     return Position(
         name=group.project,
         jid=jid,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 if TYPE_CHECKING:
     from wamon.capture import verify as proof
-    from wamon.capture.pipeline import Watch
+    from wamon.capture.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,21 @@ class Verify:
     problems: tuple[Problem, ...]
 
 
-def verify(watch: Watch, verified: proof.Verified) -> Verify:
+def verify(pipeline: Pipeline, verified: proof.Verified) -> Verify:
     """What this verify found."""
     return Verify(
         clean=verified.clean,
         checked=verified.checked,
         dead=verified.dead,
         older_rules=verified.older_rules,
-        problems=tuple(_problem(watch, problem) for problem in verified.problems),
+        problems=tuple(_problem(pipeline, problem) for problem in verified.problems),
     )
 
 
-def _problem(watch: Watch, problem: proof.Problem) -> Problem:
+def _problem(pipeline: Pipeline, problem: proof.Problem) -> Problem:
     return Problem(
         promise=problem.promise,
-        group=watch.source.groups[problem.jid].project if problem.jid else None,
+        group=pipeline.source.groups[problem.jid].project if problem.jid else None,
         message_id=problem.message_id or None,
         detail=problem.detail,
     )

@@ -86,8 +86,8 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[Handed]:
     handed: list[Handed] = []
     record = pipeline._record_handed
 
-    def noted(watch: Any, tail: str, batch: Handed, ready: Any) -> Any:
-        recorded = record(watch, tail, batch, ready)
+    def noted(pipeline: Any, tail: str, batch: Handed, ready: Any) -> Any:
+        recorded = record(pipeline, tail, batch, ready)
         handed.append(batch)
         return recorded
 
@@ -154,8 +154,8 @@ def test_where_that_process_is_killed_the_rest_is_read_here(
         if len(handed) == 1:
             begun[0].kill()
 
-    with office.watching() as watch:
-        scan(watch, kill)
+    with office.opened() as pipeline:
+        scan(pipeline, kill)
     assert 1 <= len(handed) < BATCHES_APART  # some more may have been handed over by then
     assert_whole(office, store)
 
@@ -203,8 +203,8 @@ def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
             scanned.append(one)
             other.scan()
 
-    with one.watching() as watch:
-        scan(watch, meanwhile)
+    with one.opened() as pipeline:
+        scan(pipeline, meanwhile)
     assert scanned
     assert_whole(one, store)
 
@@ -218,16 +218,16 @@ def test_where_the_lease_is_lost_with_the_fence_nothing_more_is_recorded(
     def lose(_: Pass) -> None:
         if handed and not recorded:
             recorded.extend(one.query("SELECT count(*) FROM wamon.ledger"))
-            with other.watching() as watch:
-                watch.source.rename({})
+            with other.opened() as pipeline:
+                pipeline.source.rename({})
 
     def is_lost() -> None:
         raise Busy("The lease was lost.")
 
-    with one.watching() as watch:
-        watch.still_ours = is_lost
+    with one.opened() as pipeline:
+        pipeline.still_ours = is_lost
         with pytest.raises(Busy):
-            scan(watch, lose)
+            scan(pipeline, lose)
     assert 0 < recorded[0] < MESSAGES
     assert one.query("SELECT count(*) FROM wamon.ledger") == recorded
 
@@ -245,8 +245,8 @@ def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
             with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as db:
                 db.execute(how)
 
-    with office.watching() as watch:
-        scan(watch, change)
+    with office.opened() as pipeline:
+        scan(pipeline, change)
     office.sweep()
     office.scan()
     assert begun
@@ -266,8 +266,8 @@ def test_when_the_scan_ends_so_does_that_process(store: Path, open_office: Open,
         if begun:
             raise Stopped
 
-    with pytest.raises(Stopped), office.watching() as watch:
-        scan(watch, stop)
+    with pytest.raises(Stopped), office.opened() as pipeline:
+        scan(pipeline, stop)
     assert len(begun) == 1
     assert gone(begun[0])
 

@@ -216,9 +216,9 @@ def test_a_sweep_that_was_queued_is_not_taken_for_done_by_a_read_from_the_beginn
     office.scan()
     old = office.ledger()
     field.delete_top(1000)
-    with office.watching() as watch:
-        run_pass(watch)  # and no sweep: it was killed
-        assert watch.source.tails[MAIN] == BEGINNING
+    with office.opened() as pipeline:
+        run_pass(pipeline)  # and no sweep: it was killed
+        assert pipeline.source.tails[MAIN] == BEGINNING
     post(field, range(1760000, 1760003))
     office.scan()
     assert set(office.query("SELECT chat_jid, message_id FROM wamon.ledger WHERE gone_at IS NOT NULL")) == old
@@ -270,11 +270,11 @@ def test_a_store_that_comes_back_after_another_stood_in_its_place_doubles_nothin
 
 def test_rows_are_lost_by_no_pass_of_which_the_store_changes_in_the_middle(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
-    with office.watching() as watch:
+    with office.opened() as pipeline:
         for damage in (_deleted_top, _reloaded, _deleted_top_and_fewer, _numbered_anew):
-            run_pass(watch)
+            run_pass(pipeline)
             damage(field)
-        while not run_pass(watch).complete:
+        while not run_pass(pipeline).complete:
             pass
     present = {key for key in field.bridge.rowids() if key.chat in PROJECTS}
     assert office.ledger() >= present
@@ -339,8 +339,8 @@ def test_the_anchors_reach_back_over_all_that_was_read(field: Field, open_office
     office.scan()
     post(field, range(1770000, 1770200))
     office.scan()
-    with office.watching() as watch:
-        anchors = watch.source.tails[MAIN].anchors
+    with office.opened() as pipeline:
+        anchors = pipeline.source.tails[MAIN].anchors
     backs = [anchors[0].rowid - anchor.rowid for anchor in anchors]
     assert backs == sorted(backs)
     assert backs[-1] > 128
@@ -370,12 +370,12 @@ def test_rows_that_vanish_between_two_pages_of_one_batch_cost_a_rewind_and_a_swe
     office.scan()
     post(field, range(1760000, 1760040))
     gone: set[tuple[str, str]] = set()
-    with office.watching() as watch:
-        read_page = watch.store.read_page
+    with office.opened() as pipeline:
+        read_page = pipeline.store.read_page
 
         def vanish_behind_it(*args: Any) -> Page:
             page = read_page(*args)
-            monkeypatch.setattr(watch.store, "read_page", read_page)
+            monkeypatch.setattr(pipeline.store, "read_page", read_page)
             field.truth.scanned()
             top = page.place.rowid
             gone.update(key for key, rowid in field.bridge.rowids().items() if top - 25 < rowid <= top)
@@ -383,8 +383,8 @@ def test_rows_that_vanish_between_two_pages_of_one_batch_cost_a_rewind_and_a_swe
                 field.delete(key[1])
             return page
 
-        monkeypatch.setattr(watch.store, "read_page", vanish_behind_it)
-        scan(watch)
+        monkeypatch.setattr(pipeline.store, "read_page", vanish_behind_it)
+        scan(pipeline)
     assert rewinds(office) == ["rows that were read aren't there any more"]
     assert set(office.query("SELECT chat_jid, message_id FROM wamon.ledger WHERE gone_at IS NOT NULL")) == gone
     assert_whole(office, field)
@@ -393,12 +393,12 @@ def test_rows_that_vanish_between_two_pages_of_one_batch_cost_a_rewind_and_a_swe
 def test_what_was_read_ahead_of_one_position_counts_for_no_other(field: Field, open_office: Open) -> None:
     """Or a position that went back in this process would pass over what lies between."""
     office = open_office(field.path)
-    with office.watching() as watch:
-        tail = watch.source.part(LAWLEY)
-        assert not run_pass(watch, tail).complete  # the next page is being read by now
-        watch.source.rewind(LAWLEY, BEGINNING, "test")
+    with office.opened() as pipeline:
+        tail = pipeline.source.part(LAWLEY)
+        assert not run_pass(pipeline, tail).complete  # the next page is being read by now
+        pipeline.source.rewind(LAWLEY, BEGINNING, "test")
         office.query("DELETE FROM wamon.ledger")
-        while not run_pass(watch, tail).complete:
+        while not run_pass(pipeline, tail).complete:
             pass
     field.truth.scanned()
     assert office.ledger() == {key for key in field.truth.ledger() if key[0] == LAWLEY}

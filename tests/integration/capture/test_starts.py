@@ -13,7 +13,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, SAST, Lharries, Ver
 from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured, watching
+from wamon.app.commands import bridge_of, configured, opened
 from wamon.capture.pipeline import run_pass
 from wamon.capture.verify import Verification
 from wamon.model import Sizes
@@ -222,8 +222,8 @@ def test_nothing_that_arrived_after_joining_is_lost_where_the_rows_change_in_the
     for message_id in ids[:40:3]:  # holes, as re-deliveries leave them
         moving.redeliver(message_id)
     office = open_office(moving.path, SMALL_PAGES, scan={"start": "now"})
-    with office.watching() as watch:
-        run_pass(watch)
+    with office.opened() as pipeline:
+        run_pass(pipeline)
     assert office.query("SELECT count(*) FROM wamon.ledger") == [10]
     damage(moving)
     arrived = post_all(moving, range(1760000, 1760030))
@@ -236,8 +236,8 @@ def test_nothing_that_arrived_after_joining_is_lost_where_the_rows_change_in_the
 def test_a_walk_that_is_cut_goes_on_to_leave_out_what_stood_before_the_start(field: Field, open_office: Open) -> None:
     ids = post_all(field, range(1750000, 1750035))
     office = open_office(field.path, SMALL_PAGES, scan={"start": "now"})
-    with office.watching() as watch:
-        run_pass(watch)
+    with office.opened() as pipeline:
+        run_pass(pipeline)
     arrived = field.post(LAWLEY, "DR1760000")
     office.scan()
     assert outcomes(office) == {**dict.fromkeys(ids, BEFORE), arrived: DONE}
@@ -249,11 +249,11 @@ def test_a_repair_in_the_middle_of_the_walk_leaves_out_what_stood_before_the_sta
 ) -> None:
     ids = post_all(field, range(1750000, 1750035))
     office = open_office(field.path, SMALL_PAGES, scan={"start": "now"})
-    with office.watching() as watch:
-        run_pass(watch)
+    with office.opened() as pipeline:
+        run_pass(pipeline)
     arrived = field.post(LAWLEY, "DR1760000")
-    with office.watching() as watch:
-        Verification(watch, list(watch.source.groups.values())).repair()
+    with office.opened() as pipeline:
+        Verification(pipeline, list(pipeline.source.groups.values())).repair()
     office.scan()
     assert outcomes(office) == {**dict.fromkeys(ids, BEFORE), arrived: DONE}
     assert_clean(office)
@@ -268,7 +268,7 @@ def test_a_group_that_joins_later_with_a_start_of_now_has_its_own_set_of_rows(fi
     between = field.post(LAWLEY, "DR1750003")
     also_stood = field.post(MOHADIN, "DR1750004")
     office.set(groups=[*lawley, {"name": "Mohadin", "jid": MOHADIN}])
-    with office.watching():
+    with office.opened():
         arrived = field.post(MOHADIN, "DR1750005")
     office.scan()
     assert outcomes(office) == {first: BEFORE, stood: BEFORE, between: DONE, also_stood: BEFORE, arrived: DONE}
@@ -283,8 +283,8 @@ def test_ten_thousand_groups_join_in_one_go_of_which_four_have_rows(field: Field
     office = open_office(field.path, scan={"start": "now"})
     office.set(groups=[*office.settings["groups"], *silent])
     config = configured(office.config_path, {})
-    with watching(config, bridge_of(config), CLOCK) as watch:
-        assert watch.source.seq == 1
+    with opened(config, bridge_of(config), CLOCK) as pipeline:
+        assert pipeline.source.seq == 1
     for n, jid in enumerate(PROJECTS):
         field.post(jid, f"DR176000{n}")
     office.scan()

@@ -146,15 +146,15 @@ def test_it_is_written_at_most_once_a_second_and_at_the_end(
 
 def test_where_nothing_happened_it_isn_t_written_again(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
-    with office.watching() as watch:
-        scan(watch)
+    with office.opened() as pipeline:
+        scan(pipeline)
         before = office.state_path.stat().st_ino
-        run_pass(watch)
-        watch.state.flush()
+        run_pass(pipeline)
+        pipeline.state.flush()
         assert office.state_path.stat().st_ino == before
         office.state_path.unlink()
-        run_pass(watch)
-        watch.state.flush()
+        run_pass(pipeline)
+        pipeline.state.flush()
     assert read(office)["groups"][LAWLEY]["messages"] == 3
 
 
@@ -487,8 +487,8 @@ def test_what_stands_in_the_way_of_the_state_directory_is_named(
 def test_a_rehearsal_leaves_no_trace_of_itself(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     config = configured(office.config_path, {})
-    with rehearsing(config, bridge_of(config), CLOCK) as watch:
-        assert scan(watch).read.total() == 6
+    with rehearsing(config, bridge_of(config), CLOCK) as pipeline:
+        assert scan(pipeline).read.total() == 6
     assert not office.state_path.parent.exists()
     assert office.query("SELECT count(*) FROM wamon.groups") == [0]
 

@@ -76,9 +76,9 @@ def test_a_group_added_to_the_config_catches_up_on_its_own_tail_and_then_merges(
     office.scan()
     main = cursors(office)[MAIN]
     office.set(groups=config_of(*PROJECTS))
-    with office.watching() as watch:
-        tail = watch.source.groups[MAMELODI].tail
-        run_pass(watch, tail)
+    with office.opened() as pipeline:
+        tail = pipeline.source.groups[MAMELODI].tail
+        run_pass(pipeline, tail)
     assert tail != MAIN
     assert cursors(office)[MAIN] == main
     assert {project for project, _ in office.drops()} == set(PROJECTS.values())
@@ -93,8 +93,8 @@ def test_while_a_new_group_catches_up_the_others_go_on(field: Field, open_office
     office.scan()
     office.set(groups=config_of(LAWLEY, MAMELODI))
     new = field.post(LAWLEY, "DR1760000")
-    with office.watching() as watch:
-        run_pass(watch, MAIN)
+    with office.opened() as pipeline:
+        run_pass(pipeline, MAIN)
     assert (LAWLEY, new, "DR1760000") in office.submissions()
     assert not drops_of(field, MAMELODI) & office.drops()
 
@@ -103,7 +103,7 @@ def test_groups_added_together_share_one_tail_and_merge(field: Field, open_offic
     office = open_office(field.path, groups=config_of(LAWLEY))
     office.scan()
     office.set(groups=config_of(*PROJECTS))
-    with office.watching():
+    with office.opened():
         pass
     assert len(set(tails(office).values())) == 2
     office.scan()
@@ -141,18 +141,18 @@ def test_a_tail_that_the_main_one_has_overtaken_is_not_merged_before_it_has_caug
 ) -> None:
     office = open_office(field.path)
     office.scan()
-    with office.watching() as watch:
-        tail = watch.retrying(watch.source.part, LAWLEY)
+    with office.opened() as pipeline:
+        tail = pipeline.retrying(pipeline.source.part, LAWLEY)
         field.post(LAWLEY, "DR1760000")
 
         def overtake(_: Pass) -> None:
             if ("Lawley", "DR1760000") in office.drops() and ("Lawley", "DR1760001") not in field.truth.drops():
                 field.post(LAWLEY, "DR1760001")
-                with office.watching() as other:
+                with office.opened() as other:
                     run_pass(other, MAIN)
 
-        scan(watch, overtake)
-        assert watch.source.groups[LAWLEY].tail == tail
+        scan(pipeline, overtake)
+        assert pipeline.source.groups[LAWLEY].tail == tail
     office.scan()
     assert_merged(office)
     assert_whole(office, field)
@@ -182,8 +182,8 @@ def test_a_group_that_left_before_its_first_scan_ended_comes_back_to_where_it_wa
     office = open_office(field.path, groups=config_of(LAWLEY), scan={"start": "now"})
     office.scan()
     office.set(groups=config_of(LAWLEY, MOHADIN), scan={"start": "beginning"})
-    with office.watching() as watch:
-        run_pass(watch, watch.source.groups[MOHADIN].tail)
+    with office.opened() as pipeline:
+        run_pass(pipeline, pipeline.source.groups[MOHADIN].tail)
     office.set(groups=config_of(LAWLEY))
     office.scan()
     office.set(groups=config_of(LAWLEY, MOHADIN))
@@ -196,7 +196,7 @@ def test_of_groups_that_left_together_one_comes_back_alone(field: Field, open_of
     office = open_office(field.path)
     office.scan()
     office.set(groups=config_of(LAWLEY))
-    with office.watching():
+    with office.opened():
         pass
     post_round(field, range(1760000, 1760003))
     office.set(groups=config_of(LAWLEY, MOHADIN))
@@ -256,10 +256,10 @@ def test_a_rewind_to_what_lies_ahead_passes_over_nothing(field: Field, open_offi
     office = open_office(field.path)
     office.scan()
     post_round(field, range(1760000, 1760002))
-    with office.watching() as watch:
-        stood = watch.source.tails[MAIN]
-        assert watch.retrying(watch.source.rewind, MOHADIN, watch.store.top(), "test") == stood
-        assert watch.source.tails[watch.source.groups[MOHADIN].tail] == stood
+    with office.opened() as pipeline:
+        stood = pipeline.source.tails[MAIN]
+        assert pipeline.retrying(pipeline.source.rewind, MOHADIN, pipeline.store.top(), "test") == stood
+        assert pipeline.source.tails[pipeline.source.groups[MOHADIN].tail] == stood
     office.scan()
     assert office.query("SELECT count(*) FROM wamon.rewinds") == [0]
     assert_whole(office, field)
@@ -298,8 +298,8 @@ def test_a_group_may_stand_in_two_sources_each_with_its_own_place(
     office = open_office(field.path)
     office.scan()
     other = Office(tmp_path / "other", office.dsn, field.path, sizes, bridge={"name": "second"})
-    with other.watching() as watch:
-        run_pass(watch)
+    with other.opened() as pipeline:
+        run_pass(pipeline)
     assert cursors_of(office, "main")[MAIN] > cursors_of(office, "second")[MAIN] > 0
     other.scan()
     assert office.drops() == field.truth.drops()

@@ -198,11 +198,11 @@ def test_only_so_many_pages_are_counted(office: Office, field: Field) -> None:
     with field.bridge.batch():
         for n in range(1_100):
             field.post(LAWLEY, f"DR1{n:06}")
-    with office.watching() as watch:
-        now = watch.clock.now()
-        capped = lag_of(watch.store, watch.source, [LAWLEY], now, most_pages=1)[LAWLEY]
+    with office.opened() as pipeline:
+        now = pipeline.clock.now()
+        capped = lag_of(pipeline.store, pipeline.source, [LAWLEY], now, most_pages=1)[LAWLEY]
         assert (capped.messages, capped.more) == (1_000, True)
-        whole = lag_of(watch.store, watch.source, [LAWLEY], now)[LAWLEY]
+        whole = lag_of(pipeline.store, pipeline.source, [LAWLEY], now)[LAWLEY]
         assert (whole.messages, whole.more) == (1_100, False)
 
 
@@ -257,8 +257,8 @@ def test_where_all_is_well_all_is_well(any_office: Office, field: Field) -> None
     for jid in (LAWLEY, MOHADIN, VELO_TEST, MAMELODI):
         field.post(jid, "DR1000001", at=CLOCK.now() - timedelta(minutes=1))
     any_office.scan()
-    with any_office.watching() as watch:
-        watch.source.note_verify(clean=True)
+    with any_office.opened() as pipeline:
+        pipeline.source.note_verify(clean=True)
     found = checks(any_office)
     off = {name: check.sentence for name, check in found.items() if check.state != "ok"}
     assert off == {
@@ -548,14 +548,14 @@ def look_and_tell(office: Office) -> str:
 
 
 def test_a_daemon_asks_with_what_it_holds(office: Office, field: Field) -> None:
-    """A watch's own connection and store do, and its transactions aren't disturbed."""
+    """A pipeline's own connection and store do, and its transactions aren't disturbed."""
     from wamon.health.checks import check_all
     from wamon.health.facts import Subject, look
 
     field.post(LAWLEY, "DR1000001")
     office.scan()
-    with office.watching() as watch:
-        subject = Subject(configured(office.config_path, {}), watch.store, watch.source.name, watch.clock)
-        found = check_all(look(subject, watch.source.db))
-        watch.reload()
+    with office.opened() as pipeline:
+        subject = Subject(configured(office.config_path, {}), pipeline.store, pipeline.source.name, pipeline.clock)
+        found = check_all(look(subject, pipeline.source.db))
+        pipeline.reload()
     assert next(check for check in found if check.name == "recording.sweep").state == "ok"

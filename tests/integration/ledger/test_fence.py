@@ -19,7 +19,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.bridge.store import Page
-from wamon.capture.pipeline import Watch, run_pass
+from wamon.capture.pipeline import Pipeline, run_pass
 from wamon.capture.scan import catch_up, scan, scan_groups
 from wamon.capture.verify import Verification, sweep
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, Superseded
@@ -62,17 +62,17 @@ def assert_whole(office: Office, field: Field) -> None:
     assert verified.clean, verified.problems
 
 
-def stalling(watch: Watch, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    """Have the watch's next pass stall once between its reading and its recording."""
-    read_page = watch.store.read_page
+def stalling(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Have the pipeline's next pass stall once between its reading and its recording."""
+    read_page = pipeline.store.read_page
 
     def stalled(*args: Any) -> Page:
         page = read_page(*args)
-        monkeypatch.setattr(watch.store, "read_page", read_page)
+        monkeypatch.setattr(pipeline.store, "read_page", read_page)
         meanwhile()
         return page
 
-    monkeypatch.setattr(watch.store, "read_page", stalled)
+    monkeypatch.setattr(pipeline.store, "read_page", stalled)
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -110,8 +110,8 @@ def test_two_that_start_at_once_take_each_group_in_once(field: Field, offices: t
 
     def starts(office: Office) -> set[str]:
         together.wait()
-        with office.watching() as watch:
-            return set(watch.source.groups)
+        with office.opened() as pipeline:
+            return set(pipeline.source.groups)
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(starts, offices)) == [set(PROJECTS)] * 2
@@ -130,10 +130,10 @@ def test_a_stalled_pass_that_goes_on_after_another_wamon_writes_nothing(
         field.post(MOHADIN, "DR1750003")
         other.scan()
 
-    with stalled.watching() as watch:
-        stalling(watch, monkeypatch, meanwhile)
+    with stalled.opened() as pipeline:
+        stalling(pipeline, monkeypatch, meanwhile)
         with pytest.raises(Superseded):
-            run_pass(watch)
+            run_pass(pipeline)
     assert stalled.query("SELECT drop_number, live FROM wamon.submissions ORDER BY 1") == [
         ("DR1750002", True),
         ("DR1750003", True),
@@ -154,9 +154,9 @@ def test_a_stalled_scan_reads_the_position_again_and_changes_nothing_that_anothe
         other.scan()
         before.append(other.everything())
 
-    with stalled.watching() as watch:
-        stalling(watch, monkeypatch, meanwhile)
-        assert scan(watch).recorded.counts.total() == 0
+    with stalled.opened() as pipeline:
+        stalling(pipeline, monkeypatch, meanwhile)
+        assert scan(pipeline).recorded.counts.total() == 0
     assert stalled.everything() == before[0]
     assert_whole(stalled, field)
 
@@ -169,11 +169,11 @@ def test_a_tail_that_another_wamon_brought_to_its_end_is_left_alone(
     stalled, other = offices
     stalled.scan()
     before = stalled.everything()
-    with stalled.watching() as watch:
-        watch.retrying(watch.source.rewind, LAWLEY, BEGINNING, "test")
-        stalling(watch, monkeypatch, other.scan)
-        scan_groups(watch, [LAWLEY])
-        assert set(watch.source.tails) == {MAIN}
+    with stalled.opened() as pipeline:
+        pipeline.retrying(pipeline.source.rewind, LAWLEY, BEGINNING, "test")
+        stalling(pipeline, monkeypatch, other.scan)
+        scan_groups(pipeline, [LAWLEY])
+        assert set(pipeline.source.tails) == {MAIN}
     assert stalled.everything() == before
     assert_whole(stalled, field)
 
@@ -187,16 +187,16 @@ def test_a_change_of_the_source_waits_for_its_turn_too(
     two.set(groups=[{"name": "Lawley", "jid": LAWLEY}])
     one.set(groups=[{"name": "Lawley", "jid": LAWLEY}])
     two.scan()
-    with one.watching() as watch:
+    with one.opened() as pipeline:
         field.post(LAWLEY, "DR1750009")
         two.scan()
         changes: dict[str, Callable[[], object]] = {
-            "part": lambda: watch.source.part(LAWLEY),
-            "rewind": lambda: watch.source.rewind(LAWLEY, BEGINNING, "test"),
-            "join": lambda: watch.source.join([Joining(MOHADIN, "Mohadin")]),
-            "disable": lambda: watch.source.disable([LAWLEY]),
-            "enable": lambda: watch.source.enable([LAWLEY]),
-            "rename": lambda: watch.source.rename({LAWLEY: "X"}),
+            "part": lambda: pipeline.source.part(LAWLEY),
+            "rewind": lambda: pipeline.source.rewind(LAWLEY, BEGINNING, "test"),
+            "join": lambda: pipeline.source.join([Joining(MOHADIN, "Mohadin")]),
+            "disable": lambda: pipeline.source.disable([LAWLEY]),
+            "enable": lambda: pipeline.source.enable([LAWLEY]),
+            "rename": lambda: pipeline.source.rename({LAWLEY: "X"}),
         }
         before = one.query("SELECT * FROM wamon.groups"), one.query("SELECT * FROM wamon.cursors")
         with pytest.raises(Superseded):
@@ -214,9 +214,9 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
 ) -> None:
     post_round(field, range(1750000, 1750003))
     office, _ = offices
-    with office.watching() as watch:
-        pid = watch.source.db.info.backend_pid
-        watch.recorder._new_lately = step != "record.known"  # what seems new isn't looked up first
+    with office.opened() as pipeline:
+        pid = pipeline.source.db.info.backend_pid
+        pipeline.recorder._new_lately = step != "record.known"  # what seems new isn't looked up first
 
         def breaks(name: str) -> None:
             if name == step:
@@ -226,7 +226,7 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_done(
             for room in (recording, ledger_rows, submissions):
                 breaking.setattr(room, "failpoint", breaks)
             with pytest.raises(DatabaseUnavailable):
-                scan(watch)
+                scan(pipeline)
     assert office.query("SELECT count(*) FROM wamon.ledger") == [0]
     office.scan()
     assert_whole(office, field)
@@ -244,13 +244,13 @@ def test_a_commit_whose_answer_is_lost_is_absorbed(
         if name == "record.committed":
             raise DatabaseUnavailable("The answer was lost.")
 
-    with office.watching() as watch:
+    with office.opened() as pipeline:
         with pytest.MonkeyPatch.context() as losing:
             losing.setattr(recording, "failpoint", lost)
             with pytest.raises(DatabaseUnavailable):
-                scan(watch)
-        watch.reload()
-        scanned = scan(watch)
+                scan(pipeline)
+        pipeline.reload()
+        scanned = scan(pipeline)
     assert scanned.read.total() == 0
     assert_whole(office, field)
 
@@ -303,8 +303,8 @@ def test_a_sweep_never_records_an_older_text_over_one_that_was_recorded_meanwhil
         return found
 
     monkeypatch.setattr(Verification, "differences", look_and_be_overtaken)
-    with sweeper.watching() as watch:
-        sweep(watch)
+    with sweeper.opened() as pipeline:
+        sweep(pipeline)
     assert sweeper.submissions() == field.truth.submissions()
     assert sweeper.verify().clean
 
@@ -316,7 +316,7 @@ def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
     office, _ = offices
     office.sizes = Sizes(page_rows=100, overlap_rows=2)
     post_round(field, range(1750000, 1750020))
-    with office.watching() as old:
+    with office.opened() as old:
         catch_up(old)
         office.query("DROP SCHEMA wamon CASCADE")
         field.post(LAWLEY, "DR1750050")
@@ -329,7 +329,7 @@ def test_a_wamon_of_an_emptied_database_has_no_turn_in_the_new_one(
                 with pytest.raises(DatabaseUnavailable, match="replaced"):
                     catch_up(old)
 
-        with office.watching() as new:
+        with office.opened() as new:
             scan(new, meanwhile)
     assert tried
     assert_whole(office, field)
@@ -341,28 +341,28 @@ def test_an_edit_that_a_read_saw_before_a_lock_ended_it_is_recorded_by_the_next(
     office, _ = offices
     office.sizes = Sizes(page_rows=2, pages_a_batch=5)
     first = field.post(LAWLEY, "DR1000001")
-    with office.watching() as watch:
-        catch_up(watch)
+    with office.opened() as pipeline:
+        catch_up(pipeline)
         field.edit(first, "DR1000002")
         post_round(field, range(1750000, 1750020))
-        read_page, reads = watch.store.read_page, count(1)
+        read_page, reads = pipeline.store.read_page, count(1)
 
         def locked_the_second_time(*args: Any) -> Page:
             if next(reads) == 2:
                 raise BridgeUnavailable("Its writer holds it locked.")
             return read_page(*args)
 
-        monkeypatch.setattr(watch.store, "read_page", locked_the_second_time)
+        monkeypatch.setattr(pipeline.store, "read_page", locked_the_second_time)
         with pytest.raises(BridgeUnavailable):
-            catch_up(watch)
-        catch_up(watch)
+            catch_up(pipeline)
+        catch_up(pipeline)
     assert_whole(office, field)
 
 
 def pass_fence(office: Office) -> None:
     """Change the source as another wamon does, and record nothing."""
-    with office.watching() as watch:
-        watch.source.rename({})
+    with office.opened() as pipeline:
+        pipeline.source.rename({})
 
 
 @pytest.mark.fault("F57")
@@ -371,11 +371,11 @@ def test_an_edit_that_a_read_saw_before_its_fence_was_lost_is_recorded_by_the_ne
 ) -> None:
     office, other = offices
     first = field.post(LAWLEY, "DR1000001")
-    with office.watching() as watch:
-        catch_up(watch)
+    with office.opened() as pipeline:
+        catch_up(pipeline)
         field.edit(first, "DR1000002")
-        stalling(watch, monkeypatch, lambda: pass_fence(other))
-        catch_up(watch)
+        stalling(pipeline, monkeypatch, lambda: pass_fence(other))
+        catch_up(pipeline)
     assert_whole(office, field)
 
 
@@ -386,8 +386,8 @@ def test_what_was_read_ahead_before_a_fence_was_lost_is_never_recorded_over_what
     office, other = offices
     office.sizes = Sizes(page_rows=10, pages_a_batch=1, overlap_rows=2)
     ids = [field.post(LAWLEY, f"DR{number}") for number in range(1750000, 1750030)]
-    with office.watching() as watch:
-        read_page, is_read_ahead = watch.store.read_page, Event()
+    with office.opened() as pipeline:
+        read_page, is_read_ahead = pipeline.store.read_page, Event()
 
         def noted(*args: Any) -> Page:
             page = read_page(*args)
@@ -395,12 +395,12 @@ def test_what_was_read_ahead_before_a_fence_was_lost_is_never_recorded_over_what
                 is_read_ahead.set()
             return page
 
-        monkeypatch.setattr(watch.store, "read_page", noted)
-        run_pass(watch)
+        monkeypatch.setattr(pipeline.store, "read_page", noted)
+        run_pass(pipeline)
         assert is_read_ahead.wait(20)
         field.edit(ids[14], "DR1760000")
-        with other.watching() as theirs:
+        with other.opened() as theirs:
             sweep(theirs)
-        watch.retrying(watch.source.rename, {})
-        catch_up(watch)
+        pipeline.retrying(pipeline.source.rename, {})
+        catch_up(pipeline)
     assert_whole(office, field)

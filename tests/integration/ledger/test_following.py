@@ -11,7 +11,7 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.capture.pipeline import Watch
+from wamon.capture.pipeline import Pipeline
 from wamon.capture.replay import Selection, replay
 from wamon.capture.scan import scan
 from wamon.capture.verify import Verification
@@ -69,9 +69,9 @@ class Noting:
             raise ZeroDivisionError
 
 
-def followed(watch: Watch, *followers: Follower) -> None:
+def followed(pipeline: Pipeline, *followers: Follower) -> None:
     """Have these follow after those that follow already."""
-    watch.recorder._followers = [*watch.recorder._followers, *followers]
+    pipeline.recorder._followers = [*pipeline.recorder._followers, *followers]
 
 
 def submissions(posted: Sequence[Posted]) -> list[tuple[str, str | None]]:
@@ -87,9 +87,9 @@ def test_all_prepare_before_anything_is_written_and_follow_one_after_the_other(f
     message_id = field.post(LAWLEY, DROP)
     calls: list[Called] = []
     first = Noting("first", calls)
-    with office.watching() as watch:
-        followed(watch, first, Noting("second", calls))
-        scan(watch)
+    with office.opened() as pipeline:
+        followed(pipeline, first, Noting("second", calls))
+        scan(pipeline)
     assert first.prepared == [message_id]
     assert calls == [("first", "prepare", 0), ("second", "prepare", 0), ("first", "follow", 1), ("second", "follow", 1)]
 
@@ -97,19 +97,19 @@ def test_all_prepare_before_anything_is_written_and_follow_one_after_the_other(f
 def test_review_then_rejections_then_replies_follow(office: Office, field: Field) -> None:
     """A reply comes last: it is queued for what nobody before it has taken."""
     office.set(groups=[{"jid": LAWLEY, "name": "Lawley", "validate": True}])
-    with office.watching() as watch:
-        assert [type(one).__name__ for one in watch.recorder._followers] == ["Review", "Rejections", "Outbox"]
+    with office.opened() as pipeline:
+        assert [type(one).__name__ for one in pipeline.recorder._followers] == ["Review", "Rejections", "Outbox"]
 
 
 @pytest.mark.parametrize("step", ["prepare", "follow"])
 def test_one_that_fails_rolls_the_whole_recording_back(field: Field, office: Office, step: str) -> None:
     field.post(LAWLEY, DROP)
     field.post(LAWLEY, "D R1752034")
-    with office.watching() as watch:
+    with office.opened() as pipeline:
         before = everything(office), office.query("SELECT rowid FROM wamon.cursors")
-        followed(watch, Noting("last", [], fails_at=step))
+        followed(pipeline, Noting("last", [], fails_at=step))
         with pytest.raises(ZeroDivisionError):
-            scan(watch)
+            scan(pipeline)
         assert (everything(office), office.query("SELECT rowid FROM wamon.cursors")) == before
     office.scan()
     assert everything(office) == [2, 1, 1, 1]
@@ -120,9 +120,9 @@ def test_they_are_told_of_new_messages_in_row_order(field: Field, office: Office
     for n in range(20):
         field.post(LAWLEY, f"DR17520{n + 10}")
     field.post(LAWLEY, "D R1752034")
-    with office.watching() as watch:
-        followed(watch, told)
-        scan(watch)
+    with office.opened() as pipeline:
+        followed(pipeline, told)
+        scan(pipeline)
     (posted,) = told.posted
     rowids = [reading.message.rowid for reading in posted.readings]
     assert rowids == sorted(rowids)
@@ -135,13 +135,13 @@ def test_they_are_told_of_nothing_that_was_recorded_before(field: Field, office:
     """A position that goes back brings messages a second time."""
     told = Noting("all", [])
     field.post(LAWLEY, DROP)
-    with office.watching() as watch:
-        followed(watch, told)
-        scan(watch)
+    with office.opened() as pipeline:
+        followed(pipeline, told)
+        scan(pipeline)
         assert submissions(told.posted) == [(DROP, "new")]
         told.posted.clear()
-        watch.source.rewind(LAWLEY, BEGINNING, "for the test")
-        scan(watch)
+        pipeline.source.rewind(LAWLEY, BEGINNING, "for the test")
+        scan(pipeline)
         assert told.posted
         assert not any(posted.readings or posted.submissions for posted in told.posted)
 
@@ -152,9 +152,9 @@ def test_a_replay_tells_them_only_of_what_it_adds_and_that_nobody_is_answered(fi
     field.post(LAWLEY, "DR1752034")
     office.scan()
     office.query("DELETE FROM wamon.submission_rows WHERE drop_number = 'DR1752034'")
-    with office.watching() as watch:
-        followed(watch, told)
-        replay(watch, Selection([LAWLEY]))
+    with office.opened() as pipeline:
+        followed(pipeline, told)
+        replay(pipeline, Selection([LAWLEY]))
     assert submissions(told.posted) == [("DR1752034", "new")]
     assert all(posted.again for posted in told.posted)
 
@@ -164,9 +164,9 @@ def test_a_repair_tells_them_which_messages_say_nothing_new(field: Field, office
     message_id = field.post(LAWLEY, DROP)
     office.scan()
     office.query("DELETE FROM wamon.submission_rows")
-    with office.watching() as watch:
-        followed(watch, told)
-        Verification(watch, list(watch.source.groups.values())).repair()
+    with office.opened() as pipeline:
+        followed(pipeline, told)
+        Verification(pipeline, list(pipeline.source.groups.values())).repair()
     (posted,) = [posted for posted in told.posted if posted.submissions]
     assert submissions([posted]) == [(DROP, "new")]
     assert posted.again
@@ -178,9 +178,9 @@ def test_an_edit_tells_them_what_was_taken_back(field: Field, office: Office) ->
     message_id = field.post(LAWLEY, DROP)
     office.scan()
     field.edit(message_id, "DR1752034")
-    with office.watching() as watch:
-        followed(watch, told)
-        scan(watch)
+    with office.opened() as pipeline:
+        followed(pipeline, told)
+        scan(pipeline)
     (posted,) = [posted for posted in told.posted if posted.submissions]
     assert posted.readings == []
     assert submissions([posted]) == [("DR1752034", "new")]

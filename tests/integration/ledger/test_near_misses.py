@@ -79,8 +79,8 @@ def test_a_replay_finds_those_of_before_and_each_once(office: Office, bridge: Ve
 def test_they_are_forgotten_with_the_texts(office: Office, bridge: VeryGoodPlugins) -> None:
     bridge.post(LAWLEY, "RD1752028")
     office.scan()
-    with office.watching() as watch:
+    with office.opened() as pipeline:
         from wamon.ledger.retention import prune_texts
 
-        prune_texts(watch.source.db, watch.clock.now())
+        prune_texts(pipeline.source.db, pipeline.clock.now())
     assert near(office) == []

@@ -240,8 +240,8 @@ def test_a_sweep_records_a_dead_letter_that_was_edited_since(office: Office, fie
         field.post(MOHADIN, f"DR17520{n:02}")
     office.scan()
     field.edit(message_id, "DR1752099")
-    with office.watching() as watch:
-        sweep(watch)
+    with office.opened() as pipeline:
+        sweep(pipeline)
     assert status_of(office, message_id) == "done"
     assert ("Lawley", "DR1752099") in office.drops()
     assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]
@@ -257,8 +257,8 @@ def test_a_review_row_that_is_refused_keeps_no_other_from_being_restored(
     office.scan()
     office.query("DELETE FROM qa_photo_reviews")
     office.query(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.refuse()")
-    with office.watching() as watch:
-        sweep(watch)
+    with office.opened() as pipeline:
+        sweep(pipeline)
     assert set(office.query("SELECT drop_number FROM qa_photo_reviews")) == {"DR1752028", "DR1752034"}
     assert not office.query("SELECT 1 FROM wamon.sources WHERE last_sweep_at IS NULL OR sweep_due IS NOT NULL")
     assert [problem.promise for problem in office.verify().problems] == [10, 10]

@@ -361,11 +361,11 @@ def test_the_rows_are_the_same_however_the_messages_are_cut_into_batches(
 
     make_the_table()
     rng = Random(5)
-    with office.watching() as watch:
+    with office.opened() as pipeline:
         for _ in range(16):
             said = " ".join({f"DR175202{rng.randrange(3)}" for _ in range(rng.choice((1, 1, 2)))})
             field.post(rng.choice((LAWLEY, MOHADIN)), said, at=SEEN + timedelta(minutes=rng.randrange(8)))
-            scan(watch)
+            scan(pipeline)
     one_by_one = content(office)
     office.query("DROP TABLE public.qa_photo_reviews")
     make_the_table()

@@ -17,7 +17,7 @@ from tests.support.office import Office
 from tests.support.replies import reply
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
 from wamon.app.commands import bridge_of, configured
-from wamon.capture.pipeline import Watch
+from wamon.capture.pipeline import Pipeline
 from wamon.capture.scan import catch_up, discard, scan
 from wamon.capture.verify import Verification
 from wamon.clock import Clock
@@ -227,8 +227,8 @@ def test_what_a_sweep_repairs_or_a_retry_records_is_not_answered(
     office.query("DELETE FROM wamon.replies")
     office.query("DELETE FROM wamon.submission_rows")
     office.query("DELETE FROM wamon.ledger_rows")
-    with office.watching() as watch:
-        assert Verification(watch, list(watch.source.groups.values())).repair().counts
+    with office.opened() as pipeline:
+        assert Verification(pipeline, list(pipeline.source.groups.values())).repair().counts
     sent(office)
     assert (api.asked, states(office), office.drops()) == ([], [], {("Lawley", "DR1000009")})
 
@@ -404,23 +404,23 @@ def test_a_near_miss_is_answered_with_what_was_likely_meant(
 ) -> None:
     office.set(replies={"templates": {"near-miss": "{drop}? Did you mean {likely}?"}})
     post(bridge, "D R1000001")
-    with office.watching() as watch:
-        scan(watch)
-        queue_near(watch, bridge)
-        queue_near(watch, bridge)
+    with office.opened() as pipeline:
+        scan(pipeline)
+        queue_near(pipeline, bridge)
+        queue_near(pipeline, bridge)
     sent(office)
     assert api.texts == ["D R1000001? Did you mean DR1000001?"]
 
 
-def queue_near(watch: Watch, bridge: VeryGoodPlugins) -> None:
+def queue_near(pipeline: Pipeline, bridge: VeryGoodPlugins) -> None:
     """As a recording does for the near misses that it wrote."""
     ((key, said),) = bridge.sent.items()
-    message = watch.store.find_one(key.chat, key.message_id)
+    message = pipeline.store.find_one(key.chat, key.message_id)
     assert message is not None
     assert said.text == "D R1000001"
     near = Reading(message, (), "no-drop", (NearMiss(said.text, "gap", "DR1000001"),))
-    outbox = Outbox(watch.source, {key.chat: {"near-miss"}}, timedelta(hours=1), watch.clock)
-    with watch.source.fenced() as db:
+    outbox = Outbox(pipeline.source, {key.chat: {"near-miss"}}, timedelta(hours=1), pipeline.clock)
+    with pipeline.source.fenced() as db:
         outbox.follow(db, Posted(near=[near]))
 
 
@@ -451,9 +451,9 @@ def test_our_replies_are_no_drops_where_the_bridge_stores_them(
     answered(office)
     ours = post(bridge, api.texts[0], **form)
     answered(office)
-    with office.watching() as watch:
-        Verification(watch, list(watch.source.groups.values())).repair()
-        assert Verification(watch, list(watch.source.groups.values())).verify().clean
+    with office.opened() as pipeline:
+        Verification(pipeline, list(pipeline.source.groups.values())).repair()
+        assert Verification(pipeline, list(pipeline.source.groups.values())).verify().clean
     answered(office)
     assert (len(api.asked), office.query("SELECT message_id FROM wamon.submissions")) == (1, [trigger])
     assert office.query("SELECT reason FROM wamon.ledger WHERE message_id = %s", ours) == ["reply"]
@@ -465,14 +465,14 @@ def test_beside_our_reply_the_last_message_of_a_group_is_the_last_that_was_store
     numbered(office)
     post(bridge, "DR1000001")
     answered(office)
-    with office.watching() as watch:
-        catch_up(watch)
+    with office.opened() as pipeline:
+        catch_up(pipeline)
         post(bridge, "Good morning")
-        catch_up(watch)  # from here on what comes is taken for new at first
+        catch_up(pipeline)  # from here on what comes is taken for new at first
         post(bridge, api.texts[0], from_me=True)
         post(bridge, "the last by its id", message_id="~")
         post(bridge, "the last that was stored", message_id="0")
-        catch_up(watch)
+        catch_up(pipeline)
     assert office.query("SELECT last_message_id FROM wamon.groups WHERE last_message_id IS NOT NULL") == ["0"]
 
 
@@ -483,8 +483,8 @@ def test_our_reply_that_only_a_repair_finds_is_no_drop(office: Office, bridge: V
     ours = post(bridge, api.texts[0], from_me=True)
     office.scan()
     office.query("DELETE FROM wamon.ledger_rows WHERE message_id = %s", ours)
-    with office.watching() as watch:
-        Verification(watch, list(watch.source.groups.values())).repair()
+    with office.opened() as pipeline:
+        Verification(pipeline, list(pipeline.source.groups.values())).repair()
     assert office.query("SELECT message_id FROM wamon.submissions") == [trigger]
     assert office.verify().clean
 
@@ -529,8 +529,8 @@ def test_a_post_that_says_what_its_answer_says_stays_a_submission(
     answered(office)
     assert api.texts == ["DR1000001"]
     office.query("DELETE FROM wamon.ledger_rows")
-    with office.watching() as watch:
-        Verification(watch, list(watch.source.groups.values())).repair()
+    with office.opened() as pipeline:
+        Verification(pipeline, list(pipeline.source.groups.values())).repair()
     assert office.submissions() == {(LAWLEY, trigger, "DR1000001")}
     assert office.verify().clean
 
@@ -581,8 +581,8 @@ def test_a_discarded_letter_stays_so_beside_the_outbox(office: Office, bridge: V
     with office.refusing("DR1000001"):
         post(bridge, "DR1000001")
         answered(office)
-    with office.watching() as watch:
-        (letter,) = letters(watch.source.db, "main")
-        discard(watch, letter)
+    with office.opened() as pipeline:
+        (letter,) = letters(pipeline.source.db, "main")
+        discard(pipeline, letter)
     answered(office)
     assert (api.asked, states(office)) == ([], [])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from wamon.capture.pipeline import Watch
+from wamon.capture.pipeline import Pipeline
 from wamon.clock import Clock
 from wamon.daemon import side_tasks as tested
 from wamon.daemon.side_tasks import Chore, SideTask, SideThreads
@@ -32,7 +32,7 @@ class Errand(Task, Chore):
     name = "errand"
     beat_seconds = 1.0
 
-    def is_due(self, pipeline: Watch) -> bool:  # noqa: ARG002 - the passes ask, not its thread
+    def is_due(self, pipeline: Pipeline) -> bool:  # noqa: ARG002 - the passes ask, not its thread
         return True
 
 
