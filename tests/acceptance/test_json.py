@@ -197,7 +197,7 @@ def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None])
         ask("alerts test", status=1)
         office.run("service", "stopped", **crashed)
         silent = Check("bridge.freshness", State.WARN, "x", "", "Lawley", LAWLEY, {"age_seconds": 9999.0})
-        teller(configured(office.config_path, {}), CLOCK).take([silent])
+        teller(configured(office.config_path, {}), CLOCK).evaluate([silent])
         ask("alerts list")
 
 

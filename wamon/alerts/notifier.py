@@ -51,7 +51,7 @@ class Teller:
     clock: Clock
     zone: str = "UTC"  # in whose times it is told
 
-    def take(self, checks: Sequence[Check], rules: Sequence[Rule] = RULES) -> None:
+    def evaluate(self, checks: Sequence[Check], rules: Sequence[Rule] = RULES) -> None:
         """Judge these checks by these rules, and have what is to be told wait to be sent."""
         self.file.change(lambda book: self._taken(book, checks, rules))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wamon.app.commands import database, store_of
 from wamon.errors import WamonError
 from wamon.health.check import Absent
-from wamon.health.facts import NOT_MADE, Facts, Subject, look
+from wamon.health.facts import NOT_MADE, Facts, Subject, collect
 from wamon.postgres.connection import connected
 from wamon.postgres.embedded import server as embedded
 
@@ -26,7 +26,7 @@ def looked_at(config: Config, bridge: Bridge | None, clock: Clock) -> Facts:
     store = None if bridge is None else store_of(config, bridge)
     subject = Subject(config, store, config.bridge.name if bridge is None else bridge.name, clock)
     with ExitStack() as stack:
-        return look(subject, _opened(config, stack))
+        return collect(subject, _opened(config, stack))
 
 
 @contextmanager

@@ -61,12 +61,12 @@ class _Beside:
         teller = Teller(file, config.alerts, config.bridge.name, clock, str(config.timezone))
         sender = AlertSender(teller)
 
-        def take(checks: Sequence[Check]) -> None:
+        def evaluate(checks: Sequence[Check]) -> None:
             if config.alerts.channels.named:
-                teller.take(checks)
+                teller.evaluate(checks)
                 sender.ring()
 
-        monitor = Monitor(partial(_troubles, config, clock), take, passes, self._troubles)
+        monitor = Monitor(partial(_troubles, config, clock), evaluate, passes, self._troubles)
         bridge = bridge_of(config)
         return SideTasks(
             always=(monitor, sender, *_heartbeat(config, passes)),
@@ -102,7 +102,7 @@ def session(config: Config, clock: Clock, sizes: Sizes) -> Iterator[Connected]:
     state.prepare()
     with ledger(config) as db, leased(db, bridge.name) as lease:
         pipeline = joined(config, bridge, wanted, db, state, clock)
-        pipeline.still_ours = lease.renew
+        pipeline.check_lease = lease.renew
         give_back()
         yield Connected(pipeline, lease)
 

@@ -68,7 +68,7 @@ class Pipeline:
     clock: Clock
     overlaps: dict[str, Overlap] = field(default_factory=dict)
     ahead: Ahead[Prepared] = field(default_factory=Ahead)
-    still_ours: Callable[[], None] = lambda: None
+    check_lease: Callable[[], None] = lambda: None
     """Called before going on after the fence was raised; raises Busy where the source is another's to work on now."""
 
     def reload(self) -> None:
@@ -97,7 +97,7 @@ class Pipeline:
             try:
                 return act(*args, **named)
             except Superseded:
-                self.still_ours()
+                self.check_lease()
                 self.reload()
 
 
@@ -145,7 +145,7 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
                 except (AlreadyKnown, Poison):
                     return
                 except Superseded:
-                    pipeline.still_ours()
+                    pipeline.check_lease()
                     pipeline.reload()
                     return
                 near = sum(len(reading.near) for reading in batch.draft.near)

@@ -66,7 +66,7 @@ def scan_groups(pipeline: Pipeline, jids: Sequence[str], progress: Callable[[Pas
     """Scan only these groups: each moves on a tail of its own, and the others stay where they are."""
     scanned = Scanned()
     for jid in jids:
-        _catch_up(pipeline, pipeline.retrying(pipeline.source.part, jid), scanned, progress)
+        _catch_up(pipeline, pipeline.retrying(pipeline.source.split_off, jid), scanned, progress)
     pipeline.state.flush()
     return scanned
 

@@ -209,7 +209,7 @@ class Verification:
                 f"has a submission of {one.number}, "
                 f"{_WHICH_THE_LEDGER_DOES_NOT_SAY if one.in_ledger else _OF_NO_MESSAGE}",
             )
-            for one in self._comparison.unsaid(self._groups)
+            for one in self._comparison.unlisted_submissions(self._groups)
         ]
 
     def _cursors_ahead(self) -> list[Problem]:
@@ -239,10 +239,12 @@ class Verification:
 
     def _mend_unsaid(self) -> Recorded:
         """A message that was edited while its ledger row was missing has submissions that nothing else leads to."""
-        unsaid = self._comparison.unsaid(self._groups)
+        unlisted_submissions = self._comparison.unlisted_submissions(self._groups)
         recorded = Recorded()
-        for some in self._portions([one for one in unsaid if one.in_ledger and can_be_asked_for(one.message_id)]):
-            self._pipeline.retrying(self._comparison.claim, some)
+        for some in self._portions(
+            [one for one in unlisted_submissions if one.in_ledger and can_be_asked_for(one.message_id)]
+        ):
+            self._pipeline.retrying(self._comparison.list_in_ledger, some)
             found = self._find([(one.jid, one.message_id) for one in some])
             recorded.add(self._pipeline.retrying(self._mend, found))
         return recorded

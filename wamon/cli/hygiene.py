@@ -40,7 +40,7 @@ def hygiene(
     wamon hygiene --instance prod --json
     """
     from wamon.render import say
-    from wamon.service.hygiene import look
+    from wamon.service.hygiene import collect
     from wamon.service.systemd import Systemd
     from wamon.service.units import Service
     from wamon.views import hygiene as view
@@ -48,7 +48,7 @@ def hygiene(
 
     options = said(ctx, config, json)
     service = Service(root, instance)
-    found = look(service, Systemd(root), _state_dir(options, service), options.clock)
+    found = collect(service, Systemd(root), _state_dir(options, service), options.clock)
     if options.json:
         say(as_json(view.hygiene(service, found)))
     else:

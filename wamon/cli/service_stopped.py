@@ -56,7 +56,7 @@ def _alert(options: Said, state_dir: Path, sentence: str) -> None:
         return
     hint = "`wamon hygiene` lists its restarts, the journal says what came before."
     why = Check("service.stopped", State.BAD, sentence, hint)
-    teller.take([why], [rule for rule in RULES if rule.name == "service"])
+    teller.evaluate([why], [rule for rule in RULES if rule.name == "service"])
     if teller.config.channels.named:
         sending = Thread(target=tolerantly, args=("alert", teller.send), daemon=True)
         sending.start()

@@ -104,9 +104,9 @@ def _daemon(facts: Facts) -> str:
     from wamon.health.check import Absent
     from wamon.render import local
 
-    if isinstance(facts.vitals, Absent):
+    if isinstance(facts.ledger_facts, Absent):
         return "Daemon: unknown."
-    holder = facts.vitals.holder
+    holder = facts.ledger_facts.holder
     if holder is None or not holder.works:
         return "Daemon: none runs."
     since = local(holder.taken_at, facts.subject.config.timezone)
@@ -117,14 +117,14 @@ def _past(facts: Facts) -> str:
     from wamon.health.check import Absent
     from wamon.words import age, amount, span
 
-    if isinstance(facts.vitals, Absent) or facts.vitals.past is None:
-        return facts.vitals.why if isinstance(facts.vitals, Absent) else ""
-    past = facts.vitals.past
+    if isinstance(facts.ledger_facts, Absent) or facts.ledger_facts.past is None:
+        return facts.ledger_facts.why if isinstance(facts.ledger_facts, Absent) else ""
+    past = facts.ledger_facts.past
     swept = f"{span(age(past.last_sweep_at, facts.now))} ago" if past.last_sweep_at else "never"
     how = {True: ", clean", False: ", not clean", None: ""}[past.last_verify_clean]
     verified = f"{span(age(past.last_verify_at, facts.now))} ago{how}" if past.last_verify_at else "never"
-    dead = amount(sum(facts.vitals.dead.values()), "dead letter")
-    retry = sum(facts.vitals.retry.values())
+    dead = amount(sum(facts.ledger_facts.dead.values()), "dead letter")
+    retry = sum(facts.ledger_facts.retry.values())
     return f"Last sweep: {swept}. Last verify: {verified}. {dead}{f', {retry:,} to be tried again' if retry else ''}."
 
 

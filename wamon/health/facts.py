@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wamon.bridge.store import Store
     from wamon.clock import Clock
     from wamon.config.schema import Config
-    from wamon.health.ledger_facts import Post, Server, Vitals
+    from wamon.health.ledger_facts import LedgerFacts, Post, Server
     from wamon.model import Message
     from wamon.postgres.connection import Database
 
@@ -92,35 +92,35 @@ class Facts:
     store: StoreFacts | Absent
     server: Server | Absent
     host_ahead_seconds: float | None  # of the database's clock
-    vitals: Vitals | Absent
+    ledger_facts: LedgerFacts | Absent
     groups: Sequence[GroupFacts]
     latest: Sequence[Post] = ()
 
 
-def look(subject: Subject, db: Database | Absent) -> Facts:
+def collect(subject: Subject, db: Database | Absent) -> Facts:
     """Look at everything. What can't be looked at is Absent, and the rest is looked at all the same."""
     now = subject.clock.now()
     named = _named(subject, {})
     rights = _access(subject)
     server, ahead_seconds = _server(subject, db)
-    vitals = NEVER_RECORDED if db is NOT_MADE else _vitals(subject, db, server)
-    if not isinstance(vitals, Absent):
-        named = _named(subject, {g.jid: g.project for g in vitals.position.groups.values() if g.enabled})
+    ledger_facts = NEVER_RECORDED if db is NOT_MADE else _ledger_facts(subject, db, server)
+    if not isinstance(ledger_facts, Absent):
+        named = _named(subject, {g.jid: g.project for g in ledger_facts.position.groups.values() if g.enabled})
     store = _store(subject, rights, list(named), now)
     groups = [GroupFacts(jid, name) for jid, name in named.items()]
     if not isinstance(store, Absent):
         groups = [replace(group, newest_at=store.newest.get(group.jid)) for group in groups]
-    if not isinstance(vitals, Absent):
+    if not isinstance(ledger_facts, Absent):
         try:
-            groups = _with_ledger(subject, vitals, groups, now)
+            groups = _with_ledger(subject, ledger_facts, groups, now)
         except WamonError as error:
-            vitals = Absent.because(error)
+            ledger_facts = Absent.because(error)
         else:
-            groups = _with_lag(subject, vitals, store, groups, now)
-    elif vitals is NEVER_RECORDED:
+            groups = _with_lag(subject, ledger_facts, store, groups, now)
+    elif ledger_facts is NEVER_RECORDED:
         groups = [replace(group, joined=False, messages=0, new=0, resubmissions=0) for group in groups]
-    latest = _latest(subject, vitals, now)
-    return Facts(subject, now, rights, store, server, ahead_seconds, vitals, groups, latest)
+    latest = _latest(subject, ledger_facts, now)
+    return Facts(subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest)
 
 
 def _named(subject: Subject, recorded: Mapping[str, str]) -> dict[str, str]:
@@ -205,7 +205,7 @@ def _server(subject: Subject, db: Database | Absent) -> tuple[Server | Absent, f
     return server, round((middle - server.now).total_seconds(), 1)
 
 
-def _vitals(subject: Subject, db: Database | Absent, server: Server | Absent) -> Vitals | Absent:
+def _ledger_facts(subject: Subject, db: Database | Absent, server: Server | Absent) -> LedgerFacts | Absent:
     if isinstance(server, Absent) or isinstance(db, Absent):
         return Absent("PostgreSQL can't be asked.")
     if server.schema == 0:
@@ -213,18 +213,20 @@ def _vitals(subject: Subject, db: Database | Absent, server: Server | Absent) ->
     if not server.readable:
         return Absent("The schema is a newer wamon's.")
     try:
-        vitals = asked.vitals(db, subject.source)
+        ledger_facts = asked.ledger_facts(db, subject.source)
     except SchemaError as error:
         return Absent("The schema is older than this wamon.") if server.outdated else Absent.because(error)
     except WamonError as error:
         return Absent.because(error)
-    return NEVER_RECORDED if vitals.past is None else vitals
+    return NEVER_RECORDED if ledger_facts.past is None else ledger_facts
 
 
-def _with_ledger(subject: Subject, vitals: Vitals, groups: Sequence[GroupFacts], now: datetime) -> list[GroupFacts]:
-    known = vitals.position.groups
+def _with_ledger(
+    subject: Subject, ledger_facts: LedgerFacts, groups: Sequence[GroupFacts], now: datetime
+) -> list[GroupFacts]:
+    known = ledger_facts.position.groups
     chats = [known[group.jid].chat for group in groups if group.jid in known]
-    db = vitals.position.db
+    db = ledger_facts.position.db
     newest = asked.newest(db, chats, now)
     silent = [chat for chat in chats if chat not in newest or (now - newest[chat]).total_seconds() > PATIENCE_SECONDS]
     asking = chats if len(chats) <= _MOST_RHYTHMS else silent
@@ -244,34 +246,34 @@ def _with_ledger(subject: Subject, vitals: Vitals, groups: Sequence[GroupFacts],
                 messages=own.messages,
                 newest_at=max(filter(None, (group.newest_at, newest.get(own.chat))), default=None),
                 usual_seconds=usual(silences.get(own.chat, [])),
-                moved_seconds=vitals.advanced_seconds.get(own.tail),
+                moved_seconds=ledger_facts.advanced_seconds.get(own.tail),
                 new=posted.get((own.chat, "new"), 0),
                 resubmissions=posted.get((own.chat, "resubmission"), 0),
                 usual_posts=usual_posts(weekdays.get(own.chat, [])),
-                dead=vitals.dead.get(own.chat, 0),
-                retry=vitals.retry.get(own.chat, 0),
+                dead=ledger_facts.dead.get(own.chat, 0),
+                retry=ledger_facts.retry.get(own.chat, 0),
             )
         )
     return with_ledger
 
 
-def _latest(subject: Subject, vitals: Vitals | Absent, now: datetime) -> list[Post]:
-    if isinstance(vitals, Absent):
+def _latest(subject: Subject, ledger_facts: LedgerFacts | Absent, now: datetime) -> list[Post]:
+    if isinstance(ledger_facts, Absent):
         return []
     try:
-        return asked.latest(vitals.position.db, subject.source, now - _DAYS_OF_POSTS, now, _MOST_POSTS)
+        return asked.latest(ledger_facts.position.db, subject.source, now - _DAYS_OF_POSTS, now, _MOST_POSTS)
     except WamonError:  # it was there a moment ago: the next look tells
         return []
 
 
 def _with_lag(
-    subject: Subject, vitals: Vitals, store: StoreFacts | Absent, groups: list[GroupFacts], now: datetime
+    subject: Subject, ledger_facts: LedgerFacts, store: StoreFacts | Absent, groups: list[GroupFacts], now: datetime
 ) -> list[GroupFacts]:
     if subject.store is None or isinstance(store, Absent):
         return groups
     try:
         known = [group.jid for group in groups if group.joined]
-        behind = lag_of(subject.store, vitals.position, known, now, _MOST_PAGES_BEHIND)
+        behind = lag_of(subject.store, ledger_facts.position, known, now, _MOST_PAGES_BEHIND)
     except WamonError:  # it was there a moment ago: the next look tells
         return groups
     return [replace(group, lag=behind.get(group.jid)) for group in groups]

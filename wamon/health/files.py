@@ -81,13 +81,13 @@ def state_file(facts: Facts) -> Check:
     if difference:
         hint = "The next scan writes it anew. Nothing is lost: PostgreSQL holds the position."
         return Check("files.state", State.WARN, f"The state file {file.path} {difference}.", hint, numbers=numbers)
-    said = "is there" if isinstance(facts.vitals, Absent) else "says what PostgreSQL says"
+    said = "is there" if isinstance(facts.ledger_facts, Absent) else "says what PostgreSQL says"
     return Check("files.state", State.OK, f"The state file {file.path} {said}.", numbers=numbers)
 
 
 def _missing(facts: Facts, path: Path) -> Check:
-    vitals = facts.vitals
-    if isinstance(vitals, Absent) or not vitals.position.seq:
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent) or not ledger_facts.position.seq:
         return Check("files.state", State.UNKNOWN, f"There is no state file {path} yet: the first scan writes it.")
     return Check(
         "files.state",
@@ -99,15 +99,15 @@ def _missing(facts: Facts, path: Path) -> Check:
 
 def _difference(facts: Facts, found: Found) -> str | None:
     """How the file differs from PostgreSQL, if it does. It may be a second behind."""
-    vitals = facts.vitals
-    if isinstance(vitals, Absent) or vitals.past is None:
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent) or ledger_facts.past is None:
         return None
-    if found.instance_id != vitals.past.instance_id:
+    if found.instance_id != ledger_facts.past.instance_id:
         return "was written with another database"
     own = found.sources.get(facts.subject.source, {})
-    place = vitals.position.tails.get(MAIN)
+    place = ledger_facts.position.tails.get(MAIN)
     written = own.get("rowid")
-    if place is None or written == place.rowid or vitals.advanced_seconds.get(MAIN, 0.0) < _SECONDS_TO_FOLLOW:
+    if place is None or written == place.rowid or ledger_facts.advanced_seconds.get(MAIN, 0.0) < _SECONDS_TO_FOLLOW:
         return None
     return f"says row {written or 0}, and PostgreSQL says row {place.rowid}"
 

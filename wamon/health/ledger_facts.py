@@ -42,7 +42,7 @@ class Server(NamedTuple):
         return self.schema < self.known_schema
 
 
-class Holder(NamedTuple):
+class LeaseHolder(NamedTuple):
     """Who holds, or held, a source's lease."""
 
     process: Process
@@ -55,7 +55,7 @@ class Holder(NamedTuple):
         return not self.expired and not self.process.is_gone()
 
 
-class Past(NamedTuple):
+class SourceHistory(NamedTuple):
     """What a source remembers of itself."""
 
     instance_id: str
@@ -66,12 +66,12 @@ class Past(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class LedgerFacts:
     """What the database holds of one source. Numbers of a group stand by its chat's number."""
 
     position: Source
-    past: Past | None  # None: nothing of this source was ever recorded
-    holder: Holder | None
+    past: SourceHistory | None  # None: nothing of this source was ever recorded
+    holder: LeaseHolder | None
     advanced_seconds: Mapping[str, float]  # how long ago each tail moved
     dead: Mapping[int, int]
     retry: Mapping[int, int]
@@ -94,10 +94,10 @@ def server(db: Database) -> Server:
     return Server(number, encoding, read_only, now, version, oldest_writer, migrations()[-1].version)
 
 
-def vitals(db: Database, source: str) -> Vitals:
+def ledger_facts(db: Database, source: str) -> LedgerFacts:
     """What is known of a source, without joining it."""
     position = Source(db, source)
-    position.look()
+    position.collect()
     chats = [group.chat for group in position.groups.values()]
     with transaction(db):
         past = SQL.run(db, "source", source=source).fetchone()
@@ -105,7 +105,7 @@ def vitals(db: Database, source: str) -> Vitals:
         advanced = dict(SQL.run(db, "advanced", source=source).fetchall())
         unfinished = SQL.run(db, "unfinished", chats=chats).fetchall()
     by_status = {status: {chat: n for chat, has, n in unfinished if has == status} for status in ("dead", "retry")}
-    return Vitals(position, past and Past(*past), lease and _holder(lease), advanced, **by_status)
+    return LedgerFacts(position, past and SourceHistory(*past), lease and _holder(lease), advanced, **by_status)
 
 
 def newest(db: Database, chats: Sequence[int], now: datetime) -> dict[int, datetime]:
@@ -159,6 +159,6 @@ def unrecorded(db: Database, keyed: Sequence[tuple[int, Message]]) -> list[Messa
     return [message for n, (_, message) in enumerate(keyed) if n not in held]
 
 
-def _holder(row: tuple[Any, ...]) -> Holder:
+def _holder(row: tuple[Any, ...]) -> LeaseHolder:
     host, boot, pid, started, *rest = row
-    return Holder(Process(host, boot, pid, started), *rest)
+    return LeaseHolder(Process(host, boot, pid, started), *rest)

@@ -58,10 +58,10 @@ def lag(group: GroupFacts) -> Check:
 
 def daemon(facts: Facts) -> Check:
     """Whether a daemon holds the source. One that died and left its lease is bad; none at all may be meant so."""
-    vitals = facts.vitals
-    if isinstance(vitals, Absent):
-        return unknown("recording.daemon", vitals)
-    holder = vitals.holder
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent):
+        return unknown("recording.daemon", ledger_facts)
+    holder = ledger_facts.holder
     if holder is None:
         hint = "`wamon run` watches; without it, only `wamon scan` reads."
         return Check("recording.daemon", State.WARN, "No daemon runs.", hint, numbers={"running": False})
@@ -84,10 +84,10 @@ def daemon(facts: Facts) -> Check:
 
 def dead_letters(facts: Facts) -> Check:
     """Whether messages couldn't be recorded."""
-    vitals = facts.vitals
-    if isinstance(vitals, Absent):
-        return unknown("recording.dead", vitals)
-    dead, retry = sum(vitals.dead.values()), sum(vitals.retry.values())
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent):
+        return unknown("recording.dead", ledger_facts)
+    dead, retry = sum(ledger_facts.dead.values()), sum(ledger_facts.retry.values())
     numbers = {"dead": dead, "retry": retry}
     told = f"{amount(dead, 'dead letter')}, {amount(retry, 'message')} waiting for another try."
     if dead:
@@ -98,10 +98,12 @@ def dead_letters(facts: Facts) -> Check:
 
 def sweep(facts: Facts) -> Check:
     """Whether the whole store was compared with the ledger lately."""
-    vitals = facts.vitals
-    if isinstance(vitals, Absent) or vitals.past is None:
-        return unknown("recording.sweep", vitals if isinstance(vitals, Absent) else Absent("Nothing is recorded."))
-    past = vitals.past
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent) or ledger_facts.past is None:
+        return unknown(
+            "recording.sweep", ledger_facts if isinstance(ledger_facts, Absent) else Absent("Nothing is recorded.")
+        )
+    past = ledger_facts.past
     if past.last_sweep_at is None:
         return Check(
             "recording.sweep",
@@ -120,10 +122,12 @@ def sweep(facts: Facts) -> Check:
 
 def verify(facts: Facts) -> Check:
     """How the last verify ended, and whether it is long ago."""
-    vitals = facts.vitals
-    if isinstance(vitals, Absent) or vitals.past is None:
-        return unknown("recording.verify", vitals if isinstance(vitals, Absent) else Absent("Nothing is recorded."))
-    past = vitals.past
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent) or ledger_facts.past is None:
+        return unknown(
+            "recording.verify", ledger_facts if isinstance(ledger_facts, Absent) else Absent("Nothing is recorded.")
+        )
+    past = ledger_facts.past
     if past.last_verify_at is None:
         return Check(
             "recording.verify",

@@ -34,7 +34,7 @@ class Held(NamedTuple):
     other_project: bool  # some submission was recorded for a project that the group no longer has
 
 
-class Unsaid(NamedTuple):
+class UnlistedSubmission(NamedTuple):
     """A live submission of which the ledger doesn't say that its message has it."""
 
     jid: str
@@ -59,19 +59,19 @@ class Comparison:
             )
             return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
 
-    def unsaid(self, groups: Sequence[Group]) -> list[Unsaid]:
+    def unlisted_submissions(self, groups: Sequence[Group]) -> list[UnlistedSubmission]:
         """Live submissions of messages that the ledger doesn't hold, or not as done, or not with that number."""
         jids = {group.chat: group.jid for group in groups}
         with transaction(self._source.db, UNHURRIED_SECONDS) as db:
-            rows = SQL.run(db, "unsaid", chats=list(jids)).fetchall()
-        return [Unsaid(jids[chat], *about) for chat, *about in rows]
+            rows = SQL.run(db, "unlisted_submissions", chats=list(jids)).fetchall()
+        return [UnlistedSubmission(jids[chat], *about) for chat, *about in rows]
 
-    def claim(self, unsaid: Sequence[Unsaid]) -> None:
+    def list_in_ledger(self, unlisted_submissions: Sequence[UnlistedSubmission]) -> None:
         """Have the ledger say these, so that what their messages really say decides what becomes of them."""
         with self._source.fenced() as db:
-            for jid, message_id, number, _ in unsaid:
+            for jid, message_id, number, _ in unlisted_submissions:
                 chat = self._source.groups[jid].chat
-                SQL.run(db, "claim", chat=chat, message_id=message_id, drop_number=number)
+                SQL.run(db, "list_in_ledger", chat=chat, message_id=message_id, drop_number=number)
 
     def pages_still_there(self, groups: Sequence[Group]) -> Iterator[list[Key]]:
         """The messages of these groups that the ledger holds to be in the store, a page at a time."""

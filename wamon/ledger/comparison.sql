@@ -11,7 +11,7 @@ LEFT JOIN LATERAL (
     WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live
 ) AS own ON true
 
--- name: unsaid
+-- name: unlisted_submissions
 SELECT s.chat, s.message_id, s.drop_number, l.status IS NOT NULL
 FROM wamon.submission_rows AS s
 LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)
@@ -19,7 +19,7 @@ WHERE s.chat = ANY(%(chats)s) AND s.live AND (l.status = 'ignored' OR (s.drop_nu
 ORDER BY s.chat, s.message_id, s.drop_number
 LIMIT 10000
 
--- name: claim
+-- name: list_in_ledger
 UPDATE wamon.ledger_rows
 SET numbers = array_append(array_remove(numbers, %(drop_number)s::text), %(drop_number)s::text)
 WHERE chat = %(chat)s AND message_id = %(message_id)s

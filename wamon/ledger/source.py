@@ -59,7 +59,7 @@ class Source:
             SQL.run(self.db, "add_missing_cursors", source=self.name)  # one deleted by hand costs a re-read
             self._read()
 
-    def look(self) -> None:
+    def collect(self) -> None:
         """Read the position without taking part: nothing is written, and a source that isn't there stays so."""
         with transaction(self.db):
             self._read()
@@ -166,7 +166,7 @@ class Source:
                 SQL.run(self.db, "rename_project", source=self.name, jid=jid, project=project)
         self.load()
 
-    def part(self, jid: str) -> str:
+    def split_off(self, jid: str) -> str:
         """Give a group a tail of its own at its present place; the tail's name."""
         group = self.groups[jid]
         if len(self.serves(group.tail)) > 1 or group.tail == MAIN:
@@ -199,7 +199,7 @@ class Source:
 
     def rewind(self, jid: str, place: Place, reason: str) -> Place:
         """Set one group's position back, on a tail of its own, and never forward; the place where it stands now."""
-        tail = self.part(jid)
+        tail = self.split_off(jid)
         was = self.tails[tail]
         if place.rowid >= was.rowid:
             return was

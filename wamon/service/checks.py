@@ -34,7 +34,7 @@ def sound(settings: Config, clock: Clock, root: Path = Path("/")) -> list[Check]
     service = _service_of(settings.state.dir, root)
     systemd = Systemd(root)
     try:
-        found = hygiene.look(service or Service(root), systemd, settings.state.dir, clock)
+        found = hygiene.collect(service or Service(root), systemd, settings.state.dir, clock)
     except Fatal as error:
         return [Check("service.unit", State.UNKNOWN, str(error), error.hint)]
     unit = _unit(service, systemd, found)

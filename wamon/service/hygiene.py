@@ -38,7 +38,7 @@ class Hygiene:
     night: Night | None
 
 
-def look(service: Service, systemd: Systemd, state_dir: Path, clock: Clock) -> Hygiene:
+def collect(service: Service, systemd: Systemd, state_dir: Path, clock: Clock) -> Hygiene:
     """Look at everything. Raises Fatal where this account may not see the state directory."""
     now = clock.now()
     kept = events(state_dir)

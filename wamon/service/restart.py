@@ -67,7 +67,7 @@ def position(db: Database, source_name: str, state_dir: Path, clock: Clock) -> P
     Raises DatabaseUnavailable where PostgreSQL can't be asked. The file may be behind: nothing depends on it.
     """
     source = Source(db, source_name)
-    source.look()
+    source.collect()
     until = clock.monotonic_seconds() + _SECONDS_TO_MIRROR
     while not (mirrored := _mirrored(source, state_dir, clock)) and clock.monotonic_seconds() < until:
         time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -121,7 +121,7 @@ class Status:
 
 def status(facts: Facts, checks: Sequence[check.Check]) -> Status:
     """How things are, by what was looked at and what it was judged to be."""
-    past = None if isinstance(facts.vitals, Absent) else facts.vitals.past
+    past = None if isinstance(facts.ledger_facts, Absent) else facts.ledger_facts.past
     by_name = {(one.name, one.jid): one for one in checks}
     return Status(
         at=facts.now,

@@ -225,7 +225,7 @@ def test_where_the_lease_is_lost_with_the_fence_nothing_more_is_recorded(
         raise Busy("The lease was lost.")
 
     with one.opened() as pipeline:
-        pipeline.still_ours = is_lost
+        pipeline.check_lease = is_lost
         with pytest.raises(Busy):
             scan(pipeline, lose)
     assert 0 < recorded[0] < MESSAGES

@@ -394,7 +394,7 @@ def test_what_was_read_ahead_of_one_position_counts_for_no_other(field: Field, o
     """Or a position that went back in this process would pass over what lies between."""
     office = open_office(field.path)
     with office.opened() as pipeline:
-        tail = pipeline.source.part(LAWLEY)
+        tail = pipeline.source.split_off(LAWLEY)
         assert not run_pass(pipeline, tail).complete  # the next page is being read by now
         pipeline.source.rewind(LAWLEY, BEGINNING, "test")
         office.query("DELETE FROM wamon.ledger")

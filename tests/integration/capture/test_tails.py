@@ -142,7 +142,7 @@ def test_a_tail_that_the_main_one_has_overtaken_is_not_merged_before_it_has_caug
     office = open_office(field.path)
     office.scan()
     with office.opened() as pipeline:
-        tail = pipeline.retrying(pipeline.source.part, LAWLEY)
+        tail = pipeline.retrying(pipeline.source.split_off, LAWLEY)
         field.post(LAWLEY, "DR1760000")
 
         def overtake(_: Pass) -> None:

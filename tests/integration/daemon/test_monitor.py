@@ -181,7 +181,7 @@ def test_groups_that_fall_silent_are_one_alert_by_name(
     ]
     found = list(silent)
     monkeypatch.setattr("wamon.app.run.unwell", lambda _: list(found))
-    monkeypatch.setattr("wamon.app.look.look", lambda *_: None)
+    monkeypatch.setattr("wamon.app.look.collect", lambda *_: None)
 
     def act() -> None:
         told(hook, "silence alert")

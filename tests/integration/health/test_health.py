@@ -550,12 +550,12 @@ def look_and_tell(office: Office) -> str:
 def test_a_daemon_asks_with_what_it_holds(office: Office, field: Field) -> None:
     """A pipeline's own connection and store do, and its transactions aren't disturbed."""
     from wamon.health.checks import check_all
-    from wamon.health.facts import Subject, look
+    from wamon.health.facts import Subject, collect
 
     field.post(LAWLEY, "DR1000001")
     office.scan()
     with office.opened() as pipeline:
         subject = Subject(configured(office.config_path, {}), pipeline.store, pipeline.source.name, pipeline.clock)
-        found = check_all(look(subject, pipeline.source.db))
+        found = check_all(collect(subject, pipeline.source.db))
         pipeline.reload()
     assert next(check for check in found if check.name == "recording.sweep").state == "ok"

@@ -191,7 +191,7 @@ def test_a_change_of_the_source_waits_for_its_turn_too(
         field.post(LAWLEY, "DR1750009")
         two.scan()
         changes: dict[str, Callable[[], object]] = {
-            "part": lambda: pipeline.source.part(LAWLEY),
+            "split_off": lambda: pipeline.source.split_off(LAWLEY),
             "rewind": lambda: pipeline.source.rewind(LAWLEY, BEGINNING, "test"),
             "join": lambda: pipeline.source.join([Joining(MOHADIN, "Mohadin")]),
             "disable": lambda: pipeline.source.disable([LAWLEY]),

@@ -21,7 +21,7 @@ from wamon.health.check import TITLES, Absent, Check, State, summary, unknown, w
 from wamon.health.config import broken, readable
 from wamon.health.facts import NEVER_RECORDED, Facts, GroupFacts, StoreFacts, Subject
 from wamon.health.lag import Lag
-from wamon.health.ledger_facts import Holder, Past, Server, Vitals
+from wamon.health.ledger_facts import LeaseHolder, LedgerFacts, Server, SourceHistory
 from wamon.host.process import Process
 from wamon.model import MAIN, Anchor, Place
 from wamon.words import amount, size, span
@@ -31,7 +31,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 OURS = Access(is_owner=True, may_write_folder=True, has_log=False, has_ours=False, is_wal=None)
 LAWLEY = GroupFacts("1@g.us", "Lawley", joined=True, messages=5, newest_at=NOW - timedelta(minutes=5), lag=Lag())
 SERVER = Server(180001, "UTF8", read_only=False, now=NOW, schema=3, oldest_writer=1, known_schema=3)
-PAST = Past("an id", None, NOW - timedelta(hours=2), NOW - timedelta(days=1), last_verify_clean=True)
+PAST = SourceHistory("an id", None, NOW - timedelta(hours=2), NOW - timedelta(days=1), last_verify_clean=True)
 GONE = Process("elsewhere", "another boot", 12, 34)
 
 
@@ -42,7 +42,7 @@ class Position:
     tails: ClassVar = {MAIN: Place((Anchor(48, "9f"),))}
 
 
-VITALS = Vitals(cast("Any", Position()), PAST, None, {MAIN: 60.0}, {}, {})
+VITALS = LedgerFacts(cast("Any", Position()), PAST, None, {MAIN: 60.0}, {}, {})
 Made = Callable[..., Facts]
 
 
@@ -234,14 +234,14 @@ def test_more_messages_than_were_counted_are_at_least_so_many() -> None:
 
 
 def test_no_daemon_is_a_warning_and_a_dead_one_is_bad(made: Made) -> None:
-    here = Holder(Process.this(), NOW - timedelta(hours=3), NOW, expired=False)
+    here = LeaseHolder(Process.this(), NOW - timedelta(hours=3), NOW, expired=False)
     assert recording.daemon(made()).state == "warn"
-    works = recording.daemon(made(vitals=replace(VITALS, holder=here)))
+    works = recording.daemon(made(ledger_facts=replace(VITALS, holder=here)))
     assert (works.state, works.numbers["pid"], works.numbers["running"]) == ("ok", os.getpid(), True)
     for gone in (here._replace(expired=True), here._replace(process=replace(here.process, process_started=1))):
-        assert recording.daemon(made(vitals=replace(VITALS, holder=gone))).state == "bad"
+        assert recording.daemon(made(ledger_facts=replace(VITALS, holder=gone))).state == "bad"
     elsewhere = here._replace(process=GONE)  # which nobody here can see: its lease tells
-    assert recording.daemon(made(vitals=replace(VITALS, holder=elsewhere))).state == "ok"
+    assert recording.daemon(made(ledger_facts=replace(VITALS, holder=elsewhere))).state == "ok"
 
 
 @pytest.mark.parametrize(
@@ -256,19 +256,19 @@ def test_no_daemon_is_a_warning_and_a_dead_one_is_bad(made: Made) -> None:
     ],
 )
 def test_the_last_sweep_and_verify_are_judged_by_age_and_result(
-    made: Made, past: Past, sweep: str, verify: str
+    made: Made, past: SourceHistory, sweep: str, verify: str
 ) -> None:
-    facts = made(vitals=replace(VITALS, past=past))
+    facts = made(ledger_facts=replace(VITALS, past=past))
     assert (recording.sweep(facts).state, recording.verify(facts).state) == (sweep, verify)
 
 
 def test_dead_letters_are_a_warning_and_retries_are_not(made: Made) -> None:
-    assert recording.dead_letters(made(vitals=replace(VITALS, dead={1: 2}, retry={1: 1}))).numbers == {
+    assert recording.dead_letters(made(ledger_facts=replace(VITALS, dead={1: 2}, retry={1: 1}))).numbers == {
         "dead": 2,
         "retry": 1,
     }
-    assert recording.dead_letters(made(vitals=replace(VITALS, dead={1: 2}))).state == "warn"
-    assert recording.dead_letters(made(vitals=replace(VITALS, retry={1: 1}))).state == "ok"
+    assert recording.dead_letters(made(ledger_facts=replace(VITALS, dead={1: 2}))).state == "warn"
+    assert recording.dead_letters(made(ledger_facts=replace(VITALS, retry={1: 1}))).state == "ok"
 
 
 # PostgreSQL
@@ -343,7 +343,7 @@ def test_the_state_directory_is_nobody_elses_to_write(made: Made) -> None:
 
 def test_every_check_that_cant_run_says_what_it_is_and_why(made: Made) -> None:
     absent = Absent("It is away.", "Bring it back.")
-    facts = made(store=absent, access=absent, server=absent, host_ahead_seconds=None, vitals=absent, groups=[])
+    facts = made(store=absent, access=absent, server=absent, host_ahead_seconds=None, ledger_facts=absent, groups=[])
     found = [check for room in (bridge, recording, database, files) for check in room.checks(facts)]
     assert {check.name for check in found} <= set(TITLES)
     unknowns = [check for check in found if check.name != "files.room"]
@@ -353,7 +353,7 @@ def test_every_check_that_cant_run_says_what_it_is_and_why(made: Made) -> None:
 
 
 def test_what_was_never_recorded_is_unknown_and_says_how_to_begin(made: Made) -> None:
-    check = recording.daemon(made(vitals=NEVER_RECORDED))
+    check = recording.daemon(made(ledger_facts=NEVER_RECORDED))
     assert (check.state, "wamon scan" in check.hint) == ("unknown", True)
 
 

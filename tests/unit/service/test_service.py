@@ -473,7 +473,7 @@ def test_all_of_it_together(tmp_path: Path, clock: Standing) -> None:
     restart_log.note_stop(state, clock, {"SERVICE_RESULT": "watchdog", "EXIT_CODE": "dumped", "EXIT_STATUS": "ABRT"})
     restart_log.note_start(state, clock)
     clock.moment = WINTER
-    found = hygiene.look(service, Systemd(tmp_path), state, clock)
+    found = hygiene.collect(service, Systemd(tmp_path), state, clock)
     assert found.installed
     assert found.running
     assert [one.reason for one in found.restarts] == ["watchdog"]
