@@ -55,20 +55,6 @@ class Stranger(NamedTuple):
     planned_in: list[str]  # other projects
 
 
-class Missed(NamedTuple):
-    """A near miss as it is recorded."""
-
-    sent_at: datetime
-    project: str
-    sender: str
-    written: str
-    reason: str
-    likely: str | None
-    source: str
-    jid: str
-    message_id: str
-
-
 def import_numbers(db: Database, project: str, numbers: Sequence[str]) -> Imported:
     """Add canonical numbers to a project's list, which is made where there is none."""
     with transaction(db, UNHURRIED_SECONDS):
@@ -139,9 +125,3 @@ def recent_numbers(db: Database, project: str, since: datetime) -> list[str]:
     """The numbers that a project's messages posted since a time."""
     with transaction(db, UNHURRIED_SECONDS):
         return SQL.rows(db, "recent_numbers", str, project=project, since=since)
-
-
-def near_misses(db: Database, project: str | None, since: datetime | None, until: datetime | None) -> list[Missed]:
-    """What messages of this time meant as drop numbers, the newest first. Of a project, or of all."""
-    with transaction(db, UNHURRIED_SECONDS):
-        return SQL.rows(db, "near_misses", Missed, project=project, since=since, until=until)

@@ -92,12 +92,3 @@ WHERE s.project = %(project)s AND s.rejected AND s.live
 
 -- name: clear
 DELETE FROM wamon.allow_lists WHERE project = %(project)s
-
--- name: near_misses
-SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
-FROM wamon.near_misses AS n
-WHERE n.live
-  AND (%(project)s::text IS NULL OR n.project = %(project)s)
-  AND (%(since)s::timestamptz IS NULL OR n.sent_at >= %(since)s)
-  AND (%(until)s::timestamptz IS NULL OR n.sent_at < %(until)s)
-ORDER BY n.sent_at DESC, n.chat_jid, n.message_id, n.written

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.ledger", "near_misses")
+
+
+class NearMiss(NamedTuple):
+    """A near miss as it is recorded."""
+
+    sent_at: datetime
+    project: str
+    sender: str
+    written: str
+    reason: str
+    likely: str | None
+    source: str
+    jid: str
+    message_id: str
 
 
 def retract(db: Database, changed: Sequence[Reading], groups: Mapping[str, Group]) -> None:
@@ -44,3 +59,15 @@ def keep(db: Database, readings: Sequence[Reading], groups: Mapping[str, Group],
     )
     jids = {group.chat: group.jid for group in own}
     return [jids[chat] for chat, is_news in kept if is_news]
+
+
+def recorded(db: Database, project: str | None, since: datetime | None, until: datetime | None) -> list[NearMiss]:
+    """What messages of this time meant as drop numbers, the newest first. Of a project, or of all."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return SQL.rows(db, "recorded", NearMiss, project=project, since=since, until=until)
+
+
+def recorded_once(db: Database, since: datetime, until: datetime, project: str | None = None) -> list[NearMiss]:
+    """As `recorded`, in the order in which they were sent; a message that several sources brought counts once."""
+    with transaction(db, UNHURRIED_SECONDS):
+        return SQL.rows(db, "recorded_once", NearMiss, since=since, until=until, project=project)

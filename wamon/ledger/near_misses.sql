@@ -13,3 +13,21 @@ ORDER BY chat, message_id, written
 ON CONFLICT (chat, message_id, written) DO UPDATE
 SET live = true, reason = EXCLUDED.reason, likely = EXCLUDED.likely
 RETURNING chat, xmax = 0
+
+-- name: recorded
+SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
+FROM wamon.near_misses AS n
+WHERE n.live
+  AND (%(project)s::text IS NULL OR n.project = %(project)s)
+  AND (%(since)s::timestamptz IS NULL OR n.sent_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR n.sent_at < %(until)s)
+ORDER BY n.sent_at DESC, n.chat_jid, n.message_id, n.written
+
+-- name: recorded_once
+-- As `recorded`, in the order in which they were sent; a message that several sources brought counts once.
+SELECT DISTINCT ON (n.sent_at, n.chat_jid, n.message_id, n.written)
+       n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
+FROM wamon.near_misses AS n
+WHERE n.live AND n.sent_at >= %(since)s AND n.sent_at < %(until)s
+  AND (%(project)s::text IS NULL OR n.project = %(project)s)
+ORDER BY n.sent_at, n.chat_jid, n.message_id, n.written

@@ -82,17 +82,6 @@ class Post(NamedTuple):
     review: dict[str, Any] | None = None  # the review table's row, where it was asked for and there is one
 
 
-class Missed(NamedTuple):
-    """A near miss: what a message says that was meant as a drop number and isn't one."""
-
-    project: str
-    written: str
-    likely: str | None
-    reason: str
-    sent_at: datetime
-    sender: str
-
-
 class Text(NamedTuple):
     """What a message said; an edit replaced all but the last. The text is None where it isn't kept any more."""
 
@@ -158,12 +147,6 @@ def firsts(db: Database, drops: Sequence[tuple[str, str]]) -> dict[tuple[str, st
     keys = {"projects": [project for project, _ in drops], "drops": [number for _, number in drops]}
     with transaction(db, UNHURRIED_SECONDS):
         return {(project, number): (at, sender) for project, number, at, sender in SQL.run(db, "firsts", **keys)}
-
-
-def near_misses(db: Database, since: datetime, until: datetime, project: str | None = None) -> list[Missed]:
-    """The near misses of a time, in the order in which they were sent."""
-    with transaction(db, UNHURRIED_SECONDS):
-        return SQL.rows(db, "near_misses", Missed, since=since, until=until, project=project)
 
 
 def senders(db: Database) -> list[str]:

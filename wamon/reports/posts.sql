@@ -97,15 +97,6 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS f
 
--- name: near_misses
-SELECT DISTINCT ON (n.sent_at, g.jid, n.message_id, n.written)
-       n.project, n.written, n.likely, n.reason, n.sent_at, n.sender
-FROM wamon.near_miss_rows AS n
-JOIN wamon.groups AS g USING (chat)
-WHERE n.live AND n.sent_at >= %(since)s AND n.sent_at < %(until)s
-  AND (%(project)s::text IS NULL OR n.project = %(project)s)
-ORDER BY n.sent_at, g.jid, n.message_id, n.written
-
 -- name: beginnings
 SELECT project, min(sent_at) FROM wamon.submission_rows GROUP BY project
 

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.ledger.near_misses import recorded_once
 from wamon.reports import posts
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.health.gaps import Gap
+    from wamon.ledger.near_misses import NearMiss as Recorded
     from wamon.postgres.connection import Database
     from wamon.privacy import Directory
     from wamon.reports.period import Period
-    from wamon.reports.posts import Missed, Post
+    from wamon.reports.posts import Post
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -118,7 +120,7 @@ class Found(NamedTuple):
     """What the database holds of a period."""
 
     posts: Sequence[Post]
-    near: Sequence[Missed]
+    near: Sequence[Recorded]
     usual: Mapping[str, float]
     firsts: Mapping[tuple[str, str], tuple[datetime, str]]
     projects: Sequence[str]
@@ -131,7 +133,7 @@ def found(db: Database, period: Period, project: str | None) -> Found:
     again = sorted({(post.project, post.drop_number) for post in chosen if post.kind == "resubmission"})
     return Found(
         chosen,
-        posts.near_misses(db, period.since, period.until, project),
+        recorded_once(db, period.since, period.until, project),
         _usual(db, period),
         posts.firsts(db, again),
         [project] if project else posts.projects(db),
@@ -162,7 +164,7 @@ def report(
             for post in what.posts
             if post.kind == "rejected"
         ],
-        [NearMiss(*miss[:-1], people.shown(miss.sender)) for miss in what.near],
+        [_near_miss(miss, people) for miss in what.near],
         _bars(what.posts, period),
         [gap for gap in gaps if gap.start < period.until],
         gaps_unknown,
@@ -179,7 +181,7 @@ def _project(project: str, what: Found) -> Project:
 def _senders(what: Found, people: Directory) -> list[Sender]:
     """Each person's posts by project, the busiest first. Two forms of one sender are one person."""
     posts: dict[tuple[str, str], list[Post]] = {}
-    near: dict[tuple[str, str], list[Missed]] = {}
+    near: dict[tuple[str, str], list[Recorded]] = {}
     shown: dict[str, str] = {}
     for post in what.posts:
         posts.setdefault((post.project, people.person(post.sender).key), []).append(post)
@@ -202,7 +204,11 @@ def _again(post: Post, what: Found, people: Directory) -> Again:
     return Again(post.project, post.drop_number, post.sent_at, sender, first_at, first_sender)
 
 
-def _counts(posts: Iterable[Post], near: Sequence[Missed]) -> Counts:
+def _near_miss(miss: Recorded, people: Directory) -> NearMiss:
+    return NearMiss(miss.project, miss.written, miss.likely, miss.reason, miss.sent_at, people.shown(miss.sender))
+
+
+def _counts(posts: Iterable[Post], near: Sequence[Recorded]) -> Counts:
     kinds = Counter(post.kind for post in posts)
     return Counts(kinds["new"], kinds["resubmission"], kinds["rejected"], len(near), kinds["retracted"])
 

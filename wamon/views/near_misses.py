@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from wamon.drops.likely import likeliest
 from wamon.ledger import allow_list
+from wamon.ledger.near_misses import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from wamon.ledger.near_misses import NearMiss as Recorded
     from wamon.postgres.connection import Database
     from wamon.privacy import Directory
 
@@ -58,11 +60,11 @@ def near_misses(
 ) -> NearMisses:
     """The near misses of a time, of a project or of all."""
     likely = _likely(db, now)
-    found = allow_list.near_misses(db, project, *span)
+    found = recorded(db, project, *span)
     return NearMisses(tuple(_near_miss(miss, likely(miss), people) for miss in found))
 
 
-def _likely(db: Database, now: datetime) -> Callable[[allow_list.Missed], str | None]:
+def _likely(db: Database, now: datetime) -> Callable[[Recorded], str | None]:
     """Which number each was meant as; what projects accept or posted is read once."""
 
     @cache
@@ -72,7 +74,7 @@ def _likely(db: Database, now: datetime) -> Callable[[allow_list.Missed], str | 
     return lambda miss: miss.likely or likeliest(miss.written, numbers_of(miss.project))
 
 
-def _near_miss(miss: allow_list.Missed, likely: str | None, people: Directory) -> NearMiss:
+def _near_miss(miss: Recorded, likely: str | None, people: Directory) -> NearMiss:
     return NearMiss(
         sent_at=miss.sent_at,
         project=miss.project,
