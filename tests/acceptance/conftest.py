@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
-from tests.support.environment import ROOT_HOME, environment
+from tests.support.environment import ROOT_HOME, environment, program
 from tests.support.machine import Machine
 from tests.support.office import Office
 from wamon.postgres.embedded.home import locate
@@ -33,7 +32,7 @@ def wamon(tmp_path: Path) -> Run:
 
     def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "wamon", *words],
+            [*program(), *words],
             check=False,
             capture_output=True,
             text=True,
@@ -58,7 +57,7 @@ def embedded_in() -> Iterator[Callable[[Path], Path]]:
     for folder in folders:
         data = locate(folder, ROOT_HOME).data
         if (data / "postmaster.pid").exists():
-            words = [sys.executable, "-m", "wamon", "db", "stop"]
+            words = [*program(), "db", "stop"]
             subprocess.run(words, check=True, capture_output=True, env=environment(WAMON_STATE_DIR=str(folder)))
         for left in data.parent.glob(f"{data.name}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -6,12 +6,12 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
+from tests.support.environment import program
 from tests.support.office import Office
 from tests.support.spreadsheets import save
 
@@ -216,7 +216,7 @@ def answered(answer: str, office: Office, *command: str) -> int:
     """The exit code of a command about Lawley's list that is answered so on a terminal."""
     ours, theirs = pty.openpty()
     words = ["--config", str(office.config_path), "drops", "allow", *command, "--project", "Lawley"]
-    with subprocess.Popen([sys.executable, "-m", "wamon", *words], stdin=theirs, stdout=theirs, stderr=theirs) as asked:
+    with subprocess.Popen([*program(), *words], stdin=theirs, stdout=theirs, stderr=theirs) as asked:
         os.close(theirs)
         os.write(ours, f"{answer}\n".encode())
         asked.wait(timeout=60)

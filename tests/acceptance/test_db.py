@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.acceptance.conftest import Run, edit_store
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.environment import program
 from tests.support.office import Office
 from wamon.model import Sizes
 from wamon.postgres import backup
@@ -152,7 +152,7 @@ def test_a_dump_may_go_to_a_program(office: Office) -> None:
     done = office.run("db", "dump", "-", "--json")
     assert done.returncode == 2
     with office.config_path.with_name("out").open("wb") as out:
-        words = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "db", "dump", "-"]
+        words = [*program(), "--config", str(office.config_path), "db", "dump", "-"]
         subprocess.run(words, stdout=out, check=True)
     assert office.config_path.with_name("out").read_bytes().startswith(b"PGDMP")
 

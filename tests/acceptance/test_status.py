@@ -19,6 +19,7 @@ import pytest
 from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.environment import program
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
 from wamon.health.baseline import usual_posts
@@ -93,7 +94,7 @@ def test_it_fits_a_terminal_of_80_columns_without_colour(field: Field, open_offi
 
 def on_a_terminal(office: Office, **environ: str) -> str:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "status"]
+    command = [*program(), "--config", str(office.config_path), "status"]
     process = subprocess.Popen(command, stdout=theirs, env={**os.environ, **environ})
     os.close(theirs)
     said = b""
@@ -152,7 +153,7 @@ def watched(office: Office, *words: str, columns: int = 80) -> tuple[int, int]:
     child, terminal = pty.fork()
     if child == 0:
         environ = {**os.environ, "COLUMNS": str(columns), "LINES": "40", "TERM": "xterm", "NO_COLOR": "1"}
-        command = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "status", "--watch", *words]
+        command = [*program(), "--config", str(office.config_path), "status", "--watch", *words]
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background may ignore it
         os.execve(sys.executable, command, environ)
     return child, terminal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.bridges import LAWLEY, MOHADIN
 from tests.support.checks import assert_whole, recorded
+from tests.support.environment import program
 from tests.support.office import Office, eventually
 from tests.support.server import Server
 from tests.support.truth import Field
@@ -200,7 +200,7 @@ def test_whoever_loses_a_real_deadlock_records_everything_at_its_next_try(field:
     office = open_office(field.path)
     office.scan()
     field.post(LAWLEY, "DR1000002")
-    wamon = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "scan"]
+    wamon = [*program(), "--config", str(office.config_path), "scan"]
     with psycopg.connect(office.dsn) as other, subprocess.Popen(wamon, stderr=subprocess.PIPE, text=True) as scan:
         other.execute("SET deadlock_timeout = '90s'")  # so that it is the scan that finds out
         other.execute("LOCK TABLE wamon.submission_rows IN SHARE MODE")

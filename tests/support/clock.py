@@ -31,11 +31,15 @@ class Moved(Clock):
         return self._clock.now() + self.by
 
 
+HOST = Clock()
+"""By which PostgreSQL and files tell the time, wherever the suite's is."""
+
+
 class _Suite(Moved):
     """The time at which the suite believes to run. It is handed to all that runs in the tests' own process."""
 
     def __init__(self) -> None:
-        super().__init__(Clock(), timedelta())
+        super().__init__(HOST, timedelta())
         self.began_at = self.now()
 
     def begin_at(self, moment: datetime) -> None:

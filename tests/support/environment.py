@@ -1,9 +1,13 @@
-"""Where the commands that tests run as users do find themselves."""
+"""Where the commands that tests run as users do find themselves, and how they are started."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+
+from tests.support.clock import CLOCK, HOST
+from wamon.clock import Clock
 
 ROOT_HOME = Path("/var/lib/wamon")
 """Where a wamon run by root keeps its servers; that of the tests' own process is elsewhere."""
@@ -12,3 +16,10 @@ ROOT_HOME = Path("/var/lib/wamon")
 def environment(**more: str) -> dict[str, str]:
     """Ours, without what would lead a wamon or PostgreSQL elsewhere."""
     return {name: text for name, text in os.environ.items() if not name.startswith(("WAMON_", "PG", "XDG_"))} | more
+
+
+def program(clock: Clock = CLOCK) -> list[str]:
+    """The words that start a real wamon whose clock shows what this one shows."""
+    ahead_seconds = round((clock.now() - HOST.now()).total_seconds())
+    by_module = [sys.executable, "-m"]
+    return [*by_module, "tests.support.moved", str(ahead_seconds)] if ahead_seconds else [*by_module, "wamon"]

@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from tests.support.environment import program
 from tests.support.office import Office
 
 SYSTEMCTL = Path(__file__).with_name("systemctl.py")
@@ -34,7 +35,7 @@ class Machine:
         """A command by hand, which has to find the service's config and state by itself."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("WAMON_")}
         return subprocess.run(
-            [sys.executable, "-m", "wamon", *words, "--root", str(self.root)],
+            [*program(), *words, "--root", str(self.root)],
             check=False,
             capture_output=True,
             text=True,

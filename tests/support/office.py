@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import yaml
 
 from tests.support.bridges import PROJECTS
 from tests.support.clock import CLOCK
+from tests.support.environment import program
 from wamon.app.commands import bridge_of, configured, opened
 from wamon.app.run import plan
 from wamon.capture.pipeline import Pipeline
@@ -68,6 +68,7 @@ class Office:
         self.dsn = dsn
         self.store = store
         self.sizes = sizes
+        self.clock: Clock = CLOCK
         self.config_path = folder / "wamon.yaml"
         self.state_path = folder / "state" / "state.json"
         self.settings: dict[str, Any] = {
@@ -88,7 +89,7 @@ class Office:
 
     def opened(self) -> AbstractContextManager[Pipeline]:
         config = configured(self.config_path, {})
-        return opened(config, replace(bridge_of(config), sizes=self.sizes), CLOCK)
+        return opened(config, replace(bridge_of(config), sizes=self.sizes), self.clock)
 
     def scan(self, *names: str) -> Scanned:
         with self.opened() as pipeline:
@@ -105,7 +106,7 @@ class Office:
     def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """A real `wamon` process with this office's config."""
         return subprocess.run(
-            [sys.executable, "-m", "wamon", "--config", str(self.config_path), *words],
+            [*program(self.clock), "--config", str(self.config_path), *words],
             check=False,
             capture_output=True,
             text=True,
@@ -119,7 +120,7 @@ class Office:
         log = self.folder / f"run-{uuid4().hex}.log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "wamon", "--config", str(self.config_path), "run", *words],
+                [*program(self.clock), "--config", str(self.config_path), "run", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.support.clock import CLOCK
 from wamon.app.commands import bridge_of, ledger
+from wamon.clock import Clock
 from wamon.config.schema import Config
 from wamon.daemon.reply_sender import ReplySender
 from wamon.daemon.stopping import Stopping
@@ -23,7 +24,7 @@ class _Unless(Stopping):
         return not self._going()
 
 
-def reply(config: Config, lease: Lease, going: Callable[[], bool] = lambda: True) -> None:
+def reply(config: Config, lease: Lease, going: Callable[[], bool] = lambda: True, clock: Clock = CLOCK) -> None:
     """Send what is due, for as long as it is `going` and this lease is held."""
-    task = ReplySender(config, bridge_of(config).name, CLOCK, ledger, lambda: lease.holder)
+    task = ReplySender(config, bridge_of(config).name, clock, ledger, lambda: lease.holder)
     task.run(_Unless(going))

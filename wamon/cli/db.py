@@ -145,7 +145,8 @@ def restore(
     settings = options.config()
     _require_readable(file)
     with database(settings) as dsn:
-        restored = read_dump(dsn, file, Table.named(settings.database.review_table), replace=force)
+        review = Table.named(settings.database.review_table)
+        restored = read_dump(dsn, file, review, options.clock.now(), replace=force)
     answer = Restored(str(file.absolute()), restored.replaced, restored.review, tuple(restored.migrated))
     if options.json:
         say(as_json(answer))

@@ -110,7 +110,7 @@ def discard(
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        discarded = queue.discard(db, settings.bridge.name, message_id)
+        discarded = queue.discard(db, settings.bridge.name, message_id, options.clock.now())
     if not discarded:
         raise UsageError(
             f"No reply waits to answer a message {message_id}.",

@@ -96,6 +96,11 @@ class Facts:
     groups: Sequence[GroupFacts]
     latest: Sequence[Post] = ()
 
+    @property
+    def database_now(self) -> datetime:
+        """Now by the clock that leases, sweeps and verifies are stamped by: the database's, where it is known."""
+        return self.now if isinstance(self.server, Absent) else self.server.now
+
 
 def collect(subject: Subject, db: Database | Absent) -> Facts:
     """Look at everything. What can't be looked at is Absent, and the rest is looked at all the same."""

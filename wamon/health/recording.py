@@ -75,10 +75,10 @@ def daemon(facts: Facts) -> Check:
     }
     who = f"The daemon on {process.host} (process {process.pid})"
     if holder.works:
-        return Check(
-            "recording.daemon", State.OK, f"{who} runs since {span(age(holder.taken_at, facts.now))}.", numbers=numbers
-        )
-    sentence = f"{who} is gone without a goodbye: it last gave a sign {span(age(holder.renewed_at, facts.now))} ago."
+        since = span(age(holder.taken_at, facts.database_now))
+        return Check("recording.daemon", State.OK, f"{who} runs since {since}.", numbers=numbers)
+    silent = span(age(holder.renewed_at, facts.database_now))
+    sentence = f"{who} is gone without a goodbye: it last gave a sign {silent} ago."
     return Check("recording.daemon", State.BAD, sentence, "Start it again: `wamon run`, or its unit.", numbers=numbers)
 
 
@@ -111,7 +111,7 @@ def sweep(facts: Facts) -> Check:
             "No sweep is done yet.",
             "`wamon scan` and `wamon run` sweep by themselves.",
         )
-    since_seconds = age(past.last_sweep_at, facts.now)
+    since_seconds = age(past.last_sweep_at, facts.database_now)
     numbers = {"last_at": past.last_sweep_at, "age_seconds": since_seconds, "due": past.sweep_due is not None}
     sentence = f"The last sweep was {span(since_seconds)} ago{', and another is due' if past.sweep_due else ''}."
     if since_seconds > _SWEEP_SECONDS:
@@ -135,7 +135,7 @@ def verify(facts: Facts) -> Check:
             "No verify was run yet.",
             "`wamon verify` proves that nothing is missing.",
         )
-    since_seconds = age(past.last_verify_at, facts.now)
+    since_seconds = age(past.last_verify_at, facts.database_now)
     numbers = {"last_at": past.last_verify_at, "age_seconds": since_seconds, "clean": past.last_verify_clean}
     told = f"The last verify was {span(since_seconds)} ago"
     if not past.last_verify_clean:

@@ -135,7 +135,8 @@ class Review:
         kept = SQL.run(db, "first_contact", table=self.name).fetchone()
         if kept is None:
             has_rows = db.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self._table)).fetchone()
-            kept = SQL.run(db, "note_contact", table=self.name, has_rows=bool(has_rows and has_rows[0]))
+            since = self._clock.now() if has_rows and has_rows[0] else None
+            kept = SQL.run(db, "note_contact", table=self.name, review_from=since)
             kept = kept.fetchone()
         return kept[0] if kept else None
 
@@ -277,7 +278,7 @@ class Review:
 
     def _update(self, db: Database, lines: Mapping[Drop, str], values: Mapping[str, str]) -> None:
         """Append a line to the comment of each drop's row, and set these columns, as far as the table has them."""
-        every = {**values, "comment": "concat_ws(E'\\n', nullif(t.comment, ''), k.lines)", "updated_at": "now()"}
+        every = {**values, "comment": "concat_ws(E'\\n', nullif(t.comment, ''), k.lines)", "updated_at": "%(now)s"}
         settings = [
             sql.SQL("{} = {}").format(sql.Identifier(column), sql.SQL(value))
             for column, value in every.items()
@@ -287,10 +288,12 @@ class Review:
             return
         same_project = sql.SQL("AND t.project::text = k.project" if "project" in self._columns else "")
         query = sql.SQL(
-            "UPDATE {} AS t SET {} FROM unnest(%s::text[], %s::text[], %s::text[]) AS k(project, drop_number, lines) "
+            "UPDATE {} AS t SET {} FROM unnest(%(projects)s::text[], %(drops)s::text[], %(lines)s::text[]) "
+            "AS k(project, drop_number, lines) "
             "WHERE t.drop_number::text = k.drop_number {}"
         ).format(self._table, sql.SQL(", ").join(settings), same_project)
-        db.execute(query, [[p for p, _ in lines], [number for _, number in lines], list(lines.values())])
+        rows = {"projects": [p for p, _ in lines], "drops": [n for _, n in lines], "lines": list(lines.values())}
+        db.execute(query, {**rows, "now": self._clock.now()})
 
     def _one_row_a_number(self, db: Database) -> bool:
         """Whether a unique key on the drop number alone leaves room for only one project's row."""

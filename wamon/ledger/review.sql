@@ -7,7 +7,7 @@ WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdroppe
 SELECT review_from FROM wamon.reviews WHERE review_table = %(table)s
 
 -- name: note_contact
-INSERT INTO wamon.reviews (review_table, review_from) VALUES (%(table)s, CASE WHEN %(has_rows)s THEN now() END)
+INSERT INTO wamon.reviews (review_table, review_from) VALUES (%(table)s, %(review_from)s)
 RETURNING review_from
 
 -- name: keyed_by_number_alone

@@ -88,7 +88,7 @@ def dump(dsn: str, review: Table | None, output: IO[bytes]) -> None:
         shutil.copyfileobj(archive, output)
 
 
-def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> Restored:
+def restore(dsn: str, archive: Path, review: Table | None, now: datetime, *, replace: bool) -> Restored:
     """Make the schema wamon what the archive holds, in one transaction; the review table too, unless it has rows.
 
     Raises UsageError where the schema has rows already and `replace` isn't said, or where the file is no such archive.
@@ -100,14 +100,14 @@ def restore(dsn: str, archive: Path, review: Table | None, *, replace: bool) -> 
         raise UsageError(f"{archive} holds no schema wamon.", hint="`wamon db dump FILE` makes a file that does.")
     with connected(dsn) as db:
         with transaction(db, UNHURRIED_SECONDS), _refusals(archive):
-            known_until = _known_until(db)
+            known_until = _known_until(db, now)
             replaced = _make_room(db, replace=replace)
             its_own = contents.entries_of(review) if review else []
             how = _review_room(db, review) if review and its_own else None
             _play(db, contents, entries + (its_own if how == "restored" else []))
             _require_ours(db, archive)
             stood = review if review and how != "restored" and _is_there(db, review) else None
-            _look_again(db, stood, known_until)
+            _look_again(db, stood, known_until, now)
         return Restored(replaced, how, migrate(db))
 
 
@@ -172,16 +172,20 @@ def _review_room(db: Database, review: Table) -> str:
     return "restored"
 
 
-def _known_until(db: Database) -> datetime:
+def _known_until(db: Database, now: datetime) -> datetime:
     """Until when a review table that stands knows what was posted: up to the last post before the restore, or now."""
-    known_until: datetime = SQL.value(db, "last_post" if SQL.value(db, "has_submissions") else "now")
+    known_until: datetime = SQL.value(db, "last_post", now=now) if SQL.value(db, "has_submissions") else now
     return known_until
 
 
-def _look_again(db: Database, kept: Table | None, known_until: datetime) -> None:
-    """What was edited since the backup is found by a sweep. What a kept review table knows already reopens nothing."""
+def _look_again(db: Database, kept: Table | None, known_until: datetime, now: datetime) -> None:
+    """What was edited since the backup is found by a sweep. What a kept review table knows already reopens nothing.
+
+    What was answered since isn't known: nothing older is answered.
+    """
     SQL.run(db, "queue_sweeps")
-    SQL.run(db, "answer_nothing_older")
+    if SQL.value(db, "knows_replies"):  # a backup without them is of a time when nothing was answered
+        SQL.run(db, "answer_nothing_older", now=now)
     if kept is not None:
         SQL.run(db, "review_kept", table=f"{kept.schema}.{kept.table}", known_until=known_until)
 

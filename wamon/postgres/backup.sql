@@ -46,22 +46,16 @@ SELECT to_regclass('wamon.submissions') IS NOT NULL
 
 -- name: last_post
 -- A message sent at that very moment is known, too.
-SELECT least(coalesce(max(sent_at) + interval '1 microsecond', now()), now()) FROM wamon.submissions
-
--- name: now
-SELECT now()
+SELECT least(max(sent_at) + interval '1 microsecond', %(now)s) FROM wamon.submissions
 
 -- name: queue_sweeps
 UPDATE wamon.sources SET sweep_due = 'restored from a backup'
 
+-- name: knows_replies
+SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'wamon.sources'::regclass AND attname = 'replies_from')
+
 -- name: answer_nothing_older
--- What was answered since the backup isn't known; a backup without the column is of a time when nothing was answered.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'wamon.sources'::regclass AND attname = 'replies_from') THEN
-        UPDATE wamon.sources SET replies_from = now();
-    END IF;
-END $$
+UPDATE wamon.sources SET replies_from = %(now)s
 
 -- name: review_kept
 INSERT INTO wamon.reviews (review_table, review_from) VALUES (%(table)s, %(known_until)s)

@@ -102,10 +102,10 @@ def listed(db: Database, source: str, since: datetime) -> list[Listed]:
         return SQL.rows(db, "listed", Listed, source=source, since=since)
 
 
-def discard(db: Database, source: str, message_id: str) -> list[str]:
+def discard(db: Database, source: str, message_id: str, now: datetime) -> list[str]:
     """Never send what waits to answer this message; what each was about."""
     with transaction(db):
-        return sorted(SQL.rows(db, "discard", str, source=source, message_id=message_id))
+        return sorted(SQL.rows(db, "discard", str, source=source, message_id=message_id, now=now))
 
 
 def is_off(db: Database, source: str) -> bool:

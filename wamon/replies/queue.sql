@@ -63,7 +63,7 @@ WHERE g.source = %(source)s AND (r.changed_at >= %(since)s OR r.state IN ('due',
 ORDER BY r.changed_at DESC, g.jid, r.message_id, r.about
 
 -- name: discard
-UPDATE wamon.replies AS r SET state = 'skipped', reason = 'discarded', changed_at = now()
+UPDATE wamon.replies AS r SET state = 'skipped', reason = 'discarded', changed_at = %(now)s
 FROM wamon.groups AS g
 WHERE g.chat = r.chat AND g.source = %(source)s AND r.message_id = %(message_id)s AND r.state = 'due'
 RETURNING r.about

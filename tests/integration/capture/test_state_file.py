@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, Lharries
 from tests.support.clock import CLOCK
+from tests.support.environment import program
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured, rehearsing
@@ -401,7 +402,7 @@ def test_on_a_full_file_system_the_old_file_stays_and_the_scan_succeeds_with_a_w
         cmp {folder}/../kept.json {folder}/state.json
         test -z "$(ls -A {folder} | grep tmp)"
     """
-    wamon = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "scan"]
+    wamon = [*program(), "--config", str(office.config_path), "scan"]
     done = subprocess.run(
         [*unshare, "sh", "-c", script, "sh", *wamon], check=False, capture_output=True, text=True, timeout=100
     )
@@ -457,7 +458,7 @@ def test_in_a_directory_that_may_not_be_written_a_command_ends_with_78_and_one_p
 
 def _run_without_privilege(office: Office, *words: str) -> subprocess.CompletedProcess[str]:
     """As `office.run`, and as root without root's way around file modes."""
-    command = [sys.executable, "-m", "wamon", "--config", str(office.config_path), *words]
+    command = [*program(), "--config", str(office.config_path), *words]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
             pytest.skip("root without setpriv can't give up its way around file modes")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.environment import program
 from tests.support.office import Office, eventually, run_while
 from tests.support.receivers import Hooks, behaving, hooks
 from tests.support.truth import Field
@@ -214,7 +214,7 @@ def test_a_crash_that_could_not_be_told_is_told_by_the_next_start(
     office.config_path.write_text("alerts: [broken", "utf-8")
     environ = {"WAMON_STATE_DIR": str(office.state_path.parent), "WAMON_CONFIG": str(office.config_path)}
     done = subprocess.run(
-        [sys.executable, "-m", "wamon", "service", "stopped"],
+        [*program(), "service", "stopped"],
         check=True,
         capture_output=True,
         text=True,

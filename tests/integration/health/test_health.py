@@ -17,7 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, VELO_TEST, Lharries, VeryGoodPlugins, Wacli
-from tests.support.clock import CLOCK, Standing, first_morning
+from tests.support.clock import CLOCK, HOST, Standing, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured
@@ -57,7 +57,7 @@ def any_office(tmp_path: Path, any_dsn: str, field: Field) -> Office:
 
 def look(office: Office, now: datetime | None = None) -> Facts:
     config = configured(office.config_path, {})
-    return looked_at(config, bridge_of(config), Standing(now) if now else CLOCK)
+    return looked_at(config, bridge_of(config), Standing(now) if now else office.clock)
 
 
 def checks(office: Office, now: datetime | None = None) -> dict[tuple[str, str | None], Check]:
@@ -255,7 +255,8 @@ def test_a_bridge_that_keeps_no_captions_is_found_out(
 
 def test_where_all_is_well_all_is_well(any_office: Office, field: Field) -> None:
     for jid in (LAWLEY, MOHADIN, VELO_TEST, MAMELODI):
-        field.post(jid, "DR1000001", at=CLOCK.now() - timedelta(minutes=1))
+        field.post(jid, "DR1000001", at=HOST.now() - timedelta(minutes=1))
+    any_office.clock = HOST  # it is compared with the database's
     any_office.scan()
     with any_office.opened() as pipeline:
         pipeline.source.note_verify(clean=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
+from tests.support.environment import program
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.bridge.store import Page
@@ -93,7 +93,7 @@ def test_two_that_scan_at_once_record_everything_once(field: Field, offices: tup
 @pytest.mark.fault("F56")
 def test_two_processes_that_scan_at_once_record_everything_once(field: Field, offices: tuple[Office, Office]) -> None:
     post_round(field, range(1750000, 1751200))
-    wamon = [sys.executable, "-m", "wamon", "scan", "--config"]
+    wamon = [*program(), "scan", "--config"]
     with ExitStack() as stack:
         both = [
             stack.enter_context(subprocess.Popen([*wamon, str(office.config_path)], stderr=subprocess.PIPE, text=True))
@@ -261,7 +261,7 @@ def test_a_process_whose_connection_is_ended_says_so_in_one_paragraph_and_the_ne
 ) -> None:
     post_round(field, range(1750000, 1750003))
     office, _ = offices
-    wamon = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "scan"]
+    wamon = [*program(), "--config", str(office.config_path), "scan"]
     with psycopg.connect(office.dsn) as holding:
         holding.execute("LOCK TABLE wamon.ledger_rows IN SHARE MODE")
         with subprocess.Popen(wamon, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, Lharries, VeryGoodPlugins
-from tests.support.clock import CLOCK
+from tests.support.clock import CLOCK, Standing
 from tests.support.office import Office
 from tests.support.replies import reply
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
@@ -60,11 +60,11 @@ def post(bridge: Any, text: str, *, chat: str = LAWLEY, **more: Any) -> str:
     return message_id
 
 
-def sent(office: Office, going: Callable[[], bool] = lambda: True, **environ: str) -> None:
+def sent(office: Office, going: Callable[[], bool] = lambda: True, clock: Clock = CLOCK, **environ: str) -> None:
     """Send what is due, as the daemon's chore does."""
     config = configured(office.config_path, environ)
     with connected(office.dsn) as db, leased(db, bridge_of(config).name) as lease:
-        reply(config, lease, going)
+        reply(config, lease, going, clock)
 
 
 def answered(office: Office) -> None:
@@ -342,17 +342,13 @@ def test_only_who_holds_the_source_sends(office: Office, bridge: VeryGoodPlugins
     assert len(api.asked) == 1
 
 
-def test_in_quiet_hours_nothing_is_said_then_or_later(
-    office: Office, bridge: VeryGoodPlugins, api: StandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_quiet_hours_nothing_is_said_then_or_later(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> None:
     post(bridge, "DR1000001")
     office.scan()
     office.set(replies={"quiet_hours": "00:00-23:59"}, timezone="UTC")
     night = CLOCK.now().replace(hour=3)
-    monkeypatch.setattr(Clock, "now", lambda _: night)
     office.query("UPDATE wamon.replies SET next_try_at = %s, sent_at = %s", night, night)
-    sent(office)
-    monkeypatch.undo()
+    sent(office, clock=Standing(night))
     office.set(replies={"quiet_hours": ""})
     answered(office)
     assert (api.asked, reasons(office)) == ([], ["quiet hours"])
