@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from tests.support.clock import CLOCK
 from tests.support.environment import program
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
-from wamon.health.baseline import usual_posts
+from wamon.health.baseline import usual_new
 
 
 @pytest.fixture
@@ -51,13 +51,10 @@ def test_it_tells_what_is_recorded_and_what_is_not(field: Field, open_office: Ca
 
 
 def test_todays_drops_are_new_or_again(field: Field, open_office: Callable[..., Office]) -> None:
-    """In a zone where it is about noon now, so that a minute ago is today."""
-    now = CLOCK.now()
-    offset = 12 - now.hour  # POSIX has the signs of these zones turned round
-    office = open_office(field.path, timezone=f"Etc/GMT{-offset:+d}" if offset else "UTC")
+    office = open_office(field.path, timezone=zone_where_it_is_noon(CLOCK.now()))
     office.scan()
     answer = office.answer("status")
-    assert answer["today"] == {"new": 2, "resubmission": 1}
+    assert answer["today"] == {"new": 2, "resubmission": 1, "usual": None}
     assert "Today: 2 new drops, 1 posted again." in office.run("status").stdout
 
 
@@ -192,7 +189,29 @@ def test_the_live_screen_shows_a_drop_that_came_while_it_stood_there_and_ends_we
     assert os.waitstatus_to_exitcode(status) == 0
 
 
-def test_usual_is_the_median_of_the_weeks_since_the_first_post() -> None:
-    assert usual_posts([4, 2, 9, 0, 0, 0]) == 4
-    assert usual_posts([0, 0, 3, 0, 0, 0]) == 0
-    assert usual_posts([0] * 6) is None
+def test_usual_is_the_median_of_the_weeks_since_the_first_new_drop() -> None:
+    assert usual_new([4, 2, 9, 0, 0, 0]) == 4
+    assert usual_new([0, 0, 3, 0, 0, 0]) == 0
+    assert usual_new([0] * 6) is None
+
+
+def test_status_and_the_daily_report_say_the_same_of_what_is_usual(
+    field: Field, open_office: Callable[..., Office]
+) -> None:
+    """A drop posted again makes no day busier, and one day of the six that was too good changes nothing."""
+    now = CLOCK.now()
+    many = "DR2000001 DR2000002 DR2000003 DR2000004 DR2000005"
+    for week, text in enumerate([many, many, "DR2000006"], 1):
+        field.post(LAWLEY, text, at=now - timedelta(weeks=week, seconds=30))
+    office = open_office(field.path, timezone=zone_where_it_is_noon(now))
+    office.scan()
+    answer = office.answer("status")
+    (lawley,) = (group for group in answer["groups"] if group["name"] == "Lawley")
+    (reported,) = (row for row in office.answer("report", "daily")["projects"] if row["project"] == "Lawley")
+    assert (lawley["today"]["usual"], answer["today"]["usual"], reported["usual"]) == (1, 1, 1)
+    assert "By this hour of this weekday it is usually 1 new." in office.run("status").stdout
+
+
+def zone_where_it_is_noon(now: datetime) -> str:
+    """So that a minute ago is today, whenever the tests run. POSIX has the signs of these zones turned round."""
+    return f"Etc/GMT{now.hour - 12:+d}"

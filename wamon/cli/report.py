@@ -195,7 +195,7 @@ def _projects(report: Report) -> str:
         rows.append(_row("All", report.total, ""))
     daily = report.period.kind == "daily"
     compared = "Usual" if daily else "Before"
-    what = "on this weekday, the mean of up to four weeks before" if daily else "in the week before"
+    what = "on this weekday, the median of the six weeks before" if daily else "in the week before"
     unchecked = [
         _filled(f"{row.project}: {row.unchecked:,} posts couldn't be looked up in its list.") + "\n"
         for row in report.projects

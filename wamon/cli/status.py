@@ -41,8 +41,8 @@ def status(
 ) -> None:
     """Show on one screen how things are: each group, today's drops, the daemon, and what needs a look.
 
-    Today is the day in the configured zone; a post counts on the day on which it was sent. Usual is what was posted by
-    this hour of the same weekday, in the median of the last six weeks. Nothing is changed.
+    Today is the day in the configured zone; a post counts on the day on which it was sent. Usual is how many drops
+    were new by this hour of the same weekday, the median of the last six weeks. Nothing is changed.
 
     \b
     wamon status

@@ -59,7 +59,7 @@ def _show_groups(facts: Facts, checks: Sequence[Check], most: int) -> None:
 
 def _row(group: GroupFacts, silence: str, facts: Facts) -> tuple[str, ...]:
     counts = [_or_unknown(n) for n in (group.new, group.resubmissions)]
-    usual = "—" if group.usual_posts is None else f"{group.usual_posts:,.0f}"
+    usual = "—" if group.usual_new is None else f"{group.usual_new:,.0f}"
     words = (_or_unknown(group.messages), _newest(group, facts), _silence(silence), _behind(group))
     return (group.name, *words, *counts, usual)
 
@@ -79,7 +79,7 @@ def _behind(group: GroupFacts) -> str:
 
 
 def _group_sentence(group: GroupFacts, silence: str, facts: Facts) -> str:
-    usual = "" if group.usual_posts is None else f", usually {group.usual_posts:,.0f} posts by now"
+    usual = "" if group.usual_new is None else f", usually {group.usual_new:,.0f} new by now"
     today = f"today {_or_unknown(group.new)} new, {_or_unknown(group.resubmissions)} posted again{usual}"
     newest = f"newest {_newest(group, facts)}, silence {_silence(silence)}"
     return f"{group.name}: behind by {_behind(group)} messages; {newest}; {today}."
@@ -90,13 +90,13 @@ def _or_unknown(n: int | None) -> str:
 
 
 def _today(facts: Facts) -> str:
-    from wamon.views.status import total
+    from wamon.views.status import total, usual_in_all
 
     new, again = total(g.new for g in facts.groups), total(g.resubmissions for g in facts.groups)
     if new is None or again is None:
         return "Today: unknown."
-    usual = [group.usual_posts for group in facts.groups if group.usual_posts is not None]
-    by_now = f" By this hour of this weekday it is usually {sum(usual):,.0f} posts." if usual else ""
+    usual = usual_in_all(facts.groups)
+    by_now = "" if usual is None else f" By this hour of this weekday it is usually {usual:,.0f} new."
     return f"Today: {new:,} new {'drop' if new == 1 else 'drops'}, {again:,} posted again.{by_now}"
 
 

@@ -1,4 +1,4 @@
-"""A group's weekly rhythm: how long it is usually silent at this hour of the week. Pure."""
+"""The weekly rhythm: how long a group is usually silent at this hour of the week, and what comes in. Pure."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def days_so_far(now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]
     return [((midnight - week).astimezone(UTC), (wall - week).astimezone(UTC)) for week in weeks]
 
 
-def usual_posts(posted: Sequence[int]) -> float | None:
-    """The median of what was posted in each of the last weeks, the last one first; None where nothing was.
+def usual_new(new: Sequence[int]) -> float | None:
+    """How many new drops are usual: the median of the same weekday's in the last weeks, the last one first.
 
-    Weeks before the first post don't count: the group may not have been there.
+    None where there was none. Weeks before the first one don't count: the group may not have been there.
     """
-    weeks = max((week for week, count in enumerate(posted, 1) if count), default=0)
-    return median(posted[:weeks]) if weeks else None
+    weeks = max((week for week, count in enumerate(new, 1) if count), default=0)
+    return median(new[:weeks]) if weeks else None
 
 
 def usual(silences: Sequence[float]) -> float | None:

@@ -10,7 +10,7 @@ from wamon.bridge.access import access, written_at
 from wamon.bridge.store import Overlap
 from wamon.errors import SchemaError, WamonError
 from wamon.health import ledger_facts as asked
-from wamon.health.baseline import PATIENCE_SECONDS, days_so_far, moments, usual, usual_posts
+from wamon.health.baseline import PATIENCE_SECONDS, days_so_far, moments, usual, usual_new
 from wamon.health.check import Absent, State
 from wamon.health.lag import Lag, lag_of
 
@@ -77,7 +77,7 @@ class GroupFacts:
     moved_seconds: float | None = None  # how long ago its cursor moved
     new: int | None = None  # posted today
     resubmissions: int | None = None
-    usual_posts: float | None = None  # posted by this hour of the same weekday, in the median of the last weeks
+    usual_new: float | None = None  # new by this hour of the same weekday, in the median of the last weeks
     dead: int | None = None
     retry: int | None = None
 
@@ -237,7 +237,7 @@ def _with_ledger(
     asking = chats if len(chats) <= _MOST_RHYTHMS else silent
     silences = asked.silences(db, asking, moments(now, subject.config.timezone), now)
     posted = asked.posted(db, subject.source, *today(subject, now))
-    weekdays = asked.posted_within(db, subject.source, days_so_far(now, subject.config.timezone))
+    weekdays = asked.new_within(db, subject.source, days_so_far(now, subject.config.timezone))
     with_ledger = []
     for group in groups:
         own = known.get(group.jid)
@@ -254,7 +254,7 @@ def _with_ledger(
                 moved_seconds=ledger_facts.advanced_seconds.get(own.tail),
                 new=posted.get((own.chat, "new"), 0),
                 resubmissions=posted.get((own.chat, "resubmission"), 0),
-                usual_posts=usual_posts(weekdays.get(own.chat, [])),
+                usual_new=usual_new(weekdays.get(own.chat, [])),
                 dead=ledger_facts.dead.get(own.chat, 0),
                 retry=ledger_facts.retry.get(own.chat, 0),
             )

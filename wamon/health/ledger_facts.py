@@ -135,14 +135,14 @@ def posted(db: Database, source: str, since: datetime, until: datetime) -> dict[
         return {(chat, kind): n for chat, kind, n in SQL.run(db, "posted", source=source, since=since, until=until)}
 
 
-def posted_within(db: Database, source: str, times: Sequence[tuple[datetime, datetime]]) -> dict[int, list[int]]:
-    """For each chat, how many live submissions were sent within each of these times; chats without any are left out."""
+def new_within(db: Database, source: str, times: Sequence[tuple[datetime, datetime]]) -> dict[int, list[int]]:
+    """For each chat, how many drops were new within each of these times; chats without any are left out."""
     values = {"since": [since for since, _ in times], "until": [until for _, until in times]}
-    posted: dict[int, list[int]] = {}
+    new: dict[int, list[int]] = {}
     with transaction(db):
-        for n, chat, count in SQL.run(db, "posted_within", source=source, **values):
-            posted.setdefault(chat, [0] * len(times))[n - 1] = count
-    return posted
+        for n, chat, count in SQL.run(db, "new_within", source=source, **values):
+            new.setdefault(chat, [0] * len(times))[n - 1] = count
+    return new
 
 
 def latest(db: Database, source: str, since: datetime, now: datetime, most: int) -> list[Post]:

@@ -60,13 +60,12 @@ FROM wamon.submissions AS s
 WHERE s.source = %(source)s AND s.sent_at >= %(since)s AND s.sent_at < %(until)s AND s.live
 GROUP BY s.chat, s.kind
 
--- name: posted_within
--- Each live submission of a time, whichever kind: which week it was in, and its chat.
+-- name: new_within
+-- The drops that were new in each of these times: which time it was, and the chat.
 SELECT w.n, s.chat, count(*)
 FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) WITH ORDINALITY AS w(since, until, n)
-JOIN wamon.submission_rows AS s ON s.sent_at >= w.since AND s.sent_at < w.until
-JOIN wamon.groups AS g USING (chat)
-WHERE g.source = %(source)s AND s.live AND NOT s.rejected
+JOIN wamon.submissions AS s ON s.sent_at >= w.since AND s.sent_at < w.until
+WHERE s.source = %(source)s AND s.live AND s.kind = 'new'
 GROUP BY w.n, s.chat
 
 -- name: latest

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from wamon.health.baseline import WEEKS
+
 if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
-
-_WEEKS_THAT_ARE_USUAL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Period:
         return self.first + timedelta(days=self.days - 1)
 
     def before(self) -> list[tuple[datetime, datetime]]:
-        """What to compare it with: of a day the same weekday in four weeks, of a week the one before it.
+        """What to compare it with: of a day the same weekday in each of the last weeks, of a week the one before it.
 
         Where the period isn't over, only up to the same time of the day.
         """
-        weeks = range(1, _WEEKS_THAT_ARE_USUAL + 1) if self.kind == "daily" else range(1, 2)
+        weeks = range(1, WEEKS + 1) if self.kind == "daily" else range(1, 2)
         return [self._weeks_earlier(number) for number in weeks]
 
     def _weeks_earlier(self, number: int) -> tuple[datetime, datetime]:

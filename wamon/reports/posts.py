@@ -136,12 +136,6 @@ def new_by_project(db: Database, since: datetime, until: datetime) -> dict[str, 
         return dict(SQL.run(db, "new_by_project", **_values(Selection(since=since, until=until), ("new",))).fetchall())
 
 
-def beginnings(db: Database) -> dict[str, datetime]:
-    """When the first drop number of each project was sent."""
-    with transaction(db, UNHURRIED_SECONDS):
-        return dict(SQL.run(db, "beginnings").fetchall())
-
-
 def firsts(db: Database, drops: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[datetime, str]]:
     """When and by whom each of these (project, drop number) was posted first."""
     keys = {"projects": [project for project, _ in drops], "drops": [number for _, number in drops]}

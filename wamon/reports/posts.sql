@@ -97,9 +97,6 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS f
 
--- name: beginnings
-SELECT project, min(sent_at) FROM wamon.submission_rows GROUP BY project
-
 -- name: senders
 SELECT DISTINCT sender FROM wamon.submission_rows
 

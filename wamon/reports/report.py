@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.health.baseline import usual_new
 from wamon.ledger.near_misses import recorded_once
 from wamon.reports import posts
 
@@ -41,7 +42,7 @@ class Project(NamedTuple):
 
     project: str
     counts: Counts
-    usual: float | None  # new drops in the times before; None where it had none yet
+    usual: float | None  # new drops in the times before; None where it had none then
     unchecked: int  # posts that couldn't be looked up in the list
 
 
@@ -141,13 +142,11 @@ def found(db: Database, period: Period, project: str | None) -> Found:
 
 
 def _usual(db: Database, period: Period) -> dict[str, float]:
-    """How many drops each project had new in the times to compare with, of those since it began."""
-    times = [(until, posts.new_by_project(db, since, until)) for since, until in period.before()]
-    usual = {}
-    for project, began in posts.beginnings(db).items():
-        if counted := [new.get(project, 0) for until, new in times if until > began]:
-            usual[project] = sum(counted) / len(counted)
-    return usual
+    """How many new drops are usual in each project, by the times to compare with; projects without any are left out."""
+    times = [posts.new_by_project(db, since, until) for since, until in period.before()]
+    projects = {project for new in times for project in new}
+    usual = {project: usual_new([new.get(project, 0) for new in times]) for project in projects}
+    return {project: number for project, number in usual.items() if number is not None}
 
 
 def report(

@@ -46,8 +46,8 @@ class GroupToday:
     resubmission: Annotated[int | None, "drop numbers posted again today"]
     usual: Annotated[
         float | None,
-        "drop numbers posted by this hour of the same weekday, in the median of the last six weeks; "
-        "null where none was",
+        "new drop numbers by this hour of the same weekday, the median of the last six weeks; null where there was "
+        "none",
     ]
 
 
@@ -71,6 +71,7 @@ class Today:
 
     new: Annotated[int | None, "of all groups"]
     resubmission: Annotated[int | None, "of all groups"]
+    usual: Annotated[float | None, "the sum of what is usual in the groups by this hour; null where nothing is"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ def status(facts: Facts, checks: Sequence[check.Check]) -> Status:
         today=Today(
             new=total(group.new for group in facts.groups),
             resubmission=total(group.resubmissions for group in facts.groups),
+            usual=usual_in_all(facts.groups),
         ),
         daemon=_daemon(by_name["recording.daemon", None]),
         last_sweep_at=past and past.last_sweep_at,
@@ -157,7 +159,7 @@ def _group(group: GroupFacts, freshness: check.Check, facts: Facts) -> Group:
             age_seconds=None if newest is None else age(newest, facts.now),
             usual_seconds=group.usual_seconds,
         ),
-        today=GroupToday(group.new, group.resubmissions, group.usual_posts),
+        today=GroupToday(group.new, group.resubmissions, group.usual_new),
         dead=group.dead,
     )
 
@@ -172,6 +174,12 @@ def _daemon(one: check.Check) -> Daemon:
         since=numbers.get("since"),
         renewed_at=numbers.get("renewed_at"),
     )
+
+
+def usual_in_all(groups: Iterable[GroupFacts]) -> float | None:
+    """How many new drops are usual by now in all groups; None where no group has anything to tell."""
+    usual = [group.usual_new for group in groups if group.usual_new is not None]
+    return sum(usual) if usual else None
 
 
 def total(counts: Iterable[int | None]) -> int | None:
