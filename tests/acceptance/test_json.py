@@ -126,6 +126,7 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     office.query("DELETE FROM wamon.ledger WHERE message_id = 'FIRST'")
     office.query("UPDATE wamon.ledger_rows SET gone_at = now() WHERE message_id = 'TYPO'")
     ask("drops show", "DR1760001")
+    ask("drops show", "DR1752028")
     ask("drops allow import", str(written(tmp_path / "x.csv")), "--project", "Lawley")
     ask("drops allow list")
     office.query("INSERT INTO wamon.allow_lists (project) VALUES ('Mohadin')")

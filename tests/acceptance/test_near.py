@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -104,3 +105,38 @@ def test_the_table_says_why_in_words_and_fits_a_terminal(missed: Office) -> None
     missed.set(privacy={"show": "none"})
     assert "0001" not in missed.run("drops", "near").stdout
     assert "No near misses in this time." in missed.run("drops", "near", "--until", "20d", "--since", "30d").stdout
+
+
+def shown(office: Office, asked: str) -> tuple[int, list[str], list[str]]:
+    """The status of `drops show`, the projects that it tells of, and the messages of its near misses."""
+    done = office.run("drops", "show", asked, "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0 or "No message posted" in done.stderr
+    near = [one["message_id"] for one in answer["near_misses"]]
+    return done.returncode, [one["project"] for one in answer["projects"]], near
+
+
+def test_a_drop_is_shown_with_what_was_written_so_and_then_with_what_was_likely_meant_as_it(missed: Office) -> None:
+    miss(missed, LAWLEY, "N6", "DR1888888DONE", "glued", likely="DR1888888", age=timedelta(hours=3))
+    miss(missed, LAWLEY, "N7", "RD1888888", "letters-swapped", likely="DR1888888", age=timedelta(hours=1))
+    miss(missed, LAWLEY, "N8", "DR / 1888888", "next-line", likely="DR1888888", age=timedelta(hours=2))
+    miss(missed, LAWLEY, "N9", "RD1888888DONE", "glued", likely="RD1888888", age=timedelta(minutes=1))
+    assert shown(missed, "dr-1888888") == (1, [], ["N7", "N8", "N6"])
+    assert shown(missed, "Dr1888888done") == (1, [], ["N6"])
+    assert shown(missed, "DR\n1888888") == (1, [], ["N8"])
+    assert shown(missed, "rd 1888888") == (1, [], ["N7", "N9"])
+
+
+def test_a_drop_that_was_posted_is_shown_with_its_near_misses_too(missed: Office) -> None:
+    assert shown(missed, "DR1752034") == (0, ["Lawley"], ["N1"])
+    assert shown(missed, "DR1752040") == (0, ["Lawley"], ["N2"])  # the nearest of those that were posted
+
+
+def test_what_nobody_posted_nor_meant_is_said(missed: Office) -> None:
+    done = missed.run("drops", "show", "RD1752034")
+    assert (done.returncode, "letters swapped" in done.stdout) == (1, True)
+    assert "No message posted RD1752034" in done.stderr
+    assert "wamon drops show DR1752034" in done.stderr
+    for number in ("DR97", "DR1999999"):
+        done = missed.run("drops", "show", number)
+        assert (done.returncode in {1, 2}, done.stdout) == (True, "")

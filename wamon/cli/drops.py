@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wamon.config.schema import Config
+    from wamon.errors import WamonError
     from wamon.views.drops import Drop, Drops, Story, Submission
 
+_TO_DO = "Its sender edits the message, or posts it again; then it is recorded."
 _SHOWN_IN_A_TABLE = 50
 _WIDE = 100
 """Columns of a terminal that has room for when a drop was posted first, and how often."""
@@ -104,11 +106,13 @@ def show(
 ) -> None:
     """Tell a drop's whole story: each post of it, also rejected or taken back, its edits, and what the review says.
 
-    Ends with 1, and names near numbers, where no message posted it.
+    Then the near misses: what was written so, and what was likely meant as it. Ends with 1 where no message posted it,
+    and names near numbers where nobody meant it either.
 
     \b
     wamon drops show DR1752028
     wamon drops show "dr 1752028" --json
+    wamon drops show DR1752028done
     """
     from wamon.app.commands import ledger
     from wamon.privacy import people_of
@@ -120,11 +124,13 @@ def show(
     settings = options.config()
     people = people_of(settings)
     with ledger(settings) as db:
-        answer = view.story(db, canonical(" ".join(number)), settings.database.review_table, people)
+        answer = view.story(db, " ".join(number), settings.database.review_table, people, options.clock.now())
     if options.json:
         say(as_json(answer))
     else:
         _show_story(answer, settings)
+    if not answer.projects:
+        raise _only_meant(answer)
 
 
 def _limit(said: int | None, json: bool) -> int | None:
@@ -173,14 +179,12 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun} was" if number == 1 else f"{number:,} {noun}s were"
 
 
-def canonical(text: str) -> str:
-    from wamon.drops.extraction import candidates
-    from wamon.errors import UsageError
+def _only_meant(answer: Story) -> WamonError:
+    from wamon.errors import WamonError
 
-    found = candidates(text)
-    if len(found) != 1:
-        raise UsageError(f"{text!r} is not one drop number.", hint="Name one, such as DR1752028 or 'dr 1752028'.")
-    return found[0]
+    meant = next((miss.likely for miss in answer.near_misses if miss.likely not in {None, answer.drop_number}), None)
+    hint = f"`wamon drops show {meant}` tells of the number that was likely meant." if meant else _TO_DO
+    return WamonError(f"No message posted {answer.drop_number}: it is only near misses.", hint=hint)
 
 
 def _show_story(answer: Story, config: Config) -> None:
@@ -194,6 +198,9 @@ def _show_story(answer: Story, config: Config) -> None:
             say(_review_words(review))
         if not part.reviews:
             say("Review: no row.\n" if config.database.review_table else "Review: none is kept.\n")
+    if answer.near_misses:
+        say(f"{near_misses.counted(len(answer.near_misses))}, recorded as no drop:")
+        near_misses.show_table(answer.near_misses, config)
 
 
 def _in_short(posts: Sequence[Submission]) -> str:

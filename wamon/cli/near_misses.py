@@ -9,8 +9,10 @@ import typer
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wamon.config.schema import Config
-    from wamon.views.near_misses import NearMisses
+    from wamon.views.near_misses import NearMiss, NearMisses
 
 _USUAL_SPAN = "7d"
 _WORDS = {
@@ -81,7 +83,18 @@ def near(
 
 
 def _show(answer: NearMisses, config: Config) -> None:
-    from wamon.render import local, say, table
+    from wamon.render import say
+
+    show_table(answer.near_misses, config)
+    if number := len(answer.near_misses):
+        say(f"{counted(number)}; none is recorded as a drop.")
+    else:
+        say("No near misses in this time.")
+
+
+def show_table(near_misses: Sequence[NearMiss], config: Config) -> None:
+    """What was written, by whom, and why it is no number; nothing where nothing was."""
+    from wamon.render import local, table
 
     rows = [
         (
@@ -92,10 +105,10 @@ def _show(answer: NearMisses, config: Config) -> None:
             _WORDS.get(miss.reason, miss.reason),
             miss.likely,
         )
-        for miss in answer.near_misses
+        for miss in near_misses
     ]
     table(("When", "Project", "By", "Written", "Why", "Likely"), rows, whole=("When", "Written", "Likely"))
-    if rows:
-        say(f"{len(rows):,} near miss{'' if len(rows) == 1 else 'es'}; none is recorded as a drop.")
-    else:
-        say("No near misses in this time.")
+
+
+def counted(number: int) -> str:
+    return f"{number:,} near miss{'' if number == 1 else 'es'}"

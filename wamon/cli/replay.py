@@ -74,7 +74,7 @@ def _selection(
 ) -> Selection:
     from wamon.capture.replay import Selection
     from wamon.cli import times
-    from wamon.cli.drops import canonical
+    from wamon.views.drops import canonical
 
     zone, now = settings.timezone, pipeline.clock.now()
     bounds = times.since(since, zone, now), times.until(until, zone, now)

@@ -65,8 +65,8 @@ _LAST_DIGITS = r"[0-9]{2,5}+ (?! [^\W_] | [.:][0-9] )"
 ENDING = rf"{_JOINT} {_LAST_DIGITS}"
 _ENDINGS = re.compile(
     rf"""
-      (?: / {_LAST_DIGITS} ){{1,40}}+ (?! / )
-    | (?: {ENDING} ){{1,40}}+ (?= [ ]? (?: [.,;!?)\n] | [^\x00-\x7f] | \Z | (?:done|completed?|ok|klaar)\b ) )
+      (?: / {_LAST_DIGITS} ){{1,12}}+ (?! / )
+    | (?: {ENDING} ){{1,12}}+ (?= [ ]? (?: [.,;!?)\n] | [^\x00-\x7f] | \Z | (?:done|completed?|ok|klaar)\b ) )
     """,
     re.VERBOSE,
 ).match

@@ -59,7 +59,7 @@ class Nearness:
         near = {}
         for slip in sorted([*posted, *self._slips(plain, posted)], key=attrgetter("start")):
             if slip.likely is None or slip.likely not in known:
-                written = _written(text[places[slip.start] : places[slip.end - 1] + 1])
+                written = written_form(text[places[slip.start] : places[slip.end - 1] + 1])
                 near[written] = NearMiss(written, slip.reason, slip.likely)
         return tuple(near.values())
 
@@ -102,7 +102,10 @@ def _past_digits(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _written(text: str) -> str:
-    """In capitals on one line, with ` / ` for a line break, lest it should read like a number that is all right."""
+def written_form(text: str) -> str:
+    """A normalised text as near misses are kept: in capitals on one line, with ` / ` for a line break.
+
+    Without that mark, letters and digits on two lines would read like a number that is all right.
+    """
     lines = [" ".join(line.split()) for line in _UNSTORABLE.sub("?", text).upper().splitlines()]
     return " / ".join(filter(None, lines))

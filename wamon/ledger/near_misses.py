@@ -67,6 +67,15 @@ def recorded(db: Database, project: str | None, since: datetime | None, until: d
         return SQL.rows(db, "recorded", NearMiss, project=project, since=since, until=until)
 
 
+def recorded_as(db: Database, written: Sequence[str], number: str | None) -> list[NearMiss]:
+    """What was written in one of these ways, then what likely meant the number or has no likely number.
+
+    Each the newest first.
+    """
+    with transaction(db, UNHURRIED_SECONDS):
+        return SQL.rows(db, "recorded_as", NearMiss, written=list(written), number=number)
+
+
 def recorded_once(db: Database, since: datetime, until: datetime, project: str | None = None) -> list[NearMiss]:
     """As `recorded`, in the order in which they were sent; a message that several sources brought counts once."""
     with transaction(db, UNHURRIED_SECONDS):

@@ -23,6 +23,14 @@ WHERE n.live
   AND (%(until)s::timestamptz IS NULL OR n.sent_at < %(until)s)
 ORDER BY n.sent_at DESC, n.chat_jid, n.message_id, n.written
 
+-- name: recorded_as
+-- What was written in one of these ways, then what likely meant the number or has no likely number.
+SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
+FROM wamon.near_misses AS n
+WHERE n.live
+  AND (n.written = ANY(%(written)s) OR n.likely = %(number)s OR (n.likely IS NULL AND %(number)s::text IS NOT NULL))
+ORDER BY n.written = ANY(%(written)s) DESC, n.sent_at DESC, n.chat_jid, n.message_id, n.written
+
 -- name: recorded_once
 -- As `recorded`, in the order in which they were sent; a message that several sources brought counts once.
 SELECT DISTINCT ON (n.sent_at, n.chat_jid, n.message_id, n.written)

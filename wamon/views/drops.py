@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from wamon.errors import WamonError
+from wamon.drops.extraction import candidates
+from wamon.drops.near import written_form
+from wamon.drops.normalization import normalise
+from wamon.errors import UsageError, WamonError
 from wamon.ledger import review
 from wamon.reports import posts
+from wamon.views.near_misses import NearMiss, meant_as
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,8 +87,11 @@ class Project:
 class Story:
     """What `wamon drops show` tells."""
 
-    drop_number: Annotated[str, "in canonical form"]
-    projects: tuple[Project, ...]
+    drop_number: Annotated[str, "in canonical form; where that can't be told, in capitals as it was asked for"]
+    projects: Annotated[tuple[Project, ...], "empty where no message posted it"]
+    near_misses: Annotated[
+        tuple[NearMiss, ...], "what was written so, then what was likely meant as it, as `wamon drops near` lists them"
+    ]
 
 
 _PEOPLE = ("user_name", "submitted_by")
@@ -98,23 +105,47 @@ def drops(db: Database, wanted: posts.Selection, people: Directory) -> Drops:
     return Drops(total, rejected, tuple(Drop(*drop[:-1], people.shown(drop.submitted_by)) for drop in found))
 
 
-def story(db: Database, number: str, review_table: str | None, people: Directory) -> Story:
-    """All that is known of a drop number in canonical form.
+def canonical(asked: str) -> str:
+    """The one drop number that is asked for, however it is written; UsageError where it isn't one."""
+    numbers = candidates(asked)
+    if len(numbers) != 1:
+        raise _not_one(asked)
+    return numbers[0]
 
-    Raises WamonError, which names near ones, where nobody posted it.
+
+def _not_one(asked: str) -> UsageError:
+    return UsageError(f"{asked!r} is not one drop number.", hint="Name one, such as DR1752028 or 'dr 1752028'.")
+
+
+def story(db: Database, asked: str, review_table: str | None, people: Directory, now: datetime) -> Story:
+    """All that is known of a drop number, however it is written.
+
+    Raises UsageError where that isn't one number and no near miss was written so, and WamonError, which names near
+    numbers, where nobody posted or meant it.
     """
-    found = posts.submissions(db, number)
-    if not found:
+    numbers, written = candidates(asked), written_form(normalise(asked))
+    number = numbers[0] if len(numbers) == 1 else None
+    near = meant_as(db, people, [written, *numbers], number, now)
+    found = posts.submissions(db, number) if number else []
+    if number is None and not near:
+        raise _not_one(asked)
+    if number and not found and not near:
         raise _unknown(number, posts.near(db, number))
+    rows = review.rows_of(db, review_table, number) if number else []
+    return Story(number or written, _projects(db, found, rows, people), near)
+
+
+def _projects(
+    db: Database, found: Sequence[posts.Submission], rows: Sequence[Mapping[str, Any]], people: Directory
+) -> tuple[Project, ...]:
     texts = posts.texts(db, found)
-    rows = review.rows_of(db, review_table, number)
     projects = []
     for project in dict.fromkeys(post.project for post in found):
         own = [post for post in found if post.project == project]
         submissions = tuple(_submission(post, texts.get((post.chat, post.message_id), ()), people) for post in own)
         reviews = tuple(_review(row, people) for row in rows if row.get("project", project) == project)
         projects.append(Project(project, submissions, reviews))
-    return Story(number, tuple(projects))
+    return tuple(projects)
 
 
 def _unknown(number: str, near: list[str]) -> WamonError:

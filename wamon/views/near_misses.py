@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from wamon.drops.likely import likeliest
 from wamon.ledger import allow_list
-from wamon.ledger.near_misses import recorded
+from wamon.ledger.near_misses import recorded, recorded_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +62,21 @@ def near_misses(
     likely = _likely(db, now)
     found = recorded(db, project, *span)
     return NearMisses(tuple(_near_miss(miss, likely(miss), people) for miss in found))
+
+
+def meant_as(
+    db: Database, people: Directory, written: Sequence[str], number: str | None, now: datetime
+) -> tuple[NearMiss, ...]:
+    """What was written in one of these ways, then what was likely meant as the canonical number; the newest first."""
+    likely = _likely(db, now)
+
+    def may_be(miss: Recorded) -> bool:
+        """Whether the list need be looked at, which may be long."""
+        return bool(miss.likely or (number and likeliest(miss.written, [number])))
+
+    found = recorded_as(db, written, number)
+    meant = [(miss, likely(miss)) for miss in found if miss.written in written or may_be(miss)]
+    return tuple(_near_miss(miss, one, people) for miss, one in meant if miss.written in written or one == number)
 
 
 def _likely(db: Database, now: datetime) -> Callable[[Recorded], str | None]:
