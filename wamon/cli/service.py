@@ -68,8 +68,8 @@ def install(
     """Write the units, with the real paths and account, and start them where systemd runs this host.
 
     A file that somebody changed is never written over: changes belong into a drop-in (`systemctl edit wamon`). What
-    is still missing, and what to run next, is said. An instance has /etc/wamon/NAME.yaml as its config. A nightly
-    restart that was switched off stays off until --restart-at says an hour.
+    is still missing, and what to run next, is said. An instance has /etc/wamon/NAME.yaml as its config; with --cron,
+    those of one hour share a line. A nightly restart that was switched off stays off until --restart-at says an hour.
 
     \b
     wamon service install --dry-run
@@ -145,9 +145,10 @@ def _dry(contents: dict[Path, str]) -> tuple[WrittenFile, ...]:
 
 def _done(service: Service, systemd: Systemd, contents: dict[Path, str]) -> tuple[WrittenFile, ...]:
     from wamon.service.installation import write
+    from wamon.service.units import present
     from wamon.views.service import WrittenFile
 
-    obsolete = [path for path in service.all_files() if path not in contents and path.exists()]
+    obsolete = [path for path in present(service) if path not in contents]
     if systemd.is_there and service.unit_file(service.timer) in obsolete:
         systemd.run("disable", "--now", service.timer)
     told = write(contents, service)
@@ -291,13 +292,13 @@ def uninstall(
     from wamon.render import say
     from wamon.service.installation import refuse_changed, remove
     from wamon.service.systemd import Systemd
-    from wamon.service.units import Service, state_of
+    from wamon.service.units import Service, present
     from wamon.views.document import as_json
     from wamon.views.service import Uninstalled
 
     options = said(ctx, config, json)
     service, systemd = Service(root, instance), Systemd(root)
-    there = [path for path in service.all_files() if state_of(path) != "missing"]
+    there = present(service)
     refuse_changed(there, service)
     units = [unit for unit in (service.unit, service.timer) if service.unit_file(unit) in there]
     if systemd.is_there and units:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wamon.errors import Fatal
 from wamon.host.files import replace_all
-from wamon.service.units import Service, state_of
+from wamon.service.units import Service, cron_file, present, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ def write(contents: Mapping[Path, str], service: Service) -> dict[Path, str]:
 
     Raises ChangedByHand where one of them is no longer as wamon wrote it, Fatal where one can't be written.
     """
-    obsolete = [path for path in service.all_files() if path not in contents and state_of(path) != "missing"]
+    obsolete = [path for path in present(service) if path not in contents]
     refuse_changed([*contents, *obsolete], service)
     outdated = {path: text for path, text in contents.items() if state_of(path, text) != "current"}
     told = {path: "updated" if path.exists() else "written" for path in outdated}
@@ -64,12 +64,14 @@ def write(contents: Mapping[Path, str], service: Service) -> dict[Path, str]:
 
 def remove(service: Service) -> list[Path]:
     """Remove the service's files; those that were there. Raises ChangedByHand, Fatal."""
-    there = [path for path in service.all_files() if state_of(path) != "missing"]
-    refuse_changed(there, service)
+    refuse_changed(present(service), service)
+    of_others = cron_file(service, None)
+    obsolete = [path for path in present(service) if path not in of_others]
     with _explained():
-        for path in there:
+        replace_all(of_others, mode=0o644)
+        for path in obsolete:
             path.unlink()
-    return there
+    return obsolete
 
 
 def lacks(service: Service, host: Host) -> Iterator[tuple[str, str]]:

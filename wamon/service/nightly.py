@@ -6,14 +6,13 @@ Off means off: nobody is warned of a restart that somebody doesn't want.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wamon.service import schedule
 from wamon.service.systemd import NoSystemd
-from wamon.service.units import state_of
+from wamon.service.units import cron_entries, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from wamon.service.units import Service
 
 _SWITCHED_OFF = {"disabled", "masked", "masked-runtime"}
-_LINE = re.compile(r"^[ \t]*[^#\s].*\brestart\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +45,19 @@ class Nightly:
 
 def nightly(service: Service, systemd: Systemd) -> Nightly:
     """The nightly restart of this service: its timer's or cron's, whichever is switched on."""
-    timer, cron = service.unit_file(service.timer), service.cron_file
+    timer, by_cron = service.unit_file(service.timer), cron_entries(service).get(service.unit)
     found = []
     if state_of(timer) != "missing":
         found.append(
             Nightly(
-                _schedule(timer),
+                schedule.of_timer(_text(timer)),
                 _unit_off(service, systemd, service.timer),
                 _changed_at([timer, *_links(service, service.timer)]),
             )
         )
-    if state_of(cron) != "missing":
-        found.append(Nightly(_schedule(cron), _cron_off(cron), _changed_at([cron])))
+    if by_cron:
+        off = None if by_cron.command else f"{service.cron_file} has no line that restarts it"
+        found.append(Nightly(schedule.of_cron(by_cron.sentence), off, _changed_at([service.cron_file])))
     is_installed = state_of(service.unit_file(service.unit)) != "missing"
     none = Nightly(None, f"{service.unit} is installed without one" if is_installed else None, None)
     return next((one for one in found if one.off is None), (found or [none])[0])
@@ -69,10 +68,6 @@ def is_kept_off(service: Service, systemd: Systemd) -> bool:
     found = nightly(service, systemd)
     awaits_its_start = found.schedule is not None and _unit_off(service, systemd, service.unit) is not None
     return found.off is not None and not awaits_its_start
-
-
-def _cron_off(path: Path) -> str | None:
-    return None if _LINE.search(_text(path)) else f"{path} has no line that restarts it"
 
 
 def _unit_off(service: Service, systemd: Systemd, unit: str) -> str | None:
@@ -96,10 +91,6 @@ def _links(service: Service, unit: str) -> list[Path]:
 
 def _changed_at(paths: Sequence[Path]) -> datetime:
     return datetime.fromtimestamp(max(path.lstat().st_mtime for path in paths), UTC)
-
-
-def _schedule(path: Path) -> Schedule | None:
-    return schedule.of_file(_text(path))
 
 
 def _text(path: Path) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _DAYS_AHEAD = 370
 _TIMER = re.compile(r"^OnCalendar=\*-\*-\* (\d\d:\d\d):00 (\S+)$", re.MULTILINE)
-_CRON = re.compile(r"^# (\d\d:\d\d) in (\S+) is ", re.MULTILINE)
+_CRON = re.compile(r"(\d\d:\d\d) in (\S+) is ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,17 @@ def parsed(restart_at: str, zone: str) -> Schedule:
         raise UsageError(f"--timezone {error}.", hint="Say one such as Africa/Johannesburg.") from None
 
 
-def of_file(text: str) -> Schedule | None:
-    """The schedule that a timer or a cron file of ours holds; None where somebody gave it another form."""
-    found = _TIMER.search(text) or _CRON.search(text)
+def of_timer(text: str) -> Schedule | None:
+    """The schedule that a timer of ours holds; None where somebody gave it another form."""
+    return _of(_TIMER.search(text))
+
+
+def of_cron(sentence: str) -> Schedule | None:
+    """The schedule that such a sentence as CronTime's tells; None where it is another."""
+    return _of(_CRON.match(sentence))
+
+
+def _of(found: re.Match[str] | None) -> Schedule | None:
     if not found:
         return None
     try:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wamon.errors import UsageError
+from wamon.service import crontab
+from wamon.service.crontab import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,7 +73,8 @@ class Service:
 
     @property
     def cron_file(self) -> Path:
-        return self.root / "etc/cron.d" / f"wamon-restart{f'-{self.instance}' if self.instance else ''}"
+        """The host's: several that are restarted at one hour share a line of it."""
+        return self.root / "etc/cron.d/wamon-restart"
 
     @property
     def timer_files(self) -> list[Path]:
@@ -94,22 +97,41 @@ class Host:
 
 
 def rendered(service: Service, host: Host, schedule: Schedule | None, cron: CronTime | None) -> dict[Path, str]:
-    """The files' contents, by their paths; without a schedule, only the unit's."""
-    nightly = [] if schedule is None else [service.cron_file] if cron else service.timer_files
+    """The files' contents, by their paths. Without a schedule: the unit, and cron's where it still names others."""
     contents = {}
-    for path in [service.unit_file(service.unit), *nightly]:
-        template = _template("crontab" if path == service.cron_file else _template_name(path.name))
-        text = template.replace("/usr/bin/env wamon", _command(host.command, for_cron=path == service.cron_file))
+    for path in [service.unit_file(service.unit), *(service.timer_files if schedule and not cron else ())]:
+        text = _template(_template_name(path.name)).replace("/usr/bin/env wamon", _command(host.command))
         if path.name == service.unit:
             text = _service_text(text, host)
-        elif path == service.cron_file and cron:
-            text = _cron_text(text, service, cron)
         elif schedule:
             text = _line(text, "OnCalendar=", f"OnCalendar={schedule.calendar}")
         if any(str(place).startswith(_PRIVATE_PLACES) for place in (*host.command[:1], host.config, host.store)):
             text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
         contents[path] = _marked(text)
-    return contents
+    return contents | cron_file(service, _entry(service, host, cron) if cron else None)
+
+
+def cron_file(service: Service, entry: Entry | None) -> dict[Path, str]:
+    """The cron file with this entry for the service, or without one; nothing where it needs no file or no change."""
+    there = cron_entries(service)
+    wanted = there | {service.unit: entry} if entry else {u: e for u, e in there.items() if u != service.unit}
+    if not wanted or (entry is None and service.unit not in there):
+        return {}
+    return {service.cron_file: _marked(crontab.rendered(_template("crontab"), wanted))}
+
+
+def cron_entries(service: Service) -> dict[str, Entry]:
+    """What cron's file of this host says, by the services' units."""
+    try:
+        return crontab.entries(service.cron_file.read_text("utf-8", "replace"))
+    except OSError:
+        return {}
+
+
+def _entry(service: Service, host: Host, cron: CronTime) -> Entry:
+    words = [*host.command, "restart", *(["--instance", service.instance] if service.instance else [])]
+    command = f"{shlex.join(words)} >/dev/null".replace("%", "\\%")
+    return Entry(cron.sentence, cron.minute, cron.hour, command)
 
 
 def _template_name(unit: str) -> str:
@@ -139,16 +161,7 @@ def _line(text: str, start: str, line: str) -> str:
     return re.sub(rf"^{re.escape(start)}.*$", lambda _: line, text, count=1, flags=re.MULTILINE)
 
 
-def _cron_text(text: str, service: Service, cron: CronTime) -> str:
-    if service.instance:
-        text = text.replace("wamon restart", "wamon restart --instance " + service.instance)
-    text = re.sub(r"^# \d\d:\d\d in .*$", lambda _: f"# {cron.sentence}", text, count=1, flags=re.MULTILINE)
-    return re.sub(r"^0 1 ", f"{cron.minute} {cron.hour} ", text, count=1, flags=re.MULTILINE)
-
-
-def _command(words: Sequence[str], *, for_cron: bool) -> str:
-    if for_cron:
-        return shlex.join(words).replace("%", "\\%")
+def _command(words: Sequence[str]) -> str:
     return " ".join(_escaped(word).replace("$", "$$") for word in words)
 
 
@@ -169,6 +182,12 @@ def _marked(text: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def present(service: Service) -> list[Path]:
+    """The service's files that are on this host; cron's only where it says something of this service."""
+    there = [path for path in service.all_files() if state_of(path) != "missing"]
+    return [path for path in there if path != service.cron_file or service.unit in cron_entries(service)]
 
 
 def state_of(path: Path, wanted: str | None = None) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from wamon.service.units import state_of
+from wamon.service.units import present, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,8 @@ def installation(
 def units(service: Service, systemd: Systemd, nightly: Nightly) -> Units:
     """Which units are on this host, and what systemd says of them."""
     shown = systemd.show(service.unit) if systemd.is_there else None
-    states = {str(path): state_of(path) for path in service.all_files()}
+    there = present(service)
+    states = {str(path): state_of(path) if path in there else "missing" for path in service.all_files()}
     return Units(
         unit=service.unit,
         installed=state_of(service.unit_file(service.unit)) != "missing",

@@ -310,6 +310,43 @@ def test_a_service_installed_without_a_restart_has_neither_timer_nor_cron_and_is
     assert nightly(service, Systemd(tmp_path)).off == "wamon.service is installed without one"
 
 
+def test_services_that_cron_restarts_at_one_hour_share_a_line(tmp_path: Path) -> None:
+    prod, dev = Service(tmp_path, "prod"), Service(tmp_path, "dev")
+    later = schedule.parsed("04:30", "Africa/Johannesburg")
+
+    def lines() -> list[str]:
+        return [line for line in prod.cron_file.read_text().splitlines() if line[0].isdecimal()]
+
+    wamon = "/opt/wamon/bin/wamon restart --instance"
+    install(prod, cron=True)
+    install(dev, cron=True)
+    assert lines() == [f"0 1 * * * root {wamon} prod >/dev/null; {wamon} dev >/dev/null"]
+    assert [path.name for path in prod.cron_file.parent.iterdir()] == ["wamon-restart"]
+    assert set(install(prod, cron=True).values()) == {"unchanged"}
+    install(dev, later, cron=True)
+    assert lines() == [f"0 1 * * * root {wamon} prod >/dev/null", f"30 2 * * * root {wamon} dev >/dev/null"]
+    assert nightly(prod, Systemd(tmp_path)).planned == JOHANNESBURG
+    assert nightly(dev, Systemd(tmp_path)).planned == later
+    install(prod, None)
+    assert lines() == [f"30 2 * * * root {wamon} dev >/dev/null"]
+    assert nightly(prod, Systemd(tmp_path)).off == "wamon@prod.service is installed without one"
+    install(prod, cron=True)
+    remove(dev)
+    assert lines() == [f"0 1 * * * root {wamon} prod >/dev/null"]
+    remove(prod)
+    assert not prod.cron_file.exists()
+
+
+def test_a_line_that_two_share_and_somebody_commented_out_switches_both_off(tmp_path: Path) -> None:
+    prod, dev = Service(tmp_path, "prod"), Service(tmp_path, "dev")
+    install(prod, cron=True)
+    install(dev, cron=True)
+    comment_out(prod.cron_file)
+    assert [nightly(service, Systemd(tmp_path)).planned for service in (prod, dev)] == [None, None]
+    with pytest.raises(ChangedByHand):
+        install(dev, cron=True)
+
+
 def test_cron_counts_where_the_timer_is_switched_off_beside_it(tmp_path: Path) -> None:
     service = Service(tmp_path)
     install(service)
