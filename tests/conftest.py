@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tests.support import skips
 from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.server import with_template
@@ -24,11 +26,11 @@ from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.embedded import server as embedded
 
 ROOT = Path(__file__).parents[1]
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
+DEBIAN = Path("/usr/lib/postgresql")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    when = "The tests believe that they begin then, in UTC. PostgreSQL doesn't, nor do real processes."
+    when = "The tests believe that they begin then, in UTC; PostgreSQL and files don't."
     parser.addoption("--today", metavar="YYYY-MM-DDTHH:MM", help=when)
 
 
@@ -36,6 +38,24 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.today:
         moment = datetime.fromisoformat(config.option.today)
         CLOCK.begin_at(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.exitstatus == pytest.ExitCode.OK and skips.not_allowed(_why_skipped(session.config)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    """Say last what this host lacks, after all that pytest tells."""
+    yield
+    if line := skips.last_line(_why_skipped(config)):
+        terminalreporter.write_line(line)
+
+
+def _why_skipped(config: pytest.Config) -> Counter[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")  # none in a worker
+    return skips.reasons(reporter.stats.get("skipped", []) if reporter else [])
 
 
 def pytest_collection_finish() -> None:
@@ -80,8 +100,10 @@ def _embedded_18(reachable: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def _debian_15(reachable: Path) -> Iterator[str]:
-    if not (DEBIAN / "initdb").exists():
-        pytest.skip("Debian's PostgreSQL 15 isn't installed here")
+    found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        pytest.skip("Debian's PostgreSQL isn't installed here")
+    programs = found[0].parent
     data, socket = reachable / "debian", reachable / "s"
     account = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
     for folder in (data, socket):
@@ -93,11 +115,11 @@ def _debian_15(reachable: Path) -> Iterator[str]:
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **account)  # type: ignore[call-overload]
         assert done.returncode == 0, done.stderr
 
-    run(str(DEBIAN / "initdb"), "-D", str(data), "-A", "trust", "-U", "wamon", "-E", "UTF8", "--locale=C", "-N")
+    run(str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "wamon", "-E", "UTF8", "--locale=C", "-N")
     options = f"-k {socket} -c listen_addresses='' -c fsync=off"
-    run(str(DEBIAN / "pg_ctl"), "-D", str(data), "-l", str(data / "log"), "-o", options, "-w", "start")
+    run(str(programs / "pg_ctl"), "-D", str(data), "-l", str(data / "log"), "-o", options, "-w", "start")
     yield with_template(make_conninfo("", host=str(socket), user="wamon", dbname="postgres"))
-    run(str(DEBIAN / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+    run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
 
 
 def _made(server: str, name: str, template: str = "migrated") -> str:
