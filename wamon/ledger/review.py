@@ -1,7 +1,8 @@
 """The QA team's review table: what wamon writes there, and what it never undoes.
 
 A new drop inserts a row; a submission newer than the drop's latest one so far reopens it; a drop whose last live
-submission was retracted gets a dated line. Where the table exists, only the columns that are there are written.
+submission was retracted gets a dated line. What the bridge's own account says may insert a row and never updates one.
+Where the table exists, only the columns that are there are written.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.ledger.changes import Candidate, Key
     from wamon.ledger.following import Conflict, Posted
-    from wamon.model import Reading
+    from wamon.model import Message, Reading
     from wamon.postgres.connection import Database
 
     Drop = tuple[str, str]  # project, drop number
@@ -159,7 +160,7 @@ class Review:
 
     def _news(self, candidates: Iterable[Candidate], posted: Posted) -> set[Drop]:
         """The drops to which an edit did something that people don't know yet."""
-        return {_drop(c) for c in candidates if _key(c) not in posted.mended and self._minds(c.message.sent_at)}
+        return {_drop(c) for c in candidates if _key(c) not in posted.mended and self._minds(c.message)}
 
     def _without_live(self, db: Database, drops: set[Drop]) -> list[Drop]:
         """Those of the drops that no live submission is left of."""
@@ -168,9 +169,14 @@ class Review:
         values = {"projects": [project for project, _ in drops], "drops": [drop for _, drop in drops]}
         return SQL.run(db, "without_live", **values).fetchall()
 
-    def _minds(self, sent_at: datetime | None) -> bool:
-        """Whether a message sent then may add to a row: not where people worked with the row before wamon came."""
-        return self._review_from is None or sent_at is None or sent_at >= self._review_from
+    def _minds(self, message: Message) -> bool:
+        """Whether a message may add to a row: not where people worked with the row before wamon came.
+
+        The bridge's own account never does: what it says of a drop is the office's feedback, and no technician's post.
+        """
+        return not message.from_me and (
+            self._review_from is None or message.sent_at is None or message.sent_at >= self._review_from
+        )
 
     def _begin(self, db: Database, arrived: Sequence[_Arrived]) -> tuple[dict[Drop, Candidate], list[Drop]]:
         """Make the rows that drops lack, each from the first post to arrive: those posts, and the conflicts."""
@@ -183,8 +189,9 @@ class Review:
     def _later(self, arrived: Iterable[_Arrived], firsts: Mapping[Drop, Candidate]) -> dict[Drop, list[Candidate]]:
         """The posts that reopen each row, as if they had been recorded one by one.
 
-        Each is no older than the latest so far, nor older than wamon's first contact with people's work. A row that
-        people made in wamon's time, before the drop's first post, is theirs: that post reopens nothing.
+        Each is no older than the latest so far, nor older than wamon's first contact with people's work, and not of the
+        bridge's own account. A row that people made in wamon's time, before the drop's first post, is theirs: that post
+        reopens nothing.
         """
         later: defaultdict[Drop, list[Candidate]] = defaultdict(list)
         latest: dict[Drop, datetime] = {}
@@ -192,7 +199,8 @@ class Review:
             drop = _drop(candidate)
             so_far = latest.get(drop, latest_before)
             bounds = [bound for bound in (so_far, self._review_from) if bound]
-            if candidate is not firsts.get(drop) and bounds and candidate.sent_at >= max(bounds):
+            is_newer = bool(bounds) and candidate.sent_at >= max(bounds)
+            if is_newer and not candidate.message.from_me and candidate is not firsts.get(drop):
                 later[self._row_of(drop)].append(candidate)
             latest[drop] = max(candidate.sent_at, so_far or candidate.sent_at)
         return later

@@ -336,6 +336,43 @@ def test_a_row_that_people_made_before_the_first_post_is_not_reopened_by_it(offi
     assert the_review(office)["resubmitted"]
 
 
+def test_what_the_bridges_own_account_says_is_recorded_and_updates_no_row(office: Office, field: Field) -> None:
+    field.post(LAWLEY, "DR1752028", at=SEEN)
+    office.scan()
+    office.query(BY_PEOPLE)
+    before = the_review(office)
+    feedback = field.post(LAWLEY, "Photo 3 of DR1752028 is blurred", at=SEEN + timedelta(hours=1), from_me=True)
+    office.scan()
+    assert office.submissions() == field.truth.submissions()
+    assert len(office.submissions()) == 2
+    assert the_review(office) == before
+    for text in ("Photo 3 is blurred", "Photo 3 of DR1752028 is blurred, I said"):
+        field.edit(feedback, text)
+        office.scan()
+    assert the_review(office) == before
+
+
+def test_what_the_bridges_own_account_says_inserts_a_missing_row_that_a_post_reopens(
+    office: Office, field: Field
+) -> None:
+    field.post(LAWLEY, "Is DR1752028 done?", at=SEEN, from_me=True)
+    office.scan()
+    assert not the_review(office)["resubmitted"]
+    field.post(LAWLEY, "DR1752028 done", at=SEEN + timedelta(hours=1))
+    office.scan()
+    assert the_review(office)["resubmitted"]
+
+
+def test_the_bridges_own_last_post_adds_no_line_when_it_is_retracted(office: Office, field: Field) -> None:
+    own = field.post(LAWLEY, "DR1752028", at=SEEN, from_me=True)
+    office.scan()
+    before = the_review(office)
+    field.edit(own, "wrong group")
+    office.scan()
+    assert office.submissions() == set()
+    assert the_review(office) == before
+
+
 def content(office: Office) -> dict[tuple[str | None, str], Row]:
     own = {"id", "created_at", "updated_at"}
     return {
