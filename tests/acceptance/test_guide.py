@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -176,9 +177,16 @@ def bad_night(guide: Guide) -> None:
     guide.office.query("DELETE FROM wamon.ledger WHERE message_id = 'FIRST'")
     guide.go_on(ends=1)
     guide.go_on()
+    plan_the_restart_earlier(guide, guide.ago(days=3))
     miss_a_restart(guide.machine.state_dir / "restarts.jsonl", guide.ago(days=2))
     guide.go_on()
     guide.told()
+
+
+def plan_the_restart_earlier(guide: Guide, at: datetime) -> None:
+    """A night before it was planned would be none that was missed."""
+    for path in guide.root.rglob("wamon-restart.timer"):
+        os.utime(path, (at.timestamp(), at.timestamp()), follow_symlinks=False)
 
 
 def talk_until_hours_ago(guide: Guide) -> None:
