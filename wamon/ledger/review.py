@@ -2,7 +2,7 @@
 
 A new drop inserts a row; a submission newer than the drop's latest one so far reopens it; a drop whose last live
 submission was retracted gets a dated line. What the bridge's own account says may insert a row and never updates one.
-Where the table exists, only the columns that are there are written.
+Where the table exists, only the columns that are there are written. Days and times without a zone are the config's.
 """
 
 from __future__ import annotations
@@ -60,11 +60,13 @@ _WRITTEN = {
     "resubmitted": "false",
     "incomplete": "false",
     "completed": "false",
-    "created_at": "%(now)s",
-    "updated_at": "%(now)s",
+    "created_at": "%(now)s::text",
+    "updated_at": "%(now)s::text",
     **dict.fromkeys(_STEPS, "false"),
 }
 """The columns of a new row, and what they are given."""
+
+_MOMENTS = frozenset({"whatsapp_message_date", "review_date", "created_at", "updated_at"})
 
 _SHAPE = {
     "id": "uuid PRIMARY KEY DEFAULT gen_random_uuid()",
@@ -246,20 +248,20 @@ class Review:
         written = sorted(self._written())
         query = sql.SQL(
             "INSERT INTO {} ({}) SELECT {} FROM unnest(%(projects)s::text[], %(drops)s::text[], %(senders)s::text[], "
-            "%(sent_ats)s::timestamptz[]) AS k(project, drop_number, sender, sent_at) ON CONFLICT DO NOTHING "
+            "%(sent_ats)s::text[]) AS k(project, drop_number, sender, sent_at) ON CONFLICT DO NOTHING "
             "RETURNING {}, drop_number::text"
         ).format(
             self._table,
             sql.SQL(", ").join(map(sql.Identifier, written)),
-            sql.SQL(", ").join(sql.SQL(_WRITTEN[column]) for column in written),
+            sql.SQL(", ").join(self._value(column, _WRITTEN[column]) for column in written),
             self._project(),
         )
         values = {
             "projects": [c.project for c in candidates],
             "drops": [c.drop_number for c in candidates],
             "senders": [user_of(c.message.sender) for c in candidates],
-            "sent_ats": [c.sent_at for c in candidates],
-            "now": self._clock.now(),
+            "sent_ats": [self._told(c.sent_at) for c in candidates],
+            "now": self._told(self._clock.now()),
         }
         made = db.execute(query, values).fetchall()
         return self._served({_drop(c) for c in candidates}, made)
@@ -268,6 +270,17 @@ class Review:
         """The columns of a new row that the table has. An id that is no uuid is the table's own to give."""
         own_id = {"id"} if self._columns.get("id") != "uuid" else set()
         return (_WRITTEN.keys() & self._columns.keys()) - own_id
+
+    def _told(self, moment: datetime) -> str:
+        """A moment as text: the wall clock of the operator's zone, with its offset."""
+        return str(moment.astimezone(self._zone))
+
+    def _value(self, column: str, given: str) -> sql.SQL:
+        """What a column is given, as its type holds it: one without a zone keeps the wall clock alone."""
+        kind = self._columns[column]
+        if column not in _MOMENTS or kind == "text":
+            return sql.SQL(given)
+        return sql.SQL(f"{given}::timestamptz" if kind == "timestamptz" else f"{given}::timestamp")
 
     def _reopen(self, db: Database, later: Mapping[Drop, Sequence[Candidate]]) -> None:
         """Have drops that were posted again reviewed again."""
@@ -286,9 +299,13 @@ class Review:
 
     def _update(self, db: Database, lines: Mapping[Drop, str], values: Mapping[str, str]) -> None:
         """Append a line to the comment of each drop's row, and set these columns, as far as the table has them."""
-        every = {**values, "comment": "concat_ws(E'\\n', nullif(t.comment, ''), k.lines)", "updated_at": "%(now)s"}
+        every = {
+            **values,
+            "comment": "concat_ws(E'\\n', nullif(t.comment, ''), k.lines)",
+            "updated_at": "%(now)s::text",
+        }
         settings = [
-            sql.SQL("{} = {}").format(sql.Identifier(column), sql.SQL(value))
+            sql.SQL("{} = {}").format(sql.Identifier(column), self._value(column, value))
             for column, value in every.items()
             if column in self._columns
         ]
@@ -301,7 +318,7 @@ class Review:
             "WHERE t.drop_number::text = k.drop_number {}"
         ).format(self._table, sql.SQL(", ").join(settings), same_project)
         rows = {"projects": [p for p, _ in lines], "drops": [n for _, n in lines], "lines": list(lines.values())}
-        db.execute(query, {**rows, "now": self._clock.now()})
+        db.execute(query, {**rows, "now": self._told(self._clock.now())})
 
     def _one_row_a_number(self, db: Database) -> bool:
         """Whether a unique key on the drop number alone leaves room for only one project's row."""

@@ -1,6 +1,12 @@
 -- name: columns
-SELECT a.attname, format_type(a.atttypid, NULL), a.attnotnull, a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+SELECT
+    a.attname,
+    CASE WHEN b.typcategory = 'S' THEN 'text' ELSE b.typname::text END,
+    a.attnotnull,
+    a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
 FROM pg_attribute AS a
+JOIN pg_type AS t ON t.oid = a.atttypid
+JOIN pg_type AS b ON b.oid = CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END
 WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 
 -- name: first_contact

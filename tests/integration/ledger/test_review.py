@@ -38,6 +38,7 @@ STEPS = (
     "step_12_customer_signature",
 )
 SEEN = first_morning() + timedelta(days=1)
+SAST = ZoneInfo("Africa/Johannesburg")
 BY_PEOPLE = (
     "UPDATE qa_photo_reviews SET completed = true, incomplete = true, step_01_house_photo = true,"
     " feedback_sent = now(), comment = 'Photo 3 is blurred'"
@@ -475,7 +476,7 @@ SHAPES: dict[str, tuple[str, Row]] = {
     ),
     "times without a zone": (
         "drop_number text, project text, whatsapp_message_date timestamp, updated_at timestamp NOT NULL",
-        {"whatsapp_message_date": SEEN.replace(tzinfo=None)},
+        {"whatsapp_message_date": SEEN.astimezone(SAST).replace(tzinfo=None)},
     ),
     "times as dates": (
         "drop_number text, project text, whatsapp_message_date date, review_date date, updated_at date",
@@ -483,7 +484,7 @@ SHAPES: dict[str, tuple[str, Row]] = {
     ),
     "times as text": (
         "drop_number text, project text, whatsapp_message_date text, created_at varchar(40), updated_at text",
-        {"whatsapp_message_date": f"{SEEN:%Y-%m-%d} 06:00:00+00"},
+        {"whatsapp_message_date": f"{SEEN:%Y-%m-%d} 08:00:00+02:00"},
     ),
     "booleans that must be given": (
         "drop_number text, project text, completed boolean NOT NULL, resubmitted boolean NOT NULL,"
@@ -521,6 +522,25 @@ def test_of_a_table_that_is_there_only_the_columns_that_are_there_are_written(
     assert {name: row[name] for name in expected} == expected
     assert shape(office) == before
     assert office.verify().clean
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("Africa/Johannesburg", 0), ("America/St_Johns", 23)])
+@pytest.mark.parametrize("kind", ["date", "timestamp", "text", "timestamptz"])
+def test_a_column_without_a_zone_gets_the_day_and_wall_clock_of_the_operators_zone(
+    office: Office, field: Field, kind: str, zone: str, hour: int
+) -> None:
+    office.set(timezone=zone)
+    office.query(
+        "CREATE TABLE public.qa_photo_reviews"
+        f" (drop_number text, review_date {kind}, created_at {kind}, updated_at {kind})"
+    )
+    there = SEEN.astimezone(ZoneInfo(zone)).replace(hour=hour, minute=30)
+    field.post(LAWLEY, "DR1752028", at=there)
+    field.post(LAWLEY, "DR1752028", at=there)
+    office.scan()
+    local = there.replace(tzinfo=None)
+    wanted = {"date": there.date(), "timestamp": local, "text": str(there), "timestamptz": there}[kind]
+    assert the_review(office)["review_date"] == wanted
 
 
 @pytest.mark.parametrize("column", ["inspector", "id"])
