@@ -1,4 +1,4 @@
-"""What counts as a drop number: INTERFACE.md's section of that name, to the letter. Pure: no I/O, no clock.
+"""What counts as a drop number: docs/guide.md's section of that name, to the letter. Pure: no I/O, no clock.
 
 Work grows linearly with the text, whatever it says and whatever pattern is configured: the scanner below spends at most
 some thirty steps on a place and never reads a text twice, the configured pattern sees only the few characters of a

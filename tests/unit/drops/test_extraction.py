@@ -1,4 +1,4 @@
-"""What counts as a drop number: INTERFACE.md's table, and what people and their keyboards make of it."""
+"""What counts as a drop number: docs/guide.md's table, and what people and their keyboards make of it."""
 
 from __future__ import annotations
 
