@@ -178,7 +178,7 @@ def test_a_tail_that_another_wamon_brought_to_its_end_is_left_alone(
     assert_whole(stalled, field)
 
 
-@pytest.mark.parametrize("change", ["part", "rewind", "join", "disable", "enable", "rename"])
+@pytest.mark.parametrize("change", ["split_off", "rewind", "join", "disable", "enable", "rename"])
 def test_a_change_of_the_source_waits_for_its_turn_too(
     field: Field, offices: tuple[Office, Office], change: str
 ) -> None:
