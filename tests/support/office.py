@@ -48,7 +48,7 @@ class Daemon:
         return self.process.wait(timeout=20)
 
 
-def eventually(what: str, holds: Callable[[], object], *, said: Callable[[], str] = str, seconds: float = 90) -> None:
+def eventually(what: str, holds: Callable[[], object], *, said: Callable[[], str] = str, seconds: float = 30) -> None:
     """Wait until it holds, and fail where it doesn't within the time, with what was `said` by then."""
     deadline = time.monotonic() + seconds
     while not holds():
