@@ -87,6 +87,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F50": Fault("the file is empty", "doesn't take it for a store without messages"),
         "F51": Fault("the file may not be read", "says who could, and stays where it was"),
         "F52": Fault("its tables change", "names the column that is missing; ignores those that are new"),
+        "F85": Fault("a commit shows only after its last write", "reads again until the file has long been the same"),
         "F53": Fault("a time is junk, or far ahead", "records the message all the same"),
         "F83": Fault("the bridge lives and hears nothing", "tells a silence that is longer than this group's own"),
     },

@@ -5,8 +5,7 @@ Network file systems give no notice, and a notice can be lost: whoever listens l
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -69,31 +68,3 @@ class _Ringer(FileSystemEventHandler):
     def on_any_event(self, event: FileSystemEvent) -> None:
         if {event.src_path, event.dest_path} & self._names:
             self._ring()
-
-
-class Stamp(NamedTuple):
-    """What the file system says of a store: equal stamps, once settled, mean that nothing was written."""
-
-    file: tuple[int, ...] | None
-    wal: tuple[int, ...] | None
-
-    def settled(self, now_ns: int) -> bool:
-        """Whether its times are so far from now that a further write would move them. A clock set back is far, too."""
-        times = [stat[-1] for stat in self if stat is not None]
-        return bool(times) and abs(now_ns - max(times)) > _COARSENESS_NS
-
-
-_COARSENESS_NS = 50_000_000
-
-
-def stamp(store: Path) -> Stamp:
-    """The store's stamp now. It opens nothing: closing a file that SQLite reads would drop SQLite's locks."""
-    return Stamp(_stat(str(store)), _stat(f"{store}-wal"))
-
-
-def _stat(path: str) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - several times a second, for years
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

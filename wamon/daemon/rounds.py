@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
-from wamon.bridge.doorbell import stamp
+from wamon.bridge.stamp import Trust, stamp
 from wamon.capture.pipeline import reread_recent
 from wamon.capture.scan import admit, catch_up, retry
 from wamon.errors import BridgeUnavailable, BridgeUnknown
@@ -18,7 +16,7 @@ from wamon.words import KINDS, amount
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.bridge.doorbell import Stamp
+    from wamon.bridge.stamp import Stamp
     from wamon.capture.pipeline import Pass, Pipeline
     from wamon.daemon.beats import Bell
     from wamon.daemon.passes import Passes
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 BEATS_SECONDS = {"renew": 15.0, "retry": 60.0}
 """Beside `pass` and `recent`, which ring at the config's interval, and the chores' own."""
-_COARSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,50 +47,43 @@ class Rounds:
         self._passes = passes
         self._side = side
         self._chores = chores
-        self._seen: Stamp | None = None
+        self._trust = Trust(connected.pipeline.clock.monotonic_seconds)
         self._reread: Stamp | None = None
-        self._is_fresh = False
 
     def go_round(self) -> None:
         """Do what is due. The bridge's troubles are told and waited out. Raises Stopped, and PostgreSQL's troubles."""
-        self._is_fresh = False
         self._renew_if_due()
         try:
             self._pass()
             if self._bell.rang("retry"):
                 retry(self._pipeline)
                 admit(self._pipeline)
+                self._trust.doubt()
         except (BridgeUnavailable, BridgeUnknown) as error:
-            self._seen = None
+            self._trust.lose()
             self._passes.hang(error)
             return
         self._pipeline.state.flush_if_due()
         self._begin_chores()
 
     def soon_seconds(self) -> float:
-        """When to go round without being rung for.
-
-        A file's time is coarse: what was written within its last tick is seen by looking once more after it.
-        """
-        return min(_COARSE_SECONDS if self._is_fresh else inf, self._pipeline.state.due_in_seconds())
+        """When to go round without being rung for."""
+        return min(self._trust.soon_seconds(), self._pipeline.state.due_in_seconds())
 
     def _renew_if_due(self) -> None:
         if self._bell.rang("renew"):
             self._lease.renew()
 
     def _pass(self) -> None:
-        """Pass over the store where it changed since it was last read, and now and then over its last half hour."""
-        pipeline = self._pipeline
+        """Pass over the store where it may have changed; now and then over its last half hour."""
+        pipeline, monotonic_seconds = self._pipeline, self._pipeline.clock.monotonic_seconds
         now = stamp(pipeline.store.path)
-        if now != self._seen:
-            settled = now.settled(int(pipeline.clock.now().timestamp() * 1e9))
-            began_seconds = time.monotonic()
-            catch_up(pipeline, lambda one: self._after_pass(one, time.monotonic() - began_seconds))
-            self._seen = now if settled else None
-            self._is_fresh = not settled
+        if self._trust.needs_read(now):
+            began_seconds = monotonic_seconds()
+            catch_up(pipeline, lambda one: self._after_pass(one, monotonic_seconds() - began_seconds))
         if self._bell.rang("recent") and now != self._reread:
             pipeline.retrying(reread_recent, pipeline)
-            self._reread = self._seen
+            self._reread = now if self._trust.is_earned else None
         self._passes.ended(sum(len(pipeline.source.wanted(tail)) for tail in pipeline.source.tails))
 
     def _after_pass(self, one: Pass, seconds: float) -> None:

@@ -37,6 +37,7 @@ from wamon.bridge import snapshot as tested_snapshot
 from wamon.bridge import store as tested
 from wamon.bridge.flavours import recognise
 from wamon.bridge.snapshot import snapshot
+from wamon.bridge.stamp import stamp
 from wamon.bridge.store import Chat, Overlap, Page, Store
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.model import BEGINNING, USUAL_SIZES, Message, Place, Sizes, content_hash
@@ -1238,3 +1239,15 @@ def test_a_time_that_a_store_holds_in_any_form_is_read(lharries: Lharries, reade
         lharries.set_time(message_id, form)
 
     assert {message.sent_at for message in reader.read_all()} == {moment}
+
+
+@pytest.mark.parametrize("kind", BRIDGES)
+def test_reading_leaves_the_stamp_as_it_was_so_that_our_own_reads_are_no_news(
+    tmp_path: Path, kind: type[Bridge]
+) -> None:
+    with kind(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.chat(LAWLEY, "Lawley")
+        bridge.post(LAWLEY, "DR1000001")
+        before = stamp(bridge.path)
+        Reader(bridge.path).store.top()
+        assert stamp(bridge.path) == before

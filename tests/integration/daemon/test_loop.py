@@ -14,11 +14,13 @@ from pkgutil import resolve_name
 
 import pytest
 
-from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins, WacliJanuary
 from tests.support.clock import CLOCK, Moved
+from tests.support.half_commit import half_committed
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
-from wamon.bridge.doorbell import Doorbell, stamp
+from wamon.bridge.doorbell import Doorbell
+from wamon.bridge.stamp import stamp
 from wamon.daemon import loop, monitor, rounds
 from wamon.health.check import Check, State
 from wamon.ledger import allow_list
@@ -54,7 +56,7 @@ def test_a_write_that_leaves_the_files_time_as_it_was_is_found_where_that_time_i
     silence(monkeypatch)
     one = stamp(field.path)
     monkeypatch.setattr(rounds, "stamp", lambda _: one)
-    monkeypatch.setattr("wamon.bridge.doorbell._COARSENESS_NS", 3600 * 10**9)
+    monkeypatch.setattr("wamon.bridge.stamp._TRUSTED_AFTER_SECONDS", 3600)
     office = open_office(field.path, scan={"interval": "1h"})
     office.scan()  # so that no sweep is due
     field.post(LAWLEY, "DR1000002")
@@ -65,6 +67,35 @@ def test_a_write_that_leaves_the_files_time_as_it_was_is_found_where_that_time_i
         recorded(office, "DR1000003")
 
     run_while(office, act)
+
+
+@pytest.mark.fault("F85")
+def test_a_commit_that_shows_only_after_its_last_write_is_found_though_nothing_rings_then(
+    tmp_path: Path, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[object] = []
+    silence(monkeypatch)
+    counting(monkeypatch, "wamon.daemon.rounds.catch_up", passes)
+    with Field(WacliJanuary(tmp_path / "wacli.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1000001")
+        office = open_office(field.path, scan={"interval": "1h"})
+        office.scan()  # so that no sweep is due
+
+        def act() -> None:
+            eventually("the first read", lambda: passes)
+            with half_committed(field.path, _ONE_MORE) as show:
+                before = len(passes)
+                eventually("reads that can't see it", lambda: len(passes) >= before + 2)
+                show()
+                recorded(office, "DR1000002")
+
+        run_while(office, act)
+
+
+_ONE_MORE = """
+    INSERT INTO messages (chat_jid, msg_id, sender_jid, ts, from_me, text)
+    SELECT chat_jid, 'ONEMORE', sender_jid, ts, from_me, 'DR1000002' FROM messages
+"""
 
 
 def test_where_nothing_rings_the_second_interval_finds_the_message(
@@ -146,7 +177,7 @@ def idle(passes: list[object]) -> Callable[[], bool]:
     seen: list[int] = []
 
     def holds() -> bool:
-        threading.Event().wait(3 * rounds._COARSE_SECONDS)
+        threading.Event().wait(0.3)
         seen.append(len(passes))
         return len(seen) > 2 and len(set(seen[-3:])) == 1
 
