@@ -64,6 +64,7 @@ class Difference(NamedTuple):
 
     reading: Reading
     problem: Problem
+    is_ahead: bool  # no pass has come to it yet
 
 
 @dataclass(slots=True)
@@ -139,7 +140,8 @@ class Verification:
                 older += 1
             if detail := self._detail(reading, holds):
                 understood = held_to(reading, holds) if holds else reading
-                differing.append(Difference(understood, self._problem(message, holds, detail)))
+                is_ahead = holds is None and self._is_ahead(message)
+                differing.append(Difference(understood, _problem(message, holds, detail, is_ahead=is_ahead), is_ahead))
         return differing, older
 
     def _pages(self, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
@@ -170,13 +172,9 @@ class Verification:
     def _is_older(self, holds: Held) -> bool:
         return holds.rules != self._pipeline.recorder.rules or holds.other_project
 
-    def _problem(self, message: Message, holds: Held | None, detail: str) -> Problem:
+    def _is_ahead(self, message: Message) -> bool:
         source = self._pipeline.source
-        tail = source.tails[source.groups[message.chat_jid].tail]
-        if holds is None and message.rowid > tail.rowid:
-            detail += ": no pass has come to it yet"
-        promise = CURSOR_PASSES_NOTHING if holds is None and message.rowid <= tail.rowid else EVERY_ROW_IN_THE_LEDGER
-        return Problem(promise, message.chat_jid, message.message_id, detail)
+        return message.rowid > source.tails[source.groups[message.chat_jid].tail].rowid
 
     def _still_differing(self, suspects: Sequence[Message]) -> list[Problem]:
         """Look at what differed once more, in the store and in the ledger, as both stand now."""
@@ -232,10 +230,16 @@ class Verification:
         return sorted({group.project for group in self._groups})
 
     def _mend(self, differing: Sequence[Message]) -> Recorded:
-        """Record what still differs. Each try reads the store anew: what it said before the fence was raised is old."""
-        readings = self._understood(self._read_again(differing))
-        still = [one.reading for one in self.differences(readings)[0]]
-        return self._pipeline.recorder.record(Batch(still, again=True)) if still else Recorded()
+        """Record what still differs. Each try reads the store anew: what it said before the fence was raised is old.
+
+        What no pass has come to yet is recorded as the pass would: it is new, and answered.
+        """
+        still, _ = self.differences(self._understood(self._read_again(differing)))
+        recorded = Recorded()
+        for ahead in (False, True):
+            if readings := [one.reading for one in still if one.is_ahead is ahead]:
+                recorded.add(self._pipeline.recorder.record(Batch(readings, again=not ahead)))
+        return recorded
 
     def _mend_unsaid(self) -> Recorded:
         """A message that was edited while its ledger row was missing has submissions that nothing else leads to."""
@@ -276,6 +280,13 @@ class Verification:
         retrying, restore = self._pipeline.retrying, self._comparison.restore_reviews
         for drops in self._portions(list(self._comparison.drops_without_review(review, self._projects()))):
             bisect(drops, lambda part: retrying(restore, review, part.items), _waits_for_the_next_sweep)
+
+
+def _problem(message: Message, holds: Held | None, detail: str, *, is_ahead: bool) -> Problem:
+    if is_ahead:
+        detail += ": no pass has come to it yet"
+    promise = CURSOR_PASSES_NOTHING if holds is None and not is_ahead else EVERY_ROW_IN_THE_LEDGER
+    return Problem(promise, message.chat_jid, message.message_id, detail)
 
 
 def _misread(reading: Reading, holds: Held) -> str | None:

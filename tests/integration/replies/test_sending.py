@@ -233,6 +233,18 @@ def test_what_a_sweep_repairs_or_a_retry_records_is_not_answered(
     assert (api.asked, states(office), office.drops()) == ([], [], {("Lawley", "DR1000009")})
 
 
+def test_a_post_that_a_sweep_meets_before_any_pass_is_new_and_answered(
+    office: Office, bridge: VeryGoodPlugins, api: StandIn
+) -> None:
+    office.scan()
+    message_id = post(bridge, "DR1000009")
+    with office.opened() as pipeline:
+        assert Verification(pipeline, list(pipeline.source.groups.values())).repair().counts
+    answered(office)
+    assert (states(office), len(api.asked)) == ([("DR1000009", "new", "sent")], 1)
+    assert office.query("SELECT message_id FROM wamon.replies") == [message_id]
+
+
 def test_a_second_sources_copy_is_not_answered(
     office: Office, bridge: VeryGoodPlugins, api: StandIn, tmp_path: Path, dsn: str
 ) -> None:
