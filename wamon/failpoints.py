@@ -27,7 +27,7 @@ NAMES = (
     "bridge.closed",
     "drops.read",
     "record.begin",
-    "record.turn",
+    "record.fence",
     "record.known",
     "record.ledger",
     "record.edits",

@@ -20,7 +20,7 @@ from tests.support.json_page import VIEWS
 from tests.support.machine import Machine
 from tests.support.office import Office
 from tests.support.receivers import hooks
-from wamon.alerts.notifier import teller
+from wamon.alerts.notifier import notifier
 from wamon.app.commands import configured
 from wamon.health.check import Check, State
 from wamon.service.restart_log import note_start
@@ -198,7 +198,7 @@ def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None])
         ask("alerts test", status=1)
         office.run("service", "stopped", **crashed)
         silent = Check("bridge.freshness", State.WARN, "x", "", "Lawley", LAWLEY, {"age_seconds": 9999.0})
-        teller(configured(office.config_path, {}), CLOCK).evaluate([silent])
+        notifier(configured(office.config_path, {}), CLOCK).evaluate([silent])
         ask("alerts list")
 
 

@@ -50,7 +50,7 @@ def test_a_drop_posted_during_the_restart_is_recorded_after_it(machine: Machine)
     done = machine.wamon("restart")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
-        r"Everything up to turn \d+ of source main was recorded before the restart\.\n"
+        r"Everything up to position \d+ of source main was recorded before the restart\.\n"
         rf"wamon\.service works again after [\d.]+ s, as process {machine.pid()}\. \w.*\n",
         done.stdout,
     )

@@ -67,7 +67,7 @@ def test_a_daemon_that_lost_its_lease_records_nothing_more_though_its_next_renew
 
 
 @pytest.mark.fault("F5", "F57")
-def test_whoever_takes_a_lease_over_takes_the_turn_with_it_before_it_records_anything(
+def test_whoever_takes_a_lease_over_raises_its_fence_before_it_records_anything(
     field: Field, open_office: Open
 ) -> None:
     office = open_office(field.path)

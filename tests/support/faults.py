@@ -28,7 +28,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F2": Fault("killed at any instant", "starts again where the last commit left it"),
         "F3": Fault("SIGTERM in the middle of a batch", "ends that batch or rolls it back, and lets its source go"),
         "F4": Fault("many signals at once", "ends once, and well"),
-        "F5": Fault("stopped for minutes, then woken", "finds its turn taken, and writes nothing"),
+        "F5": Fault("stopped for minutes, then woken", "finds its source taken, and writes nothing"),
         "F6": Fault("too little memory", "reads a page at a time; where that is too much it ends, and loses nothing"),
         "F7": Fault("hangs in a pass", "falls silent, and systemd's watchdog starts it anew"),
         "F8": Fault("ends at every start", "is started again for ever; why it ended is kept and shown"),
@@ -93,7 +93,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
     },
     "Several wamons": {
         "F56": Fault("a second one on the same source", "refuses or stands by; together they record once"),
-        "F57": Fault("two, each of which thinks that it is alone", "only whose turn it is can write"),
+        "F57": Fault("two, each of which thinks that it is alone", "only the one that raised the fence last can write"),
         "F58": Fault("one mends what another is about to finish", "never puts an older text over a newer one"),
         "F59": Fault("another process gets the number of a dead one", "tells them apart by boot and start"),
         "F60": Fault("the one that takes over dies too", "leaves the next one the same work"),

@@ -36,13 +36,15 @@ _MOST_TOLD = 10
 _MOST_GROUPS = 100
 
 
-def teller(config: Config, clock: Clock, file: AlertsFile | None = None) -> Teller:
+def notifier(config: Config, clock: Clock, file: AlertsFile | None = None) -> Notifier:
     """Who tells people by this config's channels."""
-    return Teller(file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, clock, str(config.timezone))
+    return Notifier(
+        file or AlertsFile(config.state.dir), config.alerts, config.bridge.name, clock, str(config.timezone)
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class Notifier:
     """Who tells, of which source, by which config. One may be made for each occasion: what lasts is in the file."""
 
     file: AlertsFile

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wamon.alerts.notifier import Teller
+from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, database, joined, ledger, opened, wanted_of
 from wamon.app.look import looked_at
@@ -58,12 +58,12 @@ class _Beside:
         """What runs beside the passes."""
         clock = self._clock
         file = self._alerts.setdefault(config.state.dir, AlertsFile(config.state.dir))
-        teller = Teller(file, config.alerts, config.bridge.name, clock, str(config.timezone))
-        sender = AlertSender(teller)
+        notifier = Notifier(file, config.alerts, config.bridge.name, clock, str(config.timezone))
+        sender = AlertSender(notifier)
 
         def evaluate(checks: Sequence[Check]) -> None:
             if config.alerts.channels.named:
-                teller.evaluate(checks)
+                notifier.evaluate(checks)
                 sender.ring()
 
         monitor = Monitor(partial(_troubles, config, clock), evaluate, passes, self._troubles)

@@ -39,7 +39,7 @@ class Task(NamedTuple):
     place: Place
 
 
-class Handed(NamedTuple):
+class DraftedBatch(NamedTuple):
     """One batch: what it writes, and the place where it ends."""
 
     draft: Draft
@@ -51,7 +51,7 @@ class Handed(NamedTuple):
 
 
 @contextmanager
-def handed_over(task: Task) -> Iterator[Iterator[Handed]]:
+def handed_over(task: Task) -> Iterator[Iterator[DraftedBatch]]:
     """The batches beyond the task's place, read meanwhile. Leaving the block ends it all."""
     try:
         process = _begun()
@@ -77,7 +77,7 @@ def _begun() -> subprocess.Popen[bytes]:
     )
 
 
-def _exchanged(task: Task, stdin: IO[bytes], stdout: IO[bytes]) -> Iterator[Handed]:
+def _exchanged(task: Task, stdin: IO[bytes], stdout: IO[bytes]) -> Iterator[DraftedBatch]:
     with suppress(EOFError, OSError, pickle.UnpicklingError):  # it has ended, or was ended
         pickle.dump(task, stdin)
         stdin.close()
@@ -89,19 +89,19 @@ def hand_over() -> None:
     """What the process does: a task from stdin, and its batches to stdout, for as long as somebody takes them."""
     gc.disable()  # a batch is many objects, and none of them forms a circle
     with suppress(BrokenPipeError):
-        for handed in _drafted(pickle.load(sys.stdin.buffer)):  # noqa: S301
-            pickle.dump(handed, sys.stdout.buffer)
+        for batch in _drafted(pickle.load(sys.stdin.buffer)):  # noqa: S301
+            pickle.dump(batch, sys.stdout.buffer)
             sys.stdout.flush()
 
 
-def _drafted(task: Task) -> Iterator[Handed]:
+def _drafted(task: Task) -> Iterator[DraftedBatch]:
     overlap, place, complete = Overlap(), task.place, False
     while not complete:
         overlap.due = False  # what stands before the place was just read by whoever asks
-        page, readings, _ = task.reader.read(place, overlap)
+        page, readings, *_ = task.reader.read(place, overlap)
         if page.start != place:
             return
         draft = task.drafter.drafted(readings, task.groups)
         read = Counter([message.chat_jid for message in page.messages])
-        yield Handed(draft, page.start, page.place, page.complete, read, ids_of(page.messages))
+        yield DraftedBatch(draft, page.start, page.place, page.complete, read, ids_of(page.messages))
         place, complete = page.place, page.complete

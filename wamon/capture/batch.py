@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
     from wamon.bridge.store import Overlap, Page, Store
     from wamon.drops.reading import Rules
+    from wamon.ledger.recording import NewBatch
     from wamon.model import Message, Place, Reading, Start
 
 _MOST_IDS_TOLD = 20
 
 
-class Understood(NamedTuple):
-    """A batch that was read, and what its messages say."""
+class ReadBatch(NamedTuple):
+    """A batch that was read, what its messages say, and what they write if all of them are new."""
 
     page: Page
     readings: list[Reading]
     texts_bytes: int
+    new: NewBatch | None = None
 
 
 class Reader(NamedTuple):
@@ -33,11 +35,11 @@ class Reader(NamedTuple):
     wanted: Mapping[bytes, str]  # as `Store.read_page` takes them
     starts: Mapping[str, Start]
 
-    def read(self, place: Place, overlap: Overlap) -> Understood:
+    def read(self, place: Place, overlap: Overlap) -> ReadBatch:
         """The next batch beyond a place. Raises as `Store.read_page`."""
         sizes = self.store.sizes
         page = self.store.read_page(place, self.wanted, overlap)
-        readings = self._understood(page.messages)
+        readings = self._said(page.messages)
         size_bytes = _bytes(page.messages)
         for _ in range(1, sizes.pages_a_batch):
             if page.complete or size_bytes >= sizes.page_bytes:
@@ -46,11 +48,11 @@ class Reader(NamedTuple):
             if following.start != page.place:
                 break
             page = page.with_following(following)
-            readings += self._understood(following.messages)
+            readings += self._said(following.messages)
             size_bytes += _bytes(following.messages)
-        return Understood(page, readings, size_bytes)
+        return ReadBatch(page, readings, size_bytes)
 
-    def _understood(self, messages: Sequence[Message]) -> list[Reading]:
+    def _said(self, messages: Sequence[Message]) -> list[Reading]:
         read, starts = self.rules.read, self.starts
         if starts:
             readings = [read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]

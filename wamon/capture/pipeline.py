@@ -1,6 +1,6 @@
 """The heart: one pass of one tail, from the bridge's rows to rows in PostgreSQL.
 
-It has no sleep, no retry and no print. Whoever runs it decides when, and after an error calls `Watch.reload` first:
+It has no sleep, no retry and no print. Whoever runs it decides when, and after an error calls `Pipeline.reload` first:
 what a pass remembers is true only as long as its recordings succeed.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from wamon.bridge.store import Overlap
 from wamon.capture.backlog import Task, handed_over
@@ -28,12 +28,13 @@ from wamon.model import FROM_THE_BEGINNING, MAIN, Start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from wamon.bridge.store import Page, Store
-    from wamon.capture.backlog import Handed
+    from wamon.bridge.store import Store
+    from wamon.capture.backlog import DraftedBatch
+    from wamon.capture.batch import ReadBatch
     from wamon.capture.state_file import StateFile
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
-    from wamon.ledger.recording import Ready, Recorder
+    from wamon.ledger.recording import NewBatch, Recorder
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
     from wamon.model import Message, Place, Reading
@@ -45,14 +46,6 @@ T = TypeVar("T")
 _MOST_DRAFTED_BYTES = 2 * 1024 * 1024
 """A draft holds the texts a second time: few long ones are not worth that."""
 _EDITABLE = timedelta(minutes=30)
-
-
-class Prepared(NamedTuple):
-    """A batch that was read, what its messages say, and what they write if all of them are new."""
-
-    page: Page
-    readings: list[Reading]
-    ready: Ready | None
 
 
 @dataclass(slots=True)
@@ -67,7 +60,7 @@ class Pipeline:
     state: StateFile
     clock: Clock
     overlaps: dict[str, Overlap] = field(default_factory=dict)
-    ahead: Ahead[Prepared] = field(default_factory=Ahead)
+    ahead: Ahead[ReadBatch] = field(default_factory=Ahead)
     check_lease: Callable[[], None] = lambda: None
     """Called before going on after the fence was raised; raises Busy where the source is another's to work on now."""
 
@@ -116,32 +109,32 @@ class Pass:
 def run_pass(pipeline: Pipeline, tail: str = MAIN) -> Pass:
     """Take the next page of a tail's groups into PostgreSQL. Raises what reading and recording raise."""
     failpoint("pass.begin")
-    prepared = pipeline.ahead.take(tail, pipeline.source.tails[tail], partial(_read, pipeline))
-    page = prepared.page
+    batch = pipeline.ahead.next(tail, pipeline.source.tails[tail], partial(_read, pipeline))
+    page = batch.page
     if not page.complete:
         pipeline.ahead.begin(tail, page.place, partial(_read, pipeline))
-    recorded = _record(pipeline, tail, prepared)
+    recorded = _record(pipeline, tail, batch)
     _mirror(pipeline)
     failpoint("pass.end")
     new = page.messages[bisect_right(page.messages, page.start.rowid, key=attrgetter("rowid")) :]
     read = Counter([message.chat_jid for message in new])
-    near = sum(len(one.near) for one in prepared.readings if one.message.rowid > page.start.rowid)
+    near = sum(len(one.near) for one in batch.readings if one.message.rowid > page.start.rowid)
     return Pass(recorded, read, ids_of(new), page.place, page.complete, near)
 
 
 def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     """Passes over a long backlog, which a process of its own reads: until nothing is left, or one must be made here.
 
-    Raises what recording raises, and what `Watch.still_ours` does.
+    Raises what recording raises, and what `Pipeline.check_lease` does.
     """
     pipeline.ahead.forget()
     pipeline.overlaps.pop(tail, None)
     task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, pipeline.source.tails[tail])
     with handed_over(task) as batches:
-        for batch, ready in each((batch, pipeline.recorder.ready(batch.draft)) for batch in batches):
+        for batch, new in each((batch, pipeline.recorder.new_batch(batch.draft)) for batch in batches):
             with correlated():
                 try:
-                    recorded = _record_handed(pipeline, tail, batch, ready)
+                    recorded = _record_drafted(pipeline, tail, batch, new)
                 except (AlreadyKnown, Poison):
                     return
                 except Superseded:
@@ -152,37 +145,38 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
                 yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete, near)
 
 
-def _record_handed(pipeline: Pipeline, tail: str, batch: Handed, ready: Ready) -> Recorded:
+def _record_drafted(pipeline: Pipeline, tail: str, batch: DraftedBatch, new: NewBatch) -> Recorded:
     failpoint("pass.begin")
-    recorded = pipeline.recorder.record_new(ready, Advance(tail, batch.start, batch.place))
+    recorded = pipeline.recorder.record_new(new, Advance(tail, batch.start, batch.place))
     _mirror(pipeline)
     failpoint("pass.end")
     return recorded
 
 
-def _read(pipeline: Pipeline, tail: str, place: Place) -> Prepared:
+def _read(pipeline: Pipeline, tail: str, place: Place) -> ReadBatch:
     """The next batch beyond a place."""
     overlap = pipeline.overlaps.setdefault(tail, Overlap())
     try:
-        page, readings, texts_bytes = _reader(pipeline, tail).read(place, overlap)
-        ready = pipeline.recorder.drafted(readings) if texts_bytes <= _MOST_DRAFTED_BYTES else None
-        return Prepared(page, readings, ready)
+        batch = _reader(pipeline, tail).read(place, overlap)
+        if batch.texts_bytes <= _MOST_DRAFTED_BYTES:
+            return batch._replace(new=pipeline.recorder.drafted(batch.readings))
     except BaseException:
         pipeline.overlaps.pop(tail, None)  # what it saw before it failed is not recorded
         raise
+    return batch
 
 
 def _reader(pipeline: Pipeline, tail: str) -> Reader:
     return Reader(pipeline.store, pipeline.rules, pipeline.source.wanted(tail), starts_of(pipeline, tail))
 
 
-def _record(pipeline: Pipeline, tail: str, prepared: Prepared) -> Recorded:
-    page, readings, ready = prepared
+def _record(pipeline: Pipeline, tail: str, batch: ReadBatch) -> Recorded:
+    page, readings, _, new = batch
     was = pipeline.source.tails[tail]
     if not readings and page.place == was:
         return Recorded()
     return pipeline.recorder.record(
-        Batch(readings, Advance(tail, page.start, page.place, _rewind(pipeline, was, page.start)), ready)
+        Batch(readings, Advance(tail, page.start, page.place, _rewind(pipeline, was, page.start)), new)
     )
 
 

@@ -35,7 +35,7 @@ class Ahead(Generic[T]):
         """Have what stands beyond this place read meanwhile."""
         self._read[tail] = place, self._thread.submit(read, tail, place)
 
-    def take(self, tail: str, place: Place, read: Callable[[str, Place], T]) -> T:
+    def next(self, tail: str, place: Place, read: Callable[[str, Place], T]) -> T:
         """What stands beyond this place: as it was read ahead, else as it is read now. Raises what reading raises."""
         began_at, future = self._read.pop(tail, (None, None))
         if future is not None and began_at == place:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.alerts.channels import Channel
-    from wamon.alerts.notifier import Teller
+    from wamon.alerts.notifier import Notifier
     from wamon.views.alerts import Alerts, Trial
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -86,7 +86,7 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     wamon alerts test --json
     """
     from wamon.alerts.channels import channels
-    from wamon.alerts.notifier import teller
+    from wamon.alerts.notifier import notifier
     from wamon.errors import ConfigError
     from wamon.render import say
     from wamon.views.alerts import Trials
@@ -97,7 +97,7 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     found = channels(settings.alerts)
     if not found:
         raise ConfigError("No channel is configured.", hint="Set alerts.channels: config/wamon.yaml explains them.")
-    tried = [_tried(channel, teller(settings, options.clock)) for channel in found]
+    tried = [_tried(channel, notifier(settings, options.clock)) for channel in found]
     if options.json:
         say(as_json(Trials(tuple(tried))))
     for one in [] if options.json else tried:
@@ -105,13 +105,13 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     raise typer.Exit(0 if all(one.sent for one in tried) else 1)
 
 
-def _tried(channel: Channel, teller: Teller) -> Trial:
+def _tried(channel: Channel, notifier: Notifier) -> Trial:
     from wamon.alerts.channels import deliver
     from wamon.errors import Retryable
     from wamon.views.alerts import Trial
 
     try:
-        deliver(channel, teller.test())
+        deliver(channel, notifier.test())
     except Retryable as error:
         return Trial(channel.name, channel.host, sent=False, why=error.paragraph())
     return Trial(channel.name, channel.host, sent=True, why=None)

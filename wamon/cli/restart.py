@@ -43,7 +43,6 @@ def restart(
     if options.json:
         say(as_json(view.restart(done)))
         return
-    say(
-        f"Everything up to turn {done.position.seq:,} of source {done.position.source} was recorded before the restart."
-    )
+    at = done.position
+    say(f"Everything up to position {at.seq:,} of source {at.source} was recorded before the restart.")
     say(f"{done.unit} works again after {done.seconds} s, as process {done.after.pid}. {done.after.status}")

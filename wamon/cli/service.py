@@ -343,4 +343,4 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     if options.json:
         say(as_json(recorded))
     else:
-        say(f"Source {recorded.source} is recorded as of turn {recorded.seq:,}.")
+        say(f"Source {recorded.source} is recorded as of position {recorded.seq:,}.")

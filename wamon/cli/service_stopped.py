@@ -12,7 +12,7 @@ import typer  # noqa: TC002 - typer reads the types of a command as it runs
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.alerts.notifier import Teller
+    from wamon.alerts.notifier import Notifier
     from wamon.cli.options import Said
 
 _SECONDS_TO_ALERT = 6.0
@@ -51,24 +51,24 @@ def _alert(options: Said, state_dir: Path, sentence: str) -> None:
     from wamon.health.check import Check, State
     from wamon.log import tolerantly
 
-    teller = _teller(options, state_dir)
-    if teller is None:
+    notifier = _notifier(options, state_dir)
+    if notifier is None:
         return
     hint = "`wamon hygiene` lists its restarts, the journal says what came before."
     why = Check("service.stopped", State.BAD, sentence, hint)
-    teller.evaluate([why], [rule for rule in RULES if rule.name == "service"])
-    if teller.config.channels.named:
-        sending = Thread(target=tolerantly, args=("alert", teller.send), daemon=True)
+    notifier.evaluate([why], [rule for rule in RULES if rule.name == "service"])
+    if notifier.config.channels.named:
+        sending = Thread(target=tolerantly, args=("alert", notifier.send), daemon=True)
         sending.start()
         sending.join(_SECONDS_TO_ALERT)
 
 
-def _teller(options: Said, state_dir: Path) -> Teller | None:
+def _notifier(options: Said, state_dir: Path) -> Notifier | None:
     """Who tells, as far as the config can be read; None where it names no channel.
 
     Where not even its alerts can be read, the channels are unknown: then the alert waits for the next start.
     """
-    from wamon.alerts.notifier import Teller, teller
+    from wamon.alerts.notifier import Notifier, notifier
     from wamon.alerts.state_file import AlertsFile
     from wamon.config import load as configs
     from wamon.config.alerts import Alerts
@@ -82,8 +82,8 @@ def _teller(options: Said, state_dir: Path) -> Teller | None:
         with suppress(ConfigError):
             path = configs.find(options.config_path, os.environ)
             alerts = configs.load_alerts(path, os.environ) if path else alerts
-        return Teller(file, alerts, "?", options.clock)
-    return teller(settings, options.clock, file) if settings.alerts.channels.named else None
+        return Notifier(file, alerts, "?", options.clock)
+    return notifier(settings, options.clock, file) if settings.alerts.channels.named else None
 
 
 def _state_dir(options: Said) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wamon.daemon.side_tasks import SideTask
 
 if TYPE_CHECKING:
-    from wamon.alerts.notifier import Teller
+    from wamon.alerts.notifier import Notifier
     from wamon.daemon.stopping import Stopping
 
 
@@ -18,8 +18,8 @@ class AlertSender(SideTask):
     name = "alerts"
     may_be_cut = True
 
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
         self._rung = threading.Event()
 
     def ring(self) -> None:
@@ -27,8 +27,8 @@ class AlertSender(SideTask):
         self._rung.set()
 
     def run(self, stopping: Stopping) -> None:
-        if not self._teller.config.channels.named:
-            self._teller.send()
+        if not self._notifier.config.channels.named:
+            self._notifier.send()
             return
         stopping.wakes(self._rung)
         while True:
@@ -36,4 +36,4 @@ class AlertSender(SideTask):
             self._rung.clear()
             if stopping.is_set():
                 return
-            self._teller.send()
+            self._notifier.send()

@@ -56,8 +56,8 @@ class Advance:
     rewind: str | None = None
 
 
-class Ready(NamedTuple):
-    """A draft, with what becomes of its posts."""
+class NewBatch(NamedTuple):
+    """A draft of messages that seem to be new, with what becomes of its posts."""
 
     draft: Draft
     submissions: SubmissionChanges
@@ -69,7 +69,7 @@ class Batch:
 
     readings: Sequence[Reading]
     advance: Advance | None = None
-    ready: Ready | None = None
+    new: NewBatch | None = None
     again: bool = False
     """Process known messages once more, whatever the ledger holds: for retries, repair and replay."""
 
@@ -100,15 +100,15 @@ class Recorder:
         self._clock = clock
         self._new_lately = True
 
-    def drafted(self, readings: Sequence[Reading]) -> Ready | None:
+    def drafted(self, readings: Sequence[Reading]) -> NewBatch | None:
         """What a batch of these would write if nothing is held of them; None where something is, as lately it was."""
         if not readings or not self._new_lately:
             return None
-        return self.ready(self.drafter.drafted(readings, self._source.groups))
+        return self.new_batch(self.drafter.drafted(readings, self._source.groups))
 
-    def ready(self, draft: Draft) -> Ready:
+    def new_batch(self, draft: Draft) -> NewBatch:
         """A draft with all that can be made of it beforehand. It asks nobody, so it may work beside a transaction."""
-        return Ready(draft, self._submissions.drafted(draft.posts))
+        return NewBatch(draft, self._submissions.drafted(draft.posts))
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises Superseded, DatabaseUnavailable, SchemaError."""
@@ -131,21 +131,21 @@ class Recorder:
 
     def _record_at_once(self, batch: Batch) -> Recorded:
         """Record a batch in one transaction: one that seems to be new as that, which needs no look-ups."""
-        if batch.ready and batch.advance and batch.ready.draft.lowest_rowid > batch.advance.start.rowid:
+        if batch.new and batch.advance and batch.new.draft.lowest_rowid > batch.advance.start.rowid:
             try:
-                return self.record_new(batch.ready, batch.advance)
+                return self.record_new(batch.new, batch.advance)
             except AlreadyKnown:
                 self._new_lately = False
         return self.record_known(batch)
 
-    def record_new(self, ready: Ready, advance: Advance) -> Recorded:
+    def record_new(self, new: NewBatch, advance: Advance) -> Recorded:
         """Record messages that nothing is held of, and advance the cursor.
 
         Raises AlreadyKnown where something is held of them, or their readings are needed and not there; Poison where
         PostgreSQL refuses a value; and as `record`. Then nothing is done.
         """
-        with self._advancing(advance, ready.draft.readings or ()) as db, _nothing_held():
-            draft, submissions = self._without_own_replies(ready)
+        with self._advancing(advance, new.draft.readings or ()) as db, _nothing_held():
+            draft, submissions = self._without_own_replies(new)
             self._ledger.add(draft.ledger_rows)
             failpoint("record.edits")
             near_misses.keep(db, draft.near, self._source.groups, self._clock.now())
@@ -154,15 +154,15 @@ class Recorder:
             self._source.count_messages(draft.messages, draft.last)
         return recorded
 
-    def _without_own_replies(self, ready: Ready) -> Ready:
+    def _without_own_replies(self, new: NewBatch) -> NewBatch:
         if not self._own_replies.has_replied():
-            return ready
-        if ready.draft.readings is None:
+            return new
+        if new.draft.readings is None:
             raise AlreadyKnown
-        readings = self._own_replies.without_own_replies(ready.draft.readings)
-        if readings is ready.draft.readings:
-            return ready
-        return self.ready(self.drafter.drafted(readings, self._source.groups))
+        readings = self._own_replies.without_own_replies(new.draft.readings)
+        if readings is new.draft.readings:
+            return new
+        return self.new_batch(self.drafter.drafted(readings, self._source.groups))
 
     def record_known(self, batch: Batch) -> Recorded:
         """Record messages of which something may be held, and advance the cursor. Raises as `record`, and Poison."""

@@ -90,7 +90,7 @@ class Source:
                 raise Superseded(
                     f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again."
                 )
-            failpoint("record.turn")
+            failpoint("record.fence")
             yield self.db
         self.seq += 1
 

@@ -16,7 +16,7 @@ from tests.support.clock import Standing, first_morning
 from tests.support.receivers import Hooks, Mails, behaving, dripping, hanging, hooks, mails
 from wamon.alerts.channels import BOUNDS, channels
 from wamon.alerts.model import Alert, Book
-from wamon.alerts.notifier import Teller
+from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.clock import Clock
 from wamon.config.alerts import Alerts
@@ -208,25 +208,25 @@ def test_a_host_without_tls_is_not_trusted(hook: Hooks, mail: Mails) -> None:
 @pytest.mark.fault("F80")
 def test_a_host_that_asks_for_patience_is_left_alone_for_that_long(hook: Hooks, tmp_path: Path) -> None:
     clock = Standing(NOON)
-    teller = waiting(tmp_path, clock, hook.channels)
+    notifier = waiting(tmp_path, clock, hook.channels)
     hook.status, hook.more_headers = 429, {"Retry-After": "600"}
-    teller.send()
+    notifier.send()
     clock.moment += timedelta(minutes=9)
-    teller.send()
+    notifier.send()
     assert len(hook.posted) == 1
     clock.moment += timedelta(minutes=2)
-    teller.send()
+    notifier.send()
     assert len(hook.posted) == 2
 
 
 # What waits
 
 
-def waiting(folder: Path, clock: Clock, *named: dict[str, Any]) -> Teller:
-    """A teller with one alert that waits."""
-    teller = Teller(AlertsFile(folder), settings(*named), "main", clock)
-    teller.file.change(lambda book: book.queued((ALERT,)))
-    return teller
+def waiting(folder: Path, clock: Clock, *named: dict[str, Any]) -> Notifier:
+    """A notifier with one alert that waits."""
+    notifier = Notifier(AlertsFile(folder), settings(*named), "main", clock)
+    notifier.file.change(lambda book: book.queued((ALERT,)))
+    return notifier
 
 
 @pytest.mark.fault("F80")
@@ -235,20 +235,20 @@ def test_an_outage_is_told_once_tried_ever_more_rarely_and_made_up_for(
 ) -> None:
     caplog.set_level(logging.INFO, "wamon")
     clock = Standing(NOON)
-    teller = waiting(tmp_path, clock, hook.channels)
+    notifier = waiting(tmp_path, clock, hook.channels)
     hook.status = 500
     tries = []
     for minute in range(200):
         before = len(hook.posted)
-        teller.send()
+        notifier.send()
         tries += [minute] if len(hook.posted) > before else []
         clock.moment += timedelta(minutes=1)
     assert tries == [0, 1, 3, 7, 15, 31, 63, 123, 183]
     hook.status = 200
     clock.moment += timedelta(hours=1)
-    teller.send()
+    notifier.send()
     assert {posted["id"] for posted in hook.posted} == {"id-1"}
-    assert teller.file.read() == Book(worked={"webhook": clock.moment})
+    assert notifier.file.read() == Book(worked={"webhook": clock.moment})
     told = [record.getMessage() for record in caplog.records]
     assert [one.partition(".")[0] for one in told] == [
         "Alerts can't be sent by webhook, and wait",
@@ -262,16 +262,16 @@ def test_what_one_channel_takes_is_not_sent_again_while_the_other_is_away(
     hook: Hooks, mail: Mails, tmp_path: Path
 ) -> None:
     clock = Standing(NOON)
-    teller = waiting(tmp_path, clock, hook.channels, mail.channels)
+    notifier = waiting(tmp_path, clock, hook.channels, mail.channels)
     hook.status = 503
     for _ in range(3):
-        teller.send()
+        notifier.send()
         clock.moment += timedelta(hours=2)
     assert (len(hook.posted), len(mail.took)) == (3, 1)
     hook.status = 204
-    teller.send()
+    notifier.send()
     assert (len(hook.posted), len(mail.took)) == (4, 1)
-    book = teller.file.read()
+    book = notifier.file.read()
     assert (book.waiting, book.outages, set(book.worked)) == ((), {}, {"webhook", "mail"})
 
 
@@ -283,10 +283,10 @@ def test_a_channel_that_fails_in_a_way_that_nobody_foresaw_stops_no_other_and_qu
         raise RuntimeError("hunter2")
 
     monkeypatch.setattr("wamon.alerts.webhook.WebhookChannel.send", fail)
-    teller = waiting(tmp_path, Standing(NOON), hook.channels, mail.channels)
-    teller.send()
+    notifier = waiting(tmp_path, Standing(NOON), hook.channels, mail.channels)
+    notifier.send()
     assert (hook.posted, len(mail.took)) == ([], 1)
-    assert teller.file.read().outages["webhook"].why == "127.0.0.1 couldn't be asked: RuntimeError."
+    assert notifier.file.read().outages["webhook"].why == "127.0.0.1 couldn't be asked: RuntimeError."
 
 
 def test_the_next_process_sends_what_the_last_one_could_not(hook: Hooks, tmp_path: Path) -> None:
@@ -295,22 +295,22 @@ def test_the_next_process_sends_what_the_last_one_could_not(hook: Hooks, tmp_pat
     waiting(tmp_path, clock, hook.channels).send()
     hook.status = 200
     clock.moment += timedelta(minutes=2)
-    Teller(AlertsFile(tmp_path), settings(hook.channels), "main", clock).send()
+    Notifier(AlertsFile(tmp_path), settings(hook.channels), "main", clock).send()
     assert [posted["id"] for posted in hook.posted] == ["id-1", "id-1"]
 
 
 def test_a_clock_set_back_does_not_silence_a_channel(hook: Hooks, tmp_path: Path) -> None:
     clock = Standing(NOON)
-    teller = waiting(tmp_path, clock, hook.channels)
+    notifier = waiting(tmp_path, clock, hook.channels)
     hook.status = 500
-    teller.send()
+    notifier.send()
     clock.moment -= timedelta(days=400)
     hook.status = 200
-    teller.send()
+    notifier.send()
     assert len(hook.posted) == 2
 
 
 def test_without_a_channel_nothing_waits(tmp_path: Path) -> None:
-    teller = waiting(tmp_path, Standing(NOON))
-    teller.send()
-    assert teller.file.read() == Book()
+    notifier = waiting(tmp_path, Standing(NOON))
+    notifier.send()
+    assert notifier.file.read() == Book()

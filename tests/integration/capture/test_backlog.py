@@ -20,7 +20,7 @@ from tests.support.chaos import until_killed
 from tests.support.office import Office, eventually
 from tests.support.truth import Field, drops_in
 from wamon.capture import pipeline
-from wamon.capture.backlog import Handed
+from wamon.capture.backlog import DraftedBatch
 from wamon.capture.pipeline import Pass
 from wamon.capture.scan import scan
 from wamon.errors import Busy
@@ -81,17 +81,17 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
 
 
 @pytest.fixture
-def handed(monkeypatch: pytest.MonkeyPatch) -> list[Handed]:
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[DraftedBatch]:
     """What was recorded as it was handed over."""
-    handed: list[Handed] = []
-    record = pipeline._record_handed
+    handed: list[DraftedBatch] = []
+    record = pipeline._record_drafted
 
-    def noted(pipeline: Any, tail: str, batch: Handed, ready: Any) -> Any:
-        recorded = record(pipeline, tail, batch, ready)
+    def noted(pipeline: Any, tail: str, batch: DraftedBatch, new: Any) -> Any:
+        recorded = record(pipeline, tail, batch, new)
         handed.append(batch)
         return recorded
 
-    monkeypatch.setattr(pipeline, "_record_handed", noted)
+    monkeypatch.setattr(pipeline, "_record_drafted", noted)
     return handed
 
 
@@ -135,7 +135,7 @@ def test_it_records_what_reading_here_would(store: Path, open_office: Open, begu
 @pytest.mark.parametrize("program", ["/bin/false", "/nowhere"])
 @pytest.mark.usefixtures("begun")
 def test_where_that_process_can_t_begin_all_is_read_here(
-    store: Path, open_office: Open, handed: list[Handed], monkeypatch: pytest.MonkeyPatch, program: str
+    store: Path, open_office: Open, handed: list[DraftedBatch], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     monkeypatch.setattr("wamon.capture.backlog.sys.executable", program)
     office = open_office(store)
@@ -146,7 +146,7 @@ def test_where_that_process_can_t_begin_all_is_read_here(
 
 @pytest.mark.fault("F1")
 def test_where_that_process_is_killed_the_rest_is_read_here(
-    store: Path, open_office: Open, begun: Begun, handed: list[Handed]
+    store: Path, open_office: Open, begun: Begun, handed: list[DraftedBatch]
 ) -> None:
     office = open_office(store)
 
@@ -210,7 +210,7 @@ def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
 
 
 def test_where_the_lease_is_lost_with_the_fence_nothing_more_is_recorded(
-    store: Path, tmp_path: Path, dsn: str, begun: Begun, handed: list[Handed]
+    store: Path, tmp_path: Path, dsn: str, begun: Begun, handed: list[DraftedBatch]
 ) -> None:
     one, other = Office(tmp_path / "one", dsn, store, SIZES), Office(tmp_path / "two", dsn, store)
     recorded: list[int] = []

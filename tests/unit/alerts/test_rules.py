@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.clock import Standing
 from wamon.alerts.model import Alert, Book
-from wamon.alerts.notifier import Teller
+from wamon.alerts.notifier import Notifier
 from wamon.alerts.rules import RULES, found, without_consequences
 from wamon.alerts.state_file import AlertsFile
 from wamon.config.alerts import Alerts
@@ -102,7 +102,7 @@ NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 def told(folder: Path, *checks: Check) -> list[Alert]:
     file = AlertsFile(folder)
     settings = Alerts.model_validate({"rules": {"silence": {"hold": "0s"}}})
-    Teller(file, settings, "main", Standing(NOON)).evaluate(checks)
+    Notifier(file, settings, "main", Standing(NOON)).evaluate(checks)
     return [one.alert for one in file.read().waiting]
 
 
@@ -150,9 +150,9 @@ def test_a_rule_that_is_off_tells_nothing_and_forgets_what_it_told(tmp_path: Pat
     file = AlertsFile(tmp_path)
     check = Check("files.set_aside", State.WARN, "A file was set aside.")
     on, off = (Alerts.model_validate({"rules": {"state": {"enabled": enabled}}}) for enabled in (True, False))
-    Teller(file, on, "main", Standing(NOON)).evaluate([check])
+    Notifier(file, on, "main", Standing(NOON)).evaluate([check])
     assert set(file.read().firing) == {"state"}
-    Teller(file, off, "main", Standing(NOON)).evaluate([check])
+    Notifier(file, off, "main", Standing(NOON)).evaluate([check])
     assert file.read().firing == {}
     assert len(file.read().waiting) == 1
 
