@@ -43,13 +43,18 @@ def deliver(channel: Channel, alert: Alert) -> None:
 
 def channels(config: Alerts, bounds: Bounds = BOUNDS) -> list[Channel]:
     """The channels that are configured, in a fixed order."""
+    from wamon.alerts.apprise import AppriseChannel
     from wamon.alerts.mail import MailChannel
     from wamon.alerts.webhook import WebhookChannel
 
     webhook, mail = config.channels.webhook, config.channels.mail
     found: list[Channel] = []
     if webhook.url is not None:
-        found.append(WebhookChannel(webhook, webhook.url.get_secret_value(), bounds))
+        url = webhook.url.get_secret_value()
+        if webhook.kind == "apprise":
+            found.append(AppriseChannel(url, bounds))
+        else:
+            found.append(WebhookChannel(url, webhook.kind, bounds, allow_private=webhook.allow_private))
     if mail.host is not None:
         found.append(MailChannel(mail, mail.host, bounds))
     return found

@@ -11,7 +11,7 @@ from wamon.net.http import request
 
 if TYPE_CHECKING:
     from wamon.alerts.model import Alert
-    from wamon.config.alerts import Webhook, WebhookKind
+    from wamon.config.alerts import WebhookKind
     from wamon.net.message import Answer, Bounds
 
 _MALFORMED = frozenset({400, 422})
@@ -24,10 +24,10 @@ class WebhookChannel:
 
     name = "webhook"
 
-    def __init__(self, config: Webhook, url: str, bounds: Bounds) -> None:
+    def __init__(self, url: str, kind: WebhookKind, bounds: Bounds, *, allow_private: bool) -> None:
         self._url = url
-        self._kinds = (config.kind, *(_PLAINER if config.kind == "json" else ()))
-        self._allow_private = config.allow_private
+        self._kinds = (kind, *(_PLAINER if kind == "json" else ()))
+        self._allow_private = allow_private
         self._bounds = bounds
         self.host = urlsplit(url).hostname or ""
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
 
 from wamon.config import fields
 from wamon.config.section import Section
@@ -11,6 +11,10 @@ from wamon.config.section import Section
 
 def _secret_url(value: object) -> SecretStr:
     return SecretStr(fields.http_url(value.get_secret_value() if isinstance(value, SecretStr) else value))
+
+
+def _webhook_url(value: object, found: ValidationInfo) -> SecretStr:
+    return _secret_text(value) if found.data.get("kind") == "apprise" else _secret_url(value)
 
 
 def _secret_text(value: object) -> SecretStr:
@@ -22,14 +26,15 @@ Repeat = Annotated[timedelta, BeforeValidator(fields.repeat)]
 Address = Annotated[str, BeforeValidator(fields.mail_address)]
 
 WebhookKind = Literal["json", "google-chat", "discord", "slack", "teams", "ntfy"]
+"""Whose bodies wamon writes itself; `apprise` sends by the library of that name."""
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class Webhook(Section):
     """Where alerts are posted. The whole URL is a secret, for most carry a token. None: nowhere."""
 
-    url: Annotated[SecretStr, BeforeValidator(_secret_url)] | None = None
-    kind: WebhookKind = "json"
+    kind: Literal[WebhookKind, "apprise"] = "json"  # first: the address is read by it
+    url: Annotated[SecretStr, BeforeValidator(_webhook_url)] | None = None
     allow_private: bool = False
 
 

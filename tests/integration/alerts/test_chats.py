@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from tests.support.chats import KINDS, chat
 from tests.support.clock import first_morning
-from tests.support.receivers import hooks
+from tests.support.receivers import behaving, hooks
 from wamon.alerts.channels import Refused, channels
 from wamon.alerts.model import Alert
 from wamon.config.alerts import Alerts
+from wamon.net.address import NotSent
+from wamon.net.http import Unknown
+from wamon.net.message import Bounds
 
+ROOT = Path(__file__).parents[3]
+BRIEF = Bounds(connect_seconds=0.5, answer_seconds=0.5, answer_bytes=0)
 NOON = first_morning().replace(hour=12)
 ALERT = Alert("id-1", "alert", "silence", "a group fell silent", "main", "host1", NOON, NOON, ("Lawley.",), "Look.")
 HUGE = replace(ALERT, sentences=('\U0001f477 "Môre" <b>&\n' * 20_000,))
@@ -74,3 +81,53 @@ def test_who_refuses_for_another_reason_is_asked_once(status: int) -> None:
         with pytest.raises(Refused):
             send(ALERT, hook.channels)
         assert len(hook.posted) == 1
+
+
+def by_apprise(url: str) -> dict[str, Any]:
+    return {"webhook": {"url": url, "kind": "apprise"}}
+
+
+def test_apprise_sends_to_what_it_knows() -> None:
+    with hooks() as one:
+        send(ALERT, by_apprise(f"json://127.0.0.1:{one.port}/token"))
+        [posted] = one.posted
+        assert (posted["title"], posted["message"]) == (ALERT.subject, ALERT.text)
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "error", "says"),
+    [
+        ("json://127.0.0.1:{port}/hunter2", 500, Refused, "json didn't take it"),
+        ("json://127.0.0.1:1/hunter2", 200, Refused, "couldn't be reached"),
+        ("nosuch://hunter2", 200, NotSent, "apprise can't read the address nosuch:"),
+    ],
+)
+def test_where_apprise_fails_it_is_said_without_the_address(
+    url: str, status: int, error: type[Exception], says: str
+) -> None:
+    with hooks() as one:
+        one.status = status
+        with pytest.raises(error, match=says) as failed:
+            send(ALERT, by_apprise(url.format(port=one.port)))
+    assert "hunter2" not in str(failed.value)
+
+
+def test_an_apprise_that_gets_no_answer_is_ended_after_the_channels_time() -> None:
+    over = Event()
+
+    def wait(_: object) -> None:
+        over.wait(60)
+
+    with behaving(wait) as port:
+        [channel] = channels(Alerts.model_validate({"channels": by_apprise(f"json://127.0.0.1:{port}/")}), BRIEF)
+        with pytest.raises(Unknown, match="no answer within 1 s"):
+            channel.send(ALERT)
+        over.set()
+
+
+def test_where_apprise_is_not_installed_the_next_step_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "apprise.py").write_text("raise ImportError", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    with pytest.raises(NotSent) as failed:
+        send(ALERT, by_apprise("json://127.0.0.1:1/"))
+    assert failed.value.hint == "Install the extra: pipx inject wamon apprise."

@@ -647,7 +647,7 @@ alerts:
     first, *others = str(caught.value).replace(f"{file}:", "").splitlines()
     assert first.startswith("3:20: alerts.channels.webhook.url: should be a webhook's address such as https://")
     assert others == [
-        "3:37: alerts.channels.webhook.kind: should be json, google-chat, discord, slack, teams or ntfy",
+        "3:37: alerts.channels.webhook.kind: should be json, google-chat, discord, slack, teams, ntfy or apprise",
         "3:44: alerts.channels.webhook.urll: unknown key; did you mean 'url'?",
         "4:40: alerts.channels.mail.to: should be a list: lines that begin with `- `",
         "5:5: alerts.channels.sms: unknown key; known are webhook, mail",
