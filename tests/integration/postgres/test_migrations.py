@@ -186,6 +186,10 @@ BEFORE_NUMBERS = """
     CREATE INDEX submission_rows_of_drop ON wamon.submission_rows (project, drop_number, sent_at);
     ALTER TABLE wamon.groups DROP COLUMN former_projects;
     DROP FUNCTION wamon.number_by_hand() CASCADE;
+    DROP TABLE wamon.source_status, wamon.group_status, wamon.people_shown, wamon.actions, wamon.web_links,
+               wamon.web_sessions;
+    ALTER TABLE wamon.instance DROP COLUMN person_key;
+    DROP INDEX wamon.replies_in_need;
     DELETE FROM wamon.migrations WHERE version >= 6;
 """
 
