@@ -1,0 +1,250 @@
+"""The bridges' webhooks: groups and one-to-one, edits, revokes, receipts, files and what they send of ours."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tests.support.deliveries import (
+    EVOLUTION,
+    FELIXISAAC,
+    GOWA,
+    GROUP,
+    LID,
+    NOON,
+    PHONE,
+    SECONDS,
+    SENDERS,
+    VGP,
+    WACLI,
+    WAHA,
+    Json,
+)
+from wamon.providers.deliveries import DIRECT, Alias, OperatorMessage, Parsed, PersonMessage, Receipt
+
+BY_PHONE, BY_LID = Alias("phone", PHONE), Alias("lid", LID)
+JID, OURS = f"{PHONE}@s.whatsapp.net", "27110000000@s.whatsapp.net"
+
+
+def changed(body: Json, **inner: Json) -> Json:
+    """The body with these fields of its parts."""
+    made = deepcopy(body)
+    for name, values in inner.items():
+        made[name] |= values
+    return made
+
+
+def parse(name: str, body: Json) -> list[Parsed]:
+    return SENDERS[name].parse(body)
+
+
+ONE_TO_ONE = {
+    "gowa": changed(GOWA, payload={"chat_id": JID}),
+    "wacli": WACLI | {"Chat": JID},
+    "vgp": VGP | {"chatJID": JID},
+    "felixisaac": changed(FELIXISAAC, message={"chat_jid": JID}),
+    "evolution": changed(EVOLUTION, data={"key": {"id": "3EB0AA", "remoteJid": JID, "fromMe": False}}),
+    "waha": changed(WAHA, payload={"id": f"false_{PHONE}@c.us_3EB0AA", "from": f"{PHONE}@c.us", "participant": None}),
+}
+FROM_US = {
+    "gowa": changed(GOWA, payload={"chat_id": JID, "from": OURS, "from_lid": None, "is_from_me": True}),
+    "wacli": WACLI | {"Chat": JID, "SenderJID": OURS, "FromMe": True},
+    "vgp": VGP | {"chatJID": JID, "sender": "27110000000", "isFromMe": True},
+    "felixisaac": changed(FELIXISAAC, message={"chat_jid": JID, "sender": "27110000000", "is_from_me": True}),
+    "evolution": changed(EVOLUTION, data={"key": {"id": "3EB0AA", "remoteJid": JID, "fromMe": True}})
+    | {"event": "send.message"},
+    "waha": changed(
+        WAHA,
+        payload={
+            "id": f"true_{PHONE}@c.us_3EB0AA",
+            "from": "27110000000@c.us",
+            "to": f"{PHONE}@c.us",
+            "participant": None,
+            "fromMe": True,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ONE_TO_ONE)
+def test_one_to_one_is_a_chat_of_its_own_with_the_person(name: str) -> None:
+    [found] = parse(name, ONE_TO_ONE[name])
+    assert isinstance(found, PersonMessage)
+    assert (found.chat, found.aliases[0]) == (DIRECT, BY_PHONE)
+
+
+@pytest.mark.parametrize("name", FROM_US)
+def test_what_we_or_a_colleague_wrote_is_an_operators_to_that_person(name: str) -> None:
+    [found] = parse(name, FROM_US[name])
+    assert isinstance(found, OperatorMessage)
+    assert (found.chat, found.aliases) == (DIRECT, (BY_PHONE,))
+    assert found.message_id in {"3EB0AA", None}
+
+
+@pytest.mark.parametrize("name", ONE_TO_ONE)
+def test_what_we_wrote_into_a_group_is_to_nobody(name: str) -> None:
+    body = deepcopy(SENDERS[name].message)
+    names = {"is_from_me", "FromMe", "isFromMe", "fromMe"}
+    for part in (body, *(value for value in body.values() if isinstance(value, dict))):
+        part.update(dict.fromkeys(names & set(part), True))
+    if name == "evolution":
+        body["data"]["key"]["fromMe"] = True
+    [found] = parse(name, body)
+    assert isinstance(found, OperatorMessage)
+    assert (found.chat, found.aliases) == (GROUP, ())
+
+
+@pytest.mark.parametrize(
+    "jid", [JID, f"{PHONE}:12@s.whatsapp.net", f"{PHONE}.0:3@s.whatsapp.net", f"{PHONE}@c.us", PHONE, f"+{PHONE}"]
+)
+def test_a_persons_devices_are_one_person(jid: str) -> None:
+    [found] = parse("wacli", WACLI | {"SenderJID": jid})
+    assert isinstance(found, PersonMessage)
+    assert found.aliases == (BY_PHONE,)
+
+
+@pytest.mark.parametrize("jid", [GROUP, "status@broadcast", "0@s.whatsapp.net", "", None, 7, "27820000001@nowhere"])
+def test_what_is_nobodys_id_is_no_person(jid: object) -> None:
+    [found] = parse("wacli", WACLI | {"SenderJID": jid})
+    assert isinstance(found, PersonMessage)
+    assert found.aliases == ()
+
+
+def test_phone_and_lid_of_one_message_are_one_person() -> None:
+    [found] = parse("gowa", GOWA)
+    assert isinstance(found, PersonMessage)
+    assert found.aliases == (BY_PHONE, BY_LID)
+
+
+def gowa(event: str, **payload: Any) -> list[Parsed]:
+    return parse("gowa", changed(GOWA, payload=payload) | {"event": event})
+
+
+def test_gowas_edit_names_its_message_and_an_edited_caption_without_a_text_blanks_nothing() -> None:
+    [found] = gowa("message.edited", id="3EB0BB", original_message_id="3EB0AA", body="DR1752034")
+    assert isinstance(found, PersonMessage)
+    assert (found.message_id, found.edits, found.text) == ("3EB0BB", "3EB0AA", "DR1752034")
+    body = changed(GOWA, payload={"original_message_id": "3EB0AA"}) | {"event": "message.edited"}
+    del body["payload"]["body"]
+    assert parse("gowa", body) == []
+
+
+def test_gowas_revoke_names_its_message() -> None:
+    [found] = gowa("message.revoked", id="3EB0BB", revoked_message_id="3EB0AA", body=None)
+    assert isinstance(found, PersonMessage)
+    assert (found.revokes, found.text) == ("3EB0AA", "")
+
+
+def test_gowas_receipts_name_several_messages() -> None:
+    assert gowa("message.ack", id=None, ids=["A", "B"], receipt_type="read") == [
+        Receipt("A", None, "read"),
+        Receipt("B", None, "read"),
+    ]
+    assert gowa("message.ack", ids=["A"], receipt_type="sender") == []
+
+
+@pytest.mark.parametrize(
+    ("media", "part", "text"),
+    [
+        ({"image": {"path": "a.jpg", "caption": "DR1752028"}, "body": None}, "photo", "DR1752028"),
+        ({"image": "a.jpg", "body": "DR1752028"}, "photo", "DR1752028"),
+        ({"audio": "a.ogg", "body": ""}, "voice", ""),
+        ({"document": {"path": "a.pdf"}, "body": None}, "file", ""),
+    ],
+)
+def test_gowas_files_say_their_caption(media: Json, part: str, text: str) -> None:
+    [found] = gowa("message", **media)
+    assert isinstance(found, PersonMessage)
+    assert (found.part, found.text) == (part, text)
+
+
+@pytest.mark.parametrize("kind", ["receipt", "chat_presence"])
+def test_wacli_names_a_type_only_where_it_is_no_message(kind: str) -> None:
+    assert parse("wacli", WACLI | {"EventType": kind}) == []
+
+
+def test_vgps_text_only_says_that_there_is_news_and_its_photo_has_an_id() -> None:
+    vgp = SENDERS["vgp"]
+    assert not vgp.module.peek(vgp.delivery().body).has_id
+    photo = VGP | {"messageId": "3EB0AA", "mediaType": "image"}
+    assert vgp.module.peek(vgp.delivery(photo).body).has_id
+    [found] = vgp.parse(photo)
+    assert isinstance(found, PersonMessage)
+    assert (found.message_id, found.part) == ("3EB0AA", "photo")
+
+
+def test_felixisaacs_attempts_are_one_message() -> None:
+    again = FELIXISAAC | {"metadata": {"delivery_attempt": 2}}
+    assert parse("felixisaac", FELIXISAAC) == parse("felixisaac", again)
+    assert parse("felixisaac", FELIXISAAC | {"event_type": "test"}) == []
+
+
+def evolution(message: Json, **data: Any) -> list[Parsed]:
+    return parse("evolution", changed(EVOLUTION, data={"message": message, **data}))
+
+
+@pytest.mark.parametrize(
+    ("message", "part", "text"),
+    [
+        ({"conversation": "DR1752028"}, "text", "DR1752028"),
+        ({"extendedTextMessage": {"text": "DR1752028"}}, "text", "DR1752028"),
+        ({"imageMessage": {"caption": "DR1752028", "jpegThumbnail": ""}}, "photo", "DR1752028"),
+        ({"documentWithCaptionMessage": {"message": {"documentMessage": {"caption": "a"}}}}, "file", "a"),
+        ({"audioMessage": {"seconds": 3}}, "voice", ""),
+        ({"reactionMessage": {"text": "\U0001f44d"}}, "other", ""),
+        ({}, "other", ""),
+    ],
+)  # fmt: skip
+def test_evolutions_messages_say_their_text(message: Json, part: str, text: str) -> None:
+    [found] = evolution(message)
+    assert isinstance(found, PersonMessage)
+    assert (found.part, found.text) == (part, text)
+
+
+def test_evolutions_time_is_the_messages_and_not_the_one_that_only_looks_like_utc() -> None:
+    [found] = parse("evolution", EVOLUTION)
+    assert isinstance(found, PersonMessage)
+    assert found.sent_at == NOON
+    [found] = evolution({"conversation": "x"}, messageTimestamp=str(SECONDS))
+    assert isinstance(found, PersonMessage)
+    assert found.sent_at == NOON
+
+
+def test_evolutions_edits_and_revokes_name_their_message() -> None:
+    edited = {"editedMessage": {"conversation": "DR1752034"}, "key": {"id": "A"}, "type": 14}
+    [edit] = evolution({"protocolMessage": edited})
+    [revoke] = evolution({"protocolMessage": {"key": {"id": "A"}, "type": "REVOKE"}})
+    assert isinstance(edit, PersonMessage)
+    assert isinstance(revoke, PersonMessage)
+    assert (edit.edits, edit.text, revoke.revokes) == ("A", "DR1752034", "A")
+
+
+def test_evolutions_list_of_messages_and_its_receipts() -> None:
+    both = EVOLUTION | {"event": "MESSAGES_UPSERT", "data": [EVOLUTION["data"], EVOLUTION["data"]]}
+    assert len(parse("evolution", both)) == 2
+    receipt = {"event": "messages.update", "data": {"keyId": "A", "fromMe": True, "status": "DELIVERY_ACK"}}
+    assert parse("evolution", receipt) == [Receipt("A", None, "delivered")]
+
+
+def waha(event: str, **payload: Any) -> list[Parsed]:
+    return parse("waha", changed(WAHA, payload=payload) | {"event": event})
+
+
+def test_wahas_id_is_the_stanzas_within_it() -> None:
+    for given in (f"false_{GROUP}_3EB0AA_{PHONE}@c.us", f"true_{GROUP}_3EB0AA", "3EB0AA"):
+        [found] = waha("message.any", id=given)
+        assert isinstance(found, PersonMessage)
+        assert found.message_id == "3EB0AA"
+
+
+def test_wahas_edits_revokes_files_and_receipts() -> None:
+    [edit] = waha("message.edited", editedMessageId="false_x@c.us_A", body="DR1752034")
+    [revoke] = waha("message.revoked", revokedMessageId="false_x@c.us_A", body="")
+    [photo] = waha("message", hasMedia=True, media={"mimetype": "image/jpeg"})
+    assert isinstance(edit, PersonMessage)
+    assert isinstance(revoke, PersonMessage)
+    assert isinstance(photo, PersonMessage)
+    assert (edit.edits, edit.text, revoke.revokes, photo.part) == ("A", "DR1752034", "A", "photo")
+    assert waha("message.ack", id="true_x@c.us_A", ackName="READ") == [Receipt("A", None, "read")]

@@ -1,0 +1,116 @@
+"""The Evolution API. Pure. Its `date_time` is local time that says it were UTC: nothing reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wamon.providers.deliveries import DIRECT, Receipt, Verdict, spoken
+from wamon.providers.fields import (
+    aliases,
+    chat_of,
+    each,
+    fields,
+    first_said,
+    message_id,
+    moment,
+    parsed,
+    said,
+    shown,
+    some,
+    word,
+)
+from wamon.providers.peeks import named, peeked
+from wamon.providers.signatures import bearer, json_web_token, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
+    from wamon.providers.fields import Fields
+
+_PERSON, _TYPE = named("participant", "remoteJid"), named("event")
+_MESSAGES = {"messages.upsert", "send.message"}
+_STATES: Mapping[str, ReceiptState] = {
+    "SERVER_ACK": "sent", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read", "ERROR": "failed",
+    "DELETED": "deleted",
+}  # fmt: skip
+_PARTS: Mapping[str, Part] = {
+    "conversation": "text", "extendedTextMessage": "text", "imageMessage": "photo", "audioMessage": "voice",
+    "videoMessage": "file", "documentMessage": "file", "documentWithCaptionMessage": "file",
+}  # fmt: skip
+_REVOKE, _EDIT = {0, "REVOKE"}, {14, "MESSAGE_EDIT"}
+
+
+def peek(body: bytes) -> Peek:
+    """A person's JID stands in the key."""
+    return peeked(body, _PERSON, _TYPE)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
+    """By a header of the webhook's: X-Wamon-Secret, or Authorization, which may hold a token of ten minutes."""
+    by_secret = told(delivery.headers.get("x-wamon-secret") or bearer(delivery), secrets)
+    return by_secret if by_secret is not Verdict.WRONG else json_web_token(delivery, secrets)
+
+
+def parse(delivery: Delivery) -> list[Parsed]:
+    """The one event, which may hold a list of messages."""
+    return parsed(delivery.body, _event)
+
+
+def _event(event: Fields) -> Iterator[Parsed]:
+    kind, data = word(event.get("event")).lower().replace("_", "."), event.get("data")
+    parts = data if isinstance(data, list) else [data]
+    if kind in _MESSAGES:
+        yield from each(parts, _message)
+    elif kind == "messages.update":
+        yield from each(parts, _receipt)
+
+
+def _message(part: object) -> Iterator[Parsed]:
+    data = fields(part, "its data")
+    key, message = fields(data.get("key"), "its key"), some(data.get("message"))
+    chat = chat_of(key.get("remoteJid"))
+    content, change = _content(message)
+    kind = next((name for name in _PARTS if name in content), "")
+    what: dict[str, Any] = {
+        "message_id": message_id(key.get("id")),
+        "chat": chat,
+        "sent_at": moment(data.get("messageTimestamp")),
+        "part": _PARTS.get(kind, "other"),
+        "text": _text(content, kind),
+        **change,
+    }
+    other = aliases(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"), key.get("senderLid"))
+    mine = aliases(key.get("participant"), key.get("participantAlt"), key.get("participantPn"))
+    yield spoken(
+        what,
+        is_ours=key.get("fromMe") is True,
+        to=other,
+        who=other if chat == DIRECT else mine,
+        name=shown(data.get("pushName")),
+    )
+
+
+def _content(message: Fields) -> tuple[Fields, dict[str, str]]:
+    """What the message says, and which it edits or revokes."""
+    protocol = some(message.get("protocolMessage"))
+    changed = some(protocol.get("key")).get("id")
+    kind = protocol.get("type")
+    if isinstance(kind, int | str) and kind in _REVOKE and protocol:
+        return {}, {"revokes": message_id(changed)}
+    if isinstance(kind, int | str) and kind in _EDIT:
+        return some(protocol.get("editedMessage")), {"edits": message_id(changed)}
+    return message, {}
+
+
+def _text(content: Fields, kind: str) -> str:
+    found = content.get(kind)
+    inner = some(some(some(found).get("message")).get("documentMessage")) or some(found)
+    return said(found) if isinstance(found, str) else first_said(inner.get("text"), inner.get("caption"))
+
+
+def _receipt(part: object) -> Iterator[Parsed]:
+    data = fields(part, "its data")
+    state = _STATES.get(word(data.get("status")))
+    if state and data.get("fromMe") is not False:
+        yield Receipt(message_id(data.get("keyId") or some(data.get("key")).get("id")), None, state)

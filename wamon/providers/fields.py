@@ -1,0 +1,196 @@
+"""Reading fields of a delivery that anybody may have written: each gives its value or raises Malformed. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wamon.providers.deliveries import DIRECT, Alias, Broken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from wamon.providers.deliveries import AliasKind, Parsed, Part
+
+T = TypeVar("T")
+Fields = dict[str, Any]
+
+_DEEPEST = 64
+_LONGEST_NUMBER = 20
+_LONGEST_ID = 256
+_MS_SINCE = 10**12
+"""A time from here on is in milliseconds: in seconds it would be the year 33658."""
+_EARLIEST, _LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
+_PHONE = re.compile(r"\+?([0-9]{5,20})")
+_JID = re.compile(r"([0-9]{5,20})(?:\.[0-9]+)?(?::[0-9]+)?@([a-z.]+)")
+_SERVERS: dict[str, AliasKind] = {"s.whatsapp.net": "phone", "c.us": "phone", "lid": "lid", "hosted": "phone"}
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
+_PARTS: dict[str, Part] = {
+    "text": "text", "chat": "text", "button": "text", "interactive": "text",
+    "image": "photo", "photo": "photo",
+    "audio": "voice", "voice": "voice", "ptt": "voice",
+    "video": "file", "document": "file", "file": "file",
+}  # fmt: skip
+
+
+class Malformed(ValueError):
+    """A field holds what it shouldn't. Says which, never what."""
+
+
+class _HugeNumber:
+    """Stands for a number that nobody should count with."""
+
+
+def parsed(body: bytes, read: Callable[[Fields], Iterable[Parsed]]) -> list[Parsed]:
+    """What a reader makes of a body that is a JSON object: never an exception."""
+    try:
+        document = json.loads(body, parse_int=_number(int), parse_float=_number(float), parse_constant=_number(float))
+        return list(read(fields(document, "the body")))
+    except RecursionError:
+        return [Broken(None, "nested too deeply")]
+    except Malformed as error:
+        return [Broken(None, str(error))]
+    except ValueError:
+        return [Broken(None, "no JSON")]
+
+
+def each(parts: Sequence[T], read: Callable[[T], Iterable[Parsed]], first: int = 0) -> list[Parsed]:
+    """What a reader makes of each part; a broken one is told beside its neighbours."""
+    found: list[Parsed] = []
+    for n, part in enumerate(parts, first):
+        try:
+            _check_depth(part)
+            found += list(read(part))
+        except Malformed as error:
+            found.append(Broken(n, str(error)))
+    return found
+
+
+def fields(value: object, what: str) -> Fields:
+    """A JSON object."""
+    if isinstance(value, dict):
+        return value
+    raise Malformed(f"{what} is no object")
+
+
+def some(value: object) -> Fields:
+    """A JSON object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """A JSON list; an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def said(value: object) -> str:
+    """A text; "" where there is none."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Malformed("its text is no text")
+    if _UNREADABLE.search(value):
+        raise Malformed("its text holds what is no character")
+    return value
+
+
+def first_said(*values: object) -> str:
+    """The first of these that says something."""
+    return next((text for value in values if (text := said(value))), "")
+
+
+def shown(value: object) -> str:
+    """A person's name; "" where it is none."""
+    return value if isinstance(value, str) and not _UNREADABLE.search(value) else ""
+
+
+def word(value: object) -> str:
+    """A short word such as a type; "" for anything else."""
+    return value if isinstance(value, str) and len(value) <= _LONGEST_ID and value.isprintable() else ""
+
+
+def message_id(value: object) -> str:
+    """The id of a message."""
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable():
+        return value
+    raise Malformed("it has no id")
+
+
+def maybe_id(value: object) -> str | None:
+    """An id, where there is one."""
+    return None if value is None or value == "" else message_id(value)
+
+
+def moment(*values: object) -> datetime | None:
+    """The first of these that is a time, in UTC: seconds or milliseconds, as a number or a text, or RFC 3339."""
+    return next((found for value in values if (found := _moment(value)) is not None), None)
+
+
+def part_of(kind: object) -> Part:
+    """The part of a conversation that a provider's type of message is."""
+    return _PARTS.get(kind.lower() if isinstance(kind, str) else "", "other")
+
+
+def alias(value: object) -> list[Alias]:
+    """The person behind an id of any form: a phone, a JID, a BSUID; none where it is nobody's, as a group's."""
+    if not isinstance(value, str):
+        return []
+    if _BSUID.fullmatch(value):
+        return [Alias("bsuid", value)]
+    if phone := _PHONE.fullmatch(value):
+        return [Alias("phone", phone[1])]
+    jid = _JID.fullmatch(value)
+    kind = _SERVERS.get(jid[2]) if jid else None
+    return [Alias(kind, jid[1])] if jid and kind else []
+
+
+def aliases(*values: object) -> tuple[Alias, ...]:
+    """The person behind these ids, each once."""
+    return tuple(dict.fromkeys(one for value in values for one in alias(value)))
+
+
+def chat_of(jid: object) -> str:
+    """The chat that a JID names."""
+    return jid if isinstance(jid, str) and jid.endswith("@g.us") and jid.isprintable() else DIRECT
+
+
+def _number(convert: Callable[[str], T]) -> Callable[[str], T | _HugeNumber]:
+    return lambda digits: convert(digits) if len(digits) <= _LONGEST_NUMBER else _HugeNumber()
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, str) and (found := _RFC_3339.fullmatch(value)):
+        return _by_the_calendar(*found.groups(default=""))
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MS_SINCE * 1000:
+        return None
+    return _sane(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value / 1000 if value >= _MS_SINCE else value))
+
+
+def _by_the_calendar(seconds: str, fraction: str, zone: str) -> datetime | None:
+    try:
+        return _sane(datetime.fromisoformat(seconds.upper() + fraction[:7] + zone.upper()).astimezone(UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _sane(at: datetime) -> datetime | None:
+    return at if _EARLIEST < at < _LATEST else None
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _inside(one)]
+        if not level:
+            return
+    raise Malformed("it is nested too deeply")
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value

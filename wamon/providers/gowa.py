@@ -1,0 +1,94 @@
+"""GOWA's webhooks. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wamon.providers.deliveries import OperatorMessage, PersonMessage, Receipt, Verdict, spoken
+from wamon.providers.fields import (
+    aliases,
+    chat_of,
+    each,
+    fields,
+    first_said,
+    items,
+    message_id,
+    moment,
+    parsed,
+    shown,
+    some,
+    word,
+)
+from wamon.providers.peeks import named, peeked
+from wamon.providers.signatures import signed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
+    from wamon.providers.fields import Fields
+
+_PERSON, _TYPE = named("from", "from_lid"), named("event")
+_STATES: Mapping[str, ReceiptState] = {
+    "delivered": "delivered", "read": "read", "read-self": "read", "played": "read", "failed": "failed",
+}  # fmt: skip
+_MEDIA: Mapping[str, Part] = {
+    "image": "photo", "audio": "voice", "video": "file", "video_note": "file", "document": "file", "sticker": "other",
+    "contact": "other", "location": "other", "live_location": "other", "list": "other", "order": "other",
+}  # fmt: skip
+
+
+def peek(body: bytes) -> Peek:
+    """A person's forms stand in the payload."""
+    return peeked(body, _PERSON, _TYPE)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
+    """By the secret of WHATSAPP_WEBHOOK_SECRET."""
+    return signed(delivery, "x-hub-signature-256", secrets, prefix="sha256=")
+
+
+def parse(delivery: Delivery) -> list[Parsed]:
+    """The one event."""
+    return parsed(delivery.body, lambda event: each([event], _event))
+
+
+def _event(event: Fields) -> Iterator[Parsed]:
+    kind, payload = word(event.get("event")), fields(event.get("payload"), "its payload")
+    if kind == "message":
+        yield _message(payload)
+    elif kind == "message.edited" and "body" in payload:  # an edited caption comes without: that blanks nothing
+        yield _message(payload, edits=message_id(payload.get("original_message_id")))
+    elif kind == "message.revoked":
+        yield _message(payload, revokes=message_id(payload.get("revoked_message_id")))
+    elif kind == "message.ack":
+        yield from _receipts(payload)
+
+
+def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:
+    part, caption = _media(payload)
+    what: dict[str, Any] = {
+        "message_id": message_id(payload.get("id")),
+        "chat": chat_of(payload.get("chat_id")),
+        "sent_at": moment(payload.get("timestamp")),
+        "part": part,
+        "text": first_said(payload.get("body"), caption),
+        **change,
+    }
+    return spoken(
+        what,
+        is_ours=payload.get("is_from_me") is True,
+        to=aliases(payload.get("chat_id"), payload.get("chat_lid")),
+        who=aliases(payload.get("from"), payload.get("from_lid")),
+        name=shown(payload.get("from_name")),
+    )
+
+
+def _media(payload: Fields) -> tuple[Part, object]:
+    name = next((name for name in _MEDIA if payload.get(name)), None)
+    return (_MEDIA[name], some(payload[name]).get("caption")) if name else ("text", None)
+
+
+def _receipts(payload: Fields) -> Iterator[Parsed]:
+    if state := _STATES.get(word(payload.get("receipt_type"))):
+        yield from (Receipt(message_id(one), None, state) for one in items(payload.get("ids")))

@@ -1,0 +1,56 @@
+"""ManyChat. Pure.
+
+A flow's author writes the request, so the secret stands in a header of theirs, and the body is a contact's data. It has
+no id of the message unless the author sends one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.providers.deliveries import DIRECT, Alias, PersonMessage, Verdict
+from wamon.providers.fields import Malformed, aliases, each, maybe_id, moment, parsed, said, shown
+from wamon.providers.peeks import named, peeked
+from wamon.providers.signatures import bearer, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wamon.providers.deliveries import Delivery, Parsed, Peek
+    from wamon.providers.fields import Fields
+
+ANSWER = b'{"version":"v2","content":{"messages":[]}}'
+"""What the flow takes for done: an empty answer, which sends nothing."""
+_PERSON, _TYPE, _ID = named("whatsapp_phone", "whatsapp_bsuid"), named("type"), named("message_id")
+
+
+def peek(body: bytes) -> Peek:
+    """A contact's data names no type."""
+    return peeked(body, _PERSON, _TYPE)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
+    """By the header X-Wamon-Secret, else by Authorization."""
+    return told(delivery.headers.get("x-wamon-secret") or bearer(delivery), secrets)
+
+
+def parse(delivery: Delivery) -> list[Parsed]:
+    """The one message."""
+    return parsed(delivery.body, lambda contact: each([contact], _message))
+
+
+def _message(contact: Fields) -> Iterator[Parsed]:
+    subscriber = contact.get("id")
+    subscriber = str(subscriber) if isinstance(subscriber, int) else maybe_id(subscriber)
+    if subscriber is None:
+        raise Malformed("it names no subscriber")
+    text = said(contact.get("last_input_text"))
+    yield PersonMessage(
+        maybe_id(contact.get("message_id")),
+        DIRECT,
+        (Alias("subscriber", subscriber), *aliases(contact.get("whatsapp_phone"), contact.get("whatsapp_bsuid"))),
+        moment(contact.get("last_interaction"), contact.get("ig_last_interaction")),
+        "text" if text else "other",
+        text,
+        shown(contact.get("name")),
+    )

@@ -1,0 +1,203 @@
+"""Meta's Cloud API. Pure.
+
+One delivery holds up to 1,000 updates of several of our numbers. A person may come with a phone, a BSUID, both or
+neither.
+"""
+
+from __future__ import annotations
+
+import hmac
+from functools import partial
+from typing import TYPE_CHECKING
+
+from wamon.providers.deliveries import (
+    DIRECT,
+    AccountFault,
+    IdentityChange,
+    OperatorMessage,
+    PersonMessage,
+    Receipt,
+)
+from wamon.providers.fields import (
+    aliases,
+    each,
+    fields,
+    first_said,
+    items,
+    maybe_id,
+    message_id,
+    moment,
+    parsed,
+    part_of,
+    shown,
+    some,
+    word,
+)
+from wamon.providers.peeks import MOST_BYTES, named, peeked
+from wamon.providers.signatures import signed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from wamon.providers.deliveries import Delivery, Parsed, Peek, ReceiptState, Verdict
+    from wamon.providers.fields import Fields
+
+_PERSON, _TYPE = named("from", "wa_id", "user_id", "recipient_id"), named("type", "status", "field")
+_TESTED_NUMBER = named("phone_number_id")
+_STATES: Mapping[str, ReceiptState] = {
+    "sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed",
+    "deleted": "deleted",
+}  # fmt: skip
+
+
+def peek(body: bytes) -> Peek:
+    """The dashboard's button sends from number 123456123, under the account "0"."""
+    beginning = body[:MOST_BYTES]
+    number = _TESTED_NUMBER.search(beginning)
+    is_test = number is not None and number[1] == b"123456123" and b'"0"' in beginning
+    return peeked(body, _PERSON, _TYPE)._replace(is_test=is_test)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
+    """By the app secret."""
+    return signed(delivery, "x-hub-signature-256", secrets, prefix="sha256=")
+
+
+def challenge(query: Mapping[str, str], verify_token: str) -> str | None:
+    """What to answer to a GET by which Meta looks whether the hook is ours; None where the GET is no such."""
+    given = query.get("hub.verify_token", "").encode("utf-8", "replace")
+    if query.get("hub.mode") != "subscribe" or not hmac.compare_digest(given, verify_token.encode()):
+        return None
+    return query.get("hub.challenge")
+
+
+def parse(delivery: Delivery) -> list[Parsed]:
+    """Every update of the delivery, in its order."""
+    return parsed(delivery.body, _updates)
+
+
+def _updates(body: Fields) -> Iterator[Parsed]:
+    n = 0
+    for entry in items(body.get("entry")):
+        for change in items(some(entry).get("changes")):
+            for parts, read in _kinds(some(change)):
+                yield from each(parts, read, n)
+                n += len(parts)
+
+
+def _kinds(change: Fields) -> list[tuple[list[object], Callable[[object], Iterator[Parsed]]]]:
+    """What one change holds, and what reads each kind of it."""
+    value = some(change.get("value"))
+    line = word(some(value.get("metadata")).get("phone_number_id")) or None
+    contacts = [some(one) for one in items(value.get("contacts"))]
+    is_standby = change.get("field") == "standby"
+    return [
+        (items(value.get("messages")), partial(_message, contacts=contacts, line=line, is_standby=is_standby)),
+        (items(value.get("message_echoes")), partial(_echo, line=line)),
+        (items(value.get("statuses")), _status),
+        (items(value.get("errors")), _fault),
+    ]
+
+
+def _message(part: object, *, contacts: Sequence[Fields], line: str | None, is_standby: bool) -> Iterator[Parsed]:
+    message = fields(part, "a message")
+    if message.get("type") == "system":
+        yield from _identity_change(message)
+        return
+    contact = _contact(message, contacts)
+    content, edits, revokes = _content(message)
+    yield PersonMessage(
+        message_id(message.get("id")),
+        word(message.get("group_id")) or DIRECT,
+        aliases(
+            message.get("from"),
+            message.get("from_user_id"),
+            message.get("from_parent_user_id"),
+            contact.get("wa_id"),
+            contact.get("user_id"),
+            contact.get("parent_user_id"),
+        ),
+        moment(message.get("timestamp")),
+        part_of(content.get("type")),
+        _text(content),
+        shown(some(contact.get("profile")).get("name")),
+        edits,
+        revokes,
+        line,
+        is_standby,
+    )
+
+
+def _contact(message: Fields, contacts: Sequence[Fields]) -> Fields:
+    """The message's own: contacts that name nobody else count where there is only one."""
+    mine = {word(message.get(name)) for name in ("from", "from_user_id", "from_parent_user_id")} - {""}
+    for contact in contacts:
+        theirs = {word(contact.get(name)) for name in ("wa_id", "user_id", "parent_user_id")} - {""}
+        if mine & theirs or (len(contacts) == 1 and not (mine and theirs)):
+            return contact
+    return {}
+
+
+def _content(message: Fields) -> tuple[Fields, str | None, str | None]:
+    """What the message says, and which it edits or revokes."""
+    kind = message.get("type")
+    if kind == "edit":
+        edit = fields(message.get("edit"), "an edit")
+        return some(edit.get("message")), message_id(edit.get("original_message_id")), None
+    if kind == "revoke":
+        revoke = fields(message.get("revoke"), "a revoke")
+        return {}, None, message_id(revoke.get("original_message_id"))
+    return message, None, None
+
+
+def _text(content: Fields) -> str:
+    inner = some(content.get(word(content.get("type")) or "text"))
+    reply = some(inner.get("button_reply")) or some(inner.get("list_reply"))
+    return first_said(inner.get("body"), inner.get("caption"), inner.get("text"), reply.get("title"))
+
+
+def _identity_change(message: Fields) -> Iterator[Parsed]:
+    system = some(message.get("system"))
+    before = aliases(
+        message.get("from"),
+        message.get("from_user_id"),
+        system.get("previous_user_id"),
+        system.get("previous_parent_user_id"),
+    )
+    after = aliases(system.get("wa_id"), system.get("user_id"), system.get("parent_user_id"))
+    if before and after:
+        yield IdentityChange(before, after)
+
+
+def _echo(part: object, *, line: str | None) -> Iterator[Parsed]:
+    """Somebody answered by the Business app."""
+    message = fields(part, "an echo")
+    content, edits, revokes = _content(message)
+    to = aliases(message.get("to"), message.get("to_user_id"), message.get("to_parent_user_id"))
+    yield OperatorMessage(
+        message_id(message.get("id")),
+        word(message.get("group_id")) or DIRECT,
+        to,
+        moment(message.get("timestamp")),
+        part_of(content.get("type")),
+        _text(content),
+        edits=edits,
+        revokes=revokes,
+        line=line,
+    )
+
+
+def _status(part: object) -> Iterator[Parsed]:
+    status = fields(part, "a status")
+    if state := _STATES.get(word(status.get("status"))):
+        errors = [some(error) for error in items(status.get("errors"))]
+        yield Receipt(message_id(status.get("id")), None, state, _code(errors[0]) if errors else None)
+
+
+def _fault(part: object) -> Iterator[Parsed]:
+    yield AccountFault(_code(fields(part, "an error")) or "?")
+
+
+def _code(error: Fields) -> str | None:
+    code = error.get("code")
+    return str(code) if isinstance(code, int) else maybe_id(code)

@@ -1,0 +1,95 @@
+"""WATI. Pure.
+
+A hook that subscribes to all gets each event two or three times, under names that end in _v2 and _bsuid. Nothing signs
+them: the secret is a part of the address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wamon.providers.deliveries import DIRECT, OperatorMessage, PersonMessage, Receipt, Verdict
+from wamon.providers.fields import (
+    Malformed,
+    aliases,
+    each,
+    first_said,
+    maybe_id,
+    message_id,
+    moment,
+    parsed,
+    part_of,
+    shown,
+    some,
+    word,
+)
+from wamon.providers.peeks import MOST_BYTES, named, peeked
+from wamon.providers.signatures import told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from wamon.providers.deliveries import Delivery, Parsed, Peek, ReceiptState
+    from wamon.providers.fields import Fields
+
+_PERSON, _TYPE, _ID = named("waId", "bsuid"), named("eventType"), named("id")
+_RECEIPTS: Mapping[str, ReceiptState] = {
+    "sentMessageDELIVERED": "delivered",
+    "sentMessageREAD": "read",
+    "sentMessageREPLIED": "read",  # what the person said is an event of its own
+    "sessionMessageFailed": "failed",
+    "templateMessageFailed": "failed",
+}
+_SENT = {"sessionMessageSent", "templateMessageSent"}
+
+
+def peek(body: bytes) -> Peek:
+    """A sample's values are the names of their fields."""
+    is_test = any(found[1] == b"message.Id" for found in _ID.finditer(body[:MOST_BYTES]))
+    return peeked(body, _PERSON, _TYPE)._replace(is_test=is_test)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
+    """By the secret in the path, else in the query."""
+    return told(delivery.suffix or delivery.query.get("secret"), secrets)
+
+
+def parse(delivery: Delivery) -> list[Parsed]:
+    """The one event."""
+    return parsed(delivery.body, lambda event: each([event], _event))
+
+
+def _event(event: Fields) -> Iterator[Parsed]:
+    name = word(event.get("eventType")).removesuffix("_bsuid").removesuffix("_v2")
+    if state := _RECEIPTS.get(name):
+        yield _receipt(event, state)
+    elif name in _SENT or (name == "message" and event.get("owner") is True):
+        yield OperatorMessage(**_message(event), local_id=maybe_id(event.get("localMessageId")))
+    elif name == "message":
+        yield PersonMessage(**_message(event), name=shown(event.get("senderName")))
+
+
+def _message(event: Fields) -> dict[str, Any]:
+    return {
+        "message_id": message_id(event.get("whatsappMessageId") or event.get("id")),
+        "chat": DIRECT,
+        "aliases": aliases(event.get("waId"), event.get("bsuid"), event.get("parentBsuid")),
+        "sent_at": moment(event.get("timestamp"), event.get("created"), event.get("createdDateTime")),
+        "part": part_of(event.get("type")),
+        "text": _text(event),
+        "line": word(event.get("channelPhoneNumber")) or None,
+    }
+
+
+def _text(event: Fields) -> str:
+    replies = [some(event.get(name)) for name in ("buttonReply", "listReply", "interactiveButtonReply")]
+    return first_said(event.get("text"), *(reply.get(name) for reply in replies for name in ("text", "title")))
+
+
+def _receipt(event: Fields, state: ReceiptState) -> Receipt:
+    """Receipts carry no person, and some only one of the two ids."""
+    ours, local = maybe_id(event.get("whatsappMessageId")), maybe_id(event.get("localMessageId"))
+    if not (ours or local):
+        raise Malformed("it has no id")
+    code = event.get("failedCode")
+    return Receipt(ours, local, state, str(code) if isinstance(code, int) else maybe_id(code))
