@@ -80,6 +80,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequenc
             column,
             justify="right" if column in right else "left",
             overflow="fold",
+            min_width=len(column),  # a heading is never broken
             no_wrap=column in whole or column in right,
         )
     for row in rows:
