@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wamon.providers.deliveries import Verdict, spoken
-from wamon.providers.fields import aliases, chat_of, each, maybe_id, moment, parsed, part_of, said
+from wamon.providers.fields import each, parsed
+from wamon.providers.flat import Names, read
 from wamon.providers.peeks import MOST_BYTES, named, peeked
 from wamon.providers.signatures import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from wamon.providers.deliveries import Delivery, Parsed, Peek
-    from wamon.providers.fields import Fields
+    from wamon.providers.deliveries import Delivery, Parsed, Peek, Verdict
 
-_PERSON, _TYPE, _ID = named("sender"), named("type", "mediaType"), named("messageId")
+_PERSON, _TYPE, _ID = named("sender"), named("mediaType"), named("messageId")
+_NAMES = Names(
+    "messageId", "chatJID", "sender", "timestamp", "isFromMe", "content", "mediaType", has_always_an_id=False
+)
 
 
 def peek(body: bytes) -> Peek:
@@ -30,21 +32,4 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
 
 def parse(delivery: Delivery) -> list[Parsed]:
     """The one message."""
-    return parsed(delivery.body, lambda event: each([event], _event))
-
-
-def _event(event: Fields) -> Iterator[Parsed]:
-    kind = event.get("mediaType") or event.get("type") or "text"
-    what: dict[str, Any] = {
-        "message_id": maybe_id(event.get("messageId")),
-        "chat": chat_of(event.get("chatJID")),
-        "sent_at": moment(event.get("timestamp")),
-        "part": part_of(kind),
-        "text": said(event.get("content")),
-    }
-    yield spoken(
-        what,
-        is_ours=event.get("isFromMe") is True,
-        to=aliases(event.get("chatJID")),
-        who=aliases(event.get("sender")),
-    )
+    return parsed(delivery.body, lambda event: each([event], lambda one: [read(one, _NAMES)]))

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wamon.providers.deliveries import Verdict, spoken
-from wamon.providers.fields import (
-    aliases,
-    chat_of,
-    each,
-    first_said,
-    message_id,
-    moment,
-    parsed,
-    part_of,
-    shown,
-    word,
-)
+from wamon.providers.fields import each, parsed, word
+from wamon.providers.flat import Names, read
 from wamon.providers.peeks import named, peeked
 from wamon.providers.signatures import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wamon.providers.deliveries import Delivery, Parsed, Peek
+    from wamon.providers.deliveries import Delivery, Parsed, Peek, Verdict
     from wamon.providers.fields import Fields
 
 _PERSON, _TYPE = named("SenderJID"), named("EventType")
+_NAMES = Names("ID", "Chat", "SenderJID", "Timestamp", "FromMe", "Text", "MediaType", "SenderName")
 
 
 def peek(body: bytes) -> Peek:
@@ -45,19 +35,5 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 
 def _event(event: Fields) -> Iterator[Parsed]:
-    if word(event.get("EventType")):
-        return
-    what: dict[str, Any] = {
-        "message_id": message_id(event.get("ID")),
-        "chat": chat_of(event.get("Chat")),
-        "sent_at": moment(event.get("Timestamp")),
-        "part": part_of(event.get("MediaType") or "text"),
-        "text": first_said(event.get("Text"), event.get("MediaCaption")),
-    }
-    yield spoken(
-        what,
-        is_ours=event.get("FromMe") is True,
-        to=aliases(event.get("Chat")),
-        who=aliases(event.get("SenderJID")),
-        name=shown(event.get("SenderName")),
-    )
+    if not word(event.get("EventType")):
+        yield read(event, _NAMES)

@@ -1,0 +1,46 @@
+"""Messages whose fields stand side by side, under names that differ from bridge to bridge. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wamon.providers.deliveries import spoken
+from wamon.providers.fields import aliases, chat_of, maybe_id, message_id, moment, part_of, said, shown
+
+if TYPE_CHECKING:
+    from wamon.providers.deliveries import OperatorMessage, PersonMessage
+    from wamon.providers.fields import Fields
+
+
+class Names(NamedTuple):
+    """What one bridge calls the fields of a message."""
+
+    message_id: str
+    chat: str
+    sender: str
+    sent_at: str
+    from_me: str
+    text: str
+    media: str
+    name: str = ""
+    has_always_an_id: bool = True
+
+
+def read(message: Fields, names: Names) -> PersonMessage | OperatorMessage:
+    """The message with these fields. Raises Malformed."""
+    given = message.get(names.message_id)
+    chat = message.get(names.chat)
+    what = {
+        "message_id": message_id(given) if names.has_always_an_id else maybe_id(given),
+        "chat": chat_of(chat),
+        "sent_at": moment(message.get(names.sent_at)),
+        "part": part_of(message.get(names.media) or "text"),
+        "text": said(message.get(names.text)),
+    }
+    return spoken(
+        what,
+        is_ours=message.get(names.from_me) is True,
+        to=aliases(chat),
+        who=aliases(message.get(names.sender)),
+        name=shown(message.get(names.name)),
+    )
