@@ -31,13 +31,11 @@ NO_SCAN = {
     "alerts",
     "app.look",
     "app.run",
-    "daemon",
-    "health",
-    "privacy",
+    "daemon.loop",
+    "daemon.monitor",
     "replies.queue",
     "replies.sender",
     "reports",
-    "service",
 }
 
 
@@ -87,4 +85,4 @@ def test_a_scan_loads_neither_the_daemon_nor_who_tells_people(
     modules = loaded("--config", office.config_path, "scan", says="1 messages read and recorded")
     assert packages(modules) <= {"wamon", *TYPER, *TYPER_ON_OPTIONS, *A_SCAN}
     assert modules.isdisjoint({f"wamon.{room}" for room in NO_SCAN})
-    assert modules.isdisjoint({"http", "smtplib", "wamon.postgres.backup", "wamon.postgres.embedded.server"})
+    assert modules.isdisjoint({"http", "smtplib", "wamon.postgres.backup"})
