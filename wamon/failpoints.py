@@ -24,6 +24,7 @@ NAMES = (
     "groups.joined",
     "pass.begin",
     "bridge.open",
+    "bridge.read",
     "bridge.closed",
     "drops.read",
     "record.begin",

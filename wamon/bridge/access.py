@@ -1,16 +1,40 @@
-"""Who may do what with a store's files, told without SQLite: opening a store in WAL mode can leave files behind."""
+"""Where a store's files lie, and who may do what with them, told without SQLite: to open a store can leave files."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from wamon.host.mounts import is_mounted
 
 _WAL = 2
 _VERSION_AT = 18
 """Where an SQLite file says how it is written: 1 with a rollback journal, 2 with a write-ahead log."""
+
+
+def real(store: Path) -> Path:
+    """The store's own path, links resolved: beside that SQLite keeps `-wal`, `-shm` and `-journal`."""
+    return Path(os.path.realpath(store))
+
+
+def other_name(store: Path) -> str | None:
+    """Why the bridge may know this very file by another path, beside which its log or journal then stands.
+
+    None where nothing points to that. Raises OSError where the store can't be seen.
+    """
+    names = store.stat().st_nlink
+    if is_mounted(store):
+        return "a mount keeps a file that was deleted or replaced" if names == 0 else "the file alone is mounted here"
+    return f"the file has {names} names (hard links)" if names > 1 else None
+
+
+def has_log(store: Path) -> bool:
+    """Whether a write-ahead log that says anything lies beside the store."""
+    try:
+        return os.stat(f"{real(store)}-wal").st_size > 0  # noqa: PTH116
+    except OSError:
+        return False
 
 
 class Access(NamedTuple):
@@ -34,6 +58,7 @@ def access(store: Path) -> Access:
     The store itself is opened only where we are another user who may write beside it, since closing it drops the locks
     of any connection that this process has to it.
     """
+    store = real(store)
     found = store.stat()
     me = os.geteuid()
     is_owner = me in {0, found.st_uid}
@@ -45,7 +70,7 @@ def access(store: Path) -> Access:
 
 def written_at(store: Path) -> float | None:
     """When the store or its log was last written, in seconds since 1970; None where there is none."""
-    times = [when for end in ("", "-wal") if (when := _modified(f"{store}{end}")) is not None]
+    times = [when for end in ("", "-wal") if (when := _modified(f"{real(store)}{end}")) is not None]
     return max(times, default=None)
 
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.bridge.access import access
+from wamon.bridge.access import access, real
 from wamon.bridge.snapshot import snapshot
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 
@@ -69,8 +69,9 @@ NOBODY = People()
 
 
 def whatsmeow_beside(store: Path) -> Path | None:
-    """The file of whatsmeow in the folder of a bridge's store, where there is one."""
-    return next((path for name in _BESIDE if (path := store.with_name(name)).is_file()), None)
+    """The file of whatsmeow beside a bridge's store, where that really lies or where a link to it does, if any."""
+    beside = [one.with_name(name) for one in (real(store), store) for name in _BESIDE]
+    return next((path for path in beside if path.is_file()), None)
 
 
 def read_people(path: Path) -> People:

@@ -2,21 +2,26 @@
 
 Never `immutable=1` (it reads garbage from a live file), never read-write (it would create, recover or lock). A
 statement of ours that stays open makes a bridge in rollback-journal mode drop messages: callers fetch whole and leave.
+So does a process that is frozen within a read: the long ones are tried without a lock first.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from stat import S_ISREG
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from wamon.bridge.access import has_log, other_name, real
 from wamon.errors import BridgeUnavailable, BridgeUnknown, WamonError
 from wamon.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+T = TypeVar("T")
 
 _BUSY_TIMEOUT_SECONDS = 2.0
 
@@ -49,18 +54,55 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     Raises BridgeUnavailable (missing, empty, locked, unreadable, damaged: again later), BridgeUnknown (no SQLite file).
     """
     _refuse_what_no_bridge_writes(path)
-    try:
+    with _explaining(path):
         failpoint("bridge.open")
         with closing(_connect(path)) as db:
             db.execute("BEGIN")
             yield db
+            failpoint("bridge.read")
             db.execute("COMMIT")
+
+
+def unlocked(path: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:
+    """What `read` finds without holding a lock; None where that may be wrong, since something was written meanwhile.
+
+    It is right where no commit came between two looks of one connection (SQLite counts them in the file), and nothing
+    was written that was then rolled back: that shows in the file's times. Only a store with a rollback journal is read
+    like this; beside a write-ahead log readers hold up nobody. Raises as `snapshot`.
+    """
+    _refuse_what_no_bridge_writes(path)
+    if os.path.lexists(f"{real(path)}-wal"):
+        return None
+    with _explaining(path), closing(_connect(path)) as counting:
+        before = _version(path, counting)
+        found = None
+        with suppress(sqlite3.Error, WamonError, ValueError), closing(_connect(path, "&nolock=1")) as db:
+            found = read(db)
+        failpoint("bridge.read")
+        return found if _version(path, counting) == before else None
+
+
+def _version(path: Path, counting: sqlite3.Connection) -> tuple[int, ...]:
+    """What changes with each write to the file, for as long as this connection stays open."""
+    about = path.stat()
+    number = counting.execute("PRAGMA data_version").fetchone()[0]
+    return number, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    try:
+        yield
     except sqlite3.Error as error:
         raise _explained(path, error) from None
+    except UnicodeDecodeError:  # of SQLite's own words, which quote what a damaged schema says
+        raise _unavailable(path, *_SAYINGS["SQLITE_CORRUPT"]) from None
+    except OSError as error:
+        raise _unavailable(path, str(error.strerror), "Look at it once more; `wamon doctor` looks closer.") from None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+def _connect(path: Path, more: str = "") -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro{more}"
     db = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
     db.text_factory = bytes
     return db
@@ -79,6 +121,8 @@ def _refuse_what_no_bridge_writes(path: Path) -> None:
             f"The bridge's store {path} can't be read now: {error.strerror}.",
             hint="Run wamon as the bridge's user, or let it into the folder.",
         ) from None
+    if found.st_nlink == 0 and (why := other_name(path)):
+        raise _unavailable(path, f"{why} where the bridge writes, and shows the old one", MOUNT_THE_FOLDER)
     if not S_ISREG(found.st_mode):
         raise BridgeUnavailable(f"The bridge's store {path} is no file.", hint="bridge.path names the .db file itself.")
     if found.st_size == 0:  # also beside a -wal file: SQLite would delete that, even as a reader
@@ -88,6 +132,31 @@ def _refuse_what_no_bridge_writes(path: Path) -> None:
         )
 
 
+def refuse_without_its_log(path: Path, db: sqlite3.Connection) -> None:
+    """Raise BridgeUnavailable where the store's log, which holds the newest messages, may stand elsewhere.
+
+    SQLite tells nothing of it: it looks for the log beside the path by which it was opened, and shows old rows.
+    """
+    if is_wal(db) and not has_log(path) and (why := other_name(path)):
+        raise _hidden(path, why)
+
+
+def is_wal(db: sqlite3.Connection) -> bool:
+    """Whether a store is written with a write-ahead log."""
+    return bool(db.execute("PRAGMA journal_mode").fetchone() == (b"wal",))
+
+
+def _hidden(path: Path, why: str) -> BridgeUnavailable:
+    elsewhere = f"{why}, and its -wal, which holds the newest messages, isn't beside this one"
+    return _unavailable(path, elsewhere, MOUNT_THE_FOLDER)
+
+
+MOUNT_THE_FOLDER = (
+    "Mount the bridge's whole folder instead of the file; on one host name the path that the bridge itself opens, or a "
+    "symbolic link to it."
+)
+
+
 def _explained(path: Path, error: sqlite3.Error) -> WamonError:
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     if name == "SQLITE_NOTADB":
@@ -95,6 +164,22 @@ def _explained(path: Path, error: sqlite3.Error) -> WamonError:
             f"The bridge's store {path} is no SQLite file.",
             hint="bridge.path names the bridge's message store, such as store/messages.db.",
         )
+    if name.startswith(_NOT_OPENED):
+        with suppress(OSError):
+            if why := other_name(path):
+                return _hidden(path, why)
+            if name.startswith("SQLITE_CANTOPEN") and os.access(path, os.R_OK, effective_ids=True):
+                return _unavailable(path, *_NO_ROOM)
     saying = next((said for known, said in _SAYINGS.items() if name.startswith(known)), None)
-    why, hint = saying or (f"SQLite says {name}", "`wamon doctor` looks closer.")
+    return _unavailable(path, *(saying or (f"SQLite says {name}", "`wamon doctor` looks closer.")))
+
+
+_NOT_OPENED = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+_NO_ROOM = (
+    "SQLite can't open it or a file beside it, though this user may read it",
+    "May this process open more files (`ulimit -n`), and may its user write the folder, as a store in WAL mode needs?",
+)
+
+
+def _unavailable(path: Path, why: str, hint: str) -> BridgeUnavailable:
     return BridgeUnavailable(f"The bridge's store {path} can't be read now: {why}.", hint=hint)

@@ -26,7 +26,8 @@ def stamp(store: Path) -> Stamp:
 
     The time of a file's last change is no part of it: root's SQLite sets the -wal's owner at each opening.
     """
-    return Stamp(_stat(str(store)), _stat(f"{store}-wal"))
+    path = os.path.realpath(store)  # each time: a link may lead elsewhere meanwhile
+    return Stamp(_stat(path), _stat(f"{path}-wal"))
 
 
 def _stat(path: str) -> tuple[int, ...] | None:

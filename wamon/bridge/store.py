@@ -6,27 +6,32 @@ Each read is one snapshot of at most a page, fetched whole. Only rows of wanted 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from wamon.bridge.anchors import advanced, anchor_of, raw, still_standing
 from wamon.bridge.flavours import recognise
-from wamon.bridge.snapshot import snapshot
-from wamon.bridge.timestamps import utc
+from wamon.bridge.snapshot import is_wal, refuse_without_its_log, snapshot, unlocked
+from wamon.bridge.timestamps import utc, utc_offset
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.failpoints import failpoint
 from wamon.model import BEGINNING, USUAL_SIZES, Message, Place, Sizes, content_hash
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from wamon.bridge.flavours import Flavour
 
     Row = tuple[Any, ...]  # rowid, chat, id, sender, time, from me, text, media type: as the store holds them
+
+T = TypeVar("T")
+
+_UNLOCKED_TRIES = 3
+"""A bridge that writes a few times a second hardly ever writes during each of them."""
 
 
 class Page(NamedTuple):
@@ -95,10 +100,7 @@ class Store:
 
         `wanted` maps the chats' raw JIDs to their text. Raises as `snapshot` does.
         """
-        with self._open() as (db, flavour):
-            start = _standing(db, flavour, place)
-            before = self._overlap(db, flavour, start) if overlap.due else []
-            rows, complete = _rows_beyond(db, flavour, start, self.sizes)
+        start, before, rows, complete = self._read(partial(self._page, place, overlap_is_due=overlap.due))
         failpoint("bridge.closed")
         changed = overlap.differing(before) if overlap.due else []
         overlap.follow(rows, self.sizes.overlap_rows, complete=complete)
@@ -112,8 +114,7 @@ class Store:
         before = place.rowid - sizes.overlap_rows
         for passed in range(sizes.overlap_rows, sizes.recent_rows, sizes.page_rows):
             most = min(sizes.page_rows, sizes.recent_rows - passed)
-            with self._open() as (db, flavour):
-                rows = _rows_until(db, flavour, before, most, sizes.page_bytes)
+            rows = self._read(partial(_rows_until, rowid=before, most_rows=most, most_bytes=sizes.page_bytes))
             young = [row for row in rows if (sent_at := utc(row[4])) is not None and sent_at >= since]
             if not young:
                 break
@@ -157,8 +158,7 @@ class Store:
 
     def find(self, keys: Sequence[tuple[str, str]], wanted: Mapping[bytes, str]) -> list[Message]:
         """The messages with these (chat JID, message id), of those that are there; at most a page's number of keys."""
-        with self._open() as (db, flavour):
-            rows, complete = _rows_by_key(db, flavour, keys, self.sizes)
+        rows, complete = self._read(partial(_rows_by_key, keys=keys, sizes=self.sizes))
         if complete or len(keys) == 1:
             return _messages(rows, wanted)
         half = len(keys) // 2
@@ -200,9 +200,38 @@ class Store:
         with self._open() as (_, flavour):
             return flavour
 
+    def is_wal(self) -> bool:
+        """Whether it is written with a write-ahead log, and not with a rollback journal."""
+        with self._open() as (db, _):
+            return is_wal(db)
+
+    def offsets(self) -> list[tuple[datetime, timedelta]]:
+        """When the newest messages were sent, and their times' offsets from UTC; without those that name none."""
+        newest = partial(_rows_until, rowid=_LAST_ROWID, most_rows=self.sizes.recent_rows)
+        rows = self._read(partial(newest, most_bytes=self.sizes.page_bytes))
+        read = [(utc(row[4]), utc_offset(row[4])) for row in rows]
+        return [(moment, offset) for moment, offset in read if moment is not None and offset is not None]
+
+    def _page(
+        self, place: Place, db: sqlite3.Connection, flavour: Flavour, *, overlap_is_due: bool
+    ) -> tuple[Place, list[Row], list[Row], bool]:
+        """Where the place still stands, the rows before that where they are due, those beyond, and if that is all."""
+        start = _standing(db, flavour, place)
+        before = self._overlap(db, flavour, start) if overlap_is_due else []
+        return start, before, *_rows_beyond(db, flavour, start, self.sizes)
+
     def _overlap(self, db: sqlite3.Connection, flavour: Flavour, place: Place) -> list[Row]:
         """The rows just before a place, in row order."""
         return _rows_until(db, flavour, place.rowid, self.sizes.overlap_rows, self.sizes.page_bytes)[::-1]
+
+    def _read(self, read: Callable[[sqlite3.Connection, Flavour], T]) -> T:
+        """What a read of many rows finds: without a lock where nothing is written meanwhile, else within a snapshot."""
+        for _ in range(_UNLOCKED_TRIES if self._recognised_as else 0):
+            found = unlocked(self.path, partial(self._read_known, read, _file_at(self.path)))
+            if found is not None:
+                return found
+        with self._open() as (db, flavour):
+            return read(db, flavour)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[sqlite3.Connection, Flavour]]:
@@ -212,10 +241,19 @@ class Store:
 
     def _flavour_of(self, db: sqlite3.Connection, file: tuple[int, ...]) -> Flavour:
         """The flavour, recognised anew only where the file or its schema is another than when it was."""
-        schema = (*file, *db.execute("PRAGMA schema_version").fetchone())
+        schema = _schema(db, file)
         if self._recognised_as is None or self._recognised_as[0] != schema:
+            refuse_without_its_log(self.path, db)
             self._recognised_as = schema, self._recognised(db)
         return self._recognised_as[1]
+
+    def _read_known(
+        self, read: Callable[[sqlite3.Connection, Flavour], T], file: tuple[int, ...], db: sqlite3.Connection
+    ) -> T:
+        """What a read finds by the flavour that was recognised with a lock. Raises BridgeUnknown for another schema."""
+        if self._recognised_as is None or self._recognised_as[0] != _schema(db, file):
+            raise BridgeUnknown(f"The bridge's store {self.path} is a new one.")
+        return read(db, self._recognised_as[1])
 
     def _recognised(self, db: sqlite3.Connection) -> Flavour:
         columns = _columns(db, "messages")
@@ -242,19 +280,22 @@ class Store:
     def _pages(self, place: Place) -> Iterator[list[Row]]:
         complete = False
         while not complete:
-            with self._open() as (db, flavour):
-                rows, complete = _rows_beyond(db, flavour, place, self.sizes)
+            rows, complete = self._read(partial(_rows_beyond, place=place, sizes=self.sizes))
             if rows:
                 yield rows
                 place = Place((anchor_of(rows[-1]),))
 
 
 def _file_at(path: Path) -> tuple[int, ...]:
-    """Which file that is; where it can't be told, opening it tells why."""
+    """Which file that is, and how many names it has; where it can't be told, opening it tells why."""
     with suppress(OSError):
         about = path.stat()
-        return about.st_dev, about.st_ino
+        return about.st_dev, about.st_ino, about.st_nlink
     return ()
+
+
+def _schema(db: sqlite3.Connection, file: tuple[int, ...]) -> tuple[int, ...]:
+    return (*file, *db.execute("PRAGMA schema_version").fetchone())
 
 
 def _columns(db: sqlite3.Connection, table: str) -> set[str]:

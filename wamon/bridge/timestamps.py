@@ -28,6 +28,18 @@ def utc(value: bytes | float | None) -> datetime | None:
     return moment if moment is None or moment >= _JUNK_BEFORE else None
 
 
+def utc_offset(value: bytes | float | None) -> timedelta | None:
+    """The offset from UTC that a store's value names; None where it names none, as a number doesn't."""
+    if not isinstance(value, bytes):
+        return None
+    try:
+        text = value.decode()
+        go = _GO_STRING.match(text)
+        return datetime.fromisoformat(go[1] + go[2] if go else text).utcoffset()
+    except ValueError:
+        return None
+
+
 def _from_text(text: str) -> datetime | None:
     if text[4:5] != "-":  # no date; fromisoformat would take digits alone for one
         return _from_number(int(text) if text.isdecimal() else float(text))

@@ -68,8 +68,10 @@ def _checks(options: Said, bridge: Path | None) -> list[health.Check]:
     from wamon.alerts.checks import told
     from wamon.alerts.state_file import AlertsFile
     from wamon.app.look import looked_at
+    from wamon.bridge.doorbell import why_silent
     from wamon.config import load as configs
     from wamon.errors import ConfigError
+    from wamon.health.bridge import doorbell
     from wamon.health.checks import check_all
     from wamon.health.config import broken, people, readable
     from wamon.service.checks import sound
@@ -81,6 +83,8 @@ def _checks(options: Said, bridge: Path | None) -> list[health.Check]:
         return broken(error)
     named = _bridge(settings, bridge)
     found = check_all(looked_at(settings, named, options.clock))
+    if named is not None:
+        found.append(doorbell(why_silent(named.path)))
     alerts = told(settings.alerts, AlertsFile(settings.state.dir), settings.timezone)
     return [readable(settings, path), *found, *people(settings), *sound(settings, options.clock), *alerts]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamon.bridge.snapshot import MOUNT_THE_FOLDER
 from wamon.health.baseline import PATIENCE_SECONDS, patience
 from wamon.health.check import Absent, Check, State, unknown
 from wamon.words import age, span
@@ -24,6 +25,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     """All of them."""
     yield rights(facts)
     yield store(facts)
+    yield journal(facts)
     yield writing(facts)
     for group in facts.groups:
         yield freshness(facts, group)
@@ -39,6 +41,45 @@ def store(facts: Facts) -> Check:
     path = facts.subject.store.path if facts.subject.store else None
     numbers = {"flavour": found.flavour, "rows": found.rows, "path": str(path)}
     return Check("bridge.store", State.OK, f"The bridge's store {path} is read, as {found.flavour}'s.", numbers=numbers)
+
+
+def journal(facts: Facts) -> Check:
+    """Whether the bridge's journal can be seen, and what a frozen reader does to its writing."""
+    found = facts.store
+    if isinstance(found, Absent):
+        return unknown("bridge.journal", found)
+    numbers = {"wal": found.is_wal}
+    if found.is_wal:
+        sentence = "The store has a write-ahead log: reading it keeps nobody from writing."
+        return Check("bridge.journal", State.OK, sentence, numbers=numbers)
+    if found.other_name is not None:
+        return Check(
+            "bridge.journal",
+            State.WARN,
+            f"The store has a rollback journal, and {found.other_name}: the journal of a bridge that died in the "
+            "middle of a write isn't seen beside it, and what it had half written is read.",
+            MOUNT_THE_FOLDER,
+            numbers=numbers,
+        )
+    return Check(
+        "bridge.journal",
+        State.OK,
+        "The store has a rollback journal: whoever is frozen while reading it (`docker pause`, SIGSTOP) keeps the "
+        "bridge from writing until it goes on or is ended. wamon reads nearly all of it without a lock.",
+        numbers=numbers,
+    )
+
+
+def doorbell(why_silent: str | None) -> Check:
+    """Whether writes to the store are noticed at once."""
+    if why_silent is None:
+        return Check("bridge.doorbell", State.OK, "The store's folder can be watched: a write is noticed at once.")
+    return Check(
+        "bridge.doorbell",
+        State.WARN,
+        f"The store's folder can't be watched ({why_silent}): `wamon run` looks at it once an interval.",
+        "Nothing is lost by it. As root, `sysctl fs.inotify` shows the limits, which every user has for himself.",
+    )
 
 
 def rights(facts: Facts) -> Check:

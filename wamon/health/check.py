@@ -55,6 +55,8 @@ TITLES = {
     "config.file": "The config",
     "bridge.rights": "Rights on the bridge's files",
     "bridge.store": "The bridge's store",
+    "bridge.journal": "The store's journal",
+    "bridge.doorbell": "Whether a write is noticed at once",
     "bridge.writing": "Whether the bridge still brings messages",
     "bridge.freshness": "How fresh a group is",
     "bridge.captions": "Whether the bridge keeps captions",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from wamon.bridge.access import access, written_at
+from wamon.bridge.access import access, other_name, written_at
 from wamon.bridge.store import Overlap
 from wamon.errors import SchemaError, WamonError
 from wamon.health import ledger_facts as asked
@@ -61,6 +61,8 @@ class StoreFacts:
     ahead_seconds: float = 0.0  # how far the message with the latest time lies in the future
     photos: int = 0
     photos_without_text: int = 0
+    is_wal: bool = False
+    other_name: str | None = None  # as `access.other_name` has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ def _store_facts(store: Store, jids: Sequence[str], now: datetime) -> StoreFacts
         store.rows(),
         None if written is None else datetime.fromtimestamp(written, UTC),
         frozenset(chat.jid for chat in store.chats()),
+        is_wal=store.is_wal(),
+        other_name=_other_name(store),
     )
     since = now - _DAYS_OF_PHOTOS
     recent = _newest_messages(store, jids, since)
@@ -189,6 +193,13 @@ def _store_facts(store: Store, jids: Sequence[str], now: datetime) -> StoreFacts
         photos=len(photos),
         photos_without_text=without_text,
     )
+
+
+def _other_name(store: Store) -> str | None:
+    try:
+        return other_name(store.path)
+    except OSError:  # it was there a moment ago: the next look tells
+        return None
 
 
 def _newest_messages(store: Store, jids: Sequence[str], since: datetime) -> list[Message]:

@@ -7,6 +7,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from wamon.bridge.access import real
 from wamon.capture.state_file import ReadOnlyStateFile
 from wamon.errors import WamonError
 from wamon.health.check import Absent, Check, State, unknown
@@ -166,7 +167,7 @@ def _places(facts: Facts) -> Iterator[tuple[str, Path]]:
         with suppress(WamonError):
             yield "the embedded database", embedded.home(config.state.dir).data
     if store is not None:
-        yield "the bridge's store", store.path.parent
+        yield "the bridge's store", real(store.path).parent
 
 
 def _standing(path: Path) -> Path:

@@ -6,6 +6,7 @@ What wamon writes begins with a line that tells a change by somebody else. Such 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def rendered(service: Service, host: Host, schedule: Schedule | None, cron: Cron
             text = _service_text(text, host)
         elif schedule:
             text = _line(text, "OnCalendar=", f"OnCalendar={schedule.calendar}")
-        if any(str(place).startswith(_PRIVATE_PLACES) for place in (*host.command[:1], host.config, host.store)):
+        if any(map(_is_private, (*host.command[:1], host.config, host.store))):
             text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
         contents[path] = _marked(text)
     return contents | cron_file(service, _entry(service, host, cron) if cron else None)
@@ -126,6 +127,12 @@ def cron_entries(service: Service) -> dict[str, Entry]:
         return crontab.entries(service.cron_file.read_text("utf-8", "replace"))
     except OSError:
         return {}
+
+
+def _is_private(place: Path | str | None) -> bool:
+    """Whether ProtectHome= would hide a place: where it is named, or where links lead from there."""
+    paths = () if place is None else (str(place), os.path.realpath(place))
+    return any(path.startswith(_PRIVATE_PLACES) for path in paths)
 
 
 def _entry(service: Service, host: Host, cron: CronTime) -> Entry:
@@ -152,7 +159,7 @@ def _service_text(text: str, host: Host) -> str:
     text = _line(text, "User=", f"User={host.account}")
     text = _line(text, "Environment=WAMON_CONFIG=", f"Environment={_escaped(f'WAMON_CONFIG={host.config}')}")
     if host.store:
-        text = _line(text, "ReadOnlyPaths=", f"ReadOnlyPaths={_escaped(f'-{host.store.parent}')}")
+        text = _line(text, "ReadOnlyPaths=", f"ReadOnlyPaths={_escaped(f'-{host.store.resolve().parent}')}")
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.bridges import BRIDGES, LAWLEY, Bridge, Lharries, Wacli
 from tests.support.clock import first_morning
+from wamon.bridge.snapshot import unlocked
 from wamon.bridge.store import Overlap, Page, Store
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.model import BEGINNING, Sizes
@@ -208,6 +210,79 @@ def test_a_read_that_failed_holds_no_lock(lharries: Lharries) -> None:
 
     write_at_once(lharries.path)
     assert caught.tb is not None  # and with it every frame that could hold a connection
+
+
+_READ = """
+import pathlib, sys
+from wamon.bridge.store import Overlap, Store
+from wamon.model import BEGINNING
+store = Store(pathlib.Path(sys.argv[1]))
+store.flavour()
+print("reading", flush=True)
+page = store.read_page(BEGINNING, {sys.argv[2].encode(): sys.argv[2]}, Overlap())
+print(len(page.messages))
+"""
+
+
+@pytest.mark.fault("F90")
+def test_a_reader_that_is_frozen_within_a_page_keeps_the_bridge_from_writing_nothing(lharries: Lharries) -> None:
+    command = [sys.executable, "-c", _READ, str(lharries.path), LAWLEY]
+    frozen = {**os.environ, "WAMON_FAILPOINT": "bridge.read:2:hang"}  # the first look is the flavour's
+    with subprocess.Popen(command, env=frozen, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout
+        assert reader.stdout.readline() == b"reading\n"
+        try:
+            for _ in range(20):
+                write_at_once(lharries.path)
+        finally:
+            reader.kill()
+
+
+def test_what_was_written_while_it_was_read_without_a_lock_is_read_again(lharries: Lharries) -> None:
+    store, overlap = Store(lharries.path), Overlap()
+    assert len(store.read_page(BEGINNING, WANTED, overlap).messages) == 30
+    looks: list[int] = []
+
+    def read(db: sqlite3.Connection) -> list[object]:
+        found = db.execute("SELECT rowid FROM messages").fetchall()
+        if not looks:
+            lharries.post(LAWLEY, "DR1999999")
+        looks.append(len(found))
+        return found
+
+    assert unlocked(lharries.path, read) is None
+    assert len(unlocked(lharries.path, read) or ()) == 31
+    assert looks == [30, 31]
+
+
+def test_what_was_written_and_rolled_back_meanwhile_is_read_again(lharries: Lharries) -> None:
+    """Pages that a transaction wrote before it was given up leave SQLite's own count as it was."""
+
+    def read(db: sqlite3.Connection) -> object:
+        with closing(sqlite3.connect(lharries.path, isolation_level=None)) as other:
+            other.execute("PRAGMA cache_size = 1")  # so that it writes before its end
+            other.execute("BEGIN EXCLUSIVE")
+            other.execute("UPDATE messages SET content = hex(randomblob(2000))")
+            other.execute("ROLLBACK")
+        return db.execute("SELECT count(*) FROM messages").fetchone()
+
+    assert unlocked(lharries.path, read) is None
+
+
+@pytest.mark.parametrize("error", [ValueError("torn"), sqlite3.DatabaseError("malformed")], ids=repr)
+def test_what_fails_without_a_lock_is_tried_with_one(lharries: Lharries, error: Exception) -> None:
+    def read(_: sqlite3.Connection) -> object:
+        raise error
+
+    assert unlocked(lharries.path, read) is None
+
+
+def test_beside_a_write_ahead_log_nothing_is_read_without_a_lock(tmp_path: Path) -> None:
+    with Wacli(tmp_path / "wacli.db", durable=False) as bridge:
+        bridge.post(LAWLEY, "DR1752028")
+        assert unlocked(bridge.path, lambda db: db.execute("SELECT 1").fetchone()) is None
+        bridge.close()
+        assert unlocked(bridge.path, lambda db: db.execute("SELECT 1 FROM messages").fetchone()) is None
 
 
 _HURRIED_BRIDGE = """
