@@ -36,6 +36,16 @@ class Retryable(WamonError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class HostUnavailable(Retryable):
+    """The host has no room, memory, right or whatever else wamon needs of it."""
+
+    @classmethod
+    def because(cls, error: OSError) -> HostUnavailable:
+        where = f" ({error.filename})" if error.filename else ""
+        hint = "Nothing is lost. It is mended on the host: room, limits, rights; wamon goes on by itself."
+        return cls(f"The host refuses what wamon needs: {error.strerror or type(error).__name__}{where}.", hint=hint)
+
+
 class BridgeUnavailable(Retryable):
     """The bridge's store can't be read now."""
 

@@ -51,19 +51,6 @@ def test_a_message_is_recorded_when_the_bridge_writes_it(field: Field, open_offi
     assert office.verify().clean
 
 
-def test_where_the_doorbell_is_silent_the_next_interval_finds_the_message(
-    field: Field, open_office: Callable[..., Office]
-) -> None:
-    (field.path.parent / "seen").mkdir()
-    link = field.path.parent / "seen" / "messages.db"
-    link.symlink_to(field.path)  # inotify watches the link's folder, where nothing is ever written
-    office = open_office(link, scan={"interval": "1s"})
-    with office.running() as daemon:
-        started(office, daemon)
-        field.post(LAWLEY, "DR1000002")
-        recorded(office, "DR1000002", daemon)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.fault("F3")
 def test_it_ends_well_and_releases_its_source_when_asked_to(
@@ -242,8 +229,7 @@ def test_an_edit_older_than_the_overlap_is_found_by_the_background_sweep(
 def chores_are_done(office: Office, daemon: Daemon) -> bool:
     """Else it may be stopped within a transaction of theirs, which PostgreSQL ends only after a minute."""
     own = "application_name = 'wamon' AND datname = current_database()"
-    states = office.query(f"SELECT state FROM pg_stat_activity WHERE {own}")
-    return "Verified" in daemon.said() and states == ["idle"] * 2  # the passes' and the status rows'
+    return "Verified" in daemon.said() and office.query(f"SELECT count(*) FROM pg_stat_activity WHERE {own}") == [1]
 
 
 @pytest.mark.fault("F5", "F57")

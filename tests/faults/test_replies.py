@@ -174,6 +174,46 @@ def test_the_environment_switches_the_daemons_replies_off(
     assert (api.asked, states(office)) == ([], [])
 
 
+@pytest.mark.fault("F91")
+def test_of_two_installations_on_one_store_the_first_speaks_and_the_second_says_who_that_is(
+    tmp_path: Path, office: Office, own_dsn: str, bridge: VeryGoodPlugins, api: StandIn
+) -> None:
+    """As prod and dev on one host: each with its own database, one of them by a link to the store."""
+    (tmp_path / "dev").mkdir()
+    link = tmp_path / "dev" / "messages.db"
+    link.symlink_to(bridge.path)
+    other = Office(tmp_path / "dev", own_dsn, link, replies=api.replies, scan={"interval": "1s"})
+    post(bridge, "DR1000001")
+    with office.running() as prod:
+        is_sent(office, "DR1000001", prod)
+        with other.running() as dev:
+            eventually("dev leaves it", lambda: states(other) == ["skipped"], said=dev.said)
+            for number in ("DR1000002", "DR1000003"):
+                post(bridge, number)
+                is_sent(office, number, prod)
+            eventually("dev leaves them all", lambda: states(other) == ["skipped"] * 3, said=dev.said)
+            assert other.query("SELECT DISTINCT reason LIKE %s FROM wamon.replies", speaks(prod)) == [True]
+            assert dev.said().count("and not by this wamon") == 1
+            assert prod.end() == 0
+            eventually("dev's turn", lambda: turn_of(other, bridge, api), said=dev.said)
+            assert dev.end() == 0
+    assert max(Counter(api.texts).values()) == 1
+
+
+def speaks(daemon: Daemon) -> str:
+    return f"%process {daemon.process.pid}%sends for this store"
+
+
+def turn_of(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> bool:
+    """Whether this office answers what is posted now."""
+    number = f"DR{2_000_000 + len(api.asked) + len(states(office))}"
+    post(bridge, number)
+    eventually(
+        "its end", lambda: office.query("SELECT 1 FROM wamon.replies WHERE about = %s AND state <> 'due'", number)
+    )
+    return office.query("SELECT state FROM wamon.replies WHERE about = %s", number) == ["sent"]
+
+
 def test_a_lease_that_was_lost_while_sending_lets_the_outcome_be_known(
     office: Office, bridge: VeryGoodPlugins, api: StandIn
 ) -> None:

@@ -10,6 +10,7 @@ from wamon.clock import Clock
 from wamon.config.schema import Config
 from wamon.daemon.reply_sender import ReplySender
 from wamon.daemon.stopping import Stopping
+from wamon.host.claim import Claim
 from wamon.postgres.leases import Lease
 
 
@@ -26,5 +27,5 @@ class _Unless(Stopping):
 
 def reply(config: Config, lease: Lease, going: Callable[[], bool] = lambda: True, clock: Clock = CLOCK) -> None:
     """Send what is due, for as long as it is `going` and this lease is held."""
-    task = ReplySender(config, bridge_of(config).name, clock, ledger, lambda: lease.holder)
+    task = ReplySender(config, bridge_of(config).name, clock, ledger, lambda: lease.holder, Claim())
     task.run(_Unless(going))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pickle
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, database, joined, ledger, opened, wanted_of
@@ -20,18 +19,19 @@ from wamon.daemon.daily import Daily
 from wamon.daemon.heartbeat import Heartbeat
 from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
-from wamon.daemon.published import Look
 from wamon.daemon.reply_sender import ReplySender
 from wamon.daemon.rounds import Connected
 from wamon.daemon.side_tasks import SideTasks
-from wamon.daemon.status_rows import StatusRows
 from wamon.daemon.upkeep import Upkeep
+from wamon.errors import ConfigError, HostUnavailable
 from wamon.health.check import Absent
-from wamon.health.checks import judged, unwell
+from wamon.health.checks import unwell
+from wamon.host.claim import Claim
 from wamon.host.memory import give_back
+from wamon.ledger.source import Source
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.leases import leased
-from wamon.service.checks import last_night, restarts_of
+from wamon.service.checks import last_night
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,20 +42,23 @@ if TYPE_CHECKING:
     from wamon.daemon.monitor import Troubles
     from wamon.daemon.passes import Passes
     from wamon.health.check import Check
-    from wamon.health.facts import Facts
+    from wamon.postgres.connection import Database
 
 
 def plan(load: Callable[[], Config], clock: Clock, sizes: Sizes = USUAL_SIZES) -> Plan:
     """What the daemon is given."""
-    return Plan(lambda: _packed(load), partial(session, clock=clock, sizes=sizes), _Beside(clock).side_tasks)
+    state_file = cache(partial(StateFile, clock=clock))  # it outlives connections: what it told isn't told again
+    claim = Claim()
+    sessions = partial(session, state_file=state_file, claim=claim, clock=clock, sizes=sizes)
+    return Plan(lambda: _packed(load), sessions, _Beside(clock, claim).side_tasks)
 
 
 class _Beside:
     """Makes the side tasks of each config, and keeps what outlives a config."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, claim: Claim) -> None:
         self._clock = clock
-        self._started_at = clock.now()
+        self._claim = claim
         self._alerts: dict[Path, AlertsFile] = {}
         self._troubles: Troubles = {}
 
@@ -71,21 +74,12 @@ class _Beside:
                 notifier.evaluate(checks)
                 sender.ring()
 
-        rows = StatusRows(
-            config,
-            clock,
-            passes,
-            ledger,
-            self._started_at,
-            partial(restarts_of, config.state.dir, clock),
-            lambda: [*last_night(config.state.dir, clock), *told(config.alerts, file, config.timezone)],
-        )
-        monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
+        monitor = Monitor(partial(_troubles, config, clock), evaluate, passes, self._troubles)
         bridge = bridge_of(config)
         return SideTasks(
-            always=(monitor, sender, rows, *_heartbeat(config, passes)),
+            always=(monitor, sender, *_heartbeat(config, passes)),
             chores=(
-                ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or ""),
+                ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim),
                 Upkeep(partial(opened, config, bridge, clock)),
                 Daily(config, clock, ledger, database),
             ),
@@ -108,33 +102,54 @@ def _packed(load: Callable[[], Config]) -> Config:
 
 
 @contextmanager
-def session(config: Config, clock: Clock, sizes: Sizes) -> Iterator[Connected]:
-    """A pipeline that holds its source's lease. Raises Busy where another wamon holds it."""
+def session(
+    config: Config, state_file: Callable[[Path], StateFile], claim: Claim, clock: Clock, sizes: Sizes
+) -> Iterator[Connected]:
+    """A pipeline that holds its source's lease. Raises Busy where another wamon holds it.
+
+    What was claimed by its end is free then, as the lease is.
+    """
     bridge = replace(bridge_of(config), sizes=sizes)
-    state = StateFile(config.state.dir, clock)
+    state = state_file(config.state.dir)
     wanted = wanted_of(config, bridge)
-    state.prepare()
+    unwritable = _unwritable(state)
     with ledger(config) as db, leased(db, bridge.name) as lease:
+        if unwritable is not None:
+            _require_known(db, bridge.name, unwritable)
         pipeline = joined(config, bridge, wanted, db, state, clock)
         pipeline.check_lease = lease.renew
         give_back()
-        yield Connected(pipeline, lease)
+        try:
+            yield Connected(pipeline, lease)
+        finally:
+            claim.release()
 
 
-def _troubles(config: Config, clock: Clock, publish: Callable[[Look], None]) -> list[Check]:
-    """What isn't in order, the nightly restart too; `publish` is given all of the look."""
-    look = Look(_facts(config, clock))
-    troubles = unwell(look.through(judged(look.facts)))
-    publish(look)
-    return [*troubles, *last_night(config.state.dir, clock)]
+def _unwritable(state: StateFile) -> ConfigError | None:
+    """Why the state directory can't be written, if it can't."""
+    try:
+        state.prepare()
+    except ConfigError as error:
+        return error
+    return None
 
 
-def _facts(config: Config, clock: Clock) -> Facts:
-    """What health looks at. Doesn't open a store where that could lock the bridge out."""
+def _require_known(db: Database, source: str, unwritable: ConfigError) -> None:
+    """Raise HostUnavailable unless PostgreSQL knows the source's groups: else the state file may know their starts."""
+    known = Source(db, source)
+    known.collect()
+    if not known.groups:
+        raise HostUnavailable(str(unwritable), hint=unwritable.hint)
+
+
+def _troubles(config: Config, clock: Clock) -> list[Check]:
+    """What isn't in order, the nightly restart too. Doesn't open a store where that could lock the bridge out."""
     bridge = bridge_of(config)
+    nightly = last_night(config.state.dir, clock)
     with suppress(OSError):
         rights = access(bridge.path)
         if rights.endangers_the_bridge:
             unread = Absent("Only passes read the store, as long as reading it may lock the bridge out.")
-            return replace(looked_at(config, None, clock), access=rights, store=unread)
-    return looked_at(config, bridge, clock)
+            facts = replace(looked_at(config, None, clock), access=rights, store=unread)
+            return [*unwell(facts), *nightly]
+    return [*unwell(looked_at(config, bridge, clock)), *nightly]

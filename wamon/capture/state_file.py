@@ -7,6 +7,7 @@ database is new does it say something that nothing else knows: from where its gr
 from __future__ import annotations
 
 import json
+import os
 import stat
 import tempfile
 from contextlib import nullcontext, suppress
@@ -123,6 +124,7 @@ class StateFile:
         self._pending: _Pending | None = None
         self._lines = _Lines()
         self._written_stamp: tuple[int, ...] | None = None
+        self._failed: str | None = None  # why it can't be written, as it was logged
 
     def prepare(self) -> None:
         """Make the directory and see that it can be written. Raises ConfigError where it can't."""
@@ -137,10 +139,24 @@ class StateFile:
             ) from None
 
     def open(self) -> Found:
-        """Read the file. One that can't be read is set aside as state.json.bad-<time>, and nothing is lost."""
-        with self._lock():
-            document, aside = self._read_or_set_aside()
+        """Read the file. One that can't be read is set aside as state.json.bad-<time>, and nothing is lost.
+
+        In a directory that can't be written it is left as it is; what can't even be read there says nothing.
+        """
+        self._written_seq = None
+        try:
+            with self._lock():
+                document, aside = self._read_or_set_aside()
+        except OSError as error:
+            self._tell_failure(str(error.strerror))
+            return self._read_as_it_is()
         return Found(set_aside=aside) if document is None else _found(document)
+
+    def _read_as_it_is(self) -> Found:
+        try:
+            return _found(_parsed(self.path))
+        except (OSError, ValueError, RecursionError):
+            return Found()
 
     def _read_or_set_aside(self) -> tuple[dict[str, Any] | None, Path | None]:
         """What the file says, or where one that can't be read lies now; neither, where there is none."""
@@ -163,13 +179,13 @@ class StateFile:
 
     def keep_legacy(self) -> None:
         """Keep the old form's file as state.json.legacy, once what it says stands in PostgreSQL."""
-        with self._lock(), suppress(FileNotFoundError):
+        with suppress(OSError), self._lock():  # where it can't be renamed, the next start finds all of it recorded
             self.path.replace(self.path.with_name("state.json.legacy"))
         failpoint("state.adopted")
 
     def follow(self, instance_id: str, source: str, seq: int, place: Place, groups: Mapping[str, Group]) -> None:
         """Have the file say this, now or soon: at most one write a second, and none where it says so."""
-        if seq == self._written_seq and self._pending is None and self.path.exists():
+        if seq == self._written_seq and self._pending is None and os.path.exists(self.path):  # noqa: PTH110 - Path's raises
             return
         self._pending = _Pending(instance_id, source, seq, place, groups)
         self.flush_if_due()
@@ -189,7 +205,7 @@ class StateFile:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is pending. A failure is told, and stops nothing: PostgreSQL holds the position."""
+        """Write what is pending. A failure is told once, and stops nothing: PostgreSQL holds the position."""
         if self._pending is None:
             return
         began_seconds = self._clock.monotonic_seconds()
@@ -198,19 +214,31 @@ class StateFile:
                 self._write(self._merged(self._pending))
                 self._written_stamp = _stamp(self.path)
         except OSError as error:
-            logger.warning(
-                "The state file %s couldn't be written: %s. Nothing is lost; PostgreSQL holds the position.",
-                self.path,
-                error.strerror,
-                extra={"action": "state.failed"},
-            )
+            self._tell_failure(str(error.strerror))
             rest_seconds = _SECONDS_AFTER_FAILURE
         else:
+            self._tell_success()
             self._written_seq = self._pending.seq
             self._pending = None
             took_seconds = self._clock.monotonic_seconds() - began_seconds
             rest_seconds = max(_LEAST_SECONDS_BETWEEN_WRITES, took_seconds / _LARGEST_SHARE)
         self._writable_at_seconds = self._clock.monotonic_seconds() + rest_seconds
+
+    def _tell_failure(self, why: str) -> None:
+        """Log it, unless it is what was logged last."""
+        if why != self._failed:
+            self._failed = why
+            logger.warning(
+                "The state file %s couldn't be written: %s. Nothing is lost; PostgreSQL holds the position.",
+                self.path,
+                why,
+                extra={"action": "state.failed"},
+            )
+
+    def _tell_success(self) -> None:
+        if self._failed is not None:
+            self._failed = None
+            logger.info("The state file %s is written again.", self.path, extra={"action": "state.recovered"})
 
     def _merged(self, pending: _Pending) -> _Lines:
         """The file's lines with this source's made new, and other sources' as they are."""

@@ -33,11 +33,10 @@ from wamon.cli import (
     state,
     status,
     verify,
-    web,
 )
 from wamon.cli import config as config_commands
 from wamon.cli.options import ConfigOption, JsonOption, Said, VersionOption
-from wamon.errors import WamonError
+from wamon.errors import HostUnavailable, WamonError
 from wamon.log import configure, logger
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ if TYPE_CHECKING:
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """How the system refuses to take what a command prints: the disk behind stdout is full or broken."""
+_REFUSED = _FULL | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EACCES, errno.EPERM, errno.EROFS}
+"""How a host refuses what a command needs, which no code of ours can mend."""
 
 app = typer.Typer(
     name="wamon",
@@ -72,7 +73,6 @@ replay.add_to(app)
 state.add_to(app)
 verify.add_to(app)
 gaps.add_to(app)
-web.add_to(app)
 status.add_to(app)
 doctor.add_to(app)
 groups.add_to(app)
@@ -109,6 +109,9 @@ def main(clock: Clock) -> NoReturn:
             output.give_up()
             logger.error("The output can't be written: %s. What was recorded stays recorded.", error.strerror)
             sys.exit(1)
+        if isinstance(error, OSError) and error.errno in _REFUSED:
+            logger.error("%s", HostUnavailable.because(error).paragraph())
+            sys.exit(HostUnavailable.exit_code)
         logger.error("%s%s", "".join(traceback.format_tb(error.__traceback__)), type(error).__name__)
         sys.exit(1)
 

@@ -1,6 +1,6 @@
 """The daemon: it decides when a pass runs. `run` it for years.
 
-Beats (APScheduler) and the doorbell (watchdog) only ring; one thread does the work. It waits for a ring at most two
+Beats (APScheduler) and the doorbell (inotify) only ring; one thread does the work. It waits for a ring at most two
 intervals by the monotonic clock, so that no lost ring, no changed clock and no failing beat stalls it. What can be
 tried again is: with a new connection, after a pause that grows. Everything else ends the process, and systemd starts
 it anew. What must not delay a pass runs beside it (side_tasks).
@@ -24,7 +24,7 @@ from wamon.daemon.passes import Passes
 from wamon.daemon.rounds import BEATS_SECONDS, Rounds
 from wamon.daemon.side_tasks import SideThreads
 from wamon.daemon.stopping import Stopped
-from wamon.errors import Busy, ConfigError, Retryable, WamonError
+from wamon.errors import Busy, ConfigError, HostUnavailable, Retryable, WamonError
 from wamon.host.notify import notify
 from wamon.host.signals import Signals
 from wamon.log import logger
@@ -71,7 +71,7 @@ class Daemon:
         self._ended_by: BaseException | None = None
         self._announced: Config | None = None
         self._is_saved = True
-        self._was_silence_told = False
+        self._silence: str | None = None  # why the doorbell doesn't ring, as it was logged
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises what can't be tried again, and Busy where another holds the source."""
@@ -89,7 +89,6 @@ class Daemon:
     def _finish(self, worker: threading.Thread) -> None:
         """Have every thread end: what still runs while the interpreter goes down can hang it."""
         notify("STOPPING=1")
-        self._passes.is_ending = True
         self._bell.stop()
         self._side.stop()
         deadline = time.monotonic() + _SECONDS_TO_FINISH
@@ -168,8 +167,17 @@ class Daemon:
             self._passes.hang(Busy("Standing by: another wamon works on this source."))
             self._bell.stopping.wait(_STANDBY_SECONDS)
         except Retryable as error:
-            self._passes.hang(error)
-            self._bell.stopping.wait(pause.next_seconds())
+            self._wait_out(error, pause)
+        except OSError as error:
+            self._wait_out(HostUnavailable.because(error), pause)
+        except ConfigError as error:
+            if self._passes.count == 0:
+                raise
+            self._wait_out(error, pause)  # it worked with this config: what it names has changed, and can change again
+
+    def _wait_out(self, trouble: WamonError, pause: _Pause) -> None:
+        self._passes.hang(trouble)
+        self._bell.stopping.wait(pause.next_seconds())
 
     def _announce(self, pipeline: Pipeline) -> None:
         """Say what is watched, once for each config."""
@@ -185,9 +193,9 @@ class Daemon:
             )
 
     def _tell_silence(self, why: str | None) -> None:
-        """Say once why the doorbell doesn't ring."""
-        if why is not None and not self._was_silence_told:
-            self._was_silence_told = True
+        """Log once why the doorbell doesn't ring, and once that it does again."""
+        was, self._silence = self._silence, why
+        if why is not None and why != was:
             seconds = self._config.scan.interval.total_seconds()
             logger.warning(
                 "The store can't be watched: %s. It is looked at every %s instead.",
@@ -195,6 +203,8 @@ class Daemon:
                 span(seconds),
                 extra={"action": "doorbell.silent"},
             )
+        if why is None and was is not None:
+            logger.info("The store is watched again.", extra={"action": "doorbell.rings"})
 
     def _serve(self, connected: Connected, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()

@@ -44,14 +44,15 @@ class _Claimed(NamedTuple):
 
 
 class Replier:
-    """Sends what waits in a queue."""
+    """Sends what waits in a queue. `left_to`: which other wamon of this host says it all, where one does."""
 
-    def __init__(self, queue: Queue, config: Config, api: SendApi, clock: Clock) -> None:
+    def __init__(self, queue: Queue, config: Config, api: SendApi, clock: Clock, left_to: str | None = None) -> None:
         self._queue = queue
         self._config = config
         self._voices = config.voices()
         self._api = api
         self._clock = clock
+        self._left_to = left_to
 
     def send(self, going: Callable[[], bool]) -> None:
         """Send what is due, until nothing is, the bridge takes none, or so many are sent as may be in a minute."""
@@ -95,6 +96,7 @@ class Replier:
         """Why a reply isn't sent, if it isn't."""
         quiet = self._config.replies.quiet_hours
         reasons = {
+            f"{self._left_to} sends for this store": self._left_to is not None,
             "`wamon replies off`": due.switched_off,
             "replies are off": not self._voices,
             "nothing is said of this here": due.kind not in self._voices.get(due.jid, ()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import threading
@@ -110,37 +109,6 @@ def test_where_nothing_rings_the_second_interval_finds_the_message(
         recorded(office, "DR1000002")
 
     run_while(office, act)
-
-
-def test_without_inotify_it_works_by_its_interval_and_says_so_once(
-    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def none_left(*_: object) -> None:
-        raise OSError(errno.EMFILE, "inotify instance limit reached")
-
-    monkeypatch.setattr("wamon.bridge.doorbell.Observer", none_left)
-    office = open_office(field.path, scan={"interval": "1s"})
-
-    def act() -> None:
-        recorded(office, "DR1000001")
-        field.post(LAWLEY, "DR1000002")
-        recorded(office, "DR1000002")
-
-    run_while(office, act)
-    assert [record.getMessage() for record in caplog.records if "watched" in record.getMessage()] == [
-        "The store can't be watched: inotify instance limit reached. It is looked at every 1 s instead."
-    ]
-
-
-def test_a_folder_that_is_not_there_at_the_start_is_listened_at_as_soon_as_it_is(field: Field, tmp_path: Path) -> None:
-    rung = threading.Event()
-    folder = tmp_path / "mounted"
-    with Doorbell(folder / "messages.db", rung.set) as doorbell:
-        assert doorbell.listen() == "its folder isn't there"
-        folder.mkdir()
-        assert doorbell.listen() is None
-        (folder / "messages.db").touch()
-        assert rung.wait(20)
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
