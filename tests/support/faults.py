@@ -37,6 +37,11 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
             "another time zone, or daylight saving", "keeps each moment in UTC, and shows the operator's zone"
         ),
         "F82": Fault("nobody takes its log", "works on without a word"),
+        "F86": Fault(
+            "no inotify is to be had, or the store's folder is missing, shut or replaced",
+            "looks once an interval, says so once, and listens again when it can",
+        ),
+        "F87": Fault("no file descriptor is left", "waits, says so, and goes on when there are some"),
     },
     "PostgreSQL and the way to it": {
         "F9": Fault("the server stops and starts", "waits, and records what came meanwhile"),
@@ -88,6 +93,9 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F51": Fault("the file may not be read", "says who could, and stays where it was"),
         "F52": Fault("its tables change", "names the column that is missing; ignores those that are new"),
         "F85": Fault("a commit shows only after its last write", "reads again until the file has long been the same"),
+        "F88": Fault("it stands behind a link", "reads, watches and confines by its real path, and follows the link"),
+        "F89": Fault("the file alone is mounted, or hard-linked", "says that its log can't be seen, and reads nothing"),
+        "F90": Fault("wamon is frozen within a read", "holds no lock for nearly all of its reading"),
         "F53": Fault("a time is junk, or far ahead", "records the message all the same"),
         "F83": Fault("the bridge lives and hears nothing", "tells a silence that is longer than this group's own"),
     },
@@ -97,6 +105,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F58": Fault("one mends what another is about to finish", "never puts an older text over a newer one"),
         "F59": Fault("another process gets the number of a dead one", "tells them apart by boot and start"),
         "F60": Fault("the one that takes over dies too", "leaves the next one the same work"),
+        "F91": Fault("two installations would reply about one store", "lets the first speak, and says who that is"),
         "F84": Fault("a restart while the old one still stops", "lets no two work at once"),
     },
     "Messages": {

@@ -62,8 +62,9 @@ def init(
     _require_free(target, force=force)
     store = Store((bridge or _usual_store()).absolute())
     groups = _groups(store)
-    _write(target, _text(target, store, groups))
-    answer = Init(str(target), str(store.path), store.flavour().name, tuple(groups))
+    zone, why = _zone(store)
+    _write(target, _text(target, store, groups, f"{zone}      # {why}; for days, reports and people's eyes"))
+    answer = Init(str(target), str(store.path), store.flavour().name, zone, why, tuple(groups))
     if options.json:
         say(as_json(answer))
     else:
@@ -133,18 +134,28 @@ def _drops(store: Store, jids: list[str]) -> dict[str, int]:
     return drops
 
 
-def _text(target: Path, store: Store, groups: list[Group]) -> str:
+def _zone(store: Store) -> tuple[str, str]:
+    """The zone to propose, and why: the one in which the store's times were written, else the host's."""
+    from wamon.config.zone import host_zone, zone_of
+
+    host = host_zone(os.environ)
+    times = store.offsets()
+    if found := zone_of(times, host):
+        return str(found), f"the store's times have its offset, {max(times)[0].astimezone(found).isoformat()[-6:]}"
+    return str(host), "this host's zone, as the store's times tell of none"
+
+
+def _text(target: Path, store: Store, groups: list[Group], zone: str) -> str:
     from importlib.resources import files
 
     from wamon.config.schema import PATTERN
-    from wamon.config.zone import host_zone
 
     values = {
         "PATH": _quoted(str(store.path)),
         "FLAVOUR": store.flavour().name,
         "STATE": _state(target),
         "PATTERN": PATTERN,
-        "ZONE": str(host_zone(os.environ)) + "      # for days, reports and people's eyes",
+        "ZONE": zone,
         "GROUPS": "".join(map(_lines, groups)) or " []",
     }
     template = (files("wamon.cli") / "init.yaml").read_text("utf-8")
@@ -204,6 +215,7 @@ def _show(answer: Init) -> None:
     columns = ("Group", "JID", "Messages", "With a drop", "Enabled")
     table(columns, rows, right=columns[2:4])
     say(f"Wrote {answer.path} from the store {answer.bridge} ({answer.flavour}).")
+    say(f"The timezone in it is {answer.timezone}: {answer.timezone_because}.")
     say(_next(answer))
 
 

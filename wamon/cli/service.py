@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wamon.cli.options import Said
     from wamon.config.schema import Config
-    from wamon.service.schedule import CronTime, Schedule
+    from wamon.service.schedule import CronTime
     from wamon.service.systemd import Systemd
     from wamon.service.units import Host, Service
     from wamon.views.service import Installation, WrittenFile
@@ -96,16 +96,14 @@ def install(
         else restart_at or (schedule.NEVER if is_kept_off(service, systemd) else _USUAL_HOUR)
     )
     planned = None if hour == schedule.NEVER else schedule.parsed(hour, zone)
-    by_cron = (
-        schedule.for_cron(planned, host_zone(os.environ, root / "etc"), options.clock.now())
-        if planned and cron
-        else None
-    )
+    clock_of_host = host_zone(os.environ, root / "etc")
+    by_cron = schedule.for_cron(planned, clock_of_host, options.clock.now()) if planned and cron else None
+    nightly = schedule.on_host(planned, clock_of_host, options.clock.now()) if planned else None
     host = _host(path, settings)
     contents = rendered(service, host, planned, by_cron)
     files = _dry(contents) if dry_run else _done(service, systemd, contents)
     ran, following, notes = _what_is_left(
-        service, systemd, host, settings, planned, by_cron, states=[file.state for file in files], dry_run=dry_run
+        service, systemd, host, settings, nightly, by_cron, states=[file.state for file in files], dry_run=dry_run
     )
     answer = view.installation(
         service, host, planned, by_cron, dry_run=dry_run, files=files, ran=ran, following=following, notes=notes
@@ -160,7 +158,7 @@ def _what_is_left(
     systemd: Systemd,
     host: Host,
     settings: Config | None,
-    planned: Schedule | None,
+    nightly: str | None,
     cron: CronTime | None,
     *,
     states: Sequence[str],
@@ -170,7 +168,7 @@ def _what_is_left(
     from wamon.service.installation import lacks
 
     lacking = list(lacks(service, host))
-    starting = [["daemon-reload"], ["enable", "--now", *_enabled(service, planned, cron)]]
+    starting = [["daemon-reload"], ["enable", "--now", *_enabled(service, nightly, cron)]]
     done = []
     if systemd.is_there and not dry_run:
         done = starting[:1] if lacking else starting
@@ -179,12 +177,12 @@ def _what_is_left(
     helping = [command for _, command in lacking if command]
     taking = [_restart(service, host)] if "updated" in states else []  # what runs goes on by the former unit
     following = [*helping, *(_systemctl(words) for words in starting if words not in done), *taking]
-    notes = [*(sentence for sentence, _ in lacking), *_notes(service, systemd, settings, planned, cron)]
+    notes = [*(sentence for sentence, _ in lacking), *_notes(service, systemd, settings, nightly, cron)]
     return [_systemctl(words) for words in done], following, notes
 
 
-def _enabled(service: Service, planned: Schedule | None, cron: CronTime | None) -> list[str]:
-    return [service.unit, service.timer] if planned and not cron else [service.unit]
+def _enabled(service: Service, nightly: str | None, cron: CronTime | None) -> list[str]:
+    return [service.unit, service.timer] if nightly and not cron else [service.unit]
 
 
 def _restart(service: Service, host: Host) -> str:
@@ -196,12 +194,12 @@ def _systemctl(words: Sequence[str]) -> str:
 
 
 def _notes(
-    service: Service, systemd: Systemd, settings: Config | None, planned: Schedule | None, cron: CronTime | None
+    service: Service, systemd: Systemd, settings: Config | None, nightly: str | None, cron: CronTime | None
 ) -> Iterable[str]:
     if cron:
         yield f"Restarted each night by cron. {cron.sentence}"
     else:
-        yield f"Restarted each night at {planned}." if planned else "Without a nightly restart."
+        yield f"Restarted each night at {nightly}." if nightly else "Without a nightly restart."
     if settings and settings.state.dir != service.state_dir:
         yield (
             f"The service keeps its state in {service.state_dir}. Set state.dir to that in the config, and run "

@@ -93,9 +93,20 @@ def _of(found: re.Match[str] | None) -> Schedule | None:
         return None
 
 
+def on_host(schedule: Schedule, host: ZoneInfo, now: datetime) -> str:
+    """The schedule, and when that is on the host's clock, where that shows another time, if only in a season."""
+    times = list(dict.fromkeys(f"{moment:%H:%M}" for moment in _year(schedule, host, now)))
+    if times == [f"{schedule.at:%H:%M}"]:
+        return (
+            f"{schedule}" if schedule.zone.key == host.key else f"{schedule}, and the same in {host}, this host's zone"
+        )
+    others = f", and {' or '.join(times[1:])} when clocks have changed" if times[1:] else ""
+    return f"{schedule}, which is {times[0]} in {host}, this host's zone{others}"
+
+
 def for_cron(schedule: Schedule, host: ZoneInfo, now: datetime) -> CronTime:
     """The schedule on the host's clock. Cron knows no other zone: where the two differ by the season, that is said."""
-    days = [schedule.after(now + timedelta(days=day)).astimezone(host) for day in range(_DAYS_AHEAD)]
+    days = _year(schedule, host, now)
     times = list(dict.fromkeys(f"{moment:%H:%M}" for moment in days))
     said = f"{schedule} is {times[0]} in {host}"
     if len(times) == 1:
@@ -103,3 +114,8 @@ def for_cron(schedule: Schedule, host: ZoneInfo, now: datetime) -> CronTime:
     others = " or ".join(times[1:])
     sentence = f"{said} now, but {others} when clocks have changed: install it again then, or use systemd's timer."
     return CronTime(days[0].hour, days[0].minute, steady=False, sentence=sentence)
+
+
+def _year(schedule: Schedule, host: ZoneInfo, now: datetime) -> list[datetime]:
+    """Each night's restart for a year, on the host's clock."""
+    return [schedule.after(now + timedelta(days=day)).astimezone(host) for day in range(_DAYS_AHEAD)]

@@ -24,4 +24,6 @@ class Init:
     path: Annotated[str, "the config that was written"]
     bridge: Annotated[str, "the store that was taken"]
     flavour: Annotated[str, "`whatsapp-mcp`, `wacli` or `gowa`"]
+    timezone: Annotated[str, "the zone that was written, such as `Africa/Johannesburg`"]
+    timezone_because: Annotated[str, "why that one"]
     groups: tuple[Group, ...]

@@ -83,6 +83,27 @@ def test_an_hour_that_a_change_of_the_clocks_leaves_out_is_not_steady() -> None:
     assert not cron.steady
 
 
+@pytest.mark.parametrize(
+    ("planned", "host_zone", "told"),
+    [
+        (JOHANNESBURG, "UTC", "03:00 in Africa/Johannesburg, which is 01:00 in UTC, this host's zone"),
+        (JOHANNESBURG, "Africa/Johannesburg", "03:00 in Africa/Johannesburg"),
+        (
+            JOHANNESBURG,
+            "Africa/Harare",
+            "03:00 in Africa/Johannesburg, and the same in Africa/Harare, this host's zone",
+        ),
+        (
+            BERLIN,
+            "UTC",
+            "03:00 in Europe/Berlin, which is 02:00 in UTC, this host's zone, and 01:00 when clocks have changed",
+        ),
+    ],
+)
+def test_the_nightly_restart_is_told_by_both_clocks(planned: schedule.Schedule, host_zone: str, told: str) -> None:
+    assert schedule.on_host(planned, ZoneInfo(host_zone), WINTER) == told
+
+
 def test_the_next_and_the_last_time_follow_the_zones_clock() -> None:
     before_the_change = datetime(2026, 3, 28, 12, tzinfo=UTC)
     assert BERLIN.before(before_the_change) == datetime(2026, 3, 28, 2, tzinfo=UTC)
@@ -164,6 +185,21 @@ def test_paths_keep_their_meaning_in_a_unit() -> None:
 def test_what_lies_in_a_home_stays_visible_to_the_service() -> None:
     assert "ProtectHome=yes" in rendered_unit(Service(Path("/")))
     assert "ProtectHome=read-only" in rendered_unit(Service(Path("/")), store=Path("/home/bridge/store/messages.db"))
+
+
+@pytest.mark.fault("F88")
+def test_a_linked_store_stays_visible_and_its_real_folder_is_read_only(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "messages.db"
+    link.symlink_to(tmp_path / "real" / "messages.db")
+    unit = rendered_unit(Service(Path("/")), store=link)
+    assert f"ReadOnlyPaths=-{tmp_path}/real" in unit.splitlines()
+    assert "ProtectHome=yes" in unit
+    link.unlink()
+    link.symlink_to("/home/bridge/store/messages.db")
+    unit = rendered_unit(Service(Path("/")), store=link)
+    assert "ReadOnlyPaths=-/home/bridge/store" in unit.splitlines()
+    assert "ProtectHome=read-only" in unit
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "-x", "a.b", "x" * 65, "ä"])
