@@ -43,6 +43,10 @@ def gaps(office: Office, *words: str) -> list[dict[str, Any]]:
     return list(office.answer("gaps", *words)["gaps"])
 
 
+def moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
 def near(text: str, moment: datetime) -> bool:
     return abs(datetime.fromisoformat(text) - moment) <= timedelta(minutes=30)
 
@@ -70,6 +74,31 @@ def test_where_every_group_was_silent_it_is_the_bridge(bridge: VeryGoodPlugins, 
     assert "the bridge may have been down" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
     assert "all" in said
+
+
+@pytest.mark.fault("F83")
+def test_a_silence_that_began_long_before_is_a_gap_while_it_lasts_and_after_it(
+    bridge: VeryGoodPlugins, office: Office
+) -> None:
+    silent_from = NOW - timedelta(days=31)
+    with bridge.batch():
+        for hours in range(0, 24 * 66, 2):
+            at = NOW - timedelta(days=66) + timedelta(hours=hours)
+            bridge.post(MOHADIN, "Good morning team", at=at)
+            if at <= silent_from:
+                bridge.post(LAWLEY, "Good morning team", at=at)
+    office.scan()
+    day = f"{NOW - timedelta(days=3):%Y-%m-%d}"
+    reports = [("report", "daily"), ("report", "daily", "--date", day), ("report", "weekly", "--date", day)]
+
+    def silences() -> set[Any]:
+        answers = [office.answer(*words)["gaps"] for words in (("gaps",), ("gaps", "--since", "1h"), *reports)]
+        return {tuple((gap["group"], moment(gap["start"]), moment(gap["end"])) for gap in answer) for answer in answers}
+
+    assert silences() == {(("Lawley", silent_from, None),)}
+    bridge.post(LAWLEY, "Good morning team", at=NOW)
+    office.scan()
+    assert silences() == {(("Lawley", silent_from, NOW),)}
 
 
 def test_rows_that_vanished_are_a_gap_with_their_number(bridge: VeryGoodPlugins, office: Office) -> None:

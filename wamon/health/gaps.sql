@@ -1,11 +1,18 @@
 -- name: quiet
 -- The silences between two messages of a chat that lasted so long, half an hour at least, and the one that lasts still.
+-- However long before `since` one began: each chat is looked at from the last half hour on in which it was heard by then.
 SELECT chat, began_at, ended_at
 FROM (
     SELECT h.chat, least(h.last_sent_at, %(now)s) AS began_at,
            lead(h.first_sent_at) OVER (PARTITION BY h.chat ORDER BY h.half_hour) AS ended_at
-    FROM wamon.heard AS h
-    WHERE h.chat = ANY(%(chats)s) AND h.half_hour >= %(since)s - interval '7 days' AND h.first_sent_at <= %(now)s
+    FROM unnest(%(chats)s::int[]) AS k(chat)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(max(b.half_hour), '-infinity') AS half_hour
+        FROM wamon.heard AS b
+        WHERE b.chat = k.chat AND b.last_sent_at < %(since)s AND b.half_hour < %(since)s
+    ) AS before
+    JOIN wamon.heard AS h ON h.chat = k.chat AND h.half_hour >= before.half_hour
+    WHERE h.first_sent_at <= %(now)s
 ) AS silences
 WHERE coalesce(ended_at, %(now)s) - began_at > %(at_least)s AND coalesce(ended_at, %(now)s) >= %(since)s
 ORDER BY began_at, chat
