@@ -132,6 +132,19 @@ class Reading(NamedTuple):
         return "ignored" if self.reason else "done"
 
 
+def sender_parts(sender: str) -> tuple[str, str]:
+    """A sender's user, without agent and device, and server: of `+2782….0:12@lid` they are (`2782…`, `lid`)."""
+    user, _, server = sender.strip().partition("@")
+    user = user.partition(":")[0].strip()
+    number = user.lstrip("+").replace(" ", "").partition(".")[0]
+    return (number if is_number(number) else user), server
+
+
+def is_number(user: str) -> bool:
+    """Whether a user is the digits of a phone, a LID or a group, and no name."""
+    return user.isascii() and user.isdigit()
+
+
 _NOTHING_HASHED = blake2b(digest_size=8)
 _SIGNED = Struct(">q")
 

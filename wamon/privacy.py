@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wamon.bridge.people import NOBODY, read_people, whatsmeow_beside
+from wamon.bridge.people import NOBODY, people_file, read_people
 from wamon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,20 +19,13 @@ if TYPE_CHECKING:
     Show = Literal["names", "phones", "none"]
 
 _LAST_DIGITS = 4
-_FEWEST_DIGITS_OF_A_PHONE = 7
-_HASH_DIGITS = 12
+_BETWEEN_DIGITS = re.compile(r"[\s()./…-]")
 
 
 def people_of(config: Config) -> Directory:
     """The people whom the bridge knows now, nobody where it can't be read, and how they are shown."""
-    return Directory(_known_to(config.bridge.people, config.bridge.path), config.privacy.show)
-
-
-def _known_to(people: str | Path, store: Path | None) -> People:
-    path = people if isinstance(people, Path) else None
-    if people == "auto" and store is not None:
-        path = whatsmeow_beside(store)
-    return read_people(path) if path else NOBODY
+    path = people_file(config.bridge.people, config.bridge.path)
+    return Directory(read_people(path) if path else NOBODY, config.privacy.show)
 
 
 class Directory:
@@ -74,27 +65,19 @@ def _last_digits(number: str) -> str:
 
 
 def _fits(person: Person, wanted: str) -> bool:
-    digits = wanted.strip(" +…").replace(" ", "")
-    if digits.isdigit():
-        local = digits[1:] if digits.startswith("0") and len(digits) > _LAST_DIGITS else digits
-        return (person.phone or person.key).endswith(local)
+    if digits := _digits(wanted):
+        return (person.phone or person.key).endswith(digits)
     words = wanted.casefold().split()
     shown = f"{person.name or ''} {_last_digits(person.phone or person.key)}".casefold()
     return bool(words) and all(word in shown for word in words)
 
 
-def person_hash(key: bytes, kind: str, value: str) -> str:
-    """What stands for a person's number where the number itself mustn't: `key` is the database's own."""
-    return hmac.digest(key, f"{kind}:{value}".encode(), "sha256").hex()[:_HASH_DIGITS]
-
-
-def phone_hashes(key: bytes, phone: str) -> list[str]:
-    """The hash of each form in which a phone's number is typed: whole, or without its first digits."""
-    forms = [phone[n:] for n in range(len(phone) - _FEWEST_DIGITS_OF_A_PHONE + 1)] or [phone]
-    return [person_hash(key, "phone", form) for form in forms]
-
-
-def typed_phone_hash(key: bytes, typed: str) -> str | None:
-    """The hash of a number as somebody typed it; None where it is too short for a phone's."""
-    digits = re.sub(r"\D", "", typed).lstrip("0")
-    return person_hash(key, "phone", digits) if len(digits) >= _FEWEST_DIGITS_OF_A_PHONE else None
+def _digits(wanted: str) -> str | None:
+    """The last digits of a number, as people write one: `+27 82 …`, `0027 (0)82 …`, `(082) …`, `082-…`, `…0001`."""
+    bare = _BETWEEN_DIGITS.sub("", wanted.replace("(0)", ""))
+    digits = bare.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    if digits == bare and len(digits) > _LAST_DIGITS:
+        return digits.removeprefix("00") if digits.startswith("00") else digits.removeprefix("0")
+    return digits

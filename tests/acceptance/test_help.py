@@ -49,7 +49,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         *(("dead", name) for name in ("list", "show", "retry", "discard")),
         *(("report", name) for name in ("daily", "weekly")),
         *(("service", name) for name in ("install", "show", "uninstall")),
-        *(("state", name) for name in ("show", "rewind", "adopt")),
+        *(("state", name) for name in ("show", "rewind", "adopt", "adopt-store")),
         *(("drops", name) for name in ("list", "show", "near", "export")),
         *(("drops", "allow", name) for name in ("import", "list", "missing", "strangers", "export", "clear")),
         *(("config", name) for name in ("check", "show")),

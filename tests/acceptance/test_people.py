@@ -11,6 +11,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import first_morning
 from tests.support.office import Office
 from tests.support.people import write_people
+from wamon.capture.scan import catch_up
 
 PHONE, NAME, LID = "27820009999", "Okapi Quagga", "123456789012345"
 
@@ -46,11 +47,71 @@ def test_old_rows_follow_a_corrected_map(office: Office) -> None:
 
 
 def test_a_person_is_found_by_name_digits_and_in_every_form(office: Office) -> None:
-    for who in ("okapi", "9999", PHONE, "082 000 9999"):
+    for who in ("okapi", "9999", PHONE, "082 000 9999", "(082) 000-9999", "+27 82 000 9999"):
         answer = office.answer("drops", "list", "--sender", who)
         assert [drop["submissions"] for drop in answer["drops"]] == [1, 2]
     unknown = office.run("drops", "list", "--sender", "Zebra")
     assert (unknown.returncode, unknown.stdout) == (2, "")
+
+
+def test_one_person_has_one_form_in_the_offices_tables_and_a_group_is_nobody(
+    tmp_path: Path, open_office: Callable[..., Office]
+) -> None:
+    forms = [PHONE, f"{PHONE}.0:3@s.whatsapp.net", LID, f"{LID}:4@lid", "120363418298130331", LAWLEY]
+    groups = [{"name": "Lawley", "jid": LAWLEY}, {"name": "Mohadin", "jid": MOHADIN, "validate": True}]
+    write_people(tmp_path, lids={LID: PHONE})
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        office = open_office(bridge.path, groups=groups)
+        office.scan()
+        office.query("INSERT INTO wamon.allow_lists (project) VALUES ('Mohadin')")
+        for jid in (LAWLEY, MOHADIN):
+            for n, form in enumerate(forms):
+                bridge.post(jid, f"DR175202{n}", message_id=f"{n}")
+                bridge.db.execute("UPDATE messages SET sender = ? WHERE id = ?", (form, f"{n}"))
+        office.scan()
+    posted = [PHONE] * 4 + [""] * 2
+    assert office.query("SELECT submitted_by FROM qa_photo_reviews ORDER BY drop_number") == posted
+    assert office.query("SELECT user_name FROM qa_photo_reviews ORDER BY drop_number") == posted
+    assert office.query("SELECT sender FROM invalid_drop_submissions ORDER BY drop_number") == posted
+    assert "0331" not in office.run("drops", "list").stdout
+
+
+@pytest.mark.parametrize("ignored", [PHONE, f"{LID}@lid", f"{LID}:12@lid", f"{PHONE}.0:3@s.whatsapp.net"])
+def test_who_is_ignored_under_one_id_is_ignored_under_each(
+    tmp_path: Path, open_office: Callable[..., Office], ignored: str
+) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        office = open_office(
+            bridge.path, scan={"ignore_senders": [ignored]}, groups=[{"name": "Lawley", "jid": LAWLEY}]
+        )
+        bridge.post(LAWLEY, "DR1752028", sender="27820000002")
+        write_people(tmp_path, lids={LID: PHONE})
+        for n, form in enumerate((PHONE, f"{PHONE}:7@s.whatsapp.net", LID, f"{LID}@lid", f"{LID}.0:3@lid")):
+            bridge.post(LAWLEY, f"DR175203{n}", message_id=f"{n}")
+            bridge.db.execute("UPDATE messages SET sender = ? WHERE id = ?", (form, f"{n}"))
+        office.scan()
+        assert office.drops() == {("Lawley", "DR1752028")}
+        (tmp_path / "whatsapp.db").unlink()
+        office.sweep()
+        office.scan()
+        assert office.drops() == {("Lawley", "DR1752028")}
+        assert office.verify().clean
+
+
+def test_a_daemon_learns_the_other_id_of_whom_it_ignores(tmp_path: Path, open_office: Callable[..., Office]) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        office = open_office(bridge.path, scan={"ignore_senders": [PHONE]}, groups=[{"name": "Lawley", "jid": LAWLEY}])
+        with office.opened() as pipeline:
+            bridge.post(LAWLEY, "DR1752028", sender=LID)
+            catch_up(pipeline)
+            write_people(tmp_path, lids={LID: PHONE})
+            bridge.post(LAWLEY, "DR1752034", sender=LID)
+            catch_up(pipeline)
+        assert office.drops() == {("Lawley", "DR1752028")}
+        office.sweep()
+        office.scan()
+        assert office.drops() == {("Lawley", "DR1752028")}
+        assert office.verify().older_rules == 1
 
 
 DAY = f"{first_morning():%Y-%m-%d}"

@@ -106,6 +106,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F59": Fault("another process gets the number of a dead one", "tells them apart by boot and start"),
         "F60": Fault("the one that takes over dies too", "leaves the next one the same work"),
         "F91": Fault("two installations would reply about one store", "lets the first speak, and says who that is"),
+        "F92": Fault("two stores under one name in one database", "takes the one it read, and refuses the other"),
         "F84": Fault("a restart while the old one still stops", "lets no two work at once"),
     },
     "Messages": {

@@ -35,7 +35,6 @@ from wamon.views import (
     state,
     status,
     verify,
-    web,
 )
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
@@ -46,6 +45,7 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "state show": (state.Positions,),
     "state rewind": (state.Rewind,),
     "state adopt": (state.Adopted,),
+    "state adopt-store": (state.StoreAdopted,),
     "verify": (verify.Verify,),
     "status": (status.Status,),
     "doctor": (doctor.Doctor,),
@@ -87,7 +87,6 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "restart": (restart.Restart,),
     "hygiene": (hygiene.Hygiene,),
     "demo": (demo.Demo,),
-    "web link": (web.Link,),
     "failpoints": (failpoints.Failpoints,),
 }
 """Each command that answers, and the view that it prints; of those with several, the one that was asked for."""

@@ -27,6 +27,7 @@ def test_the_config_says_how_much_is_seen(show: Literal["names", "phones", "none
     directory = Directory(PEOPLE, show)
     assert list(map(directory.shown, EVERYBODY)) == seen
     assert directory.shown("") is None
+    assert directory.shown("120363418298130331") is None
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,11 @@ def test_the_config_says_how_much_is_seen(show: Literal["names", "phones", "none
         ("0001", [SIPHO, f"{LID}@lid"]),
         ("+27 82 000 0002", [THANDI]),
         ("082 000 0002", [THANDI]),
+        ("(082) 000-0002", [THANDI]),
+        ("+27 (0)82 000 0002", [THANDI]),
+        ("0027 82 000 0002", [THANDI]),
+        ("27820000002", [THANDI]),
+        ("082 000 0003", []),
         ("…1234", [STRANGE_LID]),
         ("Nomsa", []),
         ("", []),

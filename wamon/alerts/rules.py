@@ -32,7 +32,12 @@ RULES = (
     Rule(
         "bridge",
         "The bridge has stopped, or its store isn't as it should be",
-        {"bridge.store": State.BAD, "bridge.writing": State.BAD, "bridge.rights": State.BAD},
+        {
+            "bridge.store": State.BAD,
+            "bridge.source": State.BAD,
+            "bridge.writing": State.BAD,
+            "bridge.rights": State.BAD,
+        },
     ),
     Rule("dead", "Messages couldn't be recorded", {"recording.dead": State.WARN}, "dead"),
     Rule("passes", "Nothing can be recorded", {"recording.passes": State.BAD}),

@@ -7,25 +7,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from wamon.bridge.people import Aliases
 from wamon.bridge.store import Store
 from wamon.capture.groups import StartRule, Wanted, adopt, join
 from wamon.capture.pipeline import Pipeline
 from wamon.capture.state_file import ReadOnlyStateFile, StateFile
+from wamon.capture.store_identity import claim, here
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
 from wamon.ledger.recording import Recorder
 from wamon.ledger.rejections import Rejections
 from wamon.ledger.review import Review
-from wamon.ledger.source import Source
+from wamon.ledger.source import Source, StoreAt
 from wamon.ledger.validation import Validation
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.connection import connected
-from wamon.postgres.migrations import migrate, require_current
+from wamon.postgres.migrations import migrate
 from wamon.replies.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -97,14 +99,6 @@ def ledger(config: Config) -> Iterator[Database]:
 
 
 @contextmanager
-def reading(config: Config) -> Iterator[Database]:
-    """A connection for what never migrates. Raises SchemaError where the schema isn't this wamon's."""
-    with database(config) as dsn, connected(dsn) as db:
-        require_current(db)
-        yield db
-
-
-@contextmanager
 def opened(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Pipeline]:
     """A pipeline over a bridge's store, serving the configured and admitted groups.
 
@@ -135,57 +129,99 @@ def adopting(config: Config, bridge: Bridge, legacy: Mapping[str, str], clock: C
     wanted = wanted_of(config, bridge)
     state.prepare()
     with ledger(config) as db:
-        pipeline = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
+        pipeline = _assembled(config, db, bridge, state, clock)
         adopted = pipeline.retrying(adopt, pipeline, legacy, wanted)
         pipeline.retrying(join, pipeline, wanted, _start(config, clock.now()))
         return adopted
+
+
+def adopting_store(config: Config, bridge: Bridge) -> tuple[StoreAt | None, StoreAt]:
+    """Have the bridge's store be its source's from now on; where the source's stood before, and where it stands.
+
+    Raises what reading a store raises.
+    """
+    store = store_of(config, bridge)
+    store.flavour()
+    with ledger(config) as db:
+        source = Source(db, bridge.name)
+        source.load()
+        was, now = source.store(), here(store)
+        source.keep_store(now)
+        return was, now
 
 
 def joined(
     config: Config, bridge: Bridge, wanted: Sequence[Wanted], db: Database, state: StateFile, clock: Clock
 ) -> Pipeline:
     """A pipeline that serves these groups."""
-    pipeline = _assembled(config, db, store_of(config, bridge), bridge.name, state, clock)
+    pipeline = _assembled(config, db, bridge, state, clock)
     pipeline.retrying(join, pipeline, wanted, _start(config, clock.now()))
     return pipeline
 
 
-def _assembled(config: Config, db: Database, store: Store, name: str, state: StateFile, clock: Clock) -> Pipeline:
-    source = Source(db, name)
+def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, clock: Clock) -> Pipeline:
+    source = Source(db, bridge.name)
     source.load()
-    rules = Rules(
+    store = store_of(config, bridge)
+    claim(source, store)
+    aliases = Aliases(config.bridge.people, bridge.path)
+    rules = _rules(config, aliases)
+    review = _review(config, aliases, db, clock)
+    recorder_by = _recorders(config, aliases, source, review, clock)
+    pipeline = Pipeline(store, rules, source, recorder_by(rules), review, state, clock)
+
+    def renewed() -> tuple[Rules, Recorder] | None:
+        if not pipeline.rules.ignored or aliases.every_form(config.scan.ignore_senders) == pipeline.rules.ignored:
+            return None
+        rules = _rules(config, aliases)
+        return rules, recorder_by(rules)
+
+    pipeline.renewed = renewed
+    return pipeline
+
+
+def _rules(config: Config, aliases: Aliases) -> Rules:
+    return Rules(
         config.drops.pattern,
         ignore_from_me=config.scan.ignore_from_me,
-        ignore_senders=config.scan.ignore_senders,
+        ignore_senders=tuple(sorted(aliases.every_form(config.scan.ignore_senders))),
     )
-    number = source.rules_number(rules.fingerprint)
-    review = _review(config, db, clock)
+
+
+def _recorders(
+    config: Config, aliases: Aliases, source: Source, review: Review | None, clock: Clock
+) -> Callable[[Rules], Recorder]:
+    """What makes the recorder of a set of rules."""
     held_to_a_list = {group.jid for group in config.groups if group.validate_}
+    rejections = _rejections(aliases, source.db) if held_to_a_list else None
     answered = {jid: frozenset(said) for jid, said in config.voices().items()}
     outbox = Outbox(source, answered, config.replies.max_age, clock)
-    followers = (review, _rejections(db) if held_to_a_list else None, outbox)
-    recorder = Recorder(
-        source,
-        rules=number,
-        validation=Validation(held_to_a_list),
-        followers=[follower for follower in followers if follower is not None],
-        own_replies=outbox,
-        keep_text=config.privacy.keep_text,
-        clock=clock,
-    )
-    return Pipeline(store, rules, source, recorder, review, state, clock)
+    followers = [follower for follower in (review, rejections, outbox) if follower is not None]
+
+    def recorder_by(rules: Rules) -> Recorder:
+        return Recorder(
+            source,
+            rules=source.rules_number(rules.fingerprint),
+            validation=Validation(held_to_a_list),
+            followers=followers,
+            own_replies=outbox,
+            keep_text=config.privacy.keep_text,
+            clock=clock,
+        )
+
+    return recorder_by
 
 
-def _review(config: Config, db: Database, clock: Clock) -> Review | None:
+def _review(config: Config, aliases: Aliases, db: Database, clock: Clock) -> Review | None:
     if config.database.review_table is None:
         return None
-    review = Review(config.database.review_table, config.timezone, clock)
+    review = Review(config.database.review_table, aliases, config.timezone, clock)
     review.contact(db)
     return review
 
 
-def _rejections(db: Database) -> Rejections:
-    rejections = Rejections()
+def _rejections(aliases: Aliases, db: Database) -> Rejections:
+    rejections = Rejections(aliases)
     rejections.contact(db)
     return rejections
 

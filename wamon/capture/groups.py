@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from wamon.ledger.renaming import rename
 from wamon.ledger.source import Joining
 from wamon.log import logger
 from wamon.model import BEGINNING, Anchor, Place
@@ -83,10 +84,13 @@ def _come_back(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
 
 
 def _rename(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
+    """A group is its JID: what is recorded of it follows its project's name. A chat that has lost its name keeps it."""
     known = pipeline.source.groups
-    renamed = {g.jid: g.project for g in wanted if g.jid in known and known[g.jid].project != g.project}
-    if renamed:
-        pipeline.source.rename(renamed)
+    projects = {g.jid: g.project for g in wanted if g.jid in known and g.project not in {known[g.jid].project, g.jid}}
+    if not projects:
+        return
+    for was, now in sorted({(one.was, one.now) for one in rename(pipeline.source, pipeline.review, projects)}):
+        logger.info("%s is called %s now, and its drops follow.", was, now, extra={"action": "project.renamed"})
 
 
 def _joining(pipeline: Pipeline, group: Wanted, rule: StartRule, here: Place, found: Found) -> Joining:

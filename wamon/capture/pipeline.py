@@ -63,12 +63,21 @@ class Pipeline:
     ahead: Ahead[ReadBatch] = field(default_factory=Ahead)
     check_lease: Callable[[], None] = lambda: None
     """Called before going on after the fence was raised; raises Busy where the source is another's to work on now."""
+    renewed: Callable[[], tuple[Rules, Recorder] | None] = lambda: None
+    """Today's rules, with who records by them, where they are others than before: a sender became known by another id.
+    """
 
     def reload(self) -> None:
         """Read the position from PostgreSQL again, and forget what was seen but perhaps not recorded."""
         self.ahead.forget()
         self.overlaps.clear()
         self.source.load()
+
+    def renew_rules(self) -> None:
+        """Read by today's rules from here on."""
+        if renewed := self.renewed():
+            self.ahead.forget()
+            self.rules, self.recorder = renewed
 
     def named(self, names: Sequence[str]) -> list[str]:
         """The JIDs of the groups with these names or JIDs, all enabled ones where none is given.

@@ -55,6 +55,7 @@ def scan(pipeline: Pipeline, progress: Callable[[Pass], None] = lambda _: None) 
 def catch_up(pipeline: Pipeline, progress: Callable[[Pass], None] = lambda _: None) -> Scanned:
     """Pass over all tails until nothing is left; a tail that has come as far as the main one is merged."""
     scanned = Scanned()
+    pipeline.renew_rules()
     for tail in pipeline.source.parted():
         _catch_up(pipeline, tail, scanned, progress)
         pipeline.retrying(_merge, pipeline, tail)

@@ -33,7 +33,6 @@ from wamon.cli import (
     state,
     status,
     verify,
-    web,
 )
 from wamon.cli import config as config_commands
 from wamon.cli.options import ConfigOption, JsonOption, Said, VersionOption
@@ -74,7 +73,6 @@ replay.add_to(app)
 state.add_to(app)
 verify.add_to(app)
 gaps.add_to(app)
-web.add_to(app)
 status.add_to(app)
 doctor.add_to(app)
 groups.add_to(app)

@@ -175,6 +175,36 @@ def adopt(
         say("Nothing to adopt: the ledger knows every group of the file already, or the config knows none of them.")
 
 
+@commands.command("adopt-store")
+def adopt_store(
+    ctx: typer.Context,
+    bridge: BridgeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say that the store now at bridge.path is its source's, where wamon refuses it as another's.
+
+    A move, a restore and a renumbering need no word of yours. A bridge that was paired anew at another place does, if
+    its file has none of the messages that wamon knows. What is recorded stays, also what the new file lacks.
+
+    \b
+    wamon state adopt-store
+    """
+    from wamon.app.commands import adopting_store, bridge_of
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.state import store_adopted
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    chosen = bridge_of(settings, bridge)
+    was, now = adopting_store(settings, chosen)
+    if options.json:
+        say(as_json(store_adopted(chosen.name, was, now)))
+    else:
+        say(f"The store of source {chosen.name} is {now}{f', and no longer {was}' if was not in {None, now} else ''}.")
+
+
 def _legacy(file: Path) -> Mapping[str, str]:
     from wamon.capture.old_state import document_of, old_state
     from wamon.errors import UsageError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wamon.drops.extraction import EXTRACTION_VERSION, Extractor
 from wamon.drops.near import Nearness
 from wamon.drops.normalization import MARKED_DIGITS, normalise
-from wamon.model import BEFORE_START, FROM_THE_BEGINNING, Reading
+from wamon.model import BEFORE_START, FROM_THE_BEGINNING, Reading, sender_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +22,18 @@ _DIGIT = re.compile(f"[0-9{MARKED_DIGITS}]").search
 
 
 class Rules:
-    """How texts are read: the pattern, and whose messages don't count. Raises ValueError for a pattern re2 refuses."""
+    """How texts are read: the pattern, and whose messages don't count: `ignore_senders` in every form that is known.
+
+    Raises ValueError for a pattern that re2 refuses.
+    """
 
     def __init__(self, pattern: str, *, ignore_from_me: bool = False, ignore_senders: tuple[str, ...] = ()) -> None:
         self._made = partial(Rules, pattern, ignore_from_me=ignore_from_me, ignore_senders=ignore_senders)
         self._extractor = Extractor(pattern)
         self._nearness = Nearness(pattern, self._extractor.is_number)
         self._ignore_from_me = ignore_from_me
-        self._ignored = frozenset(map(user_of, ignore_senders))
-        spelled = repr((EXTRACTION_VERSION, pattern, ignore_from_me, sorted(self._ignored)))
+        self.ignored = frozenset(sender_parts(sender)[0] for sender in ignore_senders)
+        spelled = repr((EXTRACTION_VERSION, pattern, ignore_from_me, sorted(self.ignored)))
         self.fingerprint = sha256(spelled.encode()).hexdigest()[:16]
         """Equal for rules that read every text alike; no sender can be read from it."""
 
@@ -44,7 +47,7 @@ class Rules:
             return Reading(message, (), BEFORE_START)
         if self._ignore_from_me and message.from_me:
             return Reading(message, (), "from-me")
-        if self._ignored and user_of(message.sender) in self._ignored:
+        if self.ignored and sender_parts(message.sender)[0] in self.ignored:
             return Reading(message, (), "sender")
         text = normalise(message.text)
         if _DIGIT(text) is None:  # neither a drop nor a near miss is without one
@@ -59,8 +62,3 @@ def _why_none(message: Message, near: tuple[NearMiss, ...]) -> str:
     if near:
         return "near-miss"
     return "no-drop" if message.text or message.media_type else "blanked"
-
-
-def user_of(sender: str) -> str:
-    """The user of a sender in any of its forms: `+27 82…`, `2782…`, `2782…@s.whatsapp.net`, `2782…:12@…`."""
-    return sender.partition("@")[0].partition(":")[0].lstrip("+").replace(" ", "")

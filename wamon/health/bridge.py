@@ -26,6 +26,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     yield rights(facts)
     yield store(facts)
     yield journal(facts)
+    yield source(facts)
     yield writing(facts)
     for group in facts.groups:
         yield freshness(facts, group)
@@ -80,6 +81,17 @@ def doorbell(why_silent: str | None) -> Check:
         f"The store's folder can't be watched ({why_silent}): `wamon run` looks at it once an interval.",
         "Nothing is lost by it. As root, `sysctl fs.inotify` shows the limits, which every user has for himself.",
     )
+
+
+def source(facts: Facts) -> Check:
+    """Whether the store is the one that the source of its name was read from."""
+    name = "bridge.source"
+    if facts.refused is not None:
+        return Check(name, State.BAD, str(facts.refused), facts.refused.hint)
+    for absent in (facts.store, facts.ledger_facts):
+        if isinstance(absent, Absent):
+            return unknown(name, absent)
+    return Check(name, State.OK, f"The store is that of source {facts.subject.source}.")
 
 
 def rights(facts: Facts) -> Check:

@@ -57,6 +57,7 @@ TITLES = {
     "bridge.store": "The bridge's store",
     "bridge.journal": "The store's journal",
     "bridge.doorbell": "Whether a write is noticed at once",
+    "bridge.source": "Whose store it is",
     "bridge.writing": "Whether the bridge still brings messages",
     "bridge.freshness": "How fresh a group is",
     "bridge.captions": "Whether the bridge keeps captions",

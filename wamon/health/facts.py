@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from wamon.bridge.access import access, other_name, written_at
 from wamon.bridge.store import Overlap
-from wamon.errors import SchemaError, WamonError
+from wamon.capture.store_identity import refuse_anothers
+from wamon.errors import ConfigError, SchemaError, WamonError
 from wamon.health import ledger_facts as asked
 from wamon.health.baseline import PATIENCE_SECONDS, days_so_far, moments, usual, usual_new
 from wamon.health.check import Absent, State
@@ -97,6 +98,7 @@ class Facts:
     ledger_facts: LedgerFacts | Absent
     groups: Sequence[GroupFacts]
     latest: Sequence[Post] = ()
+    refused: WamonError | None = None  # why the store isn't taken for this source's
 
     @property
     def database_now(self) -> datetime:
@@ -127,7 +129,8 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
     elif ledger_facts is NEVER_RECORDED:
         groups = [replace(group, joined=False, messages=0, new=0, resubmissions=0) for group in groups]
     latest = _latest(subject, ledger_facts, now)
-    return Facts(subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest)
+    refused = None if isinstance(store, Absent) else _refused(subject, ledger_facts)
+    return Facts(subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest, refused)
 
 
 def _named(subject: Subject, recorded: Mapping[str, str]) -> dict[str, str]:
@@ -271,6 +274,18 @@ def _with_ledger(
             )
         )
     return with_ledger
+
+
+def _refused(subject: Subject, ledger_facts: LedgerFacts | Absent) -> WamonError | None:
+    if subject.store is None or isinstance(ledger_facts, Absent):
+        return None
+    try:
+        refuse_anothers(ledger_facts.position, subject.store)
+    except ConfigError as error:
+        return error
+    except WamonError:  # it was there a moment ago: the next look tells
+        return None
+    return None
 
 
 def _latest(subject: Subject, ledger_facts: LedgerFacts | Absent, now: datetime) -> list[Post]:

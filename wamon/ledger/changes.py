@@ -163,11 +163,18 @@ class Candidate(NamedTuple):
 
     @classmethod
     def recorded(
-        cls, project: str, number: str, sent_at: datetime, sender: str, message_id: str, jid: str
+        cls,
+        project: str,
+        number: str,
+        sent_at: datetime,
+        sender: str,
+        from_me: bool,  # noqa: FBT001 - as a row has them
+        message_id: str,
+        jid: str,
     ) -> Candidate:
         """What a submission was before it was recorded, as far as the ledger knows."""
         return cls(
-            Message(0, jid, message_id, sender, sent_at, "", "", from_me=False, content_hash=0),
+            Message(0, jid, message_id, sender, sent_at, "", "", from_me=from_me, content_hash=0),
             project,
             number,
             sent_at,

@@ -53,7 +53,7 @@ LIMIT 2000
 
 -- name: first_submission
 SELECT DISTINCT ON (s.project, s.drop_number)
-       s.project, s.drop_number, s.sent_at, s.sender, s.message_id, g.jid
+       s.project, s.drop_number, s.sent_at, s.sender, s.from_me, s.message_id, g.jid
 FROM unnest(%(projects)s::text[], %(drops)s::text[]) AS k(project, drop_number)
 JOIN wamon.submission_rows AS s USING (project, drop_number)
 JOIN wamon.groups AS g USING (chat)

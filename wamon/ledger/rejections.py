@@ -15,8 +15,10 @@ from wamon.postgres.queries import Queries
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wamon.bridge.people import Aliases
     from wamon.ledger.changes import Candidate
     from wamon.ledger.following import Conflict, Posted
+    from wamon.ledger.renaming import Renamed
     from wamon.model import Reading
     from wamon.postgres.connection import Database
 
@@ -34,27 +36,41 @@ _SHAPE = {
 _REASON = "not on the project's list"
 
 
+def rename(db: Database, renamed: Sequence[Renamed]) -> None:
+    """Within a transaction: have the rows of renamed groups follow, where there is such a table with such columns."""
+    if not {"project", "group_jid"} <= _found(db):
+        return
+    values = {
+        "jids": [one.jid for one in renamed],
+        "was": [one.was for one in renamed],
+        "now": [one.now for one in renamed],
+    }
+    db.execute(sql.SQL(SQL.sql("rename")).format(_INVALID), values)
+
+
+def _found(db: Database) -> set[str]:
+    return set(SQL.rows(db, "columns", str, table=_INVALID.as_string(db)))
+
+
 class Rejections:
     """Follows recordings: the office's table of rejected posts, as it was found at first contact."""
 
     shares_rows: ClassVar[bool] = False
 
-    def __init__(self) -> None:
+    def __init__(self, aliases: Aliases) -> None:
+        self._aliases = aliases
         self._columns: list[str] = []
 
     def contact(self, db: Database) -> None:
         """Make the table where it is missing, learn its columns where it isn't."""
         with transaction(db):
             db.execute("SELECT pg_advisory_xact_lock(hashtextextended('wamon review', 0))")
-            if not self._found(db):
+            if not _found(db):
                 shape = sql.SQL(", ").join(
                     sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in _SHAPE.items()
                 )
                 db.execute(sql.SQL("CREATE TABLE {} ({})").format(_INVALID, shape))
-            self._columns = [name for name in _SHAPE if name in self._found(db)]
-
-    def _found(self, db: Database) -> set[str]:
-        return set(SQL.rows(db, "columns", str, table=_INVALID.as_string(db)))
+            self._columns = [name for name in _SHAPE if name in _found(db)]
 
     def prepare(self, db: Database, readings: Sequence[Reading]) -> None:
         """Nothing: rejections are of submissions."""
@@ -68,11 +84,12 @@ class Rejections:
     def _tell(self, db: Database, rejected: Sequence[Candidate]) -> None:
         if not rejected or not self._columns:
             return
+        forms = self._aliases.one_form({candidate.message.sender for candidate in rejected})
         rows = [
             {
                 "drop_number": candidate.drop_number,
                 "project": candidate.project,
-                "sender": candidate.message.sender,
+                "sender": forms[candidate.message.sender],
                 "group_jid": candidate.message.chat_jid,
                 "submitted_at": candidate.sent_at,
                 "reason": _REASON,

@@ -8,3 +8,8 @@ DELETE FROM {} AS i
 USING unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(sent_ats)s::timestamptz[])
       AS k(project, drop_number, jid, sent_at)
 WHERE i.project = k.project AND i.drop_number = k.drop_number AND i.group_jid = k.jid AND i.submitted_at = k.sent_at
+
+-- name: rename
+UPDATE {} AS i SET project = k.now
+FROM unnest(%(jids)s::text[], %(was)s::text[], %(now)s::text[]) AS k(jid, was, now)
+WHERE i.project = k.was AND i.group_jid = k.jid

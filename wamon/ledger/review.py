@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from psycopg import sql
+from psycopg import DataError, IntegrityError, InternalError, ProgrammingError, sql
 
-from wamon.drops.reading import user_of
 from wamon.errors import ConfigError
 from wamon.ledger.changes import ALL_IS_KNOWN
+from wamon.log import logger
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from wamon.bridge.people import Aliases
     from wamon.clock import Clock
     from wamon.ledger.changes import Candidate, Key
     from wamon.ledger.following import Conflict, Posted
+    from wamon.ledger.renaming import Renamed
     from wamon.model import Message, Reading
     from wamon.postgres.connection import Database
 
@@ -92,8 +94,9 @@ class Review:
 
     shares_rows: ClassVar[bool] = True  # of projects, whichever source feeds them
 
-    def __init__(self, table: str, zone: ZoneInfo, clock: Clock) -> None:
+    def __init__(self, table: str, aliases: Aliases, zone: ZoneInfo, clock: Clock) -> None:
         self.name = table if "." in table else f"public.{table}"
+        self._aliases = aliases
         self._zone = zone
         self._clock = clock
         self._table = sql.Identifier(*self.name.split("."))
@@ -207,6 +210,27 @@ class Review:
             latest[drop] = max(candidate.sent_at, so_far or candidate.sent_at)
         return later
 
+    def rename(self, db: Database, renamed: Sequence[Renamed]) -> None:
+        """Within a transaction: have rows follow their projects' new names. Where the table refuses them, they stay."""
+        if "project" not in self._columns:
+            return
+        values = {
+            "chats": [one.chat for one in renamed],
+            "was": [one.was for one in renamed],
+            "now": [one.now for one in renamed],
+            "wholly": [one.wholly for one in renamed],
+        }
+        try:
+            with db.transaction():
+                db.execute(sql.SQL(SQL.sql("rename")).format(table=self._table), values)
+        except (DataError, IntegrityError, InternalError, ProgrammingError) as error:
+            logger.warning(
+                "The rows of %s keep their projects' former names: PostgreSQL refuses the new ones (%s).",
+                self.name,
+                type(error).__name__,
+                extra={"action": "review.not_renamed"},
+            )
+
     def missing(self, db: Database, drops: Sequence[Drop]) -> list[Drop]:
         """Those of the drops that have no review row, though no other project's row holds their number."""
         held = self._rows_of(db, drops)
@@ -256,10 +280,11 @@ class Review:
             sql.SQL(", ").join(self._value(column, _WRITTEN[column]) for column in written),
             self._project(),
         )
+        forms = self._aliases.one_form({c.message.sender for c in candidates})
         values = {
             "projects": [c.project for c in candidates],
             "drops": [c.drop_number for c in candidates],
-            "senders": [user_of(c.message.sender) for c in candidates],
+            "senders": [forms[c.message.sender] for c in candidates],
             "sent_ats": [self._told(c.sent_at) for c in candidates],
             "now": self._told(self._clock.now()),
         }

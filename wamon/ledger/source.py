@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.errors import DatabaseUnavailable, Superseded
 from wamon.failpoints import failpoint
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.ledger", "source")
+
+
+class StoreAt(NamedTuple):
+    """Where a bridge's store stands: its path there, and the host."""
+
+    path: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.path} on {self.host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +169,6 @@ class Source:
         """Serve groups again, from the places that they kept."""
         self._set_apart(jids, enabled=True)
 
-    def rename(self, projects: dict[str, str]) -> None:
-        """Give groups other projects, by JID, from now on: what is recorded keeps the project it was recorded for."""
-        with self.fenced():
-            for jid, project in projects.items():
-                SQL.run(self.db, "rename_project", source=self.name, jid=jid, project=project)
-        self.load()
-
     def split_off(self, jid: str) -> str:
         """Give a group a tail of its own at its present place; the tail's name."""
         group = self.groups[jid]
@@ -241,6 +244,26 @@ class Source:
         for jid, messages, message_id, sent_at in rows:
             group = self.groups[jid]
             group.messages, group.last_message_id, group.last_sent_at = messages, message_id, sent_at
+
+    def store(self) -> StoreAt | None:
+        """Where the store stands that is this source's; None where none was ever read."""
+        with transaction(self.db):
+            return next(iter(SQL.rows(self.db, "store", StoreAt, source=self.name)), None)
+
+    def keep_store(self, store: StoreAt) -> None:
+        """Remember that the store that stands there is this source's."""
+        with transaction(self.db):
+            SQL.run(self.db, "keep_store", source=self.name, path=store.path, host=store.host)
+
+    def some_messages(self, most: int) -> list[tuple[str, str]]:
+        """Some of the (chat JID, message id) that the ledger holds to be in the store, of any age."""
+        with transaction(self.db):
+            return SQL.run(self.db, "some_messages", source=self.name, most=most).fetchall()
+
+    def works_elsewhere(self, store: StoreAt, here: str) -> bool:
+        """Whether a daemon works on this source at that store's host, which isn't this one."""
+        with transaction(self.db):
+            return bool(SQL.value(self.db, "works_elsewhere", source=self.name, other=store.host, here=here))
 
     def answer_from_now(self, now: datetime) -> None:
         """Have nothing answered that was sent before now: the database was lost, and what was answered with it."""

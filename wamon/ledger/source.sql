@@ -43,11 +43,6 @@ DELETE FROM wamon.cursors AS c
 WHERE source = %(source)s AND tail <> 'main'
   AND NOT EXISTS (SELECT FROM wamon.groups AS g WHERE g.source = c.source AND g.tail = c.tail)
 
--- name: rename_project
-UPDATE wamon.groups
-SET project = %(project)s, former_projects = array_append(array_remove(former_projects, project), project)
-WHERE source = %(source)s AND jid = %(jid)s
-
 -- name: pass_starts
 UPDATE wamon.groups SET start_passed = true WHERE source = %(source)s AND jid = ANY(%(jids)s)
 
@@ -93,3 +88,23 @@ RETURNING g.jid, g.messages, g.last_message_id, g.last_sent_at
 
 -- name: answer_from_now
 UPDATE wamon.sources SET replies_from = %(now)s WHERE source = %(source)s
+
+-- name: store
+SELECT store_path, store_host FROM wamon.sources WHERE source = %(source)s AND store_path IS NOT NULL
+
+-- name: keep_store
+UPDATE wamon.sources SET store_path = %(path)s, store_host = %(host)s WHERE source = %(source)s
+
+-- name: some_messages
+-- Ids are random, and so is what comes first by them.
+SELECT g.jid, l.message_id
+FROM wamon.ledger_rows AS l
+JOIN wamon.groups AS g USING (chat)
+WHERE g.source = %(source)s AND l.gone_at IS NULL
+ORDER BY l.message_id
+LIMIT %(most)s
+
+-- name: works_elsewhere
+SELECT EXISTS (
+    SELECT FROM wamon.leases WHERE source = %(source)s AND expires_at > now() AND host = %(other)s AND host <> %(here)s
+)

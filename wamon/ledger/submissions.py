@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SQL = Queries("wamon.ledger", "submissions")
 
-_COLUMNS = columns(8)
+_COLUMNS = columns(9)
 
 
 class Written(NamedTuple):
@@ -111,6 +111,7 @@ class Submissions:
                 known_text(project),
                 timestamptz(sent_at),
                 known_text(message.sender),
+                TRUE if message.from_me else FALSE,
                 TRUE if rejected else FALSE,
                 TRUE if unchecked else FALSE,
             )

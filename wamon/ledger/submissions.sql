@@ -26,7 +26,7 @@ JOIN wamon.groups AS g USING (chat)
 WHERE NOT s.rejected AND g.source <> %(source)s AND g.jid = k.jid
 
 -- name: copy_submissions
-COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender, rejected, unchecked)
+COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender, from_me, rejected, unchecked)
 FROM STDIN (FORMAT BINARY)
 
 -- name: set_live

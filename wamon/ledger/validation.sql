@@ -5,7 +5,7 @@ FROM unnest(%(projects)s::text[], %(drops)s::text[]) WITH ORDINALITY AS k(projec
 ORDER BY k.n
 
 -- name: waiting
-SELECT s.project, s.drop_number, s.sent_at, s.sender, s.message_id, g.jid
+SELECT s.project, s.drop_number, s.sent_at, s.sender, s.from_me, s.message_id, g.jid
 FROM wamon.submission_rows AS s
 JOIN wamon.allowed_numbers AS a USING (project, drop_number)
 JOIN wamon.groups AS g USING (chat)

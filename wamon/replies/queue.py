@@ -25,12 +25,18 @@ class Due(NamedTuple):
     kind: str
     project: str
     likely: str | None
-    sent_at: datetime  # of the message that it answers
+    sender: str | None  # of the message that it answers; None where somebody deleted that from the ledger
+    sent_at: datetime  # of that message
     attempts: int
     reason: str | None
     switched_off: bool
     was_lost: bool  # the database was lost or restored since: it may have been sent
     stands: bool  # the message still says what it answers
+
+    @property
+    def drop(self) -> str:
+        """The drop number that it is about, or what was written in place of one."""
+        return self.likely or self.about
 
     @property
     def key(self) -> dict[str, Any]:
@@ -76,6 +82,10 @@ class Queue:
     def tried_since(self, since: datetime) -> int:
         """How many were sent, or perhaps were, after this."""
         return int(SQL.value(self.db, "tried_since", source=self._source, since=since))
+
+    def answered_since(self, drop: str, since: datetime) -> list[str]:
+        """The senders of the messages to which something was, or perhaps was, said about a drop after this."""
+        return SQL.rows(self.db, "answered_since", str, source=self._source, drop=drop, since=since)
 
     def begin(self, due: Due, said_hash: int, now: datetime) -> None:
         """Remember that it is being sent, before it is."""

@@ -14,7 +14,8 @@ WHERE g.chat = r.chat AND g.source = %(source)s AND r.state = 'sending'
   AND EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND holder = %(holder)s AND expires_at > now())
 
 -- name: next
-SELECT g.jid, r.chat, r.message_id, r.about, r.kind, r.project, r.likely, r.sent_at, r.attempts, r.reason, s.replies_off,
+SELECT g.jid, r.chat, r.message_id, r.about, r.kind, r.project, r.likely, l.sender, r.sent_at, r.attempts, r.reason,
+       s.replies_off,
        s.replies_from IS NOT NULL AND r.sent_at < s.replies_from,
        NOT EXISTS (SELECT FROM wamon.submission_rows AS w
                    WHERE w.chat = r.chat AND w.message_id = r.message_id AND w.drop_number = r.about AND NOT w.live)
@@ -23,6 +24,7 @@ SELECT g.jid, r.chat, r.message_id, r.about, r.kind, r.project, r.likely, r.sent
 FROM wamon.replies AS r
 JOIN wamon.groups AS g USING (chat)
 JOIN wamon.sources AS s ON s.source = g.source
+LEFT JOIN wamon.ledger_rows AS l ON l.chat = r.chat AND l.message_id = r.message_id
 WHERE g.source = %(source)s AND r.state = 'due' AND r.next_try_at <= %(now)s
   AND EXISTS (SELECT FROM wamon.leases AS l
               WHERE l.source = %(source)s AND l.holder = %(holder)s AND l.expires_at > now())
@@ -33,6 +35,14 @@ FOR UPDATE OF r SKIP LOCKED
 -- name: tried_since
 SELECT count(*) FROM wamon.replies AS r JOIN wamon.groups AS g USING (chat)
 WHERE g.source = %(source)s AND r.tried_at > %(since)s
+
+-- name: answered_since
+-- To whom something was said about a drop; a near miss is about its likely number.
+SELECT l.sender
+FROM wamon.replies AS r
+JOIN wamon.groups AS g USING (chat)
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+WHERE g.source = %(source)s AND r.tried_at > %(since)s AND coalesce(r.likely, r.about) = %(drop)s
 
 -- name: begin
 UPDATE wamon.replies SET state = 'sending', attempts = attempts + 1, tried_at = %(now)s, changed_at = %(now)s,

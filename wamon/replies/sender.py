@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.backoff import pause_seconds
+from wamon.bridge.people import Aliases
 from wamon.config.replies import filled
 from wamon.failpoints import failpoint
 from wamon.log import logger
@@ -32,6 +33,9 @@ _WINDOW = timedelta(minutes=1)
 _FIRST_PAUSE_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 120.0
 _TOO_OLD = "too old"
+_LATELY = timedelta(hours=1)
+_MOST_LATELY = 2
+"""Answers to one person about one drop. Another bot that repeats the number of each answer would never end."""
 BOUNDS = Bounds(connect_seconds=2.0, answer_seconds=5.0, answer_bytes=65_536)
 """Its seconds are together less than a stop of the daemon may take."""
 
@@ -51,6 +55,7 @@ class Replier:
         self._config = config
         self._voices = config.voices()
         self._api = api
+        self._aliases = Aliases(config.bridge.people, config.bridge.path)
         self._clock = clock
         self._left_to = left_to
 
@@ -75,7 +80,7 @@ class Replier:
         with transaction(self._queue.db):
             now = self._clock.now()
             while due := self._queue.next(now):
-                if refusal := self._refusal(due, now):
+                if refusal := self._refusal(due, now) or self._enough_was_said(due, now):
                     tried = due.attempts and refusal == _TOO_OLD
                     state, reason = ("failed", due.reason) if tried else ("skipped", refusal)
                     self._queue.end(due, state, reason, now)
@@ -106,6 +111,15 @@ class Replier:
             "the message says it no longer": not due.stands,
         }
         return next((reason for reason, holds in reasons.items() if holds), None)
+
+    def _enough_was_said(self, due: Due, now: datetime) -> str | None:
+        """Why nothing more is said to this person about this drop, if nothing is."""
+        sender = due.sender or ""
+        answered = self._queue.answered_since(due.drop, now - _LATELY)
+        forms = self._aliases.one_form({sender, *answered})
+        if sum(forms[one] == forms[sender] for one in answered) < _MOST_LATELY:
+            return None
+        return "the same person was answered twice about this drop within an hour"
 
     def _send(self, claimed: _Claimed) -> bool:
         """Send one and keep what came of it; whether another is worth a try now."""

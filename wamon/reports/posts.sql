@@ -101,10 +101,7 @@ CROSS JOIN LATERAL (
 SELECT DISTINCT sender FROM wamon.submission_rows
 
 -- name: projects
-SELECT project FROM wamon.groups
-UNION
-SELECT unnest(former_projects) FROM wamon.groups
-ORDER BY project
+SELECT DISTINCT project FROM wamon.groups ORDER BY project
 
 -- name: near
 SELECT DISTINCT drop_number

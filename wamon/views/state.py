@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wamon.capture.pipeline import Pipeline
+    from wamon.ledger.source import StoreAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,22 @@ class Adopted:
     """What `wamon state adopt` did."""
 
     adopted: Annotated[tuple[str, ...], "JIDs of the groups whose old position was taken over"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAdopted:
+    """What `wamon state adopt-store` did."""
+
+    source: Annotated[str, "the bridge's name"]
+    path: Annotated[str, "its store's file from now on"]
+    host: Annotated[str, "on this host"]
+    former_path: Annotated[str | None, "its store's file before; null where none was ever read"]
+    former_host: Annotated[str | None, "on this host"]
+
+
+def store_adopted(source: str, was: StoreAt | None, now: StoreAt) -> StoreAdopted:
+    """What became of a source's store."""
+    return StoreAdopted(source, *now, *(was or (None, None)))
 
 
 def positions(pipeline: Pipeline, names: Sequence[str]) -> Positions:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.people import write_people
-from wamon.bridge.people import NOBODY, Person, read_people, whatsmeow_beside
+from wamon.bridge.people import NOBODY, Aliases, Person, read_people, whatsmeow_beside
 
 SIPHO, THANDI = "27820000001", "27820000002"
 LID, OTHER_LID, STRANGE_LID = "123456789012345", "98765432101234", "555555555555555"
@@ -37,6 +37,66 @@ def file(tmp_path: Path) -> Path:
 )
 def test_every_form_of_a_sender_is_one_person(file: Path, sender: str) -> None:
     assert read_people(file).person(sender) == Person(SIPHO, SIPHO, "Sipho M.")
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "120363418298130331",
+        "120363418298130331@g.us",
+        "27820000001-1415161718",
+        "27820000001-1415161718@g.us",
+    ],
+)
+def test_a_groups_own_digits_are_nobody(file: Path, sender: str) -> None:
+    assert read_people(file).person(sender) == Person("", None, None)
+    assert Aliases(file, file).one_form([sender]) == {sender: ""}
+
+
+FORMS = (SIPHO, f"+{SIPHO}", f"{SIPHO}:12@s.whatsapp.net", f"{SIPHO}.0:3@s.whatsapp.net", LID, f"{LID}.0:3@lid")
+
+
+def test_one_person_has_one_form_the_phones_digits_else_the_lids(file: Path) -> None:
+    aliases = Aliases("auto", file.with_name("messages.db"))
+    assert aliases.one_form(FORMS) == dict.fromkeys(FORMS, SIPHO)
+    assert aliases.one_form([f"{STRANGE_LID}:4@lid", LONG_PHONE, "Uwe"]) == {
+        f"{STRANGE_LID}:4@lid": STRANGE_LID,
+        LONG_PHONE: LONG_PHONE,
+        "Uwe": "Uwe",
+    }
+    assert Aliases("none", file).one_form([LID]) == {LID: LID}
+
+
+@pytest.mark.parametrize("sender", FORMS)
+def test_every_form_of_a_person_is_known_from_any_of_them(file: Path, sender: str) -> None:
+    assert Aliases(file, file).every_form([sender, THANDI]) == {SIPHO, LID, THANDI}
+
+
+def test_what_is_learned_later_is_known_then_and_stays_known_without_the_file(file: Path) -> None:
+    aliases = Aliases("auto", file.with_name("messages.db"))
+    for _ in range(2):
+        assert aliases.one_form([STRANGE_LID]) == {STRANGE_LID: STRANGE_LID}
+        assert aliases.every_form([THANDI]) == {THANDI}
+    write_people(file.parent, lids={STRANGE_LID: THANDI})
+    for _ in range(2):
+        assert aliases.one_form([STRANGE_LID]) == {STRANGE_LID: THANDI}
+        assert aliases.every_form([THANDI]) == {THANDI, STRANGE_LID}
+        file.unlink(missing_ok=True)
+
+
+def test_the_fullest_name_wins_name_by_name(file: Path) -> None:
+    contacts = [
+        ("1@s.whatsapp.net", f"{THANDI}@s.whatsapp.net", "", "Thandi", "~", ""),
+        ("2@s.whatsapp.net", f"{THANDI}@s.whatsapp.net", "", "Thandi K.", "T", ""),
+        ("1@s.whatsapp.net", f"{STRANGE_LID}@lid", "Thandiwe", "Thandi Khumalo", "Thandiwe Khumalo of Lawley", ""),
+        ("1@s.whatsapp.net", f"{LONG_PHONE}@s.whatsapp.net", "", "", "Uwe the long", ""),
+    ]
+    write_people(file.parent, lids={STRANGE_LID: THANDI})
+    with closing(sqlite3.connect(file)) as db, db:
+        db.executemany("INSERT OR REPLACE INTO whatsmeow_contacts VALUES (?, ?, ?, ?, ?, ?, '')", contacts)
+    people = read_people(file)
+    assert people.person(THANDI).name == people.person(STRANGE_LID).name == "Thandi Khumalo"
+    assert people.person(LONG_PHONE).name == "Uwe"
 
 
 def test_digits_alone_dont_make_a_phone_number(file: Path) -> None:

@@ -24,6 +24,7 @@ from wamon.capture.backlog import DraftedBatch
 from wamon.capture.pipeline import Pass
 from wamon.capture.scan import scan
 from wamon.errors import Busy
+from wamon.ledger.renaming import rename
 from wamon.model import Sizes
 
 Open = Callable[..., Office]
@@ -219,7 +220,7 @@ def test_where_the_lease_is_lost_with_the_fence_nothing_more_is_recorded(
         if handed and not recorded:
             recorded.extend(one.query("SELECT count(*) FROM wamon.ledger"))
             with other.opened() as pipeline:
-                pipeline.source.rename({})
+                rename(pipeline.source, None, {})
 
     def is_lost() -> None:
         raise Busy("The lease was lost.")

@@ -16,8 +16,6 @@ from tests.support.truth import Field
 from wamon.capture.pipeline import Pass, run_pass
 from wamon.capture.scan import scan
 from wamon.model import MAIN, Sizes
-from wamon.postgres.connection import connected
-from wamon.reports import posts
 
 Open = Callable[..., Office]
 
@@ -263,23 +261,6 @@ def test_a_rewind_to_what_lies_ahead_passes_over_nothing(field: Field, open_offi
     office.scan()
     assert office.query("SELECT count(*) FROM wamon.rewinds") == [0]
     assert_whole(office, field)
-
-
-def test_a_renamed_project_keeps_what_was_recorded_under_its_old_name(field: Field, open_office: Open) -> None:
-    office = open_office(field.path)
-    office.scan()
-    before = office.query("SELECT project, drop_number FROM wamon.submissions ORDER BY 1, 2")
-    renamed = {"name": "Lawley East", "jid": LAWLEY}
-    office.set(groups=[renamed, *config_of(MOHADIN, VELO_TEST, MAMELODI)])
-    field.post(LAWLEY, "DR1760000")
-    office.scan()
-    after = [*before, ("Lawley East", "DR1760000")]
-    assert sorted(office.query("SELECT project, drop_number FROM wamon.submissions")) == sorted(after)
-    verified = office.verify()
-    assert verified.clean, verified.problems
-    assert verified.older_rules == 8
-    with connected(office.dsn) as db:
-        assert {"Lawley", "Lawley East"} < set(posts.projects(db))
 
 
 def test_a_group_s_cursor_deleted_by_hand_costs_a_re_read(field: Field, open_office: Open) -> None:

@@ -24,6 +24,7 @@ from wamon.capture.scan import catch_up, scan, scan_groups
 from wamon.capture.verify import Verification, sweep
 from wamon.errors import BridgeUnavailable, DatabaseUnavailable, Superseded
 from wamon.ledger import ledger_rows, recording, submissions
+from wamon.ledger.renaming import rename
 from wamon.ledger.source import Joining
 from wamon.model import BEGINNING, MAIN, Sizes
 
@@ -196,7 +197,7 @@ def test_a_change_of_the_source_waits_for_its_turn_too(
             "join": lambda: pipeline.source.join([Joining(MOHADIN, "Mohadin")]),
             "disable": lambda: pipeline.source.disable([LAWLEY]),
             "enable": lambda: pipeline.source.enable([LAWLEY]),
-            "rename": lambda: pipeline.source.rename({LAWLEY: "X"}),
+            "rename": lambda: rename(pipeline.source, None, {LAWLEY: "X"}),
         }
         before = one.query("SELECT * FROM wamon.groups"), one.query("SELECT * FROM wamon.cursors")
         with pytest.raises(Superseded):
@@ -362,7 +363,7 @@ def test_an_edit_that_a_read_saw_before_a_lock_ended_it_is_recorded_by_the_next(
 def pass_fence(office: Office) -> None:
     """Change the source as another wamon does, and record nothing."""
     with office.opened() as pipeline:
-        pipeline.source.rename({})
+        rename(pipeline.source, None, {})
 
 
 @pytest.mark.fault("F57")
@@ -401,6 +402,6 @@ def test_what_was_read_ahead_before_a_fence_was_lost_is_never_recorded_over_what
         field.edit(ids[14], "DR1760000")
         with other.opened() as theirs:
             sweep(theirs)
-        pipeline.retrying(pipeline.source.rename, {})
+        pipeline.retrying(rename, pipeline.source, None, {})
         catch_up(pipeline)
     assert_whole(office, field)

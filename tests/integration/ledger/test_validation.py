@@ -105,6 +105,25 @@ def test_what_was_admitted_is_admitted_once(office: Office, bridge: Lharries) ->
     assert office.everything() == before
 
 
+def test_what_the_bridges_own_account_says_updates_no_row_when_its_number_is_accepted_later(
+    office: Office, bridge: Lharries
+) -> None:
+    allow(office)
+    bridge.post(LAWLEY, "DR1752028")
+    office.scan()
+    allow(office, "DR1752028")
+    office.scan()
+    office.query("UPDATE public.qa_photo_reviews SET incomplete = true, feedback_sent = now()")
+    office.query("DELETE FROM wamon.allowed_numbers")
+    bridge.post(LAWLEY, "DR1752028: photo 3 is missing", from_me=True)
+    office.scan()
+    before = office.query("SELECT * FROM public.qa_photo_reviews")
+    allow(office, "DR1752028")
+    office.scan()
+    assert kinds(office) == [("DR1752028", "new", False), ("DR1752028", "resubmission", False)]
+    assert office.query("SELECT * FROM public.qa_photo_reviews") == before
+
+
 def test_a_rejected_number_that_an_edit_brings_back_gets_no_review(tmp_path: Path, dsn: str) -> None:
     with VeryGoodPlugins(tmp_path / "editing.db", durable=False) as bridge:
         office = Office(

@@ -14,6 +14,7 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, Lharries, VeryGoodPlugins
 from tests.support.clock import CLOCK, Standing
 from tests.support.office import Office
+from tests.support.people import write_people
 from tests.support.replies import reply
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
 from wamon.app.commands import bridge_of, configured
@@ -377,6 +378,47 @@ def test_no_more_are_sent_in_a_minute_than_may_be_and_the_rest_waits(
     office.query("UPDATE wamon.replies SET tried_at = tried_at - interval '1 minute'")
     sent(office)
     assert len(api.asked) == 5
+
+
+OTHER_BOT = "27820000777"
+OTHER_BOTS_LID = "184920374651234"
+
+
+def test_another_bot_that_repeats_our_number_is_answered_twice_and_not_for_ever(
+    office: Office, bridge: VeryGoodPlugins, api: StandIn
+) -> None:
+    office.set(replies=NUMBERED)
+    write_people(bridge.path.parent, lids={OTHER_BOTS_LID: OTHER_BOT})
+    post(bridge, "DR1000001 done")
+    for n, form in zip(range(5), (OTHER_BOT, OTHER_BOTS_LID) * 3, strict=False):
+        answered(office)
+        post(bridge, f"Thanks, DR1000001 received ({n})", sender=form)
+    post(bridge, "DR1000002", sender=OTHER_BOT)
+    answered(office)
+    assert api.texts == [
+        "DR1000001 in Lawley",
+        "again DR1000001",
+        "again DR1000001",
+        "DR1000002 in Lawley",
+    ]
+    assert set(filter(None, reasons(office))) == {"the same person was answered twice about this drop within an hour"}
+    office.query("UPDATE wamon.replies SET tried_at = tried_at - interval '1 hour'")
+    post(bridge, "DR1000001 once more", sender=OTHER_BOT)
+    answered(office)
+    assert len(api.texts) == 5
+
+
+def test_near_misses_of_a_number_and_the_number_itself_are_one_drop_when_answers_are_counted(
+    office: Office, bridge: VeryGoodPlugins, api: StandIn
+) -> None:
+    office.set(replies={"templates": {"near-miss": "Is it {likely}?"}})
+    for text in ("RD1000001", "RD1000001 please", "DR1000001"):
+        post(bridge, text, sender=OTHER_BOT)
+        answered(office)
+    post(bridge, "DR1000001", sender=TECHNICIAN)
+    answered(office)
+    assert [state for *_, state in states(office)].count("skipped") == 1
+    assert len(api.texts) == 3
 
 
 def test_each_project_has_its_own_words_and_may_have_none(

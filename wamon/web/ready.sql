@@ -1,2 +1,0 @@
--- name: durable
-SELECT current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off'
