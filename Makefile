@@ -104,5 +104,5 @@ lock:
 		{ echo "# Made by \`make lock\`: every package that $$what, by its hashes."; \
 			grep -v '^#' "$$scratch/lock"; } > $$file; \
 	}; \
-	echo 'editables>=0.5' | pin requirements.txt 'wamon and its tests need' --group dev - pyproject.toml; \
+	echo 'editables>=0.5' | pin requirements.txt 'wamon and its tests need' --extra web --group dev --group browser - pyproject.toml; \
 	pin bench/requirements.txt "the bench's peers need" --group bench

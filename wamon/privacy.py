@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from functools import cache
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     Show = Literal["names", "phones", "none"]
 
 _LAST_DIGITS = 4
+_FEWEST_DIGITS_OF_A_PHONE = 7
+_HASH_DIGITS = 12
 _BETWEEN_DIGITS = re.compile(r"[\s()./…-]")
 
 
@@ -70,6 +73,23 @@ def _fits(person: Person, wanted: str) -> bool:
     words = wanted.casefold().split()
     shown = f"{person.name or ''} {_last_digits(person.phone or person.key)}".casefold()
     return bool(words) and all(word in shown for word in words)
+
+
+def person_hash(key: bytes, kind: str, value: str) -> str:
+    """What stands for a person's number where the number itself mustn't: `key` is the database's own."""
+    return hmac.digest(key, f"{kind}:{value}".encode(), "sha256").hex()[:_HASH_DIGITS]
+
+
+def phone_hashes(key: bytes, phone: str) -> list[str]:
+    """The hash of each form in which a phone's number is typed: whole, or without its first digits."""
+    forms = [phone[n:] for n in range(len(phone) - _FEWEST_DIGITS_OF_A_PHONE + 1)] or [phone]
+    return [person_hash(key, "phone", form) for form in forms]
+
+
+def typed_phone_hash(key: bytes, typed: str) -> str | None:
+    """The hash of a number as somebody typed it; None where it is too short for a phone's."""
+    digits = re.sub(r"\D", "", typed).lstrip("0")
+    return person_hash(key, "phone", digits) if len(digits) >= _FEWEST_DIGITS_OF_A_PHONE else None
 
 
 def _digits(wanted: str) -> str | None:

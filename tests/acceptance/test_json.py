@@ -159,6 +159,7 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     ask("drops allow list")
     office.set(scan={"ignore_senders": ["27820000001"]})
     ask("config show")
+    ask("web link")
     ask("config check")
 
 

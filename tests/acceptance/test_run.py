@@ -229,7 +229,8 @@ def test_an_edit_older_than_the_overlap_is_found_by_the_background_sweep(
 def chores_are_done(office: Office, daemon: Daemon) -> bool:
     """Else it may be stopped within a transaction of theirs, which PostgreSQL ends only after a minute."""
     own = "application_name = 'wamon' AND datname = current_database()"
-    return "Verified" in daemon.said() and office.query(f"SELECT count(*) FROM pg_stat_activity WHERE {own}") == [1]
+    states = office.query(f"SELECT state FROM pg_stat_activity WHERE {own}")
+    return "Verified" in daemon.said() and states == ["idle"] * 2  # the passes' and the status rows'
 
 
 @pytest.mark.fault("F5", "F57")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
 from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office, eventually
+from tests.support.ports import free_port
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
 
@@ -71,12 +71,6 @@ default_pool_size = {SESSIONS}
 min_pool_size = {SESSIONS}
 server_round_robin = 1
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def takes_turns(dsn: str) -> bool:

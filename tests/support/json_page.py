@@ -35,6 +35,7 @@ from wamon.views import (
     state,
     status,
     verify,
+    web,
 )
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
@@ -87,6 +88,7 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "restart": (restart.Restart,),
     "hygiene": (hygiene.Hygiene,),
     "demo": (demo.Demo,),
+    "web link": (web.Link,),
     "failpoints": (failpoints.Failpoints,),
 }
 """Each command that answers, and the view that it prints; of those with several, the one that was asked for."""

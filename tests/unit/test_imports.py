@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import wamon
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office
 
+PACKAGE = Path(wamon.__file__).parent
 _LOADED = """
 import atexit, sys
 before = set(sys.modules)
@@ -28,14 +31,22 @@ NO_SCAN = {
     "alerts",
     "app.look",
     "app.run",
-    "daemon",
-    "health",
-    "privacy",
+    "daemon.loop",
+    "daemon.monitor",
     "replies.queue",
     "replies.sender",
     "reports",
-    "service",
 }
+
+
+def test_what_is_asynchronous_stands_in_web_alone() -> None:
+    found = {
+        file
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.AsyncFunctionDef)
+    }
+    assert {file.relative_to(PACKAGE).parts[0] for file in found} == {"web"}
 
 
 def loaded(*words: str | Path, says: str = "Usage: ") -> set[str]:
@@ -74,4 +85,4 @@ def test_a_scan_loads_neither_the_daemon_nor_who_tells_people(
     modules = loaded("--config", office.config_path, "scan", says="1 messages read and recorded")
     assert packages(modules) <= {"wamon", *TYPER, *TYPER_ON_OPTIONS, *A_SCAN}
     assert modules.isdisjoint({f"wamon.{room}" for room in NO_SCAN})
-    assert modules.isdisjoint({"http", "smtplib", "wamon.postgres.backup", "wamon.postgres.embedded.server"})
+    assert modules.isdisjoint({"http", "smtplib", "wamon.postgres.backup"})

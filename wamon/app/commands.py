@@ -23,7 +23,7 @@ from wamon.ledger.source import Source, StoreAt
 from wamon.ledger.validation import Validation
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.connection import connected
-from wamon.postgres.migrations import migrate
+from wamon.postgres.migrations import migrate, require_current
 from wamon.replies.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def ledger(config: Config) -> Iterator[Database]:
     """A connection to a database whose schema is this wamon's."""
     with database(config) as dsn, connected(dsn) as db:
         migrate(db)
+        yield db
+
+
+@contextmanager
+def reading(config: Config) -> Iterator[Database]:
+    """A connection for what never migrates. Raises SchemaError where the schema isn't this wamon's."""
+    with database(config) as dsn, connected(dsn) as db:
+        require_current(db)
         yield db
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, database, joined, ledger, opened, wanted_of
@@ -19,19 +20,21 @@ from wamon.daemon.daily import Daily
 from wamon.daemon.heartbeat import Heartbeat
 from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
+from wamon.daemon.published import Look
 from wamon.daemon.reply_sender import ReplySender
 from wamon.daemon.rounds import Connected
 from wamon.daemon.side_tasks import SideTasks
+from wamon.daemon.status_rows import StatusRows
 from wamon.daemon.upkeep import Upkeep
 from wamon.errors import ConfigError, HostUnavailable
 from wamon.health.check import Absent
-from wamon.health.checks import unwell
+from wamon.health.checks import judged, unwell
 from wamon.host.claim import Claim
 from wamon.host.memory import give_back
 from wamon.ledger.source import Source
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.leases import leased
-from wamon.service.checks import last_night
+from wamon.service.checks import last_night, restarts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from wamon.daemon.monitor import Troubles
     from wamon.daemon.passes import Passes
     from wamon.health.check import Check
+    from wamon.health.facts import Facts
     from wamon.postgres.connection import Database
 
 
@@ -58,6 +62,7 @@ class _Beside:
 
     def __init__(self, clock: Clock, claim: Claim) -> None:
         self._clock = clock
+        self._started_at = clock.now()
         self._claim = claim
         self._alerts: dict[Path, AlertsFile] = {}
         self._troubles: Troubles = {}
@@ -74,10 +79,19 @@ class _Beside:
                 notifier.evaluate(checks)
                 sender.ring()
 
-        monitor = Monitor(partial(_troubles, config, clock), evaluate, passes, self._troubles)
+        rows = StatusRows(
+            config,
+            clock,
+            passes,
+            ledger,
+            self._started_at,
+            partial(restarts_of, config.state.dir, clock),
+            lambda: [*last_night(config.state.dir, clock), *told(config.alerts, file, config.timezone)],
+        )
+        monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
         bridge = bridge_of(config)
         return SideTasks(
-            always=(monitor, sender, *_heartbeat(config, passes)),
+            always=(monitor, sender, rows, *_heartbeat(config, passes)),
             chores=(
                 ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim),
                 Upkeep(partial(opened, config, bridge, clock)),
@@ -142,14 +156,20 @@ def _require_known(db: Database, source: str, unwritable: ConfigError) -> None:
         raise HostUnavailable(str(unwritable), hint=unwritable.hint)
 
 
-def _troubles(config: Config, clock: Clock) -> list[Check]:
-    """What isn't in order, the nightly restart too. Doesn't open a store where that could lock the bridge out."""
+def _troubles(config: Config, clock: Clock, publish: Callable[[Look], None]) -> list[Check]:
+    """What isn't in order, the nightly restart too; `publish` is given all of the look."""
+    look = Look(_facts(config, clock))
+    troubles = unwell(look.through(judged(look.facts)))
+    publish(look)
+    return [*troubles, *last_night(config.state.dir, clock)]
+
+
+def _facts(config: Config, clock: Clock) -> Facts:
+    """What health looks at. Doesn't open a store where that could lock the bridge out."""
     bridge = bridge_of(config)
-    nightly = last_night(config.state.dir, clock)
     with suppress(OSError):
         rights = access(bridge.path)
         if rights.endangers_the_bridge:
             unread = Absent("Only passes read the store, as long as reading it may lock the bridge out.")
-            facts = replace(looked_at(config, None, clock), access=rights, store=unread)
-            return [*unwell(facts), *nightly]
-    return [*unwell(looked_at(config, bridge, clock)), *nightly]
+            return replace(looked_at(config, None, clock), access=rights, store=unread)
+    return looked_at(config, bridge, clock)

@@ -33,6 +33,7 @@ from wamon.cli import (
     state,
     status,
     verify,
+    web,
 )
 from wamon.cli import config as config_commands
 from wamon.cli.options import ConfigOption, JsonOption, Said, VersionOption
@@ -73,6 +74,7 @@ replay.add_to(app)
 state.add_to(app)
 verify.add_to(app)
 gaps.add_to(app)
+web.add_to(app)
 status.add_to(app)
 doctor.add_to(app)
 groups.add_to(app)

@@ -39,6 +39,7 @@ def scan(
     wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
+    from wamon.app.publish import publish_scan
     from wamon.render import say
     from wamon.views import scan as view
     from wamon.views.document import as_json
@@ -50,6 +51,8 @@ def scan(
         began = pipeline.clock.monotonic_seconds()
         scanned = _scanned(pipeline, names)
         answer = view.scan(pipeline, scanned, names, pipeline.clock.monotonic_seconds() - began)
+        if not dry_run:
+            publish_scan(settings, bridge_of(settings, bridge, names), options.clock, pipeline.source.db)
     _tell_conflicts(scanned)
     if options.json:
         say(as_json(answer))

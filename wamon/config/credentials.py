@@ -15,6 +15,7 @@ _FILES = {
     "WAMON_ALERT_URL": "alert-url",
     "WAMON_ALERT_PASSWORD": "alert-password",
     "WAMON_REPLY_TOKEN": "reply-token",
+    "WAMON_WEB_TOKEN": "web-token",
 }
 
 

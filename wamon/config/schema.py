@@ -16,6 +16,7 @@ from wamon.config.alerts import Alerts
 from wamon.config.document import Steps
 from wamon.config.replies import GroupTemplates, Replies, ReplyKind
 from wamon.config.section import Section, known, without_empties
+from wamon.config.web import Web
 
 PATTERN = "DR[0-9]{6,8}"
 
@@ -155,6 +156,7 @@ class Config(Section):
     privacy: Privacy = Privacy()
     alerts: Alerts = Alerts()
     replies: Replies = Replies()
+    web: Web = Web()
     groups: tuple[Group, ...] = ()
 
     def voices(self) -> dict[str, dict[ReplyKind, str]]:
@@ -176,6 +178,7 @@ SECTIONS: dict[str, type[Section]] = {
     "privacy": Privacy,
     "alerts": Alerts,
     "replies": Replies,
+    "web": Web,
 }
 
 _FORMER_KEYS = {"group_jid": "jid", "group_description": "description"}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wamon.config.alerts import Alerts, Rule
     from wamon.config.replies import GroupTemplates, Replies
     from wamon.config.schema import Config, Group
+    from wamon.config.web import Web
 
 MASK = "***"
 
@@ -44,6 +45,7 @@ def describe(config: Config) -> dict[str, object]:
         "privacy": {"show": config.privacy.show, "keep_text": _keep(config)},
         "alerts": _alerts(config.alerts),
         "replies": _replies(config.replies),
+        "web": _web(config.web),
         "groups": [_group(group) for group in config.groups],
     }
 
@@ -140,6 +142,15 @@ def _replies(replies: Replies) -> dict[str, object]:
         "token": replies.token and MASK,
         "max_age": written(replies.max_age),
         "quiet_hours": replies.quiet_hours and str(replies.quiet_hours),
+    }
+
+
+def _web(web: Web) -> dict[str, object]:
+    return {
+        "listen": str(web.listen),
+        "hosts": list(web.hosts),
+        "token": web.token and MASK,
+        "public_url": web.public_url,
     }
 
 

@@ -89,6 +89,7 @@ class Daemon:
     def _finish(self, worker: threading.Thread) -> None:
         """Have every thread end: what still runs while the interpreter goes down can hang it."""
         notify("STOPPING=1")
+        self._passes.is_ending = True
         self._bell.stop()
         self._side.stop()
         deadline = time.monotonic() + _SECONDS_TO_FINISH

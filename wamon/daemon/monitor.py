@@ -65,7 +65,7 @@ class Monitor(SideTask):
         if isinstance(trouble, Busy):
             checks = [_unseen(check) for check in checks]
         self._log(checks)
-        self._take([*checks, _passes(trouble)])
+        self._take([*checks, passes_check(trouble)])
 
     def _log(self, checks: Sequence[Check]) -> None:
         """Tell the log what has become bad or odd since the last look, and what is over."""
@@ -102,7 +102,7 @@ def _unseen(check: Check) -> Check:
     return replace(check, state=State.UNKNOWN) if check.section in {"bridge", "recording"} else check
 
 
-def _passes(trouble: WamonError | None) -> Check:
+def passes_check(trouble: WamonError | None) -> Check:
     """Whether passes end, such as not while PostgreSQL refuses message after message."""
     if trouble is None:
         return Check("recording.passes", State.OK, "Passes end.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from wamon.log import logger
 from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
 
     from wamon.errors import WamonError
 
@@ -23,6 +25,10 @@ class Passes:
         self.holder: str | None = None  # the name by which this daemon holds its source's lease, or last held it
         self.count = 0  # of passes that have ended
         self.is_ready = False
+        self.is_ending = False  # the daemon ends, not only its config
+        self.news = threading.Event()  # set where groups were posted in, for the one that takes them
+        self._posted: set[str] = set()
+        self._posted_lock = threading.Lock()
         self._begun = begun
         self._told: str | None = None  # the trouble that was told last
         self._ended_at_seconds: float | None = None
@@ -42,6 +48,20 @@ class Passes:
         self.count += 1
         notify("WATCHDOG=1")
         self._tell(f"Catching up: about {amount(rows, 'row')} to go.")
+
+    def posted(self, jids: Iterable[str]) -> None:
+        """These groups' posts have changed, as of a recording that is committed."""
+        with self._posted_lock:
+            self._posted.update(jids)
+            if self._posted:
+                self.news.set()
+
+    def take_posted(self) -> AbstractSet[str]:
+        """The groups whose posts have changed since this was last asked."""
+        with self._posted_lock:
+            taken, self._posted = self._posted, set()
+            self.news.clear()
+        return taken
 
     def hang(self, error: WamonError) -> None:
         """No pass ends. A trouble is logged once, and systemd sees for how long it lasts."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wamon.daemon.beats import Bell
     from wamon.daemon.passes import Passes
     from wamon.daemon.side_tasks import Chore, SideThreads
+    from wamon.ledger.changes import Recorded
     from wamon.postgres.leases import Lease
 
 BEATS_SECONDS = {"renew": 15.0, "retry": 60.0}
@@ -56,8 +57,8 @@ class Rounds:
         try:
             self._pass()
             if self._bell.rang("retry"):
-                retry(self._pipeline)
-                admit(self._pipeline)
+                self._tell_posted(retry(self._pipeline))
+                self._tell_posted(admit(self._pipeline))
                 self._trust.doubt()
         except (BridgeUnavailable, BridgeUnknown) as error:
             self._trust.lose()
@@ -82,11 +83,14 @@ class Rounds:
             began_seconds = monotonic_seconds()
             catch_up(pipeline, lambda one: self._after_pass(one, monotonic_seconds() - began_seconds))
         if self._bell.rang("recent") and now != self._reread:
-            pipeline.retrying(reread_recent, pipeline)
+            self._tell_posted(pipeline.retrying(reread_recent, pipeline))
             self._reread = now if self._trust.is_earned else None
         self._passes.ended(sum(len(pipeline.source.wanted(tail)) for tail in pipeline.source.tails))
 
     def _after_pass(self, one: Pass, seconds: float) -> None:
+        self._tell_posted(one.recorded)
+        if one.near_misses:
+            self._passes.posted(one.read)
         if one.read:
             _log_pass(one, seconds)
             self._bell.ring("replies")
@@ -94,6 +98,9 @@ class Rounds:
             self._passes.go_on(self._pipeline.store.rows() - one.place.rowid)
             self._renew_if_due()
             self._bell.check()
+
+    def _tell_posted(self, recorded: Recorded) -> None:
+        self._passes.posted(jid for jid, _ in recorded.counts)
 
     def _begin_chores(self) -> None:
         for chore in self._chores:

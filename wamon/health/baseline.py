@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from itertools import accumulate
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 WEEKS = 6
+HALF_HOURS = 48
 _SHIFTS = (timedelta(hours=-1), timedelta(), timedelta(hours=1))
 """People begin and end their day an hour sooner or later."""
 _FEWEST_WEEKS = 3
@@ -41,13 +43,28 @@ def days_so_far(now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]
     return [((midnight - week).astimezone(UTC), (wall - week).astimezone(UTC)) for week in weeks]
 
 
+def weekdays(now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+    """The same weekday of each of the last weeks, from midnight to midnight by the zone's wall clock."""
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [midnight - timedelta(weeks=week) for week in range(1, WEEKS + 1)]
+    return [(day.astimezone(UTC), (day + timedelta(days=1)).astimezone(UTC)) for day in days]
+
+
 def usual_new(new: Sequence[int]) -> float | None:
     """How many new drops are usual: the median of the same weekday's in the last weeks, the last one first.
 
     None where there was none. Weeks before the first one don't count: the group may not have been there.
     """
-    weeks = max((week for week, count in enumerate(new, 1) if count), default=0)
-    return median(new[:weeks]) if weeks else None
+    curve = usual_curve([[count] for count in new])
+    return curve[-1] if curve else None
+
+
+def usual_curve(weeks: Sequence[Sequence[int]]) -> list[float] | None:
+    """How many new drops are usual by the end of each part of a day, by what came in that part in each of the weeks."""
+    there = max((week for week, counts in enumerate(weeks, 1) if any(counts)), default=0)
+    if not there:
+        return None
+    return [median(so_far) for so_far in zip(*map(accumulate, weeks[:there]), strict=True)]
 
 
 def usual(silences: Sequence[float]) -> float | None:

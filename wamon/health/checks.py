@@ -8,7 +8,7 @@ from wamon.health import bridge, database, files, recording
 from wamon.health.check import Check, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from wamon.health.facts import Facts
 
@@ -17,15 +17,16 @@ _SECTIONS = ("bridge", "recording", "database", "files", "clock")
 
 def check_all(facts: Facts) -> list[Check]:
     """Every check of what was looked at, by section."""
-    return sorted(_judged(facts), key=_section)
+    return sorted(judged(facts), key=_section)
 
 
-def unwell(facts: Facts) -> list[Check]:
+def unwell(checks: Iterable[Check]) -> list[Check]:
     """Those that aren't in order, by section: of ten thousand groups' checks the others aren't even kept."""
-    return sorted((check for check in _judged(facts) if check.state is not State.OK), key=_section)
+    return sorted((check for check in checks if check.state is not State.OK), key=_section)
 
 
-def _judged(facts: Facts) -> Iterator[Check]:
+def judged(facts: Facts) -> Iterator[Check]:
+    """Every check, one after the other."""
     for room in (bridge, recording, database, files):
         yield from room.checks(facts)
 

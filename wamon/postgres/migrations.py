@@ -72,6 +72,17 @@ def migrate(db: Database) -> list[str]:
     return applied
 
 
+def require_current(db: Database) -> None:
+    """Raise SchemaError where the schema is older than this wamon's, or newer than it may read. Changes nothing."""
+    _refuse_unfit(db)
+    version, ours = _standing(db), migrations()[-1].version
+    if version < ours:
+        raise SchemaError(
+            f"The database's schema is version {version}; this wamon knows version {ours}.",
+            hint="Next: `wamon db migrate`, or start `wamon run`, which does it.",
+        )
+
+
 def _refuse_unfit(db: Database) -> None:
     """Before anything is made. Both are told by the server as it is connected to: nothing is asked."""
     major = db.info.server_version // 10_000

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wamon.errors import Fatal
 from wamon.health.check import Check, State
-from wamon.service import hygiene
+from wamon.service import history, hygiene
 from wamon.service.nightly import nightly
 from wamon.service.restart_log import events
 from wamon.service.systemd import NoSystemd, Systemd
@@ -55,6 +56,29 @@ def last_night(state_dir: Path, clock: Clock, root: Path = Path("/")) -> list[Ch
         return [Check("service.nightly", State.UNKNOWN, str(error), error.hint)]
     found = nightly(service, Systemd(root))
     return [_nightly(found, hygiene.last_night(kept, found, clock.now()), None)]
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """Of the service that works on a state: its instance's name, its next planned restart, its last restart."""
+
+    instance: str
+    next_at: datetime | None
+    last: Restart | None
+    planned_at: datetime | None  # since when a restart is announced that hasn't come yet
+
+
+def restarts_of(state_dir: Path, clock: Clock, root: Path = Path("/")) -> Restarts:
+    """As far as this account may see them."""
+    service, now = _service_of(state_dir, root), clock.now()
+    try:
+        kept = events(state_dir)
+    except Fatal:
+        kept = []
+    planned = nightly(service, Systemd(root)).planned if service else None
+    last = next(reversed(history.restarts(kept)), None)
+    name = (service.instance if service else None) or ""
+    return Restarts(name, planned.after(now) if planned else None, last, history.planned_at(kept, now))
 
 
 def _service_of(state_dir: Path, root: Path) -> Service | None:

@@ -77,6 +77,12 @@ def restarts(events: Sequence[Event]) -> list[Restart]:
     return found
 
 
+def planned_at(events: Sequence[Event], now: datetime) -> datetime | None:
+    """When the restart was announced that is to come now; None where none was."""
+    last = events[-1] if events else None
+    return last.at if last and last.what == "planned" and now - last.at <= _MEANT_FOR else None
+
+
 def reason(said: Mapping[str, Any]) -> str:
     """Why it stopped, in a word, by what systemd said."""
     result = str(said.get("result", ""))

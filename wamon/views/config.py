@@ -90,6 +90,16 @@ class Replies:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """Where `wamon web` serves."""
+
+    listen: Annotated[str, "address and port; a socket of systemd comes before it"]
+    hosts: Annotated[tuple[str, ...], "further names under which it may be asked"]
+    token: Annotated[str | None, "masked"]
+    public_url: Annotated[str | None, "how its links begin"]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A chat that the config names."""
 
@@ -118,6 +128,7 @@ class Effective:
     privacy: Privacy
     alerts: Annotated[Mapping[str, Any], "channels and rules, as config/wamon.yaml explains them"]
     replies: Replies
+    web: Web
     groups: tuple[Group, ...]
 
 

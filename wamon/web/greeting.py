@@ -1,0 +1,27 @@
+"""What `wamon web` says once it serves: on a terminal a link that signs in, anywhere what is in the way."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from wamon.errors import WamonError
+from wamon.log import logger
+from wamon.web import sessions
+
+if TYPE_CHECKING:
+    from wamon.web.site import Site
+
+_LINK_MINUTES = 10
+
+
+async def greet(site: Site) -> None:
+    """Look at PostgreSQL once, so that its connection stands, or the log says why not."""
+    try:
+        if sys.stderr.isatty():
+            code = await site.database.run(sessions.make_link, "operator", _LINK_MINUTES)
+            print(f"Signs in once, within {_LINK_MINUTES} minutes: {site.url}/login#{code}", file=sys.stderr)  # noqa: T201
+        else:
+            await site.database.run(sessions.cookie_name)
+    except WamonError as error:
+        logger.warning("No page can be shown yet. %s", error.paragraph(), extra={"action": "web.waiting"})

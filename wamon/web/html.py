@@ -1,0 +1,95 @@
+"""Pages: templates filled, compressed where the browser takes it, and what they are made of besides."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from wamon.web.site import site_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+_COMPRESSED_FROM_BYTES = 1000
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that pages load, as it is and compressed. Its address changes with its content."""
+
+    plain: bytes
+    compressed: bytes
+    media_type: str
+    version: str
+
+
+@cache
+def assets() -> Mapping[str, Asset]:
+    """Every file of static/ that pages load, by name."""
+    folder = files("wamon.web") / "static"
+    return {file.name: _asset(file.name, file.read_bytes()) for file in folder.iterdir() if _kind(file.name) in _TYPES}
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    version = hashlib.sha256(content).hexdigest()[:12]
+    return Asset(content, gzip.compress(content, 9, mtime=0), _TYPES[_kind(name)], version)
+
+
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+@cache
+def templates() -> Environment:
+    """The templates; what is put into them is text, never markup."""
+    found = Environment(
+        loader=PackageLoader("wamon.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals["asset"] = lambda name: f"/static/{name}?v={assets()[name].version}"
+    return found
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,  # noqa: ANN401
+) -> Response:
+    """A page for a browser."""
+    site = site_of(request)
+    values.setdefault("viewer", getattr(request.state, "viewer", None))
+    text = templates().get_template(template).render(site=site, path=request.url.path, **values)
+    return compressed(request, text.encode(), "text/html; charset=utf-8", status, headers)
+
+
+def compressed(
+    request: Request, content: bytes, media_type: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Content, compressed where that helps and the browser takes it."""
+    answer = Response(content, status, headers, media_type)
+    answer.headers["Vary"] = "Accept-Encoding"
+    if len(content) > _COMPRESSED_FROM_BYTES and takes_gzip(request):
+        answer.body = gzip.compress(content, 5)
+        answer.headers["Content-Encoding"] = "gzip"
+        answer.headers["Content-Length"] = str(len(answer.body))
+    return answer
+
+
+def takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")

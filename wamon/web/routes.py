@@ -1,0 +1,85 @@
+"""Which address answers what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wamon.errors import ConfigError, Retryable, SchemaError
+from wamon.web import endpoints
+from wamon.web.access import Sessions
+from wamon.web.answers import Answers, refused, unavailable
+from wamon.web.guard import Guard
+from wamon.web.html import assets, takes_gzip
+from wamon.web.login import SignIn, WrongForm
+from wamon.web.ready import Readiness
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from wamon.web.site import Site
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_TITLES = {404: "Not found", 405: "Not allowed"}
+
+
+def pages(site: Site) -> Starlette:
+    """The application that answers all requests to this site."""
+    known = Sessions()
+    signing = SignIn(known)
+    app = Starlette(
+        routes=[
+            Route("/health", endpoints.health),
+            Route("/ready", endpoints.ReadyEndpoint(Readiness(site)).__call__),
+            Route("/metrics", endpoints.metrics),
+            Route("/debug/check-orphaned-messages", endpoints.orphaned_messages, methods=["GET", "POST"]),
+            Route("/static/{name}", static),
+            Route("/login", signing.login, methods=["GET", "POST"]),
+            Route("/logout", signing.sign_out, methods=["POST"]),
+        ],
+        middleware=[Middleware(Answers), Middleware(Guard, known)],
+        exception_handlers={
+            HTTPException: _http_error,
+            WrongForm: _wrong_form,
+            Retryable: _unavailable,
+            SchemaError: _unavailable,
+            ConfigError: _unavailable,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.site = site
+    return app
+
+
+async def static(request: Request) -> Response:
+    """A file that pages load. Its address holds its version, so it never changes."""
+    found = assets().get(request.path_params["name"])
+    if found is None:
+        raise HTTPException(404)
+    headers = {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
+    if takes_gzip(request):
+        return Response(found.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=found.media_type)
+    return Response(found.plain, headers=headers, media_type=found.media_type)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    sentences = {404: "There is nothing at this address.", 405: "This address takes another method."}
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return refused(
+        request, status, _TITLES.get(status, "Refused"), sentences.get(status, "This can't be done."), headers
+    )
+
+
+def _wrong_form(request: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, WrongForm) else 400
+    return refused(request, status, "Refused", "A small form is expected here.", {"Connection": "close"})
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    return unavailable(request, error)

@@ -1,0 +1,55 @@
+"""What every page and endpoint of one `wamon web` works with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wamon import __version__
+
+if TYPE_CHECKING:
+    import asyncio
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from starlette.requests import Request
+
+    from wamon.clock import Clock
+    from wamon.config.web import Listen
+    from wamon.web.database import DatabaseThreads
+    from wamon.web.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One `wamon web`. `listen` is where it really listens; `token`, `public_url` None: there is none."""
+
+    instance: str
+    listen: Listen
+    hosts: tuple[str, ...]
+    token: bytes | None
+    public_url: str | None
+    zone: ZoneInfo
+    clock: Clock
+    database: DatabaseThreads
+    metrics: Metrics
+    stopping: asyncio.Event
+    started_at: datetime
+    started_seconds: float
+    version: str = __version__
+    pid: int = field(default_factory=os.getpid)
+
+    @property
+    def url(self) -> str:
+        """How links to it begin."""
+        return self.public_url or self.listen.url
+
+    def uptime_seconds(self) -> float:
+        return round(self.clock.monotonic_seconds() - self.started_seconds, 1)
+
+
+def site_of(request: Request) -> Site:
+    """The site that a request came to."""
+    site: Site = request.app.state.site
+    return site
