@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.support import skips
+from tests.support import memory, skips
 from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.server import with_template
@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    memory.use()
     if config.option.today:
         moment = datetime.fromisoformat(config.option.today)
         CLOCK.begin_at(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
@@ -67,7 +68,7 @@ def pytest_collection_finish() -> None:
 def _own_environment() -> None:
     """No setting of whoever runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith("WAMON_") or name in {"COLUMNS", "LINES"}:
+        if name.startswith("WAMON_") or name in {"COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE"}:
             del os.environ[name]
     os.environ["PYTHONPATH"] = str(ROOT)  # so that a process that is handed our clock knows what it is
 

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tests.support import forked
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
-from tests.support.environment import ROOT_HOME, environment, program
+from tests.support.environment import ROOT_HOME, environment
 from tests.support.machine import Machine
 from tests.support.office import Office
 from wamon.postgres.embedded.home import locate
@@ -31,15 +32,7 @@ def wamon(tmp_path: Path) -> Run:
     """Run `wamon` with these words."""
 
     def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*program(), *words],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            cwd=tmp_path,
-            env=environment(**environ),
-        )
+        return forked.run(words, env=environment(**environ), cwd=tmp_path)
 
     return run
 
@@ -57,8 +50,7 @@ def embedded_in() -> Iterator[Callable[[Path], Path]]:
     for folder in folders:
         data = locate(folder, ROOT_HOME).data
         if (data / "postmaster.pid").exists():
-            words = [*program(), "db", "stop"]
-            subprocess.run(words, check=True, capture_output=True, env=environment(WAMON_STATE_DIR=str(folder)))
+            assert forked.run(["db", "stop"], env=environment(WAMON_STATE_DIR=str(folder))).returncode == 0
         for left in data.parent.glob(f"{data.name}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         with contextlib.suppress(OSError):

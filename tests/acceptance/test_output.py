@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.bridges import LAWLEY
+from tests.support.environment import program
 from tests.support.office import Office
 
 NAME = "Café 🏠"
@@ -26,7 +27,9 @@ def ended(**behind: Any) -> tuple[int, str]:
 
 
 def shown(office: Office, *words: str) -> str:
-    done = office.run("config", "show", *words, PYTHONIOENCODING="ascii")
+    command = [*program(), "--config", str(office.config_path), "config", "show", *words]
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environ)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.environment import program
+from tests.support import forked
 from tests.support.office import Office
 
 SYSTEMCTL = Path(__file__).with_name("systemctl.py")
@@ -34,15 +34,7 @@ class Machine:
     def wamon(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command by hand, which has to find the service's config and state by itself."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("WAMON_")}
-        return subprocess.run(
-            [*program(), *words, "--root", str(self.root)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            cwd=self.root,
-            env={**environ, **self.environ},
-        )
+        return forked.run([*words, "--root", str(self.root)], env={**environ, **self.environ}, cwd=self.root)
 
     def install(self, *words: str) -> None:
         done = self.wamon("--config", str(self.office.config_path), "service", "install", *words)

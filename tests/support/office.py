@@ -19,9 +19,10 @@ from uuid import uuid4
 import psycopg
 import yaml
 
+from tests.support import forked
 from tests.support.bridges import PROJECTS
 from tests.support.clock import CLOCK
-from tests.support.environment import program
+from tests.support.forked import Forked
 from wamon.app.commands import bridge_of, configured, opened
 from wamon.app.run import plan
 from wamon.capture.pipeline import Pipeline
@@ -35,7 +36,7 @@ from wamon.model import USUAL_SIZES, Sizes
 class Daemon:
     """A running `wamon run` and what it has said."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: Forked, log: Path) -> None:
         self.process = process
         self.log = log
 
@@ -105,27 +106,17 @@ class Office:
 
     def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """A real `wamon` process with this office's config."""
-        return subprocess.run(
-            [*program(self.clock), "--config", str(self.config_path), *words],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            env={**os.environ, **environ},
-        )
+        return forked.run(self._words(*words), env={**os.environ, **environ}, clock=self.clock)
+
+    def _words(self, *words: str) -> list[str]:
+        return ["--config", str(self.config_path), *words]
 
     @contextmanager
     def running(self, *words: str, **environ: str) -> Iterator[Daemon]:
         """A real `wamon run` for as long as the block runs; killed at its end, if it still lives."""
         log = self.folder / f"run-{uuid4().hex}.log"
         with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [*program(self.clock), "--config", str(self.config_path), "run", *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                env={**os.environ, **environ},
-            )
+            process = Forked(self._words("run", *words), env={**os.environ, **environ}, clock=self.clock, stderr=stderr)
         try:
             yield Daemon(process, log)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import signal
 import sys
 import traceback
@@ -41,6 +42,7 @@ from wamon.errors import HostUnavailable, WamonError
 from wamon.log import configure, logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from wamon.clock import Clock
@@ -93,6 +95,12 @@ hygiene.add_to(app)
 failpoints.add_to(app)
 
 
+@functools.cache
+def command() -> Callable[..., object]:
+    """The commands as they are run: made once in a process, since that takes longer than many of them."""
+    return typer.main.get_command(app)
+
+
 def main(clock: Clock) -> NoReturn:
     """Run one command; end with its exit code. What we foresaw is one paragraph on stderr, without a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
@@ -121,7 +129,7 @@ def main(clock: Clock) -> NoReturn:
 def _run(clock: Clock) -> NoReturn:
     stdout = sys.stdout
     try:
-        app(obj=clock)
+        command()(obj=clock)
     except SystemExit:
         if sys.stdout is not stdout:  # typer puts another in its place where whoever read us has gone
             raise BrokenPipeError from None

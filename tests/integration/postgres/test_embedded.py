@@ -128,16 +128,6 @@ def interpreter(user: str | None) -> str:
     return pytest.skip(f"no Python that {user} can run imports wamon and psycopg")
 
 
-def fast_directory() -> str:
-    """In memory where there is room, since a data directory is a thousand files."""
-    memory = "/dev/shm"
-    with contextlib.suppress(OSError):
-        found = os.statvfs(memory)
-        if os.access(memory, os.W_OK) and not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize > 1 << 30:
-            return memory
-    return tempfile.gettempdir()
-
-
 def until(holds: Callable[[], object], what: str = "that") -> None:
     deadline = time.monotonic() + 30
     while not holds():
@@ -161,7 +151,7 @@ def value(dsn: str, query: str) -> object:
 
 @contextlib.contextmanager
 def a_place(user: str | None) -> Iterator[Place]:
-    base = Path(tempfile.mkdtemp(prefix="wamon-test-", dir=fast_directory()))
+    base = Path(tempfile.mkdtemp(prefix="wamon-test-"))
     place = Place(base, user)
     try:
         base.chmod(0o711)
@@ -514,16 +504,26 @@ def test_after_kill_9_of_wamon_and_server_the_next_one_starts_with_every_row(pla
     with psycopg.connect(dsn) as connection:
         connection.execute("create table kept as select generate_series(1, 1000) as n")
     busy = psycopg.connect(dsn, autocommit=True)
-    loop = "do $$ begin while clock_timestamp() < now() + interval '1.2 s' loop end loop; end $$"
-    with ThreadPoolExecutor(1) as pool, contextlib.closing(busy):
-        orphan = pool.submit(lambda: contextlib.suppress(psycopg.Error).__enter__() or busy.execute(loop))
+    orphan = busy.info.backend_pid
+
+    def keep_busy() -> None:
+        with contextlib.suppress(psycopg.Error):
+            busy.execute("do $$ begin loop end loop; end $$")
+
+    def end_it_once_it_stood_in_the_way() -> None:
+        try:
+            until(lambda: "still in use" in place.log.read_text(), "a server that finds the orphan in its way")
+        finally:
+            os.kill(orphan, signal.SIGKILL)
+
+    with ThreadPoolExecutor(2) as pool, contextlib.closing(busy):
+        pool.submit(keep_busy)
         until(lambda: value(dsn, "select count(*) from pg_stat_activity where query like 'do %' and state = 'active'"))
         os.kill(place.postmaster(), signal.SIGKILL)
         killed.kill()
+        stood_in_the_way = pool.submit(end_it_once_it_stood_in_the_way)
         following, again = place.entered()
-        with contextlib.suppress(psycopg.Error):
-            orphan.result(30)
-    assert "still in use" in place.log.read_text(), "no orphan stood in the way: the test tests nothing"
+        stood_in_the_way.result()
     assert value(again, "select count(*) from kept") == 1000
     ended(following)
     until(place.is_left_alone)
