@@ -24,6 +24,9 @@ help:
 demo: $(STAMP)
 	@$(VENV)/bin/wamon demo --dir .demo
 
+# Each of the processes that test compiles what they all import, where they may not keep it.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A file is what a process gets, in the order of `testpaths`: the longest come first.
 PYTEST := $(VENV)/bin/python -m pytest --quiet --dist=loadfile --no-loadscope-reorder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -126,7 +127,7 @@ def _debian_15(reachable: Path) -> Iterator[str]:
 def _made(server: str, name: str, template: str = "migrated") -> str:
     with psycopg.connect(server, autocommit=True) as db:
         db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        db.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        db.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     return make_conninfo(server, dbname=name)
 
 
@@ -160,8 +161,8 @@ _SHAPE = """
     SELECT (SELECT array_agg((relname, relacl::text) ORDER BY oid) FROM pg_class WHERE oid >= 16384)::text,
            (SELECT array_agg(tgname ORDER BY oid) FROM pg_trigger WHERE NOT tgisinternal)::text,
            (SELECT array_agg((proname, proacl::text) ORDER BY oid) FROM pg_proc WHERE oid >= 16384)::text,
-           (SELECT array_agg((conname, attname) ORDER BY conname) FROM pg_constraint, pg_attribute
-            WHERE conrelid = attrelid AND conrelid >= 16384)::text,
+           (SELECT array_agg(conname ORDER BY oid) FROM pg_constraint WHERE conrelid >= 16384)::text,
+           (SELECT array_agg(attname ORDER BY attrelid, attnum) FROM pg_attribute WHERE attrelid >= 16384)::text,
            (SELECT array_agg((nspname, nspacl::text) ORDER BY nspname) FROM pg_namespace WHERE nspname = 'wamon')::text,
            (SELECT array_agg(setconfig) FROM pg_db_role_setting)::text,
            (SELECT datacl::text FROM pg_database WHERE datname = current_database())
@@ -169,7 +170,10 @@ _SHAPE = """
 
 
 class _Reused:
-    """One database of a server, for one test after the other: making a new one costs more than most tests take."""
+    """One database of a server, for one test after the other: making a new one costs more than most tests take.
+
+    So would a connection for each emptying, which first reads what each table is.
+    """
 
     def __init__(self, server: str) -> None:
         self._server = server
@@ -177,12 +181,12 @@ class _Reused:
 
     def _make(self) -> None:
         self.dsn = _made(self._server, "reused")
+        self._db = psycopg.connect(self.dsn, autocommit=True)
         self._shape = self._emptied()
 
     def _emptied(self) -> object:
-        with psycopg.connect(self.dsn, autocommit=True) as db:
-            db.execute(_EMPTY)
-            return db.execute(_SHAPE).fetchone()
+        self._db.execute(_EMPTY)
+        return self._db.execute(_SHAPE).fetchone()
 
     def empty(self) -> str:
         """Empty it, or make it anew after a test that left triggers, rights or settings."""
@@ -191,18 +195,27 @@ class _Reused:
                 return self.dsn
         except psycopg.Error:
             pass
+        self.close()
         self._make()
         return self.dsn
 
+    def close(self) -> None:
+        self._db.close()
+
+
+def _reused(server: str) -> Iterator[_Reused]:
+    with contextlib.closing(_Reused(server)) as reused:
+        yield reused
+
 
 @pytest.fixture(scope="session")
-def _reused_18(_embedded_18: str) -> _Reused:
-    return _Reused(_embedded_18)
+def _reused_18(_embedded_18: str) -> Iterator[_Reused]:
+    yield from _reused(_embedded_18)
 
 
 @pytest.fixture(scope="session")
-def _reused_15(_debian_15: str) -> _Reused:
-    return _Reused(_debian_15)
+def _reused_15(_debian_15: str) -> Iterator[_Reused]:
+    yield from _reused(_debian_15)
 
 
 @pytest.fixture

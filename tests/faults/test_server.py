@@ -183,14 +183,14 @@ def test_where_the_servers_files_can_grow_no_more_no_message_is_parked_and_the_n
 ) -> None:
     """The server's log is written in files of 16 MB as ever, and no table's file may grow beyond that."""
     mortal.set(privacy={"keep_text": "forever"})
-    noise = Random(1)
+    noise, signs = Random(1), str.maketrans("0123456789abcdef", "!$%&()*+,/;<=>?@")  # in which nobody seeks a number
     with field.batch():
-        for number in range(1_100_000, 1_100_080):
-            field.post(LAWLEY, f"DR{number} {noise.randbytes(200_000).hex()}")
+        for number in range(1_100_000, 1_100_045):
+            field.post(LAWLEY, f"DR{number} {noise.randbytes(200_000).hex().translate(signs)}")
     with server.with_files_of_at_most(16 * MIB), pytest.raises(DatabaseUnavailable, match="can't be used now"):
         mortal.scan()
     assert mortal.query("SELECT count(*) FROM wamon.dead_letters") == [0]
-    assert len(mortal.drops()) < 81
+    assert len(mortal.drops()) < 46
     mortal.scan()
     assert_whole(mortal, field)
 

@@ -36,7 +36,7 @@ from wamon.model import USUAL_SIZES, Sizes
 class Daemon:
     """A running `wamon run` and what it has said."""
 
-    def __init__(self, process: Forked, log: Path) -> None:
+    def __init__(self, process: Forked | subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
         self.log = log
 

@@ -52,7 +52,7 @@ class Stage:
     def begin(self, folder: Path) -> Office:
         name = f"stage{uuid4().hex}"
         with psycopg.connect(self.server, autocommit=True) as db:
-            db.execute(f"CREATE DATABASE {name} TEMPLATE {self.database}")
+            db.execute(f"CREATE DATABASE {name} TEMPLATE {self.database} STRATEGY file_copy")
         shutil.copytree(self.folder, folder)
         dsn = make_conninfo(self.server, dbname=name)
         return Office(folder / "office", dsn, folder / "messages.db", SIZES, groups=self.groups)

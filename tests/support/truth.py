@@ -6,6 +6,7 @@ blanked keeps its submissions. `Field` couples a bridge and a Truth, so that one
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import unicodedata
 from contextlib import closing, contextmanager
@@ -27,16 +28,17 @@ Submission = tuple[str, str, str]
 Kind = Literal["new", "resubmission"]
 
 _SEPARATORS = " -#:.\u2010\u2011\u2012\u2013\u2014\u2015"
+_WORD = re.compile(r"[^\W_]+")
+"""In Python's words: a run of `str.isalnum`."""
 
 
 def numbers(text: str) -> set[str]:
     """The drop numbers in a text, in canonical form, under the shipped pattern DR[0-9]{6,8}."""
     clean = _normalised(text)
     found = set()
-    for place, character in enumerate(clean):
-        begins_a_word = place == 0 or not clean[place - 1].isalnum()
-        if begins_a_word and character.isalpha():
-            letters, digits = _candidate(clean, place)
+    for word in _WORD.finditer(clean):
+        if clean[word.start()].isalpha():
+            letters, digits = _candidate(clean, word.start())
             if letters.upper() == "DR" and 6 <= len(digits) <= 8:
                 found.add("DR" + digits)
     return found
