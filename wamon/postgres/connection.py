@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from wamon.errors import ConfigError, DatabaseUnavailable, Poison, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg.abc import PQGen
 
@@ -157,6 +157,36 @@ def keyed_transaction(db: Database) -> Iterator[Database]:
     with explained(), db.transaction():
         db.execute(_LIMITS + _BY_KEY, [str(_STATEMENT_SECONDS)])
         yield db
+
+
+@contextmanager
+def snapshot(db: Database, statement_seconds: int) -> Iterator[Database]:
+    """One transaction that sees one moment, and writes nothing. Raises as `transaction` does."""
+    db.statement_seconds = statement_seconds
+    try:
+        with explained(), db.transaction():
+            db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            db.execute(_LIMITS, [str(statement_seconds)])
+            yield db
+    finally:
+        db.statement_seconds = _STATEMENT_SECONDS
+
+
+def part_of(db: Database, read: Callable[[], T]) -> T | Refusal:
+    """Within a transaction: what this reads, or why the server refused it; what else is read stays good."""
+    try:
+        with db.transaction():
+            return read()
+    except psycopg.Error as error:
+        if db.closed or error.sqlstate is None:
+            raise
+        return Refusal(error.sqlstate)
+
+
+class Refusal(NamedTuple):
+    """A server's refusal of a part of a transaction, by its SQLSTATE."""
+
+    sqlstate: str
 
 
 @contextmanager

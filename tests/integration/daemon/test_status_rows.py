@@ -14,10 +14,8 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually, run_while
 from tests.support.people import write_people
+from tests.support.published import noon, published
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured
-from wamon.app.publish import publish_scan
-from wamon.capture.scan import scan
 from wamon.privacy import typed_phone_hash
 
 Open = Callable[..., Office]
@@ -30,23 +28,10 @@ def field(tmp_path: Path) -> Iterator[Field]:
         yield field
 
 
-def noon() -> str:
-    """A zone in which it is about noon, so that a minute ago is today. POSIX has their signs turned round."""
-    return f"Etc/GMT{CLOCK.now().hour - 12:+d}"
-
-
 @pytest.fixture
 def office(field: Field, open_office: Open) -> Office:
     field.post(LAWLEY, "DR1000001", at=CLOCK.now() - timedelta(seconds=90))
-    return open_office(field.path, scan={"interval": "1s"}, timezone=noon())
-
-
-def published(office: Office) -> None:
-    """As at the end of `wamon scan`."""
-    config = configured(office.config_path, {})
-    with office.opened() as pipeline:
-        scan(pipeline)
-        publish_scan(config, bridge_of(config), office.clock, pipeline.source.db)
+    return open_office(field.path, scan={"interval": "1s"}, timezone=noon(CLOCK.now().hour))
 
 
 def source(office: Office, *columns: str) -> Any:
@@ -123,7 +108,7 @@ def test_what_is_usual_is_cumulated_over_the_day_by_half_hours(field: Field, ope
     many = "DR2000001 DR2000002 DR2000003"
     for week, text in enumerate([many, many, "DR2000006"], 1):
         field.post(LAWLEY, text, at=now - timedelta(weeks=week))
-    office = open_office(field.path, timezone=noon())
+    office = open_office(field.path, timezone=noon(CLOCK.now().hour))
     published(office)
     (usual,) = office.query("SELECT usual FROM wamon.group_status WHERE usual IS NOT NULL")
     place = usual.index(1.0)

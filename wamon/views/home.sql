@@ -1,0 +1,50 @@
+-- name: newest
+SELECT max(newest_at) FROM wamon.group_status WHERE newest_at <= now()
+
+-- name: last_posts
+WITH newest AS (
+    SELECT chat, message_id, drop_number
+    FROM wamon.submission_rows
+    WHERE live AND sent_at >= %(since)s AND sent_at <= now()
+    ORDER BY sent_at DESC, message_id DESC, drop_number
+    LIMIT %(most)s
+)
+SELECT s.chat, s.project, s.chat_jid, s.drop_number, s.kind, s.sent_at, l.seen_at, s.message_id, p.shown
+FROM newest
+JOIN wamon.submissions AS s USING (chat, message_id, drop_number)
+LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)
+LEFT JOIN wamon.people_shown AS p ON p.source = s.source AND p.sender = s.sender
+ORDER BY s.sent_at DESC, s.message_id DESC, s.drop_number
+
+-- name: dead
+SELECT count(*) FROM wamon.ledger_rows WHERE status = 'dead'
+
+-- name: needs
+-- What waits for a person, by kind, the oldest first. A near miss is done where somebody said so, or where the number
+-- that was likely meant was posted in that chat within a day.
+SELECT n.kind, n.at, g.project, g.jid, n.chat, n.key, n.about, n.likely, n.detail
+FROM (
+    (SELECT 1 AS place, 'dead-letter' AS kind, failed_at AS at, chat, message_id AS key, '' AS about, NULL AS likely,
+            reason AS detail
+     FROM wamon.dead_letters WHERE next_try_at IS NULL ORDER BY failed_at LIMIT %(most)s)
+    UNION ALL
+    (SELECT 2, 'reply-' || state, changed_at, chat, message_id, about, NULL, coalesce(reason, '')
+     FROM wamon.replies WHERE state IN ('unknown', 'failed') ORDER BY changed_at LIMIT %(most)s)
+    UNION ALL
+    (SELECT 3, 'near-miss', m.sent_at, m.chat, m.message_id, m.written, m.likely, m.reason
+     FROM wamon.near_miss_rows AS m
+     WHERE m.live AND m.sent_at >= now() - interval '7 days' AND m.sent_at <= now()
+       AND NOT EXISTS (
+           SELECT FROM wamon.actions AS a
+           WHERE a.what = 'near-miss-done' AND a.key = m.chat || ' ' || m.message_id || ' ' || m.written
+       )
+       AND NOT EXISTS (
+           SELECT FROM wamon.submission_rows AS s
+           WHERE s.drop_number = m.likely AND s.chat = m.chat AND s.live
+             AND s.sent_at BETWEEN m.sent_at AND m.sent_at + interval '24 hours'
+       )
+     ORDER BY m.sent_at LIMIT %(most)s)
+) AS n
+JOIN wamon.groups AS g USING (chat)
+ORDER BY n.place, n.at, n.chat, n.key, n.about
+LIMIT %(most)s

@@ -1,0 +1,85 @@
+-- name: every
+-- Each watched group beside what is published of it. Counts are those of its source's day; what is usual by now lies
+-- between two half hours. Of a source that is down, nothing is known.
+WITH source AS MATERIALIZED (
+    SELECT st.source, st.day,
+           extract(epoch FROM (st.published_at AT TIME ZONE st.zone)::time)::float8 / 1800 AS half_hours
+    FROM wamon.source_status AS st
+), every AS (
+    SELECT g.chat, g.source, g.jid, g.project,
+           CASE WHEN g.source = ANY(%(down)s) THEN 2 ELSE coalesce(s.rank, 2) END AS rank,
+           CASE WHEN g.source = ANY(%(down)s) THEN 'unknown' ELSE coalesce(s.state, 'unknown') END AS state,
+           s.newest_at, s.usual_silence_seconds, s.behind, s.behind_seconds,
+           coalesce(s.sentence, '') AS sentence, coalesce(s.hint, '') AS hint, coalesce(s.why, '') AS why,
+           coalesce((s.day = o.day)::int * s.new, 0) AS new,
+           coalesce((s.day = o.day)::int * s.again, 0) AS again,
+           coalesce((s.day = o.day)::int * s.rejected, 0) AS rejected,
+           coalesce((s.day = o.day)::int * s.near, 0) AS near,
+           coalesce(s.usual[floor(o.half_hours)::int], 0)
+               + (s.usual[floor(o.half_hours)::int + 1] - coalesce(s.usual[floor(o.half_hours)::int], 0))
+                 * (o.half_hours - floor(o.half_hours)) AS usual,
+           g.messages
+    FROM wamon.groups AS g
+    LEFT JOIN source AS o USING (source)
+    LEFT JOIN wamon.group_status AS s USING (chat)
+    WHERE g.enabled
+)
+
+-- name: columns after every
+SELECT e.chat, e.source, e.jid, e.project, e.state, e.newest_at, e.usual_silence_seconds, e.behind, e.behind_seconds,
+       e.sentence, e.hint, e.why, e.new, e.again, e.rejected, e.near, round(e.usual::numeric, 1)::float, e.messages
+
+-- name: worst after columns
+, t.groups, t.bad, t.warn, t.unknown, t.new, t.again, t.rejected, t.near, round(t.usual::numeric, 1)::float, t.behind,
+  t.behind_seconds
+FROM every AS e, (
+    SELECT count(*) AS groups, count(*) FILTER (WHERE rank = 0) AS bad, count(*) FILTER (WHERE rank = 1) AS warn,
+           count(*) FILTER (WHERE rank = 2) AS unknown, sum(new) AS new, sum(again) AS again,
+           sum(rejected) AS rejected, sum(near) AS near, sum(usual) AS usual, coalesce(sum(behind), 0) AS behind,
+           coalesce(max(behind_seconds), 0) AS behind_seconds
+    FROM every
+) AS t
+ORDER BY e.rank, e.new + e.again + e.rejected DESC, e.project, e.jid
+LIMIT %(most)s
+
+-- name: page after columns
+FROM every AS e
+WHERE (%(state)s::text IS NULL OR e.state = %(state)s)
+  AND (%(project)s::text IS NULL OR e.project = %(project)s)
+  AND (%(part)s::text IS NULL OR strpos(lower(e.project), lower(%(part)s)) > 0 OR strpos(e.jid, %(part)s) > 0)
+  AND (%(after_project)s::text IS NULL OR (e.project, e.jid, e.chat) >
+       (%(after_project)s COLLATE "C", %(after_jid)s COLLATE "C", %(after_chat)s))
+ORDER BY e.project, e.jid, e.chat
+LIMIT %(most)s
+
+-- name: one after columns
+FROM every AS e
+WHERE e.chat = %(chat)s
+
+-- name: others_talk
+-- How many other groups of the source had a message lately.
+SELECT count(*)
+FROM wamon.groups AS g
+JOIN wamon.group_status AS s USING (chat)
+WHERE g.source = %(source)s AND g.enabled AND g.chat <> %(chat)s AND s.newest_at >= now() - %(lately)s::interval
+
+-- name: posters
+-- Who usually posts on this weekday by this hour, and who has today.
+SELECT d.sender, p.shown, bool_or(d.day = %(today)s::date) AS has_posted, count(DISTINCT d.day) FILTER (
+           WHERE d.day <> %(today)s::date) AS days
+FROM (
+    SELECT s.sender, (s.sent_at AT TIME ZONE %(zone)s)::date AS day
+    FROM wamon.submission_rows AS s
+    WHERE s.chat = %(chat)s AND s.live AND s.sent_at >= %(since)s AND s.sent_at <= %(now)s
+      AND (s.sent_at AT TIME ZONE %(zone)s)::time <= (%(now)s::timestamptz AT TIME ZONE %(zone)s)::time
+) AS d
+LEFT JOIN wamon.people_shown AS p ON p.source = %(source)s AND p.sender = d.sender
+GROUP BY d.sender, p.shown
+
+-- name: days
+-- Posts of the last days, by day and hour of the zone's wall clock.
+SELECT (s.sent_at AT TIME ZONE %(zone)s)::date AS day, extract(hour FROM s.sent_at AT TIME ZONE %(zone)s)::int, count(*)
+FROM wamon.submission_rows AS s
+WHERE s.chat = %(chat)s AND s.live AND s.sent_at >= %(since)s AND s.sent_at <= %(now)s
+GROUP BY 1, 2
+ORDER BY 1, 2
