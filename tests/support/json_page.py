@@ -23,6 +23,7 @@ from wamon.views import (
     failpoints,
     gaps,
     groups,
+    home,
     hygiene,
     init,
     near_misses,
@@ -93,13 +94,19 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
 }
 """Each command that answers, and the view that it prints; of those with several, the one that was asked for."""
 
+PAGES: Mapping[str, tuple[type, ...]] = {
+    "/home.json": (home.Home,),
+}
+"""Each page of `wamon web` whose data can be had as JSON, and its view."""
+
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "yes/no", datetime: "time", Any: "anything"}
 
 
 def page() -> str:
     """docs/json.md as it must be. What stands before its first section is written by hand."""
     head, _, _ = PAGE.read_text("utf-8").partition("\n## ")
-    return head + "".join(f"\n## `wamon {command}`\n\n{_section(views)}" for command, views in VIEWS.items())
+    titled = {f"wamon {command}": views for command, views in VIEWS.items()} | PAGES
+    return head + "".join(f"\n## `{title}`\n\n{_section(views)}" for title, views in titled.items())
 
 
 def _section(views: tuple[type, ...]) -> str:
@@ -135,6 +142,9 @@ def _described(path: str, hint: Any, meaning: str) -> Iterator[tuple[str, str, s
         yield from described(hint, f"{path}.")  # type: ignore[arg-type]
     elif NoneType in get_args(hint):
         (kind,) = (one for one in get_args(hint) if one is not NoneType)
+        if is_dataclass(kind):
+            yield from described(kind, f"{path}.")  # type: ignore[arg-type]
+            return
         yield path, f"{_WORDS[kind]} or null", meaning
     else:
         yield path, _WORDS[hint], meaning

@@ -9,12 +9,15 @@ from typing import Any, get_args, get_type_hints
 import pytest
 import typer
 
-from tests.support.json_page import PAGE, VIEWS, described, page
+from tests.support.json_page import PAGE, PAGES, VIEWS, described, page
 from wamon.cli.main import app
 
 WITHOUT_AN_ANSWER = {"run", "service stopped"}
 BETWEEN_OURSELVES = {"service prepare"}  # `wamon restart` asks it
-EVERY = sorted({view for views in VIEWS.values() for view in views}, key=lambda view: (view.__module__, view.__name__))
+EVERY = sorted(
+    {view for views in [*VIEWS.values(), *PAGES.values()] for view in views},
+    key=lambda view: (view.__module__, view.__name__),
+)
 
 
 def within(hint: Any) -> Iterator[type]:
