@@ -1,6 +1,6 @@
 """The daemon: it decides when a pass runs. `run` it for years.
 
-Beats (APScheduler) and the doorbell (inotify) only ring; one thread does the work. It waits for a ring at most two
+Beats (APScheduler) and the doorbell (watchdog) only ring; one thread does the work. It waits for a ring at most two
 intervals by the monotonic clock, so that no lost ring, no changed clock and no failing beat stalls it. What can be
 tried again is: with a new connection, after a pause that grows. Everything else ends the process, and systemd starts
 it anew. What must not delay a pass runs beside it (side_tasks).
