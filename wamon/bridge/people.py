@@ -5,6 +5,7 @@ Nothing else of that file is read: it holds the session's keys, too. What can't 
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from contextlib import closing
@@ -80,7 +81,7 @@ NOBODY = People()
 def whatsmeow_beside(store: Path) -> Path | None:
     """The file of whatsmeow beside a bridge's store, where that really lies or where a link to it does, if any."""
     beside = [one.with_name(name) for one in (real(store), store) for name in _BESIDE]
-    return next((path for path in beside if path.is_file()), None)
+    return next((path for path in beside if os.path.isfile(path)), None)  # noqa: PTH113 - also of a shut folder
 
 
 def people_file(where: Where, store: Path | None) -> Path | None:
