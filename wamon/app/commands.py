@@ -12,7 +12,7 @@ from wamon.bridge.store import Store
 from wamon.capture.groups import StartRule, Wanted, adopt, join
 from wamon.capture.pipeline import Pipeline
 from wamon.capture.state_file import ReadOnlyStateFile, StateFile
-from wamon.capture.store_identity import claim, here
+from wamon.capture.store_identity import accept, here
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
@@ -171,7 +171,7 @@ def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, c
     source = Source(db, bridge.name)
     source.load()
     store = store_of(config, bridge)
-    claim(source, store)
+    accept(source, store)
     aliases = Aliases(config.bridge.people, bridge.path)
     rules = _rules(config, aliases)
     review = _review(config, aliases, db, clock)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
-from wamon.app.commands import bridge_of, database, joined, ledger, opened, wanted_of
+from wamon.app.commands import bridge_of, database, joined, ledger, opened, store_of, wanted_of
 from wamon.app.look import looked_at
 from wamon.bridge.access import access
 from wamon.capture.state_file import StateFile
+from wamon.capture.store_identity import refuse_anothers
 from wamon.daemon.alert_sender import AlertSender
 from wamon.daemon.daily import Daily
 from wamon.daemon.heartbeat import Heartbeat
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from wamon.daemon.passes import Passes
     from wamon.health.check import Check
     from wamon.health.facts import Facts
-    from wamon.postgres.connection import Database
 
 
 def plan(load: Callable[[], Config], clock: Clock, sizes: Sizes = USUAL_SIZES) -> Plan:
@@ -119,24 +119,28 @@ def _packed(load: Callable[[], Config]) -> Config:
 def session(
     config: Config, state_file: Callable[[Path], StateFile], claim: Claim, clock: Clock, sizes: Sizes
 ) -> Iterator[Connected]:
-    """A pipeline that holds its source's lease. Raises Busy where another wamon holds it.
+    """A pipeline that holds its source's lease. What was claimed by its end is free then, as the lease is.
 
-    What was claimed by its end is free then, as the lease is.
+    Raises Busy where another wamon holds the lease, ConfigError where the store is another source's.
     """
     bridge = replace(bridge_of(config), sizes=sizes)
     state = state_file(config.state.dir)
     wanted = wanted_of(config, bridge)
     unwritable = _unwritable(state)
-    with ledger(config) as db, leased(db, bridge.name) as lease:
-        if unwritable is not None:
-            _require_known(db, bridge.name, unwritable)
-        pipeline = joined(config, bridge, wanted, db, state, clock)
-        pipeline.check_lease = lease.renew
-        give_back()
-        try:
-            yield Connected(pipeline, lease)
-        finally:
-            claim.release()
+    with ledger(config) as db:
+        known = Source(db, bridge.name)
+        known.collect()
+        refuse_anothers(known, store_of(config, bridge))  # also while another `run` holds the lease
+        with leased(db, bridge.name) as lease:
+            if unwritable is not None and not known.groups:  # else the state file may know their starts
+                raise HostUnavailable(str(unwritable), hint=unwritable.hint)
+            pipeline = joined(config, bridge, wanted, db, state, clock)
+            pipeline.check_lease = lease.renew
+            give_back()
+            try:
+                yield Connected(pipeline, lease)
+            finally:
+                claim.release()
 
 
 def _unwritable(state: StateFile) -> ConfigError | None:
@@ -146,14 +150,6 @@ def _unwritable(state: StateFile) -> ConfigError | None:
     except ConfigError as error:
         return error
     return None
-
-
-def _require_known(db: Database, source: str, unwritable: ConfigError) -> None:
-    """Raise HostUnavailable unless PostgreSQL knows the source's groups: else the state file may know their starts."""
-    known = Source(db, source)
-    known.collect()
-    if not known.groups:
-        raise HostUnavailable(str(unwritable), hint=unwritable.hint)
 
 
 def _troubles(config: Config, clock: Clock, publish: Callable[[Look], None]) -> list[Check]:

@@ -28,8 +28,8 @@ def here(store: Store) -> StoreAt:
     return StoreAt(str(store.path.absolute()), Process.this().host)
 
 
-def claim(source: Source, store: Store) -> None:
-    """Make sure that the store is this source's, and remember where it stands. Raises as `refuse_anothers`."""
+def accept(source: Source, store: Store) -> None:
+    """Take the store for this source's, and remember where it stands. Raises as `refuse_anothers`."""
     was, now = source.store(), here(store)
     refuse_anothers(source, store)
     if was is None or (was != now and not _is_same_file(was, now)):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
-from tests.support.office import Office
+from tests.support.office import Office, eventually
 from tests.support.truth import Field
 from wamon.errors import ConfigError
 
@@ -84,6 +84,16 @@ def test_a_second_store_under_one_name_is_refused_with_both_paths(
     second.set(bridge={"name": "second"})
     second.scan()
     assert office.verify().clean
+
+
+@pytest.mark.fault("F92")
+def test_a_second_store_is_refused_also_beside_a_daemon_on_the_first(office: Office, tmp_path: Path) -> None:
+    second = Office(tmp_path / "second", office.dsn, other_store(tmp_path / "messages.db"))
+    with office.running() as daemon:
+        eventually("it works", lambda: office.query("SELECT count(*) FROM wamon.leases") == [1], said=daemon.said)
+        for words in (("run",), ("run", "--standby"), ("scan",)):
+            done = second.run(*words)
+            assert (done.returncode, "belongs to another store" in done.stderr) == (78, True)
 
 
 @pytest.mark.fault("F92")
