@@ -105,7 +105,7 @@ _WORDS = {str: "text", int: "whole number", float: "number", bool: "yes/no", dat
 def page() -> str:
     """docs/json.md as it must be. What stands before its first section is written by hand."""
     head, _, _ = PAGE.read_text("utf-8").partition("\n## ")
-    titled = {f"wamon {command}": views for command, views in VIEWS.items()} | PAGES
+    titled = {**{f"wamon {command}": views for command, views in VIEWS.items()}, **PAGES}
     return head + "".join(f"\n## `{title}`\n\n{_section(views)}" for title, views in titled.items())
 
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from wamon.web.site import site_of
+from wamon.web import writing
+from wamon.web.site import Site, site_of
+from wamon.words import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
 
@@ -49,6 +51,18 @@ def _kind(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+PAGES: Sequence[tuple[str, str]] = ()
+"""What every page leads to: addresses and names."""
+SIGNS = {
+    "on-time": ("ok", "on time"),
+    "late": ("warn", "late"),
+    "down": ("bad", "down"),
+    "stopped": ("unknown", "stopped, restarts"),
+    "scan": ("ok", "last scan"),
+    "none": ("unknown", "none yet"),
+}
+
+
 @cache
 def templates() -> Environment:
     """The templates; what is put into them is text, never markup."""
@@ -58,9 +72,38 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=writing.visible,
     )
-    found.globals["asset"] = lambda name: f"/static/{name}?v={assets()[name].version}"
+    found.globals.update(
+        asset=lambda name: f"/static/{name}?v={assets()[name].version}",
+        bar=writing.bar,
+        commands=writing.commands,
+        count=writing.count,
+        hours=writing.hours,
+        kind=lambda kind: KINDS.get(kind, kind),
+        pages=PAGES,
+        shared=_is_shared,
+        signs=SIGNS,
+        state=_state_in_words,
+    )
     return found
+
+
+def _is_shared(group: Any, groups: Sequence[Any]) -> bool:  # noqa: ANN401 - a view's group
+    """Whether another of the groups has this one's project: then its number tells them apart."""
+    return [other.project for other in groups].count(group.project) > 1
+
+
+def _state_in_words(group: Any) -> str:  # noqa: ANN401 - a view's group
+    if group.why:
+        return "silent"
+    return {"ok": "fine", "warn": "look", "bad": "bad"}.get(group.state, "unknown")
+
+
+def render(site: Site, template: str, **values: Any) -> str:  # noqa: ANN401
+    """A template with what it shows, times in the site's zone."""
+    times = writing.Times(site.zone, site.clock.now())
+    return templates().get_template(template).render(site=site, times=times, **values)
 
 
 def page(
@@ -72,9 +115,8 @@ def page(
     **values: Any,  # noqa: ANN401
 ) -> Response:
     """A page for a browser."""
-    site = site_of(request)
     values.setdefault("viewer", getattr(request.state, "viewer", None))
-    text = templates().get_template(template).render(site=site, path=request.url.path, **values)
+    text = render(site_of(request), template, path=request.url.path, **values)
     return compressed(request, text.encode(), "text/html; charset=utf-8", status, headers)
 
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from wamon.errors import SchemaError, WamonError
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
+from wamon.views.sources import sources
+from wamon.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wamon.postgres.connection import Database
+    from wamon.views.sources import Check, Source
     from wamon.web.site import Site
 
 KEPT_SECONDS = 2
@@ -71,8 +74,23 @@ class Readiness:
 
 def _found(db: Database) -> tuple[ReadyCheck, ...]:
     with transaction(db, _STATEMENT_SECONDS):
-        durable = _QUERIES.value(db, "durable")
-    return tuple(_own(durable=durable))
+        durable, known = _QUERIES.value(db, "durable"), sources(db)
+    published = (ReadyCheck(one.name, source.name, *_result(one)) for source in known for one in source.checks)
+    return (*_own(durable=durable), *map(_sign, known), *published)
+
+
+def _result(check: Check) -> tuple[str, str, str]:
+    return check.state, check.sentence, check.hint
+
+
+def _sign(source: Source) -> ReadyCheck:
+    """Whether a source gives signs of life: what it published before says nothing of now."""
+    state = {"late": "warn", "down": "bad", "none": "unknown"}.get(source.sign, "ok")
+    if source.sign == "none":
+        return ReadyCheck("source.sign", source.name, state, f"{source.name} has never reported.")
+    sentence = f"{source.name} on {source.host} gave its last sign {span(source.silent_seconds or 0)} ago."
+    hint = f"There: `systemctl status {source.unit}`" if state == "bad" else ""
+    return ReadyCheck("source.sign", source.name, state, sentence, hint)
 
 
 def _own(*, durable: bool) -> Iterable[ReadyCheck]:

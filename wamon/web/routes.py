@@ -14,14 +14,17 @@ from wamon.errors import ConfigError, Retryable, SchemaError
 from wamon.web import endpoints
 from wamon.web.access import Sessions
 from wamon.web.answers import Answers, refused, unavailable
+from wamon.web.contents import PAGES, TOPICS
 from wamon.web.guard import Guard
 from wamon.web.html import assets, takes_gzip
+from wamon.web.live import Hub
 from wamon.web.login import SignIn, WrongForm
 from wamon.web.ready import Readiness
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from wamon.web.pages import Page
     from wamon.web.site import Site
 
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -30,10 +33,12 @@ _TITLES = {404: "Not found", 405: "Not allowed"}
 
 def pages(site: Site) -> Starlette:
     """The application that answers all requests to this site."""
-    known = Sessions()
+    known, hub = Sessions(), Hub(site, TOPICS)
     signing = SignIn(known)
     app = Starlette(
         routes=[
+            *(route for page in PAGES for route in _of_page(page)),
+            Route("/live", hub.stream),
             Route("/health", endpoints.health),
             Route("/ready", endpoints.ReadyEndpoint(Readiness(site)).__call__),
             Route("/metrics", endpoints.metrics),
@@ -53,7 +58,13 @@ def pages(site: Site) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.site = site
+    app.state.hub = hub
     return app
+
+
+def _of_page(page: Page) -> list[Route]:
+    """A page, and the same as JSON. More exact addresses come first."""
+    return [Route("/home.json" if page.path == "/" else f"{page.path}.json", page.json), Route(page.path, page.show)]
 
 
 async def static(request: Request) -> Response:

@@ -27,6 +27,8 @@ READ_SECONDS = 10
 """For a head, and again for a body."""
 STUCK_SECONDS = 10
 """For how long a connection may take nothing of what is sent to it."""
+MOST_PIPELINED = 16
+"""Requests of one connection that wait for the one before: each takes some 10 KB, of 75 bytes that were sent."""
 MOST_IDLE = 512
 MOST_CONNECTIONS = 2000
 BACKLOG = 4096
@@ -51,6 +53,10 @@ HEADERS = [
 
 _TOO_LARGE = 431
 _REFUSED = {400: b"This is no request for a page.", _TOO_LARGE: b"The request's head is too large."}
+
+
+class TooManyPipelinedError(Exception):
+    """A connection asks on without waiting for answers."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -86,6 +92,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
 
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise TooManyPipelinedError  # the parser ends with it, and uvicorn closes the connection
         self._idle.pop(self, None)
         self._in_head, self._head_bytes = False, 0
         self._set_deadline(READ_SECONDS)

@@ -1,0 +1,65 @@
+"""Pages: one function a page from PostgreSQL to a view; a template and `.json` show the same view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+
+from wamon.views.document import as_json
+from wamon.web.guard import viewer_of
+from wamon.web.html import compressed, page
+from wamon.web.site import Site, site_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from wamon.postgres.connection import Database
+    from wamon.web.live import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page is asked for."""
+
+    site: Site
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    is_operator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`read` answers the view, or None where there is no such thing."""
+
+    path: str
+    template: str
+    read: Callable[[Database, Asked], Any]
+    topic: str | None = None
+
+    async def json(self, request: Request) -> Response:
+        """The view as JSON."""
+        return compressed(request, (as_json(await self._view(request)) + "\n").encode(), "application/json")
+
+    async def show(self, request: Request) -> Response:
+        """The view as a page."""
+        hub: Hub = request.app.state.hub
+        version = hub.version(self.topic, is_operator=_is_operator(request)) if self.topic else ""
+        return page(request, self.template, view=await self._view(request), version=version)
+
+    async def _view(self, request: Request) -> Any:  # noqa: ANN401 - any view
+        site = site_of(request)
+        asked = Asked(site, request.path_params, request.query_params, _is_operator(request))
+        view = await site.database.run(self.read, asked)
+        if view is None:
+            raise HTTPException(404)
+        return view
+
+
+def _is_operator(request: Request) -> bool:
+    viewer = viewer_of(request)
+    return viewer is not None and viewer.is_operator
