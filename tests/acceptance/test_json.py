@@ -45,7 +45,8 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 
 def documented() -> dict[str, dict[str, str]]:
     """For each command of the page: its fields and their types."""
-    sections = re.split(r"^## `wamon (.+)`$", PAGE.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    commands = PAGE.read_text("utf-8").partition("\n## `/")[0]
+    sections = re.split(r"^## `wamon (.+)`$", commands, flags=re.MULTILINE)[1:]
     row = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
     return {command: dict(row.findall(text)) for command, text in zip(sections[::2], sections[1::2], strict=True)}
 
@@ -147,6 +148,7 @@ def test_an_office_answers(office: Office, ask: Callable[..., None], tmp_path: P
     ask("verify", status=1)
     ask("status")
     ask("gaps", "--since", "60d")
+    ask("trace", "DR1752028")
     ask("doctor", status=None)  # it may have something to say about this machine
     ask("groups", "--all")
     ask("db url")

@@ -18,14 +18,18 @@ from wamon.views import (
     dead,
     demo,
     doctor,
+    drop_page,
     drops,
     export,
     failpoints,
+    find,
     gaps,
+    group_pages,
     groups,
     home,
     hygiene,
     init,
+    message_page,
     near_misses,
     replay,
     replies,
@@ -35,6 +39,7 @@ from wamon.views import (
     service,
     state,
     status,
+    trace,
     verify,
     web,
 )
@@ -58,6 +63,7 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "dead retry": (dead.Retried,),
     "dead discard": (dead.Discarded,),
     "gaps": (gaps.Gaps,),
+    "trace": (trace.Trace,),
     "drops list": (drops.Drops,),
     "drops show": (drops.Story,),
     "drops near": (near_misses.NearMisses,),
@@ -96,6 +102,11 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
 
 PAGES: Mapping[str, tuple[type, ...]] = {
     "/home.json": (home.Home,),
+    "/groups.json": (group_pages.GroupsPage,),
+    "/group/CHAT.json": (group_pages.GroupPage,),
+    "/drop/NUMBER.json": (drop_page.DropPage,),
+    "/message/ID.json": (message_page.MessagePage,),
+    "/person/HASH.json": (find.PersonPage,),
 }
 """Each page of `wamon web` whose data can be had as JSON, and its view."""
 

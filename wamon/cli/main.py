@@ -33,6 +33,7 @@ from wamon.cli import (
     service,
     state,
     status,
+    trace,
     verify,
     web,
 )
@@ -76,6 +77,7 @@ replay.add_to(app)
 state.add_to(app)
 verify.add_to(app)
 gaps.add_to(app)
+trace.add_to(app)
 web.add_to(app)
 status.add_to(app)
 doctor.add_to(app)

@@ -38,6 +38,8 @@ class Database(psycopg.Connection[Any]):
     """
 
     statement_seconds = _STATEMENT_SECONDS
+    shows_a_moment = False
+    """A `snapshot` lasts: what is read within it keeps its limits."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         limit_seconds = self.statement_seconds + _SECONDS_FOR_ITS_ANSWER
@@ -139,6 +141,9 @@ def transaction(db: Database, statement_seconds: int = _STATEMENT_SECONDS) -> It
 
     Raises DatabaseUnavailable (again later), Poison (one of the values can't be stored), SchemaError.
     """
+    if db.shows_a_moment:
+        yield db
+        return
     db.statement_seconds = statement_seconds
     try:
         with explained(), db.transaction():
@@ -167,8 +172,10 @@ def snapshot(db: Database, statement_seconds: int) -> Iterator[Database]:
         with explained(), db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             db.execute(_LIMITS, [str(statement_seconds)])
+            db.shows_a_moment = True
             yield db
     finally:
+        db.shows_a_moment = False
         db.statement_seconds = _STATEMENT_SECONDS
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wamon.ledger.near_misses import NearMiss as Recorded
     from wamon.postgres.connection import Database
-    from wamon.privacy import Directory
+    from wamon.views.people import Shows
 
 _RECENT = timedelta(days=30)
 
@@ -53,7 +53,7 @@ class NearMisses:
 
 def near_misses(
     db: Database,
-    people: Directory,
+    people: Shows,
     project: str | None,
     span: tuple[datetime | None, datetime | None],
     now: datetime,
@@ -65,7 +65,7 @@ def near_misses(
 
 
 def meant_as(
-    db: Database, people: Directory, written: Sequence[str], number: str | None, now: datetime
+    db: Database, people: Shows, written: Sequence[str], number: str | None, now: datetime
 ) -> tuple[NearMiss, ...]:
     """What was written in one of these ways, then what was likely meant as the canonical number; the newest first."""
     likely = _likely(db, now)
@@ -89,7 +89,7 @@ def _likely(db: Database, now: datetime) -> Callable[[Recorded], str | None]:
     return lambda miss: miss.likely or likeliest(miss.written, numbers_of(miss.project))
 
 
-def _near_miss(miss: Recorded, likely: str | None, people: Directory) -> NearMiss:
+def _near_miss(miss: Recorded, likely: str | None, people: Shows) -> NearMiss:
     return NearMiss(
         sent_at=miss.sent_at,
         project=miss.project,

@@ -68,7 +68,7 @@ class Wanted(NamedTuple):
     state: str | None = None
     project: str | None = None
     part: str | None = None
-    after: tuple[str, str, int] | None = None  # project, JID and chat of the one before
+    after: int | None = None  # the number of the one before
 
 
 def worst(db: Database, down: Sequence[str], most: int) -> tuple[tuple[WatchedGroup, ...], Totals]:
@@ -81,10 +81,7 @@ def worst(db: Database, down: Sequence[str], most: int) -> tuple[tuple[WatchedGr
 
 def page(db: Database, down: Sequence[str], wanted: Wanted, most: int) -> list[WatchedGroup]:
     """Groups by project. Within a snapshot."""
-    after_project, after_jid, after_chat = wanted.after or (None, None, None)
-    values = {"state": wanted.state, "project": wanted.project, "part": wanted.part, "most": most}
-    after = {"after_project": after_project, "after_jid": after_jid, "after_chat": after_chat}
-    return SQL.rows(db, "page", WatchedGroup, down=list(down), **values, **after)
+    return SQL.rows(db, "page", WatchedGroup, down=list(down), most=most, **wanted._asdict())
 
 
 def one(db: Database, down: Sequence[str], chat: int) -> WatchedGroup | None:

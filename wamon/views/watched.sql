@@ -47,8 +47,8 @@ FROM every AS e
 WHERE (%(state)s::text IS NULL OR e.state = %(state)s)
   AND (%(project)s::text IS NULL OR e.project = %(project)s)
   AND (%(part)s::text IS NULL OR strpos(lower(e.project), lower(%(part)s)) > 0 OR strpos(e.jid, %(part)s) > 0)
-  AND (%(after_project)s::text IS NULL OR (e.project, e.jid, e.chat) >
-       (%(after_project)s COLLATE "C", %(after_jid)s COLLATE "C", %(after_chat)s))
+  AND (%(after)s::int IS NULL OR (e.project, e.jid, e.chat) >
+       (SELECT a.project, a.jid, a.chat FROM wamon.groups AS a WHERE a.chat = %(after)s))
 ORDER BY e.project, e.jid, e.chat
 LIMIT %(most)s
 
@@ -64,22 +64,27 @@ JOIN wamon.group_status AS s USING (chat)
 WHERE g.source = %(source)s AND g.enabled AND g.chat <> %(chat)s AND s.newest_at >= now() - %(lately)s::interval
 
 -- name: posters
--- Who usually posts on this weekday by this hour, and who has today.
-SELECT d.sender, p.shown, bool_or(d.day = %(today)s::date) AS has_posted, count(DISTINCT d.day) FILTER (
-           WHERE d.day <> %(today)s::date) AS days
+-- Who posted by this hour, on how many of the same weekdays of the last weeks, and whether today. Two forms of one person
+-- are one where their phone is known.
+SELECT max(p.shown), count(DISTINCT d.day) FILTER (WHERE d.day <> d.today), bool_or(d.day = d.today)
 FROM (
-    SELECT s.sender, (s.sent_at AT TIME ZONE %(zone)s)::date AS day
+    SELECT s.sender, (s.sent_at AT TIME ZONE %(zone)s)::date AS day, (now() AT TIME ZONE %(zone)s)::date AS today
     FROM wamon.submission_rows AS s
-    WHERE s.chat = %(chat)s AND s.live AND s.sent_at >= %(since)s AND s.sent_at <= %(now)s
-      AND (s.sent_at AT TIME ZONE %(zone)s)::time <= (%(now)s::timestamptz AT TIME ZONE %(zone)s)::time
+    WHERE s.chat = %(chat)s AND s.live AND s.sent_at >= now() - interval '43 days' AND s.sent_at <= now()
+      AND (s.sent_at AT TIME ZONE %(zone)s)::time <= (now() AT TIME ZONE %(zone)s)::time
 ) AS d
 LEFT JOIN wamon.people_shown AS p ON p.source = %(source)s AND p.sender = d.sender
-GROUP BY d.sender, p.shown
+WHERE (d.today - d.day) %% 7 = 0
+GROUP BY coalesce(p.phone_hashes[1], d.sender)
+ORDER BY 2 DESC, 3 DESC, 1
 
 -- name: days
 -- Posts of the last days, by day and hour of the zone's wall clock.
-SELECT (s.sent_at AT TIME ZONE %(zone)s)::date AS day, extract(hour FROM s.sent_at AT TIME ZONE %(zone)s)::int, count(*)
-FROM wamon.submission_rows AS s
-WHERE s.chat = %(chat)s AND s.live AND s.sent_at >= %(since)s AND s.sent_at <= %(now)s
+SELECT d.day::date, extract(hour FROM s.sent_at AT TIME ZONE %(zone)s)::int, count(s.sent_at)
+FROM generate_series((now() AT TIME ZONE %(zone)s)::date - %(days)s + 1, (now() AT TIME ZONE %(zone)s)::date, '1 day')
+     AS d(day)
+LEFT JOIN wamon.submission_rows AS s
+       ON s.chat = %(chat)s AND s.live AND s.sent_at >= d.day AT TIME ZONE %(zone)s
+      AND s.sent_at < (d.day + interval '1 day') AT TIME ZONE %(zone)s
 GROUP BY 1, 2
 ORDER BY 1, 2

@@ -1,0 +1,56 @@
+"""`wamon trace`: what became of a message or a drop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from wamon.views.trace import Trace
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(trace)
+
+
+def trace(
+    ctx: typer.Context,
+    asked: Annotated[
+        str, typer.Argument(metavar="ID", help="A message id, a correlation id of the log, or a drop number.")
+    ],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell what became of a message or a drop: every step that is known, with its time.
+
+    Ends with 1 where nothing knows it. What a message says is not told.
+
+    \b
+    wamon trace 3EB0C767D0D1A2B3C4D5
+    wamon trace DR1752028 --json
+    """
+    from wamon.app.commands import ledger
+    from wamon.privacy import people_of
+    from wamon.render import say
+    from wamon.views import trace as view
+    from wamon.views.document import as_json
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        answer = view.trace(db, asked, settings.database.review_table, people_of(settings))
+    if options.json:
+        say(as_json(answer))
+    else:
+        _show(answer, settings.timezone)
+
+
+def _show(answer: Trace, zone: ZoneInfo) -> None:
+    from wamon.render import local, table
+
+    table(("When", "What", "Where", "Detail"), [(local(s.at, zone), s.what, s.where, s.detail) for s in answer.steps])

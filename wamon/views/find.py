@@ -1,0 +1,92 @@
+"""Searching: from what somebody types to the page that is about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+from urllib.parse import quote
+
+from wamon.drops.extraction import candidates
+from wamon.postgres.queries import Queries
+from wamon.privacy import typed_phone_hash
+from wamon.views.home import LastPost, stale_since
+from wamon.views.snapshot import snapshot
+from wamon.views.sources import sources
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from wamon.postgres.connection import Database
+
+SQL = Queries("wamon.views", "find")
+
+PAGE_ROWS = 100
+
+
+class Target(NamedTuple):
+    """A page, and what it is about."""
+
+    path: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """The page `/person/HASH`: a person's posts of 90 days, the newest first, 100 a page."""
+
+    at: Annotated[datetime, "the moment that it shows, by the database's clock"]
+    zone: Annotated[str, "the zone in which its times are to be shown"]
+    stale: Annotated[datetime | None, "the last sign of life of the source that is down for longest; null: none is"]
+    shown: Annotated[str, "who, as far as `privacy.show` allows"]
+    posts: tuple[LastPost, ...]
+    before: Annotated[datetime | None, "what `?before=` takes for the next page; null: this is the last"]
+
+
+def find(db: Database, text: str, pattern: str) -> tuple[Target, ...]:
+    """The pages that are meant by what somebody typed, of one kind; none where nothing is.
+
+    A drop number in any spelling also where nobody posted it, digits alone with the letters of the pattern
+    (`drops.pattern`); a message or correlation id; a group, project or JID; a phone number in any form, a shown name.
+    """
+    text = " ".join(text.split())
+    if not text:
+        return ()
+    if number := _number(text, pattern):
+        return (Target(f"/drop/{number}", number),)
+    with snapshot(db):
+        if SQL.value(db, "messages", text=text):
+            return (Target(f"/message/{quote(text, safe='')}", text),)
+        if groups := [Target(f"/group/{chat}", project) for chat, project in SQL.run(db, "groups", text=text)]:
+            return tuple(groups)
+        return tuple(_people(db, text))
+
+
+def _number(text: str, pattern: str) -> str | None:
+    """The canonical drop number that is typed."""
+    letters = re.match(r"[A-Za-z]*", pattern)
+    digits = re.sub(r"[ .-]", "", text)
+    typed = f"{letters[0]}{digits}" if letters and digits.isascii() and digits.isdigit() else text
+    found = candidates(typed)
+    if len(found) != 1 or not re.fullmatch(pattern, found[0], re.IGNORECASE):
+        return None
+    return found[0]
+
+
+def _people(db: Database, text: str) -> list[Target]:
+    hashed = typed_phone_hash(bytes(SQL.value(db, "person_key")), text)
+    rows = SQL.run(db, "phones", hashed=hashed) if hashed else SQL.run(db, "names", text=text)
+    return [Target(f"/person/{found}", shown) for found, shown in rows]
+
+
+def person_page(db: Database, zone: ZoneInfo, hashed: str, before: datetime | None = None) -> PersonPage | None:
+    """The posts of the person of this hash; None where nobody has it. Raises DatabaseUnavailable, SchemaError."""
+    with snapshot(db) as moment:
+        row = SQL.run(db, "phones", hashed=hashed).fetchone()
+        if row is None:
+            return None
+        found = SQL.rows(db, "posts_of", LastPost, hashed=hashed, before=before, most=PAGE_ROWS + 1)
+        shown = tuple(found[:PAGE_ROWS])
+        after = shown[-1].sent_at if len(found) > PAGE_ROWS else None
+        return PersonPage(moment.at, str(zone), stale_since(sources(db)), row[1], shown, after)

@@ -1,0 +1,68 @@
+-- name: messages_of_id
+SELECT l.chat, l.message_id FROM wamon.ledger_rows AS l WHERE l.message_id = %(id)s
+UNION
+SELECT d.chat, d.message_id FROM wamon.dead_letters AS d WHERE d.correlation_id::text = lower(%(id)s)
+ORDER BY 1, 2
+
+-- name: messages_of_drop
+-- The first of them, where there are very many.
+SELECT s.chat, s.message_id
+FROM wamon.submission_rows AS s
+WHERE s.drop_number = %(number)s
+ORDER BY s.sent_at, s.chat, s.message_id
+LIMIT %(most)s
+
+-- name: steps
+-- All that is known of these messages, in the order in which it happened. `place` orders what happened at one moment.
+WITH own AS (
+    SELECT l.chat, l.message_id, l.sent_at, l.seen_at, l.gone_at, l.status, l.reason, l.sender, g.project, g.jid, g.source
+    FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+    JOIN wamon.ledger_rows AS l USING (chat, message_id)
+    JOIN wamon.groups AS g USING (chat)
+)
+SELECT t.at, t.what, t.place_name, t.detail, t.sender
+FROM (
+    SELECT sent_at AS at, 1 AS place, 'posted' AS what, project AS place_name, '' AS detail, sender, chat, message_id
+    FROM own WHERE sent_at IS NOT NULL
+    UNION ALL
+    SELECT seen_at, 2, 'recorded', source, CASE WHEN reason IS NULL THEN status ELSE status || ': ' || reason END, NULL,
+           chat, message_id
+    FROM own
+    UNION ALL
+    SELECT o.seen_at, 3, CASE WHEN NOT s.live THEN 'retracted' ELSE s.kind END, s.project, s.drop_number, NULL, o.chat,
+           o.message_id
+    FROM own AS o JOIN wamon.submissions AS s USING (chat, message_id)
+    WHERE s.drop_number = ANY(ARRAY(SELECT unnest(l.numbers) FROM wamon.ledger_rows AS l
+                                    WHERE l.chat = o.chat AND l.message_id = o.message_id))
+    UNION ALL
+    SELECT o.seen_at, 4, 'near-miss', n.project,
+           CASE WHEN n.likely IS NULL THEN n.written ELSE n.written || ', likely ' || n.likely END, NULL, o.chat,
+           o.message_id
+    FROM own AS o JOIN wamon.near_miss_rows AS n USING (chat, message_id) WHERE n.live
+    UNION ALL
+    SELECT r.replaced_at, 5, 'edited', o.project, 'revision ' || r.revision + 1, NULL, o.chat, o.message_id
+    FROM own AS o JOIN wamon.revisions AS r USING (chat, message_id)
+    UNION ALL
+    SELECT d.failed_at, 6, CASE WHEN d.next_try_at IS NULL THEN 'dead' ELSE 'retry' END, o.source,
+           d.reason || ' (tried ' || d.attempts || ' times)', NULL, o.chat, o.message_id
+    FROM own AS o JOIN wamon.dead_letters AS d USING (chat, message_id)
+    UNION ALL
+    SELECT q.queued_at, 7, 'reply-due', o.project, q.about, NULL, o.chat, o.message_id
+    FROM own AS o JOIN wamon.replies AS q USING (chat, message_id)
+    UNION ALL
+    SELECT q.changed_at, 8, 'reply-' || q.state, o.project,
+           CASE WHEN q.reason IS NULL THEN q.about ELSE q.about || ': ' || q.reason END, NULL, o.chat, o.message_id
+    FROM own AS o JOIN wamon.replies AS q USING (chat, message_id) WHERE q.state <> 'due'
+    UNION ALL
+    SELECT gone_at, 9, 'gone', source, 'not in the bridge''s store any more', NULL, chat, message_id
+    FROM own WHERE gone_at IS NOT NULL
+) AS t
+JOIN own AS o USING (chat, message_id)
+ORDER BY t.at, t.place, o.sent_at, t.chat, t.message_id, t.detail
+
+-- name: numbers
+SELECT DISTINCT n.number
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+CROSS JOIN LATERAL unnest(l.numbers) AS n(number)
+ORDER BY 1
