@@ -54,6 +54,14 @@ class DatabaseUnavailable(Retryable):
     """PostgreSQL can't be reached, or refuses to work for reasons of its own."""
 
 
+class TimedOut(DatabaseUnavailable):
+    """PostgreSQL ended a statement for its time: less of the same may fit."""
+
+
+class Locked(DatabaseUnavailable):
+    """A table or a row is locked by another session."""
+
+
 class Superseded(Retryable):
     """Another wamon moved this source's cursor since we read it: read it again."""
 

@@ -15,7 +15,7 @@ from wamon.app.commands import configured
 from wamon.app.run import plan
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import catch_up
-from wamon.errors import Busy, Superseded
+from wamon.errors import Busy, DatabaseUnavailable, Superseded
 from wamon.host.process import Process
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import leased
@@ -50,6 +50,48 @@ def test_a_lease_of_another_host_holds_until_it_expires_by_the_databases_clock(f
             field.post(LAWLEY, "DR1000002")
             recorded(office, "DR1000002", daemon.said)
             assert daemon.end() == 0
+
+
+@pytest.mark.fault("F97")
+def test_a_lease_that_ends_further_ahead_than_any_is_taken_holds_nobody_up(field: Field, open_office: Open) -> None:
+    """It was renewed before the database's clock was set back."""
+    office = open_office(field.path, **LONG)
+    office.scan()
+    with connected(office.dsn) as db, leased(db, "main"):
+        office.query(
+            "UPDATE wamon.leases SET host = 'elsewhere', process_started = 1, expires_at = now() + interval '1 hour'"
+        )
+        with office.running() as daemon:
+            field.post(LAWLEY, "DR1000002")
+            recorded(office, "DR1000002", daemon.said)
+            assert daemon.end() == 0
+
+
+@pytest.mark.parametrize(
+    "restored",
+    [
+        "DELETE FROM wamon.leases",
+        "UPDATE wamon.leases SET holder = gen_random_uuid(), host = 'elsewhere', taken_at = now() - interval '1 day'",
+    ],
+    ids=["none", "an older one"],
+)
+@pytest.mark.fault("F96")
+def test_a_lease_that_a_backup_brought_is_taken_back_and_all_is_read_anew(
+    field: Field, open_office: Open, restored: str
+) -> None:
+    office = open_office(field.path)
+    office.scan()
+    config = configured(office.config_path, {})
+    with plan(lambda: config, CLOCK).session(config) as mine:
+        field.post(LAWLEY, "DR1000002")
+        office.query(restored)
+        with pytest.raises(DatabaseUnavailable, match="went back to a backup"):
+            mine.lease.renew()
+        with pytest.raises(Superseded):
+            run_pass(mine.pipeline)
+        mine.lease.renew()
+        catch_up(mine.pipeline)
+    assert_whole(office, field)
 
 
 @pytest.mark.fault("F5", "F57")

@@ -13,7 +13,9 @@ from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
+from wamon.capture.scan import scan
 from wamon.errors import WamonError
+from wamon.ledger.retention import prune_texts
 from wamon.postgres.embedded import server as embedded
 
 PHONE = "27820009999"
@@ -77,15 +79,10 @@ FAILURES = {
         ),
         ON_THE_LEDGER,
     ],
-    "a column that is too short": ["CREATE TABLE public.qa_photo_reviews (drop_number text, submitted_by varchar(5))"],
-    "a check that quotes the row": [
-        "CREATE TABLE public.qa_photo_reviews (drop_number text, submitted_by text CHECK (submitted_by < '2'))"
-    ],
     "a trigger that quotes the text as if the schema were wrong": [
         QUOTING.format("RAISE EXCEPTION '%% %%', NEW.text, NEW.sender USING ERRCODE = 'undefined_column';"),
         ON_THE_LEDGER,
     ],
-    "a column of another type": ["CREATE TABLE public.qa_photo_reviews (drop_number text, submitted_by integer)"],
     "a database that goes away": [
         QUOTING.format("RAISE NOTICE '%%', NEW; PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW;"),
         ON_THE_LEDGER,
@@ -93,7 +90,6 @@ FAILURES = {
 }
 ENDS_WITH = {
     "a trigger that quotes the text as if the schema were wrong": 69,
-    "a column of another type": 69,
     "a database that goes away": 69,
 }
 
@@ -108,6 +104,24 @@ def test_nothing_that_fails_tells_them_either(office: Office, server_log: Path, 
     assert_silent(done.stdout, done.stderr, server_log.read_text("utf-8"))
     assert_silent(*office.query("SELECT l::text FROM wamon.dead_letters AS l"))
     assert (office.query("SELECT count(*) > 0 FROM wamon.dead_letters") == [True]) == (name not in ENDS_WITH)
+
+
+REFUSING_TABLES = {
+    "a column that is too short": "drop_number varchar(5), submitted_by varchar(5)",
+    "a check that quotes the row": "drop_number text, submitted_by text CHECK (submitted_by < '2')",
+    "a column of another type": "drop_number text, submitted_by integer",
+}
+
+
+@pytest.mark.parametrize("name", REFUSING_TABLES)
+@pytest.mark.fault("F81")
+def test_nothing_that_a_review_table_refuses_tells_them_either(office: Office, server_log: Path, name: str) -> None:
+    office.query(f"CREATE TABLE public.qa_photo_reviews ({REFUSING_TABLES[name]})")
+    done = office.run("scan")
+    assert (done.returncode, office.query("SELECT count(*) FROM wamon.dead_letters")) == (0, [0])
+    assert "qa_photo_reviews" in done.stderr
+    assert_silent(done.stdout, done.stderr, server_log.read_text("utf-8"))
+    assert_silent(*office.query("SELECT reason FROM wamon.review_waits"))
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -162,7 +176,9 @@ def test_where_no_text_is_to_be_kept_none_is(office: Office, field: Field) -> No
 def test_texts_are_pruned_when_they_are_as_old_as_they_may_get_and_no_day_earlier(office: Office, field: Field) -> None:
     """The texts of messages, those that an edit replaced, and what near misses quote."""
     office.set(privacy={"keep_text": "forever"})
-    due = CLOCK.now() - timedelta(days=90)
+    now = office.database_now()
+    due = now - timedelta(days=90)
+    field.post(LAWLEY, "Good morning", at=now)
     for number, at in (("1750011", due - timedelta(hours=1)), ("1760012", due + timedelta(hours=1))):
         message_id = field.post(LAWLEY, f"DR{number}", at=at)
         field.post(LAWLEY, f"DR{number[:5]}", at=at)
@@ -173,3 +189,20 @@ def test_texts_are_pruned_when_they_are_as_old_as_they_may_get_and_no_day_earlie
     near = "SELECT written FROM wamon.near_misses WHERE written IN ('DR17500', 'DR17600')"
     run_while(office, lambda: eventually("they are pruned", lambda: office.query(near) == ["DR17600"]))
     assert {text for text in texts(office) if WORDS not in text} == {"DR1760012", "DR1760012 edited", "DR17600"}
+
+
+@pytest.mark.fault("F97")
+def test_a_clock_that_is_far_ahead_of_the_newest_message_prunes_nothing(office: Office, field: Field) -> None:
+    """A week may pass without any; then the messages say what day it is."""
+    office.set(privacy={"keep_text": "forever"})
+    now = office.database_now()
+    with office.opened() as pipeline:
+        scan(pipeline)
+        office.query("UPDATE wamon.ledger_rows SET sent_at = %s", now - timedelta(days=120))
+        office.query("UPDATE wamon.heard SET first_sent_at = %s, last_sent_at = %s", *[now - timedelta(days=120)] * 2)
+        before = texts(office)
+        assert prune_texts(pipeline.source.db, timedelta(days=90)) == 0
+        field.post(LAWLEY, "Good morning", at=now)
+        scan(pipeline)
+        prune_texts(pipeline.source.db, timedelta(days=90))
+    assert (len(before), texts(office)) == (3, set())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -150,6 +151,11 @@ class Office:
             cursor = db.execute(cast("Any", sql), values)
             rows = cursor.fetchall() if cursor.description else []
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
+
+    def database_now(self) -> datetime:
+        """Now by PostgreSQL's clock, which believes nothing that a test is told."""
+        (now,) = self.query("SELECT now()")
+        return cast("datetime", now)
 
     def drops(self) -> AbstractSet[tuple[str, str]]:
         return set(self.query("SELECT project, drop_number FROM wamon.drops"))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wamon.errors import DatabaseUnavailable, Poison
-from wamon.halving import Part, bisect
+from wamon.errors import DatabaseUnavailable, Poison, TimedOut
+from wamon.halving import Part, Refusal, bisect
 
 
 class Doing:
@@ -28,8 +28,8 @@ class Doing:
             raise Poison("refused")
         self.done += part.items
 
-    def leave(self, item: int, poison: Poison) -> None:
-        assert str(poison) == "refused"
+    def leave(self, item: int, refusal: Refusal) -> None:
+        assert str(refusal) == "refused"
         self.alone.append(item)
 
 
@@ -52,6 +52,18 @@ def test_without_items_there_is_one_act_which_is_the_last() -> None:
     doing = Doing()
     bisect([], doing.act, doing.leave)
     assert doing.last == [[]]
+
+
+def test_what_takes_too_long_is_halved_until_it_fits() -> None:
+    done: list[list[int]] = []
+
+    def act(part: Part[int]) -> None:
+        if len(part.items) > 3:
+            raise TimedOut("too many at once")
+        done.append(list(part.items))
+
+    bisect(range(10), act, lambda *_: None)
+    assert [n for part in done for n in part] == list(range(10))
 
 
 def test_what_is_no_poison_is_raised_at_once() -> None:

@@ -174,7 +174,7 @@ def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, c
     accept(source, store)
     aliases = Aliases(config.bridge.people, bridge.path)
     rules = _rules(config, aliases)
-    review = _review(config, aliases, db, clock)
+    review = _review(config, bridge.name, aliases, db, clock)
     recorder_by = _recorders(config, aliases, source, review, clock)
     pipeline = Pipeline(store, rules, source, recorder_by(rules), review, state, clock)
 
@@ -220,10 +220,10 @@ def _recorders(
     return recorder_by
 
 
-def _review(config: Config, aliases: Aliases, db: Database, clock: Clock) -> Review | None:
+def _review(config: Config, source: str, aliases: Aliases, db: Database, clock: Clock) -> Review | None:
     if config.database.review_table is None:
         return None
-    review = Review(config.database.review_table, aliases, config.timezone, clock)
+    review = Review(config.database.review_table, source, aliases, config.timezone, clock)
     review.contact(db)
     return review
 

@@ -23,6 +23,7 @@ from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
 from wamon.daemon.published import Look
 from wamon.daemon.reply_sender import ReplySender
+from wamon.daemon.review_writer import ReviewWriter
 from wamon.daemon.rounds import Connected
 from wamon.daemon.side_tasks import SideTasks
 from wamon.daemon.status_rows import StatusRows
@@ -95,6 +96,7 @@ class _Beside:
             chores=(
                 ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim),
                 Upkeep(partial(opened, config, bridge, clock)),
+                ReviewWriter(partial(opened, config, bridge, clock)),
                 Daily(config, clock, ledger, database),
             ),
         )
@@ -135,7 +137,7 @@ def session(
             if unwritable is not None and not known.groups:  # else the state file may know their starts
                 raise HostUnavailable(str(unwritable), hint=unwritable.hint)
             pipeline = joined(config, bridge, wanted, db, state, clock)
-            pipeline.check_lease = lease.renew
+            pipeline.check_lease = pipeline.recorder.check_lease = lease.renew
             give_back()
             try:
                 yield Connected(pipeline, lease)

@@ -18,7 +18,7 @@ from wamon.bridge.store import Overlap
 from wamon.capture.backlog import Task, handed_over
 from wamon.capture.batch import Reader, ids_of
 from wamon.capture.prefetch import Ahead, each
-from wamon.errors import Poison, Superseded, UsageError
+from wamon.errors import Poison, Superseded, TimedOut, UsageError
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded
 from wamon.ledger.recording import Advance, AlreadyKnown, Batch
@@ -144,7 +144,7 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
             with correlated():
                 try:
                     recorded = _record_drafted(pipeline, tail, batch, new)
-                except (AlreadyKnown, Poison):
+                except (AlreadyKnown, Poison, TimedOut):
                     return
                 except Superseded:
                     pipeline.check_lease()

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.capture.pipeline import Pipeline
-    from wamon.errors import Poison
-    from wamon.ledger.comparison import Drop
+    from wamon.halving import Refusal
+    from wamon.ledger.changes import Drop
     from wamon.model import Reading
 
 
@@ -84,6 +84,6 @@ def _replay(pipeline: Pipeline, readings: Sequence[Reading], recorded: Recorded)
         )
 
 
-def _stays_as_it_was(reading: Reading, poison: Poison) -> None:
+def _stays_as_it_was(reading: Reading, refusal: Refusal) -> None:
     about = {"message_id": reading.message.message_id}
-    logger.warning("A message can't be replayed. %s", poison, extra={"action": "replay.refused", **about})
+    logger.warning("A message can't be replayed. %s", refusal, extra={"action": "replay.refused", **about})

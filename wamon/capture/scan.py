@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wamon.capture.pipeline import Pass, Pipeline
-    from wamon.errors import Poison
-    from wamon.ledger.changes import Candidate
+    from wamon.halving import Refusal
+    from wamon.ledger.changes import Candidate, Drop
     from wamon.ledger.dead_letters import Due, Letter
     from wamon.model import Place
 
@@ -44,6 +44,7 @@ def scan(pipeline: Pipeline, progress: Callable[[Pass], None] = lambda _: None) 
     scanned.recorded.add(pipeline.retrying(reread_recent, pipeline))
     scanned.recorded.add(retry(pipeline))
     scanned.recorded.add(admit(pipeline))
+    scanned.recorded.conflicts += write_reviews(pipeline)
     if cold:  # everything was read just now
         pipeline.source.note_sweep()
     elif pipeline.source.sweep_due():
@@ -148,9 +149,14 @@ def admit(pipeline: Pipeline) -> Recorded:
     return recorded
 
 
-def _stays_rejected(_: Candidate, poison: Poison) -> None:
+def write_reviews(pipeline: Pipeline, go_on: Callable[[], bool] = lambda: True) -> list[Drop]:
+    """Write the review rows that wait and are due; the drops whose row is another project's."""
+    return pipeline.review.write_due(pipeline.source.db, go_on=go_on) if pipeline.review else []
+
+
+def _stays_rejected(_: Candidate, refusal: Refusal) -> None:
     """Until the next time."""
-    logger.warning("A rejected post can't be made real. %s", poison, extra={"action": "admit.refused"})
+    logger.warning("A rejected post can't be made real. %s", refusal, extra={"action": "admit.refused"})
 
 
 def discard(pipeline: Pipeline, letter: Letter) -> Recorded:

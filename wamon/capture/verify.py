@@ -19,14 +19,15 @@ from wamon.ledger.changes import Recorded, held_to, newest_of_each
 from wamon.ledger.comparison import Comparison
 from wamon.ledger.recording import Batch
 from wamon.log import logger
+from wamon.postgres.connection import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from wamon.capture.pipeline import Pipeline
-    from wamon.errors import Poison
-    from wamon.ledger.changes import Key
-    from wamon.ledger.comparison import Drop, Held
+    from wamon.halving import Refusal
+    from wamon.ledger.changes import Drop, Key
+    from wamon.ledger.comparison import Held
     from wamon.model import Group, Message, Reading
 
 T = TypeVar("T")
@@ -67,6 +68,14 @@ class Difference(NamedTuple):
     is_ahead: bool  # no pass has come to it yet
 
 
+class Differences(NamedTuple):
+    """What a page of readings differs in from what is held."""
+
+    differing: list[Difference]
+    older_rules: int  # how many were held under older rules
+    without_text: list[Reading]  # whose texts are gone before their time
+
+
 @dataclass(slots=True)
 class Verified:
     """What a verify found."""
@@ -74,6 +83,8 @@ class Verified:
     checked: int = 0
     dead: int = 0
     older_rules: int = 0
+    without_text: int = 0
+    reviews_waiting: int = 0
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -101,24 +112,27 @@ class Verification:
         verified = Verified()
         suspects: list[Message] = []
         for page in each(self._pages(progress)):
-            differing, older = self.differences(page)
+            found = self.differences(page)
             verified.checked += len(page)
-            verified.older_rules += older
-            suspects += [one.reading.message for one in differing]
+            verified.older_rules += found.older_rules
+            verified.without_text += len(found.without_text)
+            suspects += [one.reading.message for one in found.differing]
         verified.problems = self._still_differing(suspects)
         known = {(problem.jid, problem.message_id) for problem in verified.problems}
         verified.problems += [p for p in self._unfounded() if (p.jid, p.message_id) not in known]
         verified.problems += self._cursors_ahead()
         verified.problems += self._reviews_missing()
         verified.dead = self._comparison.dead(self._groups)
+        verified.reviews_waiting = self._reviews_waiting()
         return verified
 
     def repair(self, progress: Callable[[int], None] = lambda _: None) -> Recorded:
         """Mend what differs: record missing and changed messages, mark vanished ones, set cursors and reviews right."""
         recorded = Recorded()
         for page in each(self._pages(progress)):
-            differing = [one.reading.message for one in self.differences(page)[0]]
-            if differing:
+            found = self.differences(page)
+            differing = [one.reading.message for one in found.differing]
+            if differing := differing + [reading.message for reading in found.without_text]:
                 recorded.add(self._pipeline.retrying(self._mend, differing))
             failpoint("sweep.page")
         recorded.add(self._mend_unsaid())
@@ -128,10 +142,12 @@ class Verification:
         failpoint("sweep.recorded")
         return recorded
 
-    def differences(self, page: Sequence[Reading]) -> tuple[list[Difference], int]:
-        """The readings that differ from what is held, why, and how many were held under older rules."""
-        held = self._comparison.held([reading.message for reading in page]) if page else {}
-        differing = []
+    def differences(self, page: Sequence[Reading]) -> Differences:
+        """What these readings differ in from what is held."""
+        keep_text = self._pipeline.recorder.drafter.keep_text
+        held = self._comparison.held([reading.message for reading in page], keep_text) if page else {}
+        differing: list[Difference] = []
+        without_text: list[Reading] = []
         older = 0
         for reading in page:
             message = reading.message
@@ -142,7 +158,9 @@ class Verification:
                 understood = held_to(reading, holds) if holds else reading
                 is_ahead = holds is None and self._is_ahead(message)
                 differing.append(Difference(understood, _problem(message, holds, detail, is_ahead=is_ahead), is_ahead))
-        return differing, older
+            elif holds and holds.lacks_text and message.text.strip():
+                without_text.append(reading)
+        return Differences(differing, older, without_text)
 
     def _pages(self, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
         wanted = {group.jid.encode(): group.jid for group in self._groups if group.enabled}
@@ -183,7 +201,7 @@ class Verification:
             self._pipeline.source.load()
         for some in self._portions(suspects):
             readings = self._understood(self._read_again(some))
-            problems += [one.problem for one in self.differences(readings)[0]]
+            problems += [one.problem for one in self.differences(readings).differing]
         return problems
 
     def _read_again(self, messages: Sequence[Message]) -> list[Message]:
@@ -226,6 +244,12 @@ class Verification:
             for project, number in self._comparison.drops_without_review(review, self._projects())
         ]
 
+    def _reviews_waiting(self) -> int:
+        if not (review := self._pipeline.review):
+            return 0
+        with transaction(self._pipeline.source.db) as db:
+            return review.waiting(db)
+
     def _projects(self) -> list[str]:
         return sorted({group.project for group in self._groups})
 
@@ -234,10 +258,11 @@ class Verification:
 
         What no pass has come to yet is recorded as the pass would: it is new, and answered.
         """
-        still, _ = self.differences(self._understood(self._read_again(differing)))
+        still = self.differences(self._understood(self._read_again(differing)))
         recorded = Recorded()
         for ahead in (False, True):
-            if readings := [one.reading for one in still if one.is_ahead is ahead]:
+            readings = [one.reading for one in still.differing if one.is_ahead is ahead]
+            if readings := readings + ([] if ahead else list(still.without_text)):
                 recorded.add(self._pipeline.recorder.record(Batch(readings, again=not ahead)))
         return recorded
 
@@ -303,5 +328,5 @@ def _odd_numbers(expected: set[str], live: set[str]) -> str | None:
     return " and ".join(parts) or None
 
 
-def _waits_for_the_next_sweep(_: Drop, poison: Poison) -> None:
-    logger.warning("A review row can't be restored. %s", poison, extra={"action": "review.refused"})
+def _waits_for_the_next_sweep(_: Drop, refusal: Refusal) -> None:
+    logger.warning("A review row can't be restored. %s", refusal, extra={"action": "review.refused"})

@@ -89,4 +89,6 @@ def _show(found: Verify) -> None:
     verdict = "clean" if found.clean else f"not clean: {them}"
     notes = [f"{found.dead:,} dead letters"] if found.dead else []
     notes += [f"{found.older_rules:,} read under older rules"] if found.older_rules else []
+    notes += [f"{found.without_text:,} whose text is gone; --repair reads it again"] if found.without_text else []
+    notes += [f"{found.reviews_waiting:,} review rows waiting"] if found.reviews_waiting else []
     say(f"{found.checked:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))

@@ -114,6 +114,7 @@ class Rules(Section):
     silence: SilenceRule = SilenceRule()
     bridge: LongRule = LongRule()
     dead: DeadRule = DeadRule()
+    reviews: Rule = Rule()
     passes: ShortRule = ShortRule()
     database: ShortRule = ShortRule()
     state: Rule = Rule()

@@ -49,7 +49,7 @@ class Daily(Chore):
         keep_text = self._config.privacy.keep_text
         if keep_text is not None:
             with self._ledger(self._config) as db:
-                prune_texts(db, self._clock.now() - keep_text)
+                prune_texts(db, keep_text)
 
     def _dump(self) -> None:
         config = self._config

@@ -24,7 +24,7 @@ from wamon.daemon.passes import Passes
 from wamon.daemon.rounds import BEATS_SECONDS, Rounds
 from wamon.daemon.side_tasks import SideThreads
 from wamon.daemon.stopping import Stopped
-from wamon.errors import Busy, ConfigError, HostUnavailable, Retryable, WamonError
+from wamon.errors import Busy, ConfigError, HostUnavailable, Retryable, SchemaError, WamonError
 from wamon.host.notify import notify
 from wamon.host.signals import Signals
 from wamon.log import logger
@@ -171,7 +171,7 @@ class Daemon:
             self._wait_out(error, pause)
         except OSError as error:
             self._wait_out(HostUnavailable.because(error), pause)
-        except ConfigError as error:
+        except (ConfigError, SchemaError) as error:
             if self._passes.count == 0:
                 raise
             self._wait_out(error, pause)  # it worked with this config: what it names has changed, and can change again

@@ -24,6 +24,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     yield version(facts)
     yield encoding(facts)
     yield schema(facts)
+    yield review(facts)
     yield clock(facts)
 
 
@@ -97,6 +98,29 @@ def schema(facts: Facts) -> Check:
     told = f"The schema is version {server.schema}"
     newer = ", which this wamon may write to" if server.schema > server.known_schema else ", this wamon's own"
     return Check("database.schema", State.OK, f"{told}{newer}.", numbers=numbers)
+
+
+def review(facts: Facts) -> Check:
+    """Whether review rows can be written, and which of their columns can't hold what wamon writes."""
+    table = facts.review
+    if table is None:
+        return Check("database.review", State.OK, "No review table is configured.")
+    if isinstance(table, Absent):
+        return Check("database.review", table.state, table.why, table.hint)
+    numbers = {"left_out": dict(table.left_out)}
+    if table.left_out:
+        them = ", ".join(f"{table.name}.{name} ({kind})" for name, kind in sorted(table.left_out.items()))
+        hint = "Nothing is written there. Give them a type that can hold it, or leave it so: the posts are recorded."
+        return Check(
+            "database.review", State.WARN, f"Columns can't hold what wamon writes: {them}.", hint, numbers=numbers
+        )
+    if table.hides_rows:
+        sentence = f"Row security of {table.name} may hide rows from this user, or refuse new ones."
+        hint = f"Give it a policy that lets it see and write all rows, or the attribute BYPASSRLS: {table.grant}"
+        return Check("database.review", State.WARN, sentence, hint, numbers=numbers)
+    comment = table.columns.get("comment")
+    most = f", and its comment holds {comment.length} characters" if comment and comment.length else ""
+    return Check("database.review", State.OK, f"{table.name} holds what wamon writes{most}.", numbers=numbers)
 
 
 def clock(facts: Facts) -> Check:

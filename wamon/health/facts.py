@@ -14,6 +14,8 @@ from wamon.health import ledger_facts as asked
 from wamon.health.baseline import PATIENCE_SECONDS, days_so_far, moments, usual, usual_new
 from wamon.health.check import Absent, State
 from wamon.health.lag import Lag, lag_of
+from wamon.ledger import review_table
+from wamon.postgres.connection import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.health.ledger_facts import LedgerFacts, Post, Server
+    from wamon.ledger.review_table import ReviewTable
     from wamon.model import Message
     from wamon.postgres.connection import Database
 
@@ -99,6 +102,7 @@ class Facts:
     groups: Sequence[GroupFacts]
     latest: Sequence[Post] = ()
     refused: WamonError | None = None  # why the store isn't taken for this source's
+    review: ReviewTable | Absent | None = None  # None: none is configured
 
     @property
     def database_now(self) -> datetime:
@@ -130,7 +134,8 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
         groups = [replace(group, joined=False, messages=0, new=0, resubmissions=0) for group in groups]
     latest = _latest(subject, ledger_facts, now)
     refused = None if isinstance(store, Absent) else _refused(subject, ledger_facts)
-    return Facts(subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest, refused)
+    review = _review(subject, db, server)
+    return Facts(subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest, refused, review)
 
 
 def _named(subject: Subject, recorded: Mapping[str, str]) -> dict[str, str]:
@@ -222,6 +227,24 @@ def _server(subject: Subject, db: Database | Absent) -> tuple[Server | Absent, f
         return Absent.because(error), None
     middle = before + (after - before) / 2
     return server, round((middle - server.now).total_seconds(), 1)
+
+
+def _review(subject: Subject, db: Database | Absent, server: Server | Absent) -> ReviewTable | Absent | None:
+    name = subject.config.database.review_table
+    if name is None:
+        return None
+    if isinstance(server, Absent) or isinstance(db, Absent):
+        return Absent("PostgreSQL can't be asked.")
+    try:
+        with transaction(db):
+            found = review_table.found(db, review_table.named(name))
+            if found is None:
+                review_table.require_room(db, review_table.named(name))
+                return Absent(f"There is no table {name} yet: the first scan makes it.")
+            found.require_fit()
+            return found
+    except WamonError as error:
+        return Absent.because(error)
 
 
 def _ledger_facts(subject: Subject, db: Database | Absent, server: Server | Absent) -> LedgerFacts | Absent:

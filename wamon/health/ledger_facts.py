@@ -65,6 +65,17 @@ class SourceHistory(NamedTuple):
     last_verify_clean: bool | None
 
 
+class ReviewsWaiting(NamedTuple):
+    """The review rows that couldn't be written yet."""
+
+    rows: int = 0
+    since: datetime | None = None
+    reason: str | None = None  # of the first of them
+
+
+NO_REVIEW_WAITS = ReviewsWaiting()
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
     """What the database holds of one source. Numbers of a group stand by its chat's number."""
@@ -75,6 +86,7 @@ class LedgerFacts:
     advanced_seconds: Mapping[str, float]  # how long ago each tail moved
     dead: Mapping[int, int]
     retry: Mapping[int, int]
+    reviews_waiting: ReviewsWaiting = NO_REVIEW_WAITS
 
 
 class Post(NamedTuple):
@@ -104,8 +116,10 @@ def ledger_facts(db: Database, source: str) -> LedgerFacts:
         lease = SQL.run(db, "lease", source=source).fetchone()
         advanced = dict(SQL.run(db, "advanced", source=source).fetchall())
         unfinished = SQL.run(db, "unfinished", chats=chats).fetchall()
+        (waiting,) = SQL.rows(db, "reviews_waiting", ReviewsWaiting, source=source)
     by_status = {status: {chat: n for chat, has, n in unfinished if has == status} for status in ("dead", "retry")}
-    return LedgerFacts(position, past and SourceHistory(*past), lease and _holder(lease), advanced, **by_status)
+    held = lease and _holder(lease)
+    return LedgerFacts(position, past and SourceHistory(*past), held, advanced, **by_status, reviews_waiting=waiting)
 
 
 def newest(db: Database, chats: Sequence[int], now: datetime) -> dict[int, datetime]:

@@ -11,7 +11,8 @@ FROM wamon.sources AS s, wamon.instance AS i
 WHERE s.source = %(source)s
 
 -- name: lease
-SELECT host, boot, pid, process_started, taken_at, renewed_at, expires_at <= now()
+SELECT host, boot, pid, process_started, taken_at, renewed_at,
+       expires_at <= now() OR expires_at > now() + interval '2 minutes'
 FROM wamon.leases WHERE source = %(source)s
 
 -- name: advanced
@@ -22,6 +23,10 @@ SELECT l.chat, l.status, count(*)
 FROM wamon.ledger_rows AS l
 WHERE l.status IN ('retry', 'dead') AND l.chat = ANY(%(chats)s)
 GROUP BY l.chat, l.status
+
+-- name: reviews_waiting
+SELECT count(DISTINCT (project, drop_number)), min(parked_at), (array_agg(reason ORDER BY wait))[1]
+FROM wamon.review_waits WHERE source = %(source)s
 
 -- name: newest
 SELECT k.chat, h.sent_at

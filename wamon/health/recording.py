@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BEHIND_SECONDS = 60.0
 _FAR_BEHIND_SECONDS = 15 * 60.0
+_REVIEW_SECONDS = 60.0
 _SWEEP_SECONDS = 12 * 3_600.0
 _VERIFY_SECONDS = 31 * 86_400.0
 
@@ -25,6 +26,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     for group in facts.groups:
         yield lag(group)
     yield dead_letters(facts)
+    yield reviews(facts)
     yield sweep(facts)
     yield verify(facts)
 
@@ -94,6 +96,23 @@ def dead_letters(facts: Facts) -> Check:
         hint = "`wamon dead list` tells the reason of each; they delay nobody else."
         return Check("recording.dead", State.WARN, told, hint, numbers=numbers)
     return Check("recording.dead", State.OK, told, numbers=numbers)
+
+
+def reviews(facts: Facts) -> Check:
+    """Whether rows of the review table couldn't be written."""
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent):
+        return unknown("recording.reviews", ledger_facts)
+    waiting = ledger_facts.reviews_waiting
+    if waiting.since is None:
+        return Check("recording.reviews", State.OK, "No review row waits.", numbers={"waiting": 0})
+    since_seconds = age(waiting.since, facts.database_now)
+    numbers = {"waiting": waiting.rows, "since_seconds": since_seconds}
+    told = f"{amount(waiting.rows, 'review row')} waiting to be written, the first for {span(since_seconds)}."
+    if since_seconds < _REVIEW_SECONDS:
+        return Check("recording.reviews", State.OK, told, numbers=numbers)
+    hint = "The posts are recorded. The rows are tried again by themselves, at least once an hour."
+    return Check("recording.reviews", State.WARN, f"{told} {waiting.reason}", hint, numbers=numbers)
 
 
 def sweep(facts: Facts) -> Check:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wamon.model import Group
 
     Key = tuple[str, str]  # chat JID, message id
+    Drop = tuple[str, str]  # project, drop number
 
 
 @dataclass(slots=True)

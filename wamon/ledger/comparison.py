@@ -11,13 +11,12 @@ from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
-    from wamon.ledger.changes import Key
+    from wamon.ledger.changes import Drop, Key
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
     from wamon.model import Group, Message
-
-    Drop = tuple[str, str]  # project, drop number
 
 SQL = Queries("wamon.ledger", "comparison")
 
@@ -32,6 +31,7 @@ class Held(NamedTuple):
     gone: bool
     numbers: list[str]
     other_project: bool  # some submission was recorded for a project that the group no longer has
+    lacks_text: bool  # it has submissions, is young enough to be kept with its text, and isn't
 
 
 class UnlistedSubmission(NamedTuple):
@@ -49,13 +49,17 @@ class Comparison:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    def held(self, messages: Sequence[Message]) -> dict[tuple[str, str], Held]:
-        """What is held of these messages, by (chat JID, message id)."""
+    def held(self, messages: Sequence[Message], keep_text: timedelta | None) -> dict[tuple[str, str], Held]:
+        """What is held of these messages, by (chat JID, message id). `keep_text` None: for ever."""
         jids = {self._source.groups[m.chat_jid].chat: m.chat_jid for m in messages}
         keys = [(self._source.groups[m.chat_jid].chat, m.message_id) for m in messages]
         with keyed_transaction(self._source.db) as db:
             rows = SQL.run(
-                db, "held", chats=[chat for chat, _ in keys], message_ids=[message_id for _, message_id in keys]
+                db,
+                "held",
+                chats=[chat for chat, _ in keys],
+                message_ids=[message_id for _, message_id in keys],
+                keep_text=keep_text,
             )
             return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
 

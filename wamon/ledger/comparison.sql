@@ -1,7 +1,12 @@
 -- name: held
 SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.rules, l.gone_at IS NOT NULL,
-       coalesce(own.numbers, '{}'), coalesce(own.of_another_project, false)
-FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+       coalesce(own.numbers, '{}'), coalesce(own.of_another_project, false),
+       l.status = 'done' AND l.text IS NULL
+       AND coalesce(coalesce(l.sent_at, l.seen_at) > now() + interval '1 day' - k.keep AND k.keep > interval '1 day', true)
+FROM (
+    SELECT chat, message_id, %(keep_text)s::interval AS keep
+    FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS m(chat, message_id)
+) AS k
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 JOIN wamon.groups AS g USING (chat)
 LEFT JOIN LATERAL (

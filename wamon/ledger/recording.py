@@ -8,7 +8,8 @@
 6. The groups' numbers of messages, and the cursor's new place.
 
 All of it is set-based. A batch that PostgreSQL refuses is halved until the poison message stands alone; that one is
-parked with its retries, in a transaction of its own, and delays nobody else.
+parked with its retries, in a transaction of its own, and delays nobody else. So is one that takes too long, until the
+halves fit. The review table refuses nothing: what can't be written there waits (review_waits).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg.errors import UniqueViolation
 
+from wamon.errors import TimedOut
 from wamon.failpoints import failpoint
 from wamon.halving import bisect
 from wamon.ledger import near_misses
@@ -31,12 +33,12 @@ from wamon.ledger.ledger_rows import LedgerRows
 from wamon.ledger.submissions import Submissions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
 
     from wamon.clock import Clock
     from wamon.errors import Poison
-    from wamon.halving import Part
+    from wamon.halving import Part, Refusal
     from wamon.ledger.changes import Candidate, Key, LedgerChanges, SubmissionChanges
     from wamon.ledger.drafts import Draft
     from wamon.ledger.following import Follower, OwnReplies
@@ -99,6 +101,8 @@ class Recorder:
         self._own_replies = own_replies
         self._clock = clock
         self._new_lately = True
+        self.check_lease: Callable[[], None] = lambda: None
+        """Called between the halves of a batch that was refused as a whole, for they take their time."""
 
     def drafted(self, readings: Sequence[Reading]) -> NewBatch | None:
         """What a batch of these would write if nothing is held of them; None where something is, as lately it was."""
@@ -116,10 +120,14 @@ class Recorder:
         poisoned: list[tuple[Reading, Poison]] = []
 
         def act(part: Part[Reading]) -> None:
+            if part.items is not batch.readings:
+                self.check_lease()
             recorded.add(self._record_at_once(_part_of(batch, part, may_advance=not poisoned)))
 
-        def alone(reading: Reading, poison: Poison) -> None:
-            poisoned.append((reading, poison))
+        def alone(reading: Reading, refusal: Refusal) -> None:
+            if isinstance(refusal, TimedOut):
+                raise refusal
+            poisoned.append((reading, refusal))
             refuse_an_epidemic(poisoned, len(batch.readings))
 
         bisect(batch.readings, act, alone)

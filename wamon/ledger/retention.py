@@ -8,18 +8,20 @@ from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import timedelta
 
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.ledger", "retention")
 
 
-def prune_texts(db: Database, sent_before: datetime) -> int:
-    """Forget the texts of messages that were sent before this, and near misses, which quote them; how many.
+def prune_texts(db: Database, keep: timedelta) -> int:
+    """Forget the texts of messages that are older than this, and near misses, which quote them; how many.
 
-    A portion a transaction.
+    A portion a transaction. PostgreSQL's clock says what is old, unless the newest message says otherwise.
     """
+    with transaction(db):
+        sent_before = SQL.value(db, "sent_before", keep=keep)
     pruned = 0
     for table in ("ledger", "revisions", "near_misses"):
         while True:

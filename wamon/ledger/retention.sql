@@ -1,3 +1,8 @@
+-- name: sent_before
+-- A clock that jumps ahead erases nothing: today is at most a week after the newest message.
+SELECT least(now(), max(last_sent_at) + interval '7 days') - %(keep)s::interval
+FROM wamon.heard WHERE last_sent_at <= now()
+
 -- name: prune_ledger
 UPDATE wamon.ledger_rows SET text = NULL
 WHERE ctid = ANY(ARRAY(

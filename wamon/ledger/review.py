@@ -8,143 +8,107 @@ Where the table exists, only the columns that are there are written. Days and ti
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from psycopg import DataError, IntegrityError, InternalError, ProgrammingError, sql
 
-from wamon.errors import ConfigError
+from wamon.errors import Locked, Poison, TimedOut
+from wamon.halving import Refusal, bisect
+from wamon.ledger import review_table
 from wamon.ledger.changes import ALL_IS_KNOWN
+from wamon.ledger.review_rows import ReviewRows
+from wamon.ledger.review_table import ReviewTable
+from wamon.ledger.review_waits import Effect, Waits
 from wamon.log import logger
-from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, transaction
 from wamon.postgres.queries import Queries
+from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from wamon.bridge.people import Aliases
     from wamon.clock import Clock
-    from wamon.ledger.changes import Candidate, Key
+    from wamon.halving import Part
+    from wamon.ledger.changes import Candidate, Drop, Key
     from wamon.ledger.following import Conflict, Posted
     from wamon.ledger.renaming import Renamed
     from wamon.model import Message, Reading
     from wamon.postgres.connection import Database
 
-    Drop = tuple[str, str]  # project, drop number
     _Arrived = tuple[Candidate, datetime | None]  # with when the latest of its drop so far was sent
 
 SQL = Queries("wamon.ledger", "review")
 
-_STEPS = (
-    "step_01_house_photo",
-    "step_02_cable_from_pole",
-    "step_03_cable_entry_outside",
-    "step_04_cable_entry_inside",
-    "step_05_wall_for_installation",
-    "step_06_ont_back_after_install",
-    "step_07_power_meter_reading",
-    "step_08_ont_barcode",
-    "step_09_ups_serial",
-    "step_10_final_installation",
-    "step_11_green_lights",
-    "step_12_customer_signature",
-)
+_MOST_REFUSED = 10
+"""Of the effects that wait, as many are refused at one time: the others wait for the next, for it isn't the rows."""
 
-_WRITTEN = {
-    "id": "gen_random_uuid()",
-    "drop_number": "k.drop_number",
-    "project": "k.project",
-    "user_name": "k.sender",
-    "submitted_by": "k.sender",
-    "whatsapp_message_date": "k.sent_at",
-    "review_date": "k.sent_at",
-    "resubmitted": "false",
-    "incomplete": "false",
-    "completed": "false",
-    "created_at": "%(now)s::text",
-    "updated_at": "%(now)s::text",
-    **dict.fromkeys(_STEPS, "false"),
-}
-"""The columns of a new row, and what they are given."""
 
-_MOMENTS = frozenset({"whatsapp_message_date", "review_date", "created_at", "updated_at"})
+class Written(NamedTuple):
+    """What became of effects: the drops whose row is another project's, and why those wait that couldn't be written."""
 
-_SHAPE = {
-    "id": "uuid PRIMARY KEY DEFAULT gen_random_uuid()",
-    "drop_number": "text NOT NULL",
-    "project": "text NOT NULL",
-    "user_name": "text",
-    "submitted_by": "text",
-    "whatsapp_message_date": "timestamptz",
-    "review_date": "timestamptz",
-    "comment": "text",
-    "resubmitted": "boolean NOT NULL DEFAULT false",
-    "incomplete": "boolean NOT NULL DEFAULT false",
-    "completed": "boolean NOT NULL DEFAULT false",
-    "feedback_sent": "timestamptz",
-    "created_at": "timestamptz NOT NULL DEFAULT now()",
-    "updated_at": "timestamptz NOT NULL DEFAULT now()",
-    **dict.fromkeys(_STEPS, "boolean NOT NULL DEFAULT false"),
-}
+    conflicts: Sequence[Conflict] = ()
+    hindered: Mapping[Drop, str] = {}
 
 
 class Review:
-    """Follows recordings: the review table, as it was found at first contact."""
+    """Follows recordings of one source: the review table, as it was found at first contact."""
 
     shares_rows: ClassVar[bool] = True  # of projects, whichever source feeds them
 
-    def __init__(self, table: str, aliases: Aliases, zone: ZoneInfo, clock: Clock) -> None:
-        self.name = table if "." in table else f"public.{table}"
+    def __init__(self, table: str, source: str, aliases: Aliases, zone: ZoneInfo, clock: Clock) -> None:
+        self.name = review_table.named(table)
+        self._source = source
         self._aliases = aliases
         self._zone = zone
         self._clock = clock
-        self._table = sql.Identifier(*self.name.split("."))
-        self._columns: dict[str, str] = {}
-        self._never_null: set[str] = set()
+        self._table = ReviewTable(self.name)
+        self._rows = ReviewRows(self._table, aliases, zone, clock)
+        self._waits = Waits(self.name)
         self._review_from: datetime | None = None
 
     def contact(self, db: Database) -> None:
         """Make the table where it is missing, learn its columns where it isn't, and keep the moment of first contact.
 
-        Raises ConfigError where it lacks drop_number, or has a column that must be filled and that wamon doesn't know.
+        Raises ConfigError where it lacks drop_number or holds it as anything but text, or has a column that must be
+        filled and that wamon doesn't know; DatabaseUnavailable where this user lacks a right there.
         """
         with transaction(db):
             db.execute("SELECT pg_advisory_xact_lock(hashtextextended('wamon review', 0))")
-            shape = sql.SQL(", ").join(
-                sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in _SHAPE.items()
-            )
-            if not self._found(db):
-                db.execute(sql.SQL("CREATE TABLE {} ({}, UNIQUE (drop_number, project))").format(self._table, shape))
-            self._learn(self._found(db))
+            found = review_table.found(db, self.name)
+            if found is None:
+                review_table.make(db, self.name)
+                found = review_table.found(db, self.name)
+            self._table = found or self._table
+            self._table.require_fit()
+            self._rows = ReviewRows(self._table, self._aliases, self._zone, self._clock)
             self._review_from = self._first_contact(db)
-
-    def _found(self, db: Database) -> list[tuple[str, str, bool, bool]]:
-        return SQL.run(db, "columns", table=self._table.as_string(db)).fetchall()
-
-    def _learn(self, found: Iterable[tuple[str, str, bool, bool]]) -> None:
-        self._columns = {column: kind for column, kind, _, _ in found}
-        self._never_null = {column for column, _, never_null, _ in found if never_null}
-        demanded = {column for column, _, _, must_be_given in found if must_be_given} - self._written()
-        if "drop_number" not in self._columns:
-            raise ConfigError(
-                f"The review table {self.name} has no column drop_number.",
-                hint="Name the QA team's table in database.review_table, or leave that empty to write none.",
-            )
-        if demanded:
-            raise ConfigError(
-                f"The review table {self.name} demands values that wamon doesn't have: {', '.join(sorted(demanded))}.",
-                hint="Give these columns a default or let them be null; wamon alters nothing there itself.",
-            )
 
     def _first_contact(self, db: Database) -> datetime | None:
         kept = SQL.run(db, "first_contact", table=self.name).fetchone()
         if kept is None:
-            has_rows = db.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self._table)).fetchone()
+            has_rows = db.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self._table.quoted)).fetchone()
             since = self._clock.now() if has_rows and has_rows[0] else None
-            kept = SQL.run(db, "note_contact", table=self.name, review_from=since)
-            kept = kept.fetchone()
-        return kept[0] if kept else None
+            kept = SQL.run(db, "note_contact", table=self.name, review_from=since).fetchone()
+        review_from, told = kept or (None, [])
+        self._tell_left_out(db, told)
+        return review_from
+
+    def _tell_left_out(self, db: Database, told: Sequence[str]) -> None:
+        """Say once which columns can't hold what wamon writes."""
+        left_out = self._table.left_out
+        for column in sorted(left_out.keys() - set(told)):
+            logger.warning(
+                "%s.%s is of type %s, which can't hold what wamon writes there: it is left out.",
+                self.name,
+                column,
+                left_out[column],
+                extra={"action": "review.left_out", "column": f"{self.name}.{column}"},
+            )
+        if sorted(told) != sorted(left_out):
+            SQL.run(db, "note_left_out", table=self.name, left_out=sorted(left_out))
 
     def prepare(self, db: Database, readings: Sequence[Reading]) -> None:
         """Nothing: a review row is of submissions."""
@@ -152,20 +116,147 @@ class Review:
     def follow(self, db: Database, posted: Posted) -> Sequence[Conflict]:
         """What a recording's submissions mean for review rows; what a repair brought back only adds missing rows.
 
-        Returns the drops for which no row could be made, since another project's row holds the number.
+        What can't be written now waits, with what follows on its drop; the recording goes on. Returns the drops for
+        which no row could be made, since another project's row holds the number.
         """
-        arrived = _arrived(posted)
-        firsts, conflicts = self._begin(db, arrived)
-        self._reopen(db, self._later(arrived, firsts))
-        self._note(
-            db, self._without_live(db, self._news(posted.retracted, posted)), "retracted by an edit of its message"
+        effects = self._effects(db, posted)
+        if not effects:
+            return ()
+        behind = self._waits.of(db, {effect.drop for effect in effects})
+        written = self._tried(db, [effect for effect in effects if effect.drop not in behind])
+        why = {**dict.fromkeys(behind, f"Earlier posts of the drop wait for {self.name}."), **written.hindered}
+        self._waits.keep(db, self._source, [(effect, why[effect.drop]) for effect in effects if effect.drop in why])
+        if written.hindered:
+            self._tell_waiting(written.hindered)
+        return written.conflicts
+
+    def _tried(self, db: Database, effects: Sequence[Effect]) -> Written:
+        """Write effects; where PostgreSQL refuses that, all of them are hindered."""
+        if not effects:
+            return Written()
+        try:
+            with attempt(db):
+                return self._write(db, effects)
+        except (Poison, TimedOut, Locked) as error:
+            return Written((), {effect.drop: self._why(error) for effect in effects})
+
+    def _why(self, refusal: Poison | TimedOut | Locked) -> str:
+        if isinstance(refusal, Locked):
+            return f"Another session has locked {self.name}."
+        if isinstance(refusal, TimedOut):
+            return f"Writing {self.name} takes too long: has it a slow trigger, or is the server overloaded?"
+        said = str(refusal)
+        return said if self.name in said else f"{said.removesuffix('.')} at {self.name}."
+
+    def _tell_waiting(self, hindered: Mapping[Drop, str]) -> None:
+        first = next(iter(hindered.values()))
+        logger.warning(
+            "%s of %s can't be written now. %s",
+            amount(len(hindered), "row"),
+            self.name,
+            first,
+            extra={"action": "review.waits", "drops": sorted(number for _, number in hindered)[:10]},
         )
-        self._note(db, self._news(posted.revived, posted), "posted again by an edit of its message")
+
+    def write_due(self, db: Database, *, go_on: Callable[[], bool] = lambda: True) -> list[Conflict]:
+        """Write what waits and is due, a portion a transaction. What is refused by itself waits for longer.
+
+        Returns conflicts, as `follow`. Raises DatabaseUnavailable, SchemaError.
+        """
+        conflicts: list[Conflict] = []
+        refused: list[Drop] = []
+        settled: list[Drop] = []
+
+        def act(part: Part[Drop]) -> None:
+            if len(refused) < _MOST_REFUSED and go_on():
+                written, drops = self._write_waiting(db, part.items)
+                conflicts.extend(written.conflicts)
+                refused.extend(written.hindered)
+                settled.extend(drops)
+
+        def alone(drop: Drop, refusal: Refusal) -> None:
+            refused.append(drop)
+            with transaction(db):
+                self._waits.put_off(db, drop, str(refusal))
+
+        while go_on() and len(refused) < _MOST_REFUSED and (due := self._due(db)):
+            before = len(refused) + len(settled)
+            bisect(due, act, alone)
+            if len(refused) + len(settled) == before:  # another one is at them
+                break
         return conflicts
 
-    def _news(self, candidates: Iterable[Candidate], posted: Posted) -> set[Drop]:
+    def has_due(self, db: Database) -> bool:
+        """Whether something waits whose time has come."""
+        with transaction(db):
+            return self._waits.has_due(db)
+
+    def waiting(self, db: Database) -> int:
+        """How many drops' rows wait to be written. Within a transaction."""
+        return self._waits.count(db)
+
+    def _due(self, db: Database) -> list[Drop]:
+        with transaction(db):
+            return self._waits.due(db)
+
+    def _write_waiting(self, db: Database, drops: Sequence[Drop]) -> tuple[Written, set[Drop]]:
+        """Write what waits for these drops; what became of it, and the drops of which nothing waits any more.
+
+        Raises Poison where the table refuses, for whatever reason.
+        """
+        try:
+            with transaction(db):
+                effects = self._waits.effects(db, drops)
+                with attempt(db):
+                    written = self._write(db, effects)
+                done = [effect for effect in effects if effect.drop not in written.hindered]
+                self._waits.forget(db, done)
+                for drop, why in written.hindered.items():
+                    self._waits.put_off(db, drop, why)
+        except (Poison, TimedOut, Locked) as error:
+            raise Poison(self._why(error)) from None
+        return written, {effect.drop for effect in done}
+
+    def _write(self, db: Database, effects: Sequence[Effect]) -> Written:
+        """Write effects. Raises as the table refuses."""
+        drops = {effect.drop for effect in effects}
+        there = self._rows.of(db, drops)
+        hindered = self._hindered(db, drops, there)
+        ready = [effect for effect in effects if effect.drop not in hindered]
+        arrived = [(effect.candidate, effect.latest) for effect in ready if effect.what == "posted"]
+        firsts, conflicts = self._begin(db, arrived, there)
+        self._rows.reopen(db, self._later(arrived, firsts))
+        self._rows.note(
+            db, [effect for effect in ready if effect.what == "retracted"], "retracted by an edit of its message"
+        )
+        self._rows.note(
+            db, [effect for effect in ready if effect.what == "revived"], "posted again by an edit of its message"
+        )
+        if self._table.defers:
+            db.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        return Written(conflicts, hindered)
+
+    def _hindered(self, db: Database, drops: set[Drop], there: set[Drop]) -> dict[Drop, str]:
+        """Those of the drops that can't be written, and why: their names don't fit, or their rows are locked."""
+        locked = there - self._rows.of(db, there, to_update=True)
+        hindered = dict.fromkeys(locked, f"Another session has locked the row in {self.name}.")
+        for project, number in drops:
+            if why := self._table.misfit(drop_number=number, project=project):
+                hindered[project, number] = why
+        return hindered
+
+    def _effects(self, db: Database, posted: Posted) -> list[Effect]:
+        """What a recording means for review rows, in row order."""
+        now = self._clock.now()
+        arrived = [Effect("posted", candidate, latest, now) for candidate, latest in _arrived(posted)]
+        retracted = self._news(posted.retracted, posted)
+        gone = [Effect("retracted", retracted[drop], None, now) for drop in self._without_live(db, set(retracted))]
+        revived = self._news(posted.revived, posted)
+        return arrived + gone + [Effect("revived", candidate, None, now) for candidate in revived.values()]
+
+    def _news(self, candidates: Iterable[Candidate], posted: Posted) -> dict[Drop, Candidate]:
         """The drops to which an edit did something that people don't know yet."""
-        return {_drop(c) for c in candidates if _key(c) not in posted.mended and self._minds(c.message)}
+        return {_drop(c): c for c in candidates if _key(c) not in posted.mended and self._minds(c.message)}
 
     def _without_live(self, db: Database, drops: set[Drop]) -> list[Drop]:
         """Those of the drops that no live submission is left of."""
@@ -183,13 +274,15 @@ class Review:
             self._review_from is None or message.sent_at is None or message.sent_at >= self._review_from
         )
 
-    def _begin(self, db: Database, arrived: Sequence[_Arrived]) -> tuple[dict[Drop, Candidate], list[Drop]]:
+    def _begin(
+        self, db: Database, arrived: Sequence[_Arrived], there: set[Drop]
+    ) -> tuple[dict[Drop, Candidate], list[Drop]]:
         """Make the rows that drops lack, each from the first post to arrive: those posts, and the conflicts."""
         firsts = {_drop(candidate): candidate for candidate, _ in reversed(arrived)}
-        rowless = firsts.keys() - self._rows_of(db, firsts)
-        made = self.insert(db, [c for c, _ in arrived if _drop(c) in rowless and firsts[_drop(c)] is c])
+        rowless = firsts.keys() - there
+        made = self._rows.insert(db, [c for c, _ in arrived if _drop(c) in rowless and firsts[_drop(c)] is c])
         left = rowless - made
-        return {drop: firsts[drop] for drop in made}, sorted(left - self._rows_of(db, left))
+        return {drop: firsts[drop] for drop in made}, sorted(left - self._rows.of(db, left))
 
     def _later(self, arrived: Iterable[_Arrived], firsts: Mapping[Drop, Candidate]) -> dict[Drop, list[Candidate]]:
         """The posts that reopen each row, as if they had been recorded one by one.
@@ -206,23 +299,18 @@ class Review:
             bounds = [bound for bound in (so_far, self._review_from) if bound]
             is_newer = bool(bounds) and candidate.sent_at >= max(bounds)
             if is_newer and not candidate.message.from_me and candidate is not firsts.get(drop):
-                later[self._row_of(drop)].append(candidate)
+                later[self._rows.row_of(drop)].append(candidate)
             latest[drop] = max(candidate.sent_at, so_far or candidate.sent_at)
         return later
 
     def rename(self, db: Database, renamed: Sequence[Renamed]) -> None:
         """Within a transaction: have rows follow their projects' new names. Where the table refuses them, they stay."""
-        if "project" not in self._columns:
+        self._waits.rename(db, self._source, renamed)
+        if not self._table.has_project:
             return
-        values = {
-            "chats": [one.chat for one in renamed],
-            "was": [one.was for one in renamed],
-            "now": [one.now for one in renamed],
-            "wholly": [one.wholly for one in renamed],
-        }
         try:
             with db.transaction():
-                db.execute(sql.SQL(SQL.sql("rename")).format(table=self._table), values)
+                self._rows.rename(db, renamed)
         except (DataError, IntegrityError, InternalError, ProgrammingError) as error:
             logger.warning(
                 "The rows of %s keep their projects' former names: PostgreSQL refuses the new ones (%s).",
@@ -232,128 +320,24 @@ class Review:
             )
 
     def missing(self, db: Database, drops: Sequence[Drop]) -> list[Drop]:
-        """Those of the drops that have no review row, though no other project's row holds their number."""
-        held = self._rows_of(db, drops)
+        """Those of the drops that have no review row, for which none waits, and whose number no other project holds."""
+        held = self._rows.of(db, drops)
         lacking = [drop for drop in drops if drop not in held]
-        if not lacking or not self._one_row_a_number(db):
+        if not lacking:
             return lacking
-        taken = {number for _, number in self._rows(db, {number for _, number in lacking})}
-        return [drop for drop in lacking if drop[1] not in taken]
+        waiting = self._waits.of(db, lacking)
+        lacking = [drop for drop in lacking if drop not in waiting]
+        return self._rows.unheld(db, lacking) if self._rows.one_row_a_number(db) else lacking
 
-    def _rows_of(self, db: Database, drops: Iterable[Drop]) -> set[Drop]:
-        """Those of the drops that have a row. Where the table knows no project, a row serves every project."""
-        wanted = set(drops)
-        return self._served(wanted, self._rows(db, {number for _, number in wanted})) if wanted else wanted
-
-    def _rows(self, db: Database, numbers: set[str]) -> list[tuple[str | None, str]]:
-        """The rows of these numbers, as (project or None, number)."""
-        query = sql.SQL("SELECT {}, drop_number::text FROM {} WHERE drop_number::text = ANY(%s)")
-        return db.execute(query.format(self._project(), self._table), [list(numbers)]).fetchall()
-
-    def _served(self, drops: set[Drop], rows: Sequence[tuple[str | None, str]]) -> set[Drop]:
-        """Those of the drops that these rows stand for."""
-        if "project" in self._columns:
-            return drops & {(project or "", number) for project, number in rows}
-        numbers = {number for _, number in rows}
-        return {drop for drop in drops if drop[1] in numbers}
-
-    def _row_of(self, drop: Drop) -> Drop:
-        return drop if "project" in self._columns else ("", drop[1])
-
-    def _project(self) -> sql.SQL:
-        return sql.SQL("project::text" if "project" in self._columns else "NULL")
-
-    def insert(self, db: Database, candidates: Sequence[Candidate]) -> set[Drop]:
-        """Insert a row for each; the drops of those made. A unique key that stands in the way is no error."""
-        if "project" not in self._columns:
-            candidates = list({c.drop_number: c for c in reversed(candidates)}.values())
-        if not candidates:
-            return set()
-        written = sorted(self._written())
-        query = sql.SQL(
-            "INSERT INTO {} ({}) SELECT {} FROM unnest(%(projects)s::text[], %(drops)s::text[], %(senders)s::text[], "
-            "%(sent_ats)s::text[]) AS k(project, drop_number, sender, sent_at) ON CONFLICT DO NOTHING "
-            "RETURNING {}, drop_number::text"
-        ).format(
-            self._table,
-            sql.SQL(", ").join(map(sql.Identifier, written)),
-            sql.SQL(", ").join(self._value(column, _WRITTEN[column]) for column in written),
-            self._project(),
-        )
-        forms = self._aliases.one_form({c.message.sender for c in candidates})
-        values = {
-            "projects": [c.project for c in candidates],
-            "drops": [c.drop_number for c in candidates],
-            "senders": [forms[c.message.sender] for c in candidates],
-            "sent_ats": [self._told(c.sent_at) for c in candidates],
-            "now": self._told(self._clock.now()),
-        }
-        made = db.execute(query, values).fetchall()
-        return self._served({_drop(c) for c in candidates}, made)
-
-    def _written(self) -> set[str]:
-        """The columns of a new row that the table has. An id that is no uuid is the table's own to give."""
-        own_id = {"id"} if self._columns.get("id") != "uuid" else set()
-        return (_WRITTEN.keys() & self._columns.keys()) - own_id
-
-    def _told(self, moment: datetime) -> str:
-        """A moment as text: the wall clock of the operator's zone, with its offset."""
-        return str(moment.astimezone(self._zone))
-
-    def _value(self, column: str, given: str) -> sql.SQL:
-        """What a column is given, as its type holds it: one without a zone keeps the wall clock alone."""
-        kind = self._columns[column]
-        if column not in _MOMENTS or kind == "text":
-            return sql.SQL(given)
-        return sql.SQL(f"{given}::timestamptz" if kind == "timestamptz" else f"{given}::timestamp")
-
-    def _reopen(self, db: Database, later: Mapping[Drop, Sequence[Candidate]]) -> None:
-        """Have drops that were posted again reviewed again."""
-        lines = {
-            drop: "\n".join(self._line(candidate.sent_at, "posted again") for candidate in candidates)
-            for drop, candidates in later.items()
-        }
-        unsent = "DEFAULT" if "feedback_sent" in self._never_null else "NULL"
-        self._update(db, lines, {"resubmitted": "true", "incomplete": "false", "feedback_sent": unsent})
-
-    def _note(self, db: Database, drops: Iterable[Drop], what: str) -> None:
-        self._update(db, dict.fromkeys(map(self._row_of, drops), self._line(self._clock.now(), what)), {})
-
-    def _line(self, moment: datetime, what: str) -> str:
-        return f"{moment.astimezone(self._zone):%Y-%m-%d %H:%M %Z}: {what}"
-
-    def _update(self, db: Database, lines: Mapping[Drop, str], values: Mapping[str, str]) -> None:
-        """Append a line to the comment of each drop's row, and set these columns, as far as the table has them."""
-        every = {
-            **values,
-            "comment": "concat_ws(E'\\n', nullif(t.comment, ''), k.lines)",
-            "updated_at": "%(now)s::text",
-        }
-        settings = [
-            sql.SQL("{} = {}").format(sql.Identifier(column), self._value(column, value))
-            for column, value in every.items()
-            if column in self._columns
-        ]
-        if not lines or not settings:
-            return
-        same_project = sql.SQL("AND t.project::text = k.project" if "project" in self._columns else "")
-        query = sql.SQL(
-            "UPDATE {} AS t SET {} FROM unnest(%(projects)s::text[], %(drops)s::text[], %(lines)s::text[]) "
-            "AS k(project, drop_number, lines) "
-            "WHERE t.drop_number::text = k.drop_number {}"
-        ).format(self._table, sql.SQL(", ").join(settings), same_project)
-        rows = {"projects": [p for p, _ in lines], "drops": [n for _, n in lines], "lines": list(lines.values())}
-        db.execute(query, {**rows, "now": self._told(self._clock.now())})
-
-    def _one_row_a_number(self, db: Database) -> bool:
-        """Whether a unique key on the drop number alone leaves room for only one project's row."""
-        return bool(SQL.value(db, "keyed_by_number_alone", table=self._table.as_string(db)))
+    def insert(self, db: Database, candidates: Sequence[Candidate]) -> None:
+        """Insert a row for each that has none. Raises as the table refuses."""
+        self._rows.insert(db, candidates)
 
 
 def types_of_columns(db: Database, table: str | None) -> dict[str, str]:
     """The review table's columns in its order, each with its type; none where there is no such table."""
     with transaction(db, UNHURRIED_SECONDS):
-        return dict(SQL.run(db, "types", table=_identifier(table).as_string(db)).fetchall()) if table else {}
+        return dict(SQL.run(db, "types", table=review_table.quoted(table).as_string(db)).fetchall()) if table else {}
 
 
 def rows_of(db: Database, table: str | None, *numbers: str) -> list[dict[str, Any]]:
@@ -362,12 +346,7 @@ def rows_of(db: Database, table: str | None, *numbers: str) -> list[dict[str, An
         if table is None or not types_of_columns(db, table):
             return []
         query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.drop_number::text = ANY(%s)")
-        return [row for (row,) in db.execute(query.format(_identifier(table)), [list(numbers)])]
-
-
-def _identifier(table: str) -> sql.Identifier:
-    schema, _, name = table.rpartition(".")
-    return sql.Identifier(schema or "public", name)
+        return [row for (row,) in db.execute(query.format(review_table.quoted(table)), [list(numbers)])]
 
 
 def _arrived(posted: Posted) -> list[_Arrived]:

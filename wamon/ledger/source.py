@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from wamon.model import Message
     from wamon.postgres.connection import Database
@@ -53,6 +54,7 @@ class Source:
         self.db = db
         self.name = name
         self.seq = 0
+        self._token: UUID | None = None  # beside seq, which may be met by chance
         self.instance = ""  # the identity of the database: a rebuilt or other one has another
         self.tails: dict[str, Place] = {}
         self.groups: dict[str, Group] = {}
@@ -82,8 +84,8 @@ class Source:
     def _read(self) -> None:
         self._meet_instance()
         cursors = SQL.run(self.db, "cursors", source=self.name).fetchall()
-        self.tails = {tail: place_from(anchors) for tail, _, anchors in cursors}
-        self.seq = next((seq for tail, seq, _ in cursors if tail == MAIN), 0)
+        self.tails = {tail: place_from(anchors) for tail, _, _, anchors in cursors}
+        self.seq, self._token = next(((seq, token) for tail, seq, token, _ in cursors if tail == MAIN), (0, None))
         self.groups = {group.jid: group for group in _groups(SQL.run(self.db, "groups", source=self.name))}
         self._starting = list(self.groups.values())
         self._wanted = {}
@@ -93,16 +95,16 @@ class Source:
         """One transaction that raises the source's fence. Raises Superseded where another wamon was quicker."""
         with keyed_transaction(self.db):
             failpoint("record.begin")
-            if (
-                SQL.run(self.db, "raise_fence", source=self.name, seq=self.seq, instance=self.instance).fetchone()
-                is None
-            ):
+            known = {"seq": self.seq, "token": self._token, "instance": self.instance}
+            raised = SQL.run(self.db, "raise_fence", source=self.name, **known).fetchone()
+            if raised is None:
                 raise Superseded(
                     f"Another wamon moved source {self.name} meanwhile.", hint="Its position is read again."
                 )
             failpoint("record.fence")
             yield self.db
         self.seq += 1
+        (self._token,) = raised
 
     def wanted(self, tail: str) -> dict[bytes, str]:
         """The JIDs of a tail's groups, by the bytes that a store holds."""

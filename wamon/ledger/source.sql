@@ -1,12 +1,14 @@
 -- name: raise_fence
--- Another instance, such as a new database after a failover, may have come to the same number: it is another's fence.
-UPDATE wamon.cursors SET seq = seq + 1
-WHERE source = %(source)s AND tail = 'main' AND seq = %(seq)s
+-- Another instance, such as a new database after a failover, may have come to the same number, and so may this one after
+-- it was restored to an older backup: the token is met by nobody who didn't read it.
+UPDATE wamon.cursors SET seq = seq + 1, token = gen_random_uuid()
+WHERE source = %(source)s AND tail = 'main' AND seq = %(seq)s AND token = %(token)s
   AND EXISTS (SELECT FROM wamon.instance WHERE instance_id = %(instance)s)
-RETURNING seq
+RETURNING token
 
 -- name: add_source
-INSERT INTO wamon.sources (source) VALUES (%(source)s) ON CONFLICT DO NOTHING
+-- The key is named, so that this fails while a dump is played that hasn't made it yet.
+INSERT INTO wamon.sources (source) VALUES (%(source)s) ON CONFLICT (source) DO NOTHING
 
 -- name: add_missing_cursors
 INSERT INTO wamon.cursors (source, tail)
@@ -14,10 +16,10 @@ SELECT source, tail
 FROM (SELECT %(source)s AS source, 'main' AS tail UNION SELECT source, tail FROM wamon.groups WHERE source = %(source)s)
      AS served
 WHERE NOT EXISTS (SELECT FROM wamon.cursors AS c WHERE c.source = served.source AND c.tail = served.tail)
-ON CONFLICT DO NOTHING
+ON CONFLICT (source, tail) DO NOTHING
 
 -- name: cursors
-SELECT tail, seq, anchors FROM wamon.cursors WHERE source = %(source)s
+SELECT tail, seq, token, anchors FROM wamon.cursors WHERE source = %(source)s
 
 -- name: groups
 SELECT chat, jid, project, tail, enabled, start, start_before, start_anchors, start_passed, messages,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from wamon.errors import ConfigError, DatabaseUnavailable, Poison, SchemaError
+from wamon.errors import ConfigError, DatabaseUnavailable, Locked, Poison, SchemaError, TimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg.abc import PQGen
 
@@ -96,13 +96,18 @@ _SAID_WHILE_CONNECTING = {
 }
 """While it connects, the client library tells the server's words, and not its SQLSTATE."""
 
+_NO_SERVICE = re.compile(r"definition of service .* not found|service file .* not found")
+_KINDS: Mapping[str, type[DatabaseUnavailable]] = {"57014": TimedOut, "55P03": Locked}
 _AGAIN = ("08", "40", "53", "55", "57", "58", "25", "XX", "3D", "28", "42501")
 _POISON = ("22", "23", "44", "54", "P0")
 
 
 @contextmanager
 def connected(dsn: str) -> Iterator[Database]:
-    """A connection for as long as the block runs. Raises ConfigError (no DSN), DatabaseUnavailable (no server)."""
+    """A connection for as long as the block runs.
+
+    Raises ConfigError (no DSN, an unknown service), DatabaseUnavailable (no server).
+    """
     db = connect(dsn)
     try:
         yield db
@@ -120,6 +125,11 @@ def connect(dsn: str) -> Database:
     try:
         db = Database.connect(dsn, autocommit=True, prepare_threshold=None, **_CONNECT)
     except psycopg.OperationalError as error:
+        if _NO_SERVICE.search(str(error)):
+            raise ConfigError(
+                f"database.url names a service that PostgreSQL's library doesn't find: {_first_line(error)}.",
+                hint="It is read from ~/.pg_service.conf of wamon's user, or from where PGSERVICEFILE says.",
+            ) from None
         raise _unavailable(error) from None
     db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return db
@@ -162,6 +172,24 @@ def keyed_transaction(db: Database) -> Iterator[Database]:
     with explained(), db.transaction():
         db.execute(_LIMITS + _BY_KEY, [str(_STATEMENT_SECONDS)])
         yield db
+
+
+_ATTEMPT = "SAVEPOINT attempt; SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'"
+
+
+@contextmanager
+def attempt(db: Database) -> Iterator[None]:
+    """A part of a transaction that may be refused without it, within short limits, on tables that others use.
+
+    Raises Poison, TimedOut and Locked: then what it did is undone, and the transaction goes on.
+    """
+    db.execute(_ATTEMPT)
+    try:
+        with explained():
+            yield
+    except (Poison, TimedOut, Locked):
+        db.execute("ROLLBACK TO SAVEPOINT attempt")
+        raise
 
 
 @contextmanager
@@ -207,6 +235,14 @@ def explained() -> Iterator[None]:
         raise Poison(f"A text can't be stored as {error.encoding}.") from None
 
 
+def lacking(right: str, grant: str) -> DatabaseUnavailable:
+    """The error of a user that lacks a right, with the statement that gives it."""
+    return DatabaseUnavailable(
+        f"PostgreSQL can't be used now: this user lacks a privilege: {right}.",
+        hint=f"Grant it, as an administrator of the database: {grant}",
+    )
+
+
 def _ours(error: psycopg.Error) -> WamonError:
     state = error.sqlstate
     if state is None:
@@ -231,7 +267,7 @@ def _unavailable(error: psycopg.Error) -> DatabaseUnavailable:
         (said for prefix, said in _OURS_TO_MEND.items() if state.startswith(prefix)),
         (_named(error) if state else _first_line(error), "Is the server up, and database.url right? Nothing is lost."),
     )
-    return DatabaseUnavailable(f"PostgreSQL can't be used now: {why}.", hint=hint)
+    return _KINDS.get(state, DatabaseUnavailable)(f"PostgreSQL can't be used now: {why}.", hint=hint)
 
 
 def _said_while_connecting(error: psycopg.Error) -> str:

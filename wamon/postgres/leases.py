@@ -12,13 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from wamon.errors import Busy, Retryable
+from wamon.errors import Busy, DatabaseUnavailable, Retryable
 from wamon.host.process import Process
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from wamon.postgres.connection import Database
 
@@ -34,6 +35,7 @@ class Lease:
     def __init__(self, db: Database, source: str) -> None:
         self._db = db
         self._source = source
+        self._renewed_at: datetime | None = None  # by the database's clock
         self.holder = str(uuid4())
 
     def take(self) -> None:
@@ -41,7 +43,7 @@ class Lease:
         me = Process.this()
         with transaction(self._db):
             SQL.run(self._db, "lock", source=self._source)
-            found = SQL.run(self._db, "holder", source=self._source).fetchone()
+            found = SQL.run(self._db, "holder", source=self._source, lasts=LASTS).fetchone()
             if found is not None:
                 host, boot, pid, started, expired = found
                 standing = Process(host, boot, pid, started)
@@ -50,18 +52,36 @@ class Lease:
                         f"Another wamon works on source {self._source}: process {pid} on {host}.",
                         hint="Stop that one first, or start this one with --standby to wait for it.",
                     )
-            values = {"host": me.host, "boot": me.boot, "pid": me.pid, "process_started": me.process_started}
-            SQL.run(self._db, "take", source=self._source, holder=self.holder, lasts=LASTS, **values)
-            SQL.run(self._db, "raise_fence_of_former_holder", source=self._source)
+            self._put(me)
+
+    def _put(self, me: Process) -> None:
+        values = {"host": me.host, "boot": me.boot, "pid": me.pid, "process_started": me.process_started}
+        held = {"source": self._source, "holder": self.holder, "lasts": LASTS, **values}
+        self._renewed_at = SQL.value(self._db, "take", **held)
+        SQL.run(self._db, "raise_fence_of_former_holder", source=self._source)
 
     def renew(self) -> None:
-        """Hold the lease for longer. Raises Busy where it was lost meanwhile."""
+        """Hold the lease for longer.
+
+        Raises Busy where another took it meanwhile. A lease that is older than our last renewal, or gone, was brought
+        by a restore: we go on, and DatabaseUnavailable says that all is to be read anew.
+        """
         with transaction(self._db):
-            if SQL.run(self._db, "renew", source=self._source, holder=self.holder, lasts=LASTS).fetchone() is None:
+            renewed = SQL.run(self._db, "renew", source=self._source, holder=self.holder, lasts=LASTS).fetchone()
+            if renewed is not None:
+                (self._renewed_at,) = renewed
+                return
+            SQL.run(self._db, "lock", source=self._source)
+            if SQL.value(self._db, "was_taken", source=self._source, since=self._renewed_at):
                 raise Busy(
-                    f"The lease on source {self._source} was lost to another wamon, or to a restore.",
+                    f"The lease on source {self._source} was lost to another wamon.",
                     hint="Start this one again; with --standby it waits for the other, and takes over from it.",
                 )
+            self._put(Process.this())
+        raise DatabaseUnavailable(
+            "The database went back to a backup while wamon worked.",
+            hint="Its position is read again; nothing is lost.",
+        )
 
     def release(self) -> None:
         """Let the next one in at once."""

@@ -10,9 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.errors import ConfigError, SchemaError
+from wamon.errors import ConfigError, DatabaseUnavailable, SchemaError
 from wamon.failpoints import failpoint
-from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, lacking, transaction
 
 if TYPE_CHECKING:
     from wamon.postgres.connection import Database
@@ -31,6 +31,28 @@ _BOOTSTRAP = """
         oldest_writer integer NOT NULL,
         applied_at timestamptz NOT NULL DEFAULT now()
     )
+"""
+
+
+# A dump's own session says so; and its keys to other tables are the last that it makes.
+_RESTORE = """
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pg_restore'
+    ), to_regclass('wamon.cursors') IS NOT NULL AND NOT (
+        to_regclass('wamon.migrations') IS NOT NULL
+        AND EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('wamon.rewinds') AND contype = 'f')
+    )
+"""
+# What this user lacks to see the schema, and to change it.
+_MISSING_GRANTS = """
+    SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN of_schema END,
+           CASE WHEN n.oid IS NULL AND NOT has_database_privilege(current_database(), 'CREATE') THEN of_database
+                WHEN NOT has_schema_privilege(n.oid, 'CREATE') THEN of_schema END
+    FROM (
+        SELECT format('GRANT CREATE ON DATABASE %I TO %I;', current_database(), current_user),
+               format('GRANT USAGE, CREATE ON SCHEMA wamon TO %I;', current_user)
+    ) AS grants(of_database, of_schema)
+    LEFT JOIN pg_namespace AS n ON n.nspname = 'wamon'
 """
 
 
@@ -62,9 +84,10 @@ def migrate(db: Database) -> list[str]:
     """Bring the schema up to this wamon's; the names of the migrations that were applied.
 
     Raises SchemaError where the schema is newer than this wamon may write to, ConfigError where the server or the
-    database can't hold it at all.
+    database can't hold it at all, DatabaseUnavailable while a dump is played or where this user lacks a right.
     """
     _refuse_unfit(db)
+    _refuse_half_restored(db)
     known = migrations()
     applied = []
     while (standing := _standing(db)) < known[-1].version:
@@ -99,6 +122,22 @@ def _refuse_unfit(db: Database) -> None:
         )
 
 
+def _refuse_half_restored(db: Database) -> None:
+    """While a dump is played, nothing of ours may stand in its way, and no row slip in before its keys."""
+    with transaction(db):
+        ((to_see, _),) = db.execute(_MISSING_GRANTS).fetchall()
+        if to_see is not None:
+            raise lacking("to use the schema wamon", to_see)
+        ((is_playing, is_half),) = db.execute(_RESTORE).fetchall()
+    if is_playing:
+        raise DatabaseUnavailable("A restore is at work in this database.", hint="wamon goes on once it has ended.")
+    if is_half:
+        raise DatabaseUnavailable(
+            "The schema wamon isn't whole: a restore is at work, or broke off.",
+            hint="wamon goes on once it has ended. If it broke off, restore again: `wamon db restore FILE --force`.",
+        )
+
+
 def _standing(db: Database) -> int:
     """The schema's version. Raises SchemaError where its oldest writer is newer than this wamon."""
     with transaction(db):
@@ -120,6 +159,9 @@ def _standing(db: Database) -> int:
 def _apply_next(db: Database, known: tuple[Migration, ...], standing: int) -> list[str]:
     failpoint("migration.before")
     with transaction(db, UNHURRIED_SECONDS):
+        ((_, to_change),) = db.execute(_MISSING_GRANTS).fetchall()
+        if to_change is not None:
+            raise lacking("to make or change the schema wamon", to_change)
         db.execute("SELECT pg_advisory_xact_lock(hashtextextended('wamon migrations', 0))")
         db.execute(_BOOTSTRAP)
         now = db.execute("SELECT coalesce(max(version), 0) FROM wamon.migrations").fetchall()[0][0]

@@ -28,6 +28,8 @@ class Verify:
     checked: Annotated[int, "messages compared"]
     dead: Annotated[int, "dead letters; they aren't unclean"]
     older_rules: Annotated[int, "messages read under older rules"]
+    without_text: Annotated[int, "messages with a drop whose texts are gone before `privacy.keep_text`"]
+    reviews_waiting: Annotated[int, "rows of the review table that wait to be written; they aren't unclean"]
     problems: tuple[Problem, ...]
 
 
@@ -38,6 +40,8 @@ def verify(pipeline: Pipeline, verified: proof.Verified) -> Verify:
         checked=verified.checked,
         dead=verified.dead,
         older_rules=verified.older_rules,
+        without_text=verified.without_text,
+        reviews_waiting=verified.reviews_waiting,
         problems=tuple(_problem(pipeline, problem) for problem in verified.problems),
     )
 

@@ -246,7 +246,8 @@ def test_the_sweep_of_a_scan_mends_as_a_repair_does(office: Office, name: str) -
 def test_all_is_clean_after_a_scan_and_verify_changes_nothing(office: Office, verify: Verify) -> None:
     state = "SELECT * FROM wamon.cursors"
     before = office.everything(), office.query(state)
-    assert verify() == (0, {"clean": True, "checked": 6, "dead": 0, "older_rules": 0, "problems": []})
+    counts = {"checked": 6, "dead": 0, "older_rules": 0, "without_text": 0, "reviews_waiting": 0}
+    assert verify() == (0, {"clean": True, **counts, "problems": []})
     assert (office.everything(), office.query(state)) == before
 
 
@@ -407,3 +408,17 @@ def test_the_process_says_in_words_what_is_wrong_and_ends_as_the_contract_says(
     done = office.run("verify", "--repair")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "6 messages compared: clean.\n"
+
+
+@pytest.mark.fault("F97")
+def test_young_messages_whose_text_is_gone_are_counted_and_read_again(office: Office, verify: Verify) -> None:
+    kept = set(office.query("SELECT text FROM wamon.texts"))
+    office.query("UPDATE wamon.ledger_rows SET text = NULL")
+    code, found = verify()
+    assert (code, found["without_text"]) == (
+        0,
+        office.query("SELECT count(*) FROM wamon.ledger WHERE status = 'done'")[0],
+    )
+    code, found = verify("--repair")
+    assert (code, found["without_text"]) == (0, 0)
+    assert set(office.query("SELECT text FROM wamon.texts")) == kept

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.bridges import PROJECTS, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 
 if TYPE_CHECKING:
@@ -82,5 +83,5 @@ def test_they_are_forgotten_with_the_texts(office: Office, bridge: VeryGoodPlugi
     with office.opened() as pipeline:
         from wamon.ledger.retention import prune_texts
 
-        prune_texts(pipeline.source.db, pipeline.clock.now())
+        prune_texts(pipeline.source.db, keep=office.database_now() - CLOCK.now())
     assert near(office) == []

@@ -13,7 +13,10 @@ from psycopg.conninfo import make_conninfo
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.look import looked_at
 from wamon.errors import ConfigError, DatabaseUnavailable
+from wamon.health import database
 from wamon.postgres import connection
 
 SECRET = "hunter2swordfish"
@@ -92,6 +95,14 @@ def test_the_command_ends_as_the_contract_says_in_one_paragraph(
     assert told in done.stderr
     assert SECRET not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_service_that_the_library_does_not_know_is_a_config_error_at_once() -> None:
+    with pytest.raises(ConfigError, match="nowhere") as raised:
+        connection.connect(f"service=nowhere password={SECRET}")
+    assert raised.value.exit_code == 78
+    assert "pg_service.conf" in raised.value.hint
+    assert SECRET not in raised.value.paragraph()
 
 
 # The way to the server
@@ -199,6 +210,80 @@ def test_a_privilege_that_was_revoked_is_told_and_parks_no_message(
     office.query(f"GRANT INSERT, UPDATE ON {table} TO clerk")
     office.scan()
     assert office.drops() == field.truth.drops()
+
+
+RECIPES = {
+    "a database of its own": ("CREATE DATABASE {db} OWNER {role}", "", ""),
+    "all on the database": (
+        "CREATE DATABASE {db}",
+        "GRANT ALL ON DATABASE {db} TO {role}",
+        "GRANT CREATE ON SCHEMA public TO {role};",
+    ),
+    "all on schema public": (
+        "CREATE DATABASE {db}",
+        "GRANT ALL ON SCHEMA public TO {role}",
+        "GRANT CREATE ON DATABASE {db} TO {role};",
+    ),
+    "a schema made by an administrator": (
+        "CREATE DATABASE {db}",
+        "CREATE SCHEMA wamon; GRANT ALL ON SCHEMA public TO {role}",
+        "GRANT USAGE, CREATE ON SCHEMA wamon TO {role};",
+    ),
+    "a table made by an administrator": (
+        "CREATE DATABASE {db}",
+        "GRANT ALL ON DATABASE {db} TO {role}; CREATE TABLE qa_photo_reviews (drop_number text, project text)",
+        "GRANT SELECT, INSERT, UPDATE ON public.qa_photo_reviews TO {role};",
+    ),
+}
+"""As hosted servers and their guides have it: how the database is made, and what the role is given; what it lacks."""
+
+
+@pytest.fixture
+def plain(any_dsn: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str, str]]:
+    """A database made by a recipe: its DSN as an administrator and as the plain role, and the grant that is missing."""
+    make, give, lacks = RECIPES[request.param]
+    names = {"db": "hosted", "role": "plain"}
+    hosted = make_conninfo(any_dsn, dbname="hosted")
+    with psycopg.connect(any_dsn, autocommit=True) as db:
+        db.execute("CREATE ROLE plain LOGIN")
+        db.execute(make.format(**names).encode())
+        with psycopg.connect(hosted, autocommit=True) as own:
+            own.execute(give.format(**names).encode())
+        yield hosted, make_conninfo(hosted, user="plain"), lacks.format(**names)
+        db.execute("DROP DATABASE hosted WITH (FORCE)")
+        db.execute("DROP ROLE plain")
+
+
+@DEBIAN
+@pytest.mark.parametrize("plain", RECIPES, indirect=True)
+@pytest.mark.fault("F21")
+def test_a_right_that_a_recipe_leaves_out_is_told_by_the_statement_that_grants_it(
+    tmp_path: Path, field: Field, plain: tuple[str, str, str]
+) -> None:
+    hosted, dsn, lacks = plain
+    office = Office(tmp_path / "office", dsn, field.path)
+    if lacks:
+        unavailable(office, "lacks a privilege", lacks)
+        with psycopg.connect(hosted, autocommit=True) as db:
+            db.execute(lacks.encode())
+    office.scan()
+    assert office.drops() == field.truth.drops()
+    assert office.query("SELECT drop_number FROM qa_photo_reviews") == ["DR1752028"]
+
+
+@DEBIAN
+@pytest.mark.fault("F21")
+def test_row_security_that_refuses_new_rows_is_told_beforehand_and_parks_no_message(
+    office: Office, field: Field, clerk: str
+) -> None:
+    office.query("ALTER TABLE qa_photo_reviews ENABLE ROW LEVEL SECURITY")
+    office.set(database={"url": clerk})
+    check = database.review(looked_at(configured(office.config_path, {}), None, office.clock))
+    assert check.state == "warn"
+    assert "Row security of public.qa_photo_reviews" in check.sentence
+    field.post(LAWLEY, "DR1752034")
+    unavailable(office, "lacks a privilege", "Grant")
+    assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("ledger.dead_letters", "bury"): _ONE,
     ("ledger.dead_letters", "give_up"): _ONE,
-    ("ledger.comparison", "held"): _KEYS,
+    ("ledger.comparison", "held"): {**_KEYS, "keep_text": None},
     ("ledger.comparison", "mark_gone"): _KEYS,
     ("ledger.comparison", "drops_after"): {
         "project": "Project 1",
