@@ -137,28 +137,29 @@ class Aliases:
         written = written_at(path)
         if written != self._asked_of:
             self._asked_of, self._asked = written, set()
-        if unasked := sorted(users - self._asked):
+        unasked = sorted(users - self._asked)
+        if unasked and (found := _phones_by_lid(path, unasked)) is not None:
             self._asked |= users
-            self._phone_by_lid.update(_phones_by_lid(path, unasked))
+            self._phone_by_lid.update(found)
 
 
 def _may_be_lid(user: str, server: str) -> bool:
     return is_number(user) and (server.endswith("lid") or (not server and len(user) not in _PHONE_DIGITS))
 
 
-def _phones_by_lid(path: Path, users: Sequence[str]) -> dict[str, str]:
-    """What whatsmeow's map says of these phones and LIDs. Where it can't be read now, nothing."""
+def _phones_by_lid(path: Path, users: Sequence[str]) -> dict[str, str] | None:
+    """What whatsmeow's map says of these phones and LIDs; None where it can't be read now."""
     found: list[tuple[str, ...]] = []
     try:
         if access(path).endangers_the_bridge:
-            return {}
+            return None
         with snapshot(path) as db:
             for n in range(0, len(users), _MOST_ASKED):
                 some = list(users[n : n + _MOST_ASKED])
                 marks = ",".join("?" * len(some))
                 found += _rows(db, "whatsmeow_lid_map", ("lid", "pn"), f"lid IN ({marks}) OR pn IN ({marks})", some * 2)
     except (BridgeUnavailable, BridgeUnknown, OSError):
-        return {}
+        return None
     return _pairs(found)
 
 

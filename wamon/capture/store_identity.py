@@ -35,7 +35,13 @@ def accept(source: Source, store: Store) -> None:
     if was is None or (was != now and not _is_same_file(was, now)):
         source.keep_store(now)
         if was is not None:
-            logger.info("The store of source %s stands at %s now, not at %s.", source.name, now, was)
+            logger.info(
+                "The store of source %s stands at %s now, not at %s.",
+                source.name,
+                now,
+                was,
+                extra={"action": "store.moved"},
+            )
 
 
 def refuse_anothers(source: Source, store: Store) -> None:

@@ -84,6 +84,17 @@ def test_what_is_learned_later_is_known_then_and_stays_known_without_the_file(fi
         file.unlink(missing_ok=True)
 
 
+def test_what_cant_be_looked_up_while_the_bridge_writes_is_looked_up_once_it_has(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamon.bridge.snapshot._BUSY_TIMEOUT_SECONDS", 0.0)
+    aliases = Aliases(file, file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert aliases.one_form([LID]) == {LID: LID}
+    assert aliases.one_form([LID]) == {LID: SIPHO}
+
+
 def test_the_fullest_name_wins_name_by_name(file: Path) -> None:
     contacts = [
         ("1@s.whatsapp.net", f"{THANDI}@s.whatsapp.net", "", "Thandi", "~", ""),
