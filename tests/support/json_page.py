@@ -29,8 +29,11 @@ from wamon.views import (
     home,
     hygiene,
     init,
+    lists,
     message_page,
     near_misses,
+    rates,
+    redo,
     replay,
     replies,
     report,
@@ -107,6 +110,11 @@ PAGES: Mapping[str, tuple[type, ...]] = {
     "/drop/NUMBER.json": (drop_page.DropPage,),
     "/message/ID.json": (message_page.MessagePage,),
     "/person/HASH.json": (find.PersonPage,),
+    "/redo.json": (redo.RedoPage,),
+    "/dead.json": (lists.DeadPage,),
+    "/replies.json": (lists.RepliesPage,),
+    "/gaps.json": (lists.GapsPage,),
+    "/rates.json": (rates.RatesPage,),
 }
 """Each page of `wamon web` whose data can be had as JSON, and its view."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.capture.pipeline import Pipeline
+    from wamon.ledger.source import Source
     from wamon.model import Group, Message
     from wamon.postgres.connection import Database
 
@@ -83,19 +84,38 @@ class Rewind(NamedTuple):
 
 def gaps(pipeline: Pipeline, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> list[Gap]:
     """The gaps of these groups that ended, or were noticed, at or after `since`; the earliest first."""
-    found = [*_silences(pipeline, groups, since, zone), *_gone(pipeline, groups, since), *_replaced(pipeline, since)]
+    found = recorded_gaps(pipeline.source, groups, Window(since, pipeline.clock.now(), zone))
     found += _without_captions(pipeline, groups, since, zone)
-    return sorted(found, key=lambda gap: (gap.start, gap.group or ""))
+    return sorted(found, key=_place)
 
 
-def _silences(pipeline: Pipeline, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
-    now = pipeline.clock.now()
-    every = {group.chat: group for group in pipeline.source.groups.values() if group.enabled}
-    unusual = [quiet for quiet in _quiet(pipeline, list(every), since, now) if _is_unusual(pipeline, quiet, now, zone)]
+class Window(NamedTuple):
+    """The time in which gaps are looked for, and the zone whose week it is."""
+
+    since: datetime
+    now: datetime
+    zone: ZoneInfo
+
+
+def recorded_gaps(source: Source, groups: Sequence[Group], window: Window) -> list[Gap]:
+    """Those that the database alone can tell: silences, what vanished, a store that was replaced."""
+    found = [*_silences(source, groups, window), *_gone(source.db, groups, window.since), *_replaced(source, window)]
+    return sorted(found, key=_place)
+
+
+def _place(gap: Gap) -> tuple[datetime, str]:
+    return gap.start, gap.group or ""
+
+
+def _silences(source: Source, groups: Sequence[Group], window: Window) -> Iterator[Gap]:
+    every = {group.chat: group for group in source.groups.values() if group.enabled}
+    at_least = timedelta(seconds=PATIENCE_SECONDS)
+    quiet_times = _silent(source.db, list(every), window.since, window.now, at_least)
+    unusual = [quiet for quiet in quiet_times if _is_unusual(source.db, quiet, window)]
     wanted = {group.chat for group in groups}
     together: list[tuple[datetime, datetime | None]] = []
     for quiet in unusual:
-        shared = _shared(quiet, unusual, set(every), now)
+        shared = _shared(quiet, unusual, set(every), window.now)
         if shared is None and quiet.chat in wanted:
             group = every[quiet.chat]
             yield _silence("silence", quiet.began_at, quiet.ended_at, group)
@@ -104,15 +124,10 @@ def _silences(pipeline: Pipeline, groups: Sequence[Group], since: datetime, zone
             yield _silence("bridge", *shared, None)
 
 
-def _quiet(pipeline: Pipeline, chats: Sequence[int], since: datetime, now: datetime) -> list[Quiet]:
-    at_least = timedelta(seconds=PATIENCE_SECONDS)
-    return _silent(pipeline.source.db, chats, since, now, at_least)
-
-
-def _is_unusual(pipeline: Pipeline, quiet: Quiet, now: datetime, zone: ZoneInfo) -> bool:
+def _is_unusual(db: Database, quiet: Quiet, window: Window) -> bool:
     """Whether the silence was longer than the group's own rhythm lets expect, as seen when it ended."""
-    ended = quiet.ended_at or now
-    past = silences(pipeline.source.db, [quiet.chat], moments(ended, zone), quiet.began_at)
+    ended = quiet.ended_at or window.now
+    past = silences(db, [quiet.chat], moments(ended, window.zone), quiet.began_at)
     return (ended - quiet.began_at).total_seconds() > patience(usual(past.get(quiet.chat, [])))
 
 
@@ -138,15 +153,15 @@ def _silence(kind: Kind, start: datetime, end: datetime | None, group: Group | N
     return Gap(kind, start, end, group.jid if group else None, group.project if group else None, detail)
 
 
-def _gone(pipeline: Pipeline, groups: Sequence[Group], since: datetime) -> Iterator[Gap]:
+def _gone(db: Database, groups: Sequence[Group], since: datetime) -> Iterator[Gap]:
     by_chat = {group.chat: group for group in groups}
-    for chat, oldest, noticed, messages in _vanished(pipeline.source.db, list(by_chat), since):
+    for chat, oldest, noticed, messages in _vanished(db, list(by_chat), since):
         group = by_chat[chat]
         yield Gap("gone", oldest or noticed, noticed, group.jid, group.project, f"{messages} recorded messages")
 
 
-def _replaced(pipeline: Pipeline, since: datetime) -> Iterator[Gap]:
-    for at, reason in _rewinds(pipeline.source.db, pipeline.source.name, since):
+def _replaced(source: Source, window: Window) -> Iterator[Gap]:
+    for at, reason in _rewinds(source.db, source.name, window.since):
         yield Gap("replaced", at, at, None, None, reason)
 
 

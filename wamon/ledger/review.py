@@ -349,6 +349,15 @@ def rows_of(db: Database, table: str | None, *numbers: str) -> list[dict[str, An
         return [row for (row,) in db.execute(query.format(review_table.quoted(table)), [list(numbers)])]
 
 
+def rows_to_redo(db: Database, table: str | None, most: int) -> list[dict[str, Any]]:
+    """The review table's rows that say `incomplete`, at most so many; none where it hasn't that column."""
+    with transaction(db, UNHURRIED_SECONDS):
+        if table is None or "incomplete" not in types_of_columns(db, table):
+            return []
+        query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE t.incomplete ORDER BY t.drop_number LIMIT %s")
+        return [row for (row,) in db.execute(query.format(review_table.quoted(table)), [most])]
+
+
 def _arrived(posted: Posted) -> list[_Arrived]:
     """The submissions that count, in row order, each with the latest of its drop so far."""
     counting = [one for one in posted.submissions if not one.standing.twin and not one.candidate.rejected]

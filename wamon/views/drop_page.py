@@ -122,7 +122,7 @@ def _projects(
             submitted_by=by,
             review=state,
             steps=tuple(ReviewStep(*step) for step in trace.review_steps(row or {})),
-            comment=_last_line((row or {}).get("comment")),
+            comment=last_line((row or {}).get("comment")),
         )
 
 
@@ -133,7 +133,8 @@ def _when(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     return f"{local.day} {local:%b %H:%M}" if local.year == today.year else f"{local.day} {local:%b %Y %H:%M}"
 
 
-def _last_line(comment: object) -> str:
+def last_line(comment: object) -> str:
+    """The last line of a review's comment, which says what was found last; empty where there is none."""
     return (str(comment).strip().splitlines() or [""])[-1] if comment else ""
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.views", "find")
 
 PAGE_ROWS = 100
+_DIGITS_OF_A_CHAT = 10
 
 
 class Target(NamedTuple):
@@ -41,7 +42,7 @@ class PersonPage:
     stale: Annotated[datetime | None, "the last sign of life of the source that is down for longest; null: none is"]
     shown: Annotated[str, "who, as far as `privacy.show` allows"]
     posts: tuple[LastPost, ...]
-    before: Annotated[datetime | None, "what `?before=` takes for the next page; null: this is the last"]
+    after: Annotated[str | None, "what `?after=` takes for the next page; null: this is the last"]
 
 
 def find(db: Database, text: str, pattern: str) -> tuple[Target, ...]:
@@ -80,13 +81,25 @@ def _people(db: Database, text: str) -> list[Target]:
     return [Target(f"/person/{found}", shown) for found, shown in rows]
 
 
-def person_page(db: Database, zone: ZoneInfo, hashed: str, before: datetime | None = None) -> PersonPage | None:
+def person_page(db: Database, zone: ZoneInfo, hashed: str, after: str | None = None) -> PersonPage | None:
     """The posts of the person of this hash; None where nobody has it. Raises DatabaseUnavailable, SchemaError."""
     with snapshot(db) as moment:
         row = SQL.run(db, "phones", hashed=hashed).fetchone()
         if row is None:
             return None
-        found = SQL.rows(db, "posts_of", LastPost, hashed=hashed, before=before, most=PAGE_ROWS + 1)
+        found = SQL.rows(db, "posts_of", LastPost, hashed=hashed, most=PAGE_ROWS + 1, **_place(after))
         shown = tuple(found[:PAGE_ROWS])
-        after = shown[-1].sent_at if len(found) > PAGE_ROWS else None
-        return PersonPage(moment.at, str(zone), stale_since(sources(db)), row[1], shown, after)
+        more = _key(shown[-1]) if len(found) > PAGE_ROWS else None
+        return PersonPage(moment.at, str(zone), stale_since(sources(db)), row[1], shown, more)
+
+
+def _key(post: LastPost) -> str:
+    return f"{post.chat} {post.drop_number} {post.message_id}"
+
+
+def _place(after: str | None) -> dict[str, object]:
+    """The key of the post before a page; of none where it isn't one."""
+    chat, _, rest = (after or "").partition(" ")
+    number, _, message_id = rest.partition(" ")
+    known = chat.isascii() and chat.isdigit() and len(chat) < _DIGITS_OF_A_CHAT
+    return {"chat": int(chat) if known else None, "number": number, "message_id": message_id}

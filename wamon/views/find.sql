@@ -27,6 +27,10 @@ FROM wamon.people_shown AS p
 JOIN wamon.submissions AS s ON s.source = p.source AND s.sender = p.sender
 LEFT JOIN wamon.ledger_rows AS l USING (chat, message_id)
 WHERE p.phone_hashes @> ARRAY[%(hashed)s::text] AND s.live AND s.sent_at >= now() - interval '90 days'
-  AND (%(before)s::timestamptz IS NULL OR s.sent_at < %(before)s)
-ORDER BY s.sent_at DESC, s.message_id DESC, s.drop_number
+  AND (%(chat)s::int IS NULL OR (s.sent_at, s.message_id, s.drop_number, s.chat) < (
+      SELECT a.sent_at, a.message_id, a.drop_number, a.chat
+      FROM wamon.submission_rows AS a
+      WHERE a.chat = %(chat)s AND a.drop_number = %(number)s AND a.message_id = %(message_id)s
+  ))
+ORDER BY s.sent_at DESC, s.message_id DESC, s.drop_number DESC, s.chat DESC
 LIMIT %(most)s

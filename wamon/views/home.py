@@ -143,7 +143,7 @@ def home(db: Database, zone: ZoneInfo) -> Home:
         look=tuple(_look_lines(own, groups, totals))[:_LOOK_LINES],
         totals=totals,
         dead=dead,
-        hours=_hours(own),
+        hours=hours(own),
         groups=groups,
         posts=posts,
         needs=needs[:_NEEDS],
@@ -182,7 +182,7 @@ def _needs(db: Database) -> tuple[Need, ...]:
     return tuple(SQL.rows(db, "needs", Need, most=_MOST_NEEDS))
 
 
-def _hours(known: Sequence[Source]) -> tuple[Hour, ...]:
+def hours(known: Sequence[Source]) -> tuple[Hour, ...]:
     """Today's new drops by hour, of all sources that published a day."""
     counted = [source for source in known if source.hours]
     usual = [source.usual_hours for source in known if source.usual_hours]

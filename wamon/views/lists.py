@@ -1,0 +1,118 @@
+"""Pages that list what needs somebody: dead letters, replies, gaps. Each is what its command lists, of every source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+from wamon.health.gaps import Window, recorded_gaps
+from wamon.ledger import dead_letters
+from wamon.ledger.source import Source as Position
+from wamon.replies import queue
+from wamon.views import dead, gaps, replies
+from wamon.views.dead import Letter
+from wamon.views.gaps import Gap
+from wamon.views.home import stale_since
+from wamon.views.replies import Reply
+from wamon.views.snapshot import Failed, snapshot
+from wamon.views.sources import sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wamon.postgres.connection import Database
+
+PAGE_ROWS = 100
+T = TypeVar("T")
+
+_LISTED = timedelta(days=7)
+_MOST_GROUPS = 500
+"""Of a source with more groups, silences aren't looked for within a page: `wamon gaps` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """The page `/dead`: the last to fail first, 100 a page."""
+
+    at: Annotated[datetime, "the moment that it shows, by the database's clock"]
+    zone: Annotated[str, "the zone in which its times are to be shown"]
+    stale: Annotated[datetime | None, "the last sign of life of the source that is down for longest; null: none is"]
+    total: Annotated[int, "how many there are"]
+    letters: tuple[Letter, ...]
+    after: Annotated[str | None, "what `?after=` takes for the next page; null: this is the last"]
+
+
+@dataclass(frozen=True, slots=True)
+class RepliesPage:
+    """The page `/replies`: those of 7 days and those that wait, the last to change first, 100 a page."""
+
+    at: Annotated[datetime, "the moment that it shows, by the database's clock"]
+    zone: Annotated[str, "the zone in which its times are to be shown"]
+    stale: Annotated[datetime | None, "the last sign of life of the source that is down for longest; null: none is"]
+    total: Annotated[int, "how many there are"]
+    replies: tuple[Reply, ...]
+    after: Annotated[str | None, "what `?after=` takes for the next page; null: this is the last"]
+
+
+@dataclass(frozen=True, slots=True)
+class GapsPage:
+    """The page `/gaps`: those of 7 days that the database tells, the newest first.
+
+    Photos without captions, which only the store tells, are listed by `wamon gaps`.
+    """
+
+    at: Annotated[datetime, "the moment that it shows, by the database's clock"]
+    zone: Annotated[str, "the zone in which its times are to be shown"]
+    stale: Annotated[datetime | None, "the last sign of life of the source that is down for longest; null: none is"]
+    since: Annotated[datetime, "gaps before it aren't looked for"]
+    gaps: tuple[Gap, ...]
+    failed: tuple[Failed, ...]
+
+
+def dead_page(db: Database, zone: ZoneInfo, after: str | None = None) -> DeadPage:
+    """The dead letters. Raises DatabaseUnavailable, SchemaError."""
+    with snapshot(db) as moment:
+        known = sources(db)
+        found = [letter for source in known for letter in dead.letters(dead_letters.letters(db, source.name)).letters]
+    found.sort(key=lambda letter: letter.failed_at, reverse=True)
+    shown, more = _page(found, lambda letter: f"{letter.jid} {letter.message_id}", after)
+    return DeadPage(moment.at, str(zone), stale_since(known), len(found), shown, more)
+
+
+def replies_page(db: Database, zone: ZoneInfo, after: str | None = None) -> RepliesPage:
+    """The replies. Raises DatabaseUnavailable, SchemaError."""
+    with snapshot(db) as moment:
+        known = sources(db)
+        listed = [one for source in known for one in queue.listed(db, source.name, moment.at - _LISTED)]
+    found = list(replies.replies(listed, enabled=True, off=False).replies)
+    found.sort(key=lambda reply: reply.changed_at, reverse=True)
+    shown, more = _page(found, lambda reply: f"{reply.jid} {reply.message_id} {reply.about}", after)
+    return RepliesPage(moment.at, str(zone), stale_since(known), len(found), shown, more)
+
+
+def _page(found: Sequence[T], key: Callable[[T], str], after: str | None) -> tuple[tuple[T, ...], str | None]:
+    """A page of a list, and the key of its last row where there are more. One whose key is gone begins anew."""
+    keys = [key(one) for one in found]
+    start = keys.index(after) + 1 if after in keys else 0
+    shown = tuple(found[start : start + PAGE_ROWS])
+    return shown, keys[start + PAGE_ROWS - 1] if len(found) > start + PAGE_ROWS else None
+
+
+def gaps_page(db: Database, zone: ZoneInfo) -> GapsPage:
+    """The gaps. Raises DatabaseUnavailable, SchemaError."""
+    with snapshot(db) as moment:
+        known = sources(db)
+    since, found, failed = moment.at - _LISTED, list[Gap](), list[Failed]()
+    for source in known:
+        position = Position(db, source.name)
+        position.collect()
+        groups = [group for group in position.groups.values() if group.enabled]
+        if len(groups) > _MOST_GROUPS:
+            failed.append(Failed(source.name, f"has {len(groups):,} groups: `wamon gaps` looks through them"))
+            continue
+        window = Window(since, moment.at, ZoneInfo(source.zone) if source.zone else zone)
+        found += gaps.gaps(since, recorded_gaps(position, groups, window)).gaps
+    found.sort(key=lambda gap: gap.start, reverse=True)
+    return GapsPage(moment.at, str(zone), stale_since(known), since, tuple(found), tuple(failed))
