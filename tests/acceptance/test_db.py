@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,8 +16,9 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.acceptance.conftest import Run, edit_store
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
-from tests.support.environment import program
-from tests.support.office import Office
+from tests.support.environment import environment, program
+from tests.support.forked import Forked
+from tests.support.office import Office, eventually
 from wamon.model import Sizes
 from wamon.postgres import backup
 from wamon.postgres.migrations import migrations
@@ -209,3 +211,27 @@ def test_an_edit_that_the_backup_does_not_know_is_found_by_the_first_scan_after_
         office.scan()
         assert ("Lawley", "DR1752029") in office.drops()
         assert office.verify().clean
+
+
+def test_a_server_that_is_served_outlives_the_commands_that_use_it(
+    wamon: Run, tmp_path: Path, embedded_in: Callable[[Path], Path]
+) -> None:
+    state = embedded_in(tmp_path / "state")
+    config, log = tmp_path / "wamon.yaml", tmp_path / "serve.log"
+    config.write_text(yaml.safe_dump({"state": {"dir": str(state)}}))
+    with log.open("wb") as stderr:
+        serving = Forked(["--config", str(config), "db", "serve"], env=environment(), clock=CLOCK, stderr=stderr)
+    try:
+        eventually("it serves", lambda: "runs." in log.read_text(), said=log.read_text)
+        assert wamon("--config", str(config), "db", "migrate").returncode == 0
+        assert wamon("--config", str(config), "db", "stop").returncode == 75
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(timeout=30) == 0, log.read_text()
+        assert wamon("--config", str(config), "db", "stop").stdout.startswith("No embedded PostgreSQL runs")
+    finally:
+        serving.kill()
+        serving.wait()
+
+
+def test_a_server_of_somebody_elses_is_not_served(office: Office) -> None:
+    assert office.run("db", "serve").returncode == 78

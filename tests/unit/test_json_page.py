@@ -12,7 +12,7 @@ import typer
 from tests.support.json_page import PAGE, PAGES, VIEWS, described, page
 from wamon.cli.main import app
 
-WITHOUT_AN_ANSWER = {"run", "service stopped"}
+WITHOUT_AN_ANSWER = {"run", "db serve", "service stopped"}
 BETWEEN_OURSELVES = {"service prepare"}  # `wamon restart` asks it
 EVERY = sorted(
     {view for views in [*VIEWS.values(), *PAGES.values()] for view in views},

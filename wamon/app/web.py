@@ -47,6 +47,8 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, clock
             token=config.web.token.get_secret_value().encode() if config.web.token else None,
             public_url=config.web.public_url,
             zone=config.timezone,
+            pattern=config.drops.pattern,
+            review_table=config.database.review_table,
             clock=clock,
             database=database,
             metrics=Metrics(),

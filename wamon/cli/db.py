@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -178,6 +179,38 @@ def stop(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
         say(as_json(Stopped(stopped)))
     else:
         say("Stopped." if stopped else f"No embedded PostgreSQL runs for {folder}.")
+
+
+@commands.command()
+def serve(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Keep the embedded PostgreSQL running until SIGTERM: a unit of its own, where several wamons share it.
+
+    Else it ends with the last wamon that uses it. It needs no port: others reach it by its socket, as they do anyway.
+
+    \b
+    wamon db serve
+    """
+    import signal
+
+    from wamon.errors import ConfigError
+    from wamon.host.notify import notify
+    from wamon.host.signals import Signals
+    from wamon.log import WITH_TIME, configure, logger, under_systemd
+    from wamon.postgres.embedded import server as embedded
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    configure(logging.INFO, as_json=options.json or under_systemd(), form=WITH_TIME)
+    if settings.database.url is not None:
+        raise ConfigError(
+            "database.url names a PostgreSQL that isn't the embedded one.", hint="Then there is nothing to serve here."
+        )
+    with Signals(signal.SIGTERM, signal.SIGINT) as signals, embedded.running(settings.state.dir):
+        logger.info("The embedded PostgreSQL runs.", extra={"action": "db.serving"})
+        notify("READY=1")
+        next(iter(signals))
+        notify("STOPPING=1")
+    logger.info("The embedded PostgreSQL was left; the last to leave stops it.", extra={"action": "db.served"})
 
 
 @contextmanager

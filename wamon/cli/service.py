@@ -12,13 +12,13 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 from wamon.cli.service_stopped import stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from wamon.cli.options import Said
     from wamon.config.schema import Config
     from wamon.service.schedule import CronTime
     from wamon.service.systemd import Systemd
-    from wamon.service.units import Host, Service
+    from wamon.service.units import Host, Service, Web
     from wamon.views.service import Installation, WrittenFile
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -60,6 +60,12 @@ def install(
         typer.Option("--timezone", metavar="ZONE", help=f"Whose 03:00; else the config's, else {_OPERATORS_ZONE}."),
     ] = None,
     cron: Annotated[bool, typer.Option("--cron", help="Restart by cron instead of by a timer of systemd.")] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Also the page's: `wamon web`, its socket, the embedded PostgreSQL's own.")
+    ] = False,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="ADDRESS:PORT", help="With --web, instead of web.listen.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
     root: RootOption = ROOT,
     config: ConfigOption = None,
@@ -76,6 +82,7 @@ def install(
     wamon service install --restart-at 03:00 --timezone Africa/Johannesburg
     wamon service install --instance prod --cron
     wamon service install --no-restart
+    wamon service install --instance dev --web --listen 127.0.0.1:8007
     """
     from wamon.config.zone import host_zone
     from wamon.render import say
@@ -100,10 +107,20 @@ def install(
     by_cron = schedule.for_cron(planned, clock_of_host, options.clock.now()) if planned and cron else None
     nightly = schedule.on_host(planned, clock_of_host, options.clock.now()) if planned else None
     host = _host(path, settings)
-    contents = rendered(service, host, planned, by_cron)
+    contents = rendered(
+        service, host, planned, by_cron, _web(service, settings, listen, asked=web or listen is not None)
+    )
     files = _dry(contents) if dry_run else _done(service, systemd, contents)
     ran, following, notes = _what_is_left(
-        service, systemd, host, settings, nightly, by_cron, states=[file.state for file in files], dry_run=dry_run
+        service,
+        systemd,
+        host,
+        settings,
+        nightly,
+        by_cron,
+        contents,
+        states=[file.state for file in files],
+        dry_run=dry_run,
     )
     answer = view.installation(
         service, host, planned, by_cron, dry_run=dry_run, files=files, ran=ran, following=following, notes=notes
@@ -124,6 +141,25 @@ def _config(options: Said, service: Service) -> tuple[Path, Config | None]:
     path = (named or service.config).absolute()
     environ = {**handed_over(service.credential), **os.environ}
     return path, configured(path, environ) if named or path.exists() else None
+
+
+def _web(service: Service, settings: Config | None, listen: str | None, *, asked: bool) -> Web | None:
+    """The page's units, where they are asked for or are there already."""
+    from wamon.config.web import Web as WebConfig
+    from wamon.config.web import address_and_port
+    from wamon.errors import UsageError
+    from wamon.service.units import Web, listens_on
+
+    there = listens_on(service)
+    if not (asked or there):
+        return None
+    try:
+        given = address_and_port(listen) if listen else None
+    except ValueError as error:
+        raise UsageError(f"--listen {error}.") from None
+    section = settings.web if settings else WebConfig()
+    embedded = not service.credential.exists() and not (settings and settings.database.url)
+    return Web(str(given or there or section.listen), embedded)
 
 
 def _host(config: Path, settings: Config | None) -> Host:
@@ -160,6 +196,7 @@ def _what_is_left(
     settings: Config | None,
     nightly: str | None,
     cron: CronTime | None,
+    contents: Collection[Path],
     *,
     states: Sequence[str],
     dry_run: bool,
@@ -168,7 +205,7 @@ def _what_is_left(
     from wamon.service.installation import lacks
 
     lacking = list(lacks(service, host))
-    starting = [["daemon-reload"], ["enable", "--now", *_enabled(service, nightly, cron)]]
+    starting = [["daemon-reload"], ["enable", "--now", *_enabled(service, nightly, cron, contents)]]
     done = []
     if systemd.is_there and not dry_run:
         done = starting[:1] if lacking else starting
@@ -181,8 +218,13 @@ def _what_is_left(
     return [_systemctl(words) for words in done], following, notes
 
 
-def _enabled(service: Service, nightly: str | None, cron: CronTime | None) -> list[str]:
-    return [service.unit, service.timer] if nightly and not cron else [service.unit]
+def _enabled(service: Service, nightly: str | None, cron: CronTime | None, contents: Collection[Path]) -> list[str]:
+    beside = [
+        unit
+        for unit in (service.postgres_unit, service.web_socket, service.web_unit)
+        if service.unit_file(unit) in contents
+    ]
+    return [*([service.unit, service.timer] if nightly and not cron else [service.unit]), *beside]
 
 
 def _restart(service: Service, host: Host) -> str:
@@ -298,7 +340,8 @@ def uninstall(
     service, systemd = Service(root, instance), Systemd(root)
     there = present(service)
     refuse_changed(there, service)
-    units = [unit for unit in (service.unit, service.timer) if service.unit_file(unit) in there]
+    ours = (service.web_socket, service.web_unit, service.unit, service.timer, service.postgres_unit)
+    units = [unit for unit in ours if service.unit_file(unit) in there]
     if systemd.is_there and units:
         systemd.run("disable", "--now", *units, seconds=60)
     removed = remove(service)

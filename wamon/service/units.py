@@ -58,6 +58,18 @@ class Service:
         return f"wamon-restart{self._at}.timer"
 
     @property
+    def web_unit(self) -> str:
+        return f"wamon-web{self._at}.service"
+
+    @property
+    def web_socket(self) -> str:
+        return f"wamon-web{self._at}.socket"
+
+    @property
+    def postgres_unit(self) -> str:
+        return f"wamon-postgres{self._at}.service"
+
+    @property
     def config(self) -> Path:
         return Path("/etc/wamon") / f"{self.instance or 'wamon'}.yaml"
 
@@ -82,9 +94,19 @@ class Service:
         """What restarts it at night by systemd's timer."""
         return [self.unit_file(self.timer.replace(".timer", ".service")), self.unit_file(self.timer)]
 
+    @property
+    def web_files(self) -> list[Path]:
+        """What serves the page."""
+        return [self.unit_file(self.web_unit), self.unit_file(self.web_socket)]
+
+    @property
+    def postgres_file(self) -> Path:
+        """What runs the embedded PostgreSQL by itself."""
+        return self.unit_file(self.postgres_unit)
+
     def all_files(self) -> list[Path]:
         """Every file that an install of whatever kind may have written."""
-        return [self.unit_file(self.unit), *self.timer_files, self.cron_file]
+        return [self.unit_file(self.unit), *self.timer_files, *self.web_files, self.postgres_file, self.cron_file]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +119,29 @@ class Host:
     store: Path | None
 
 
-def rendered(service: Service, host: Host, schedule: Schedule | None, cron: CronTime | None) -> dict[Path, str]:
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The page's units: where its socket listens, and whether the embedded PostgreSQL gets a unit of its own."""
+
+    listen: str
+    embedded: bool
+
+
+def rendered(
+    service: Service, host: Host, schedule: Schedule | None, cron: CronTime | None, web: Web | None = None
+) -> dict[Path, str]:
     """The files' contents, by their paths. Without a schedule: the unit, and cron's where it still names others."""
+    paths = [service.unit_file(service.unit), *(service.timer_files if schedule and not cron else ())]
+    paths += [*service.web_files, *([service.postgres_file] if web.embedded else [])] if web else []
     contents = {}
-    for path in [service.unit_file(service.unit), *(service.timer_files if schedule and not cron else ())]:
+    for path in paths:
         text = _template(_template_name(path.name)).replace("/usr/bin/env wamon", _command(host.command))
-        if path.name == service.unit:
-            text = _service_text(text, host)
-        elif schedule:
+        if web:
+            text = _line(text, "ListenStream=", f"ListenStream={web.listen}")
+        if schedule:
             text = _line(text, "OnCalendar=", f"OnCalendar={schedule.calendar}")
+        if path not in service.timer_files:
+            text = _service_text(text, host)
         if any(map(_is_private, (*host.command[:1], host.config, host.store))):
             text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
         contents[path] = _marked(text)
@@ -209,6 +245,14 @@ def state_of(path: Path, wanted: str | None = None) -> State:
     if mark is None or _digest(text[mark.end() :]) != mark[1]:
         return "changed"
     return "current" if wanted in {None, text} else "older"
+
+
+def listens_on(service: Service) -> str | None:
+    """Where the installed page's socket listens; None where none is installed."""
+    try:
+        return _last(service.unit_file(service.web_socket).read_text("utf-8", "replace"), r"ListenStream=(\S+)")
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

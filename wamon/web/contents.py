@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.views import home
+from wamon.views.drop_page import drop_page
+from wamon.views.find import person_page
+from wamon.views.group_pages import group_page, groups_page
+from wamon.views.message_page import message_page
+from wamon.views.watched import Wanted
 from wamon.web.live import Topic
 from wamon.web.pages import Asked, Page
 
 if TYPE_CHECKING:
     from wamon.postgres.connection import Database
+    from wamon.views.drop_page import DropPage
+    from wamon.views.find import PersonPage
+    from wamon.views.group_pages import GroupPage, GroupsPage
+    from wamon.views.message_page import MessagePage
     from wamon.web.site import Site
 
 _QUERIES = Queries("wamon.web", "pulse")
 _STATEMENT_SECONDS = 3
-
-
-def _home(db: Database, asked: Asked) -> home.Home:
-    return home.home(db, asked.site.zone)
-
-
-def _live_home(db: Database, site: Site, _is_operator: bool) -> home.Home:  # noqa: FBT001
-    return home.home(db, site.zone)
+_LARGEST_INTEGER = 2**31 - 1
 
 
 def _pulse(db: Database) -> object:
@@ -31,7 +34,58 @@ def _pulse(db: Database) -> object:
         return _QUERIES.run(db, "pulse").fetchone()
 
 
-PAGES = (Page("/", "home.html", _home, topic="home"),)
+def _live_home(db: Database, site: Site, _is_operator: bool) -> home.Home:  # noqa: FBT001 - not needed yet
+    return home.home(db, site.zone)
+
+
+def _home(db: Database, asked: Asked) -> home.Home:
+    return home.home(db, asked.site.zone)
+
+
+def _groups(db: Database, asked: Asked) -> GroupsPage:
+    state, project, part = (asked.text(name) for name in ("state", "project", "q"))
+    return groups_page(db, asked.site.zone, Wanted(state, project, part, _number(asked.text("after"))))
+
+
+def _group(db: Database, asked: Asked) -> GroupPage | None:
+    chat = _number(asked.path["chat"])
+    return None if chat is None else group_page(db, asked.site.zone, chat)
+
+
+def _drop(db: Database, asked: Asked) -> DropPage:
+    return drop_page(db, asked.site.zone, asked.path["number"].upper(), asked.site.review_table)
+
+
+def _message(db: Database, asked: Asked) -> MessagePage | None:
+    return message_page(db, asked.site.zone, asked.path["id"], asked.site.review_table)
+
+
+def _person(db: Database, asked: Asked) -> PersonPage | None:
+    return person_page(db, asked.site.zone, asked.path["hash"], _moment(asked.text("before")))
+
+
+def _number(text: str | None) -> int | None:
+    """A chat's number; None where it is none."""
+    number = int(text) if text and text.isascii() and text.isdigit() and len(text) < 11 else None
+    return number if number is not None and number <= _LARGEST_INTEGER else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+PAGES = (
+    Page("/", "home.html", _home, topic="home"),
+    Page("/groups", "groups.html", _groups),
+    Page("/group/{chat}", "group.html", _group),
+    Page("/drop/{number}", "drop.html", _drop),
+    Page("/message/{id}", "message.html", _message),
+    Page("/person/{hash}", "person.html", _person),
+)
 
 TOPICS = {
     "home": Topic(

@@ -51,7 +51,7 @@ def _kind(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-PAGES: Sequence[tuple[str, str]] = ()
+PAGES: Sequence[tuple[str, str]] = (("/groups", "Groups"),)
 """What every page leads to: addresses and names."""
 SIGNS = {
     "on-time": ("ok", "on time"),
@@ -60,6 +60,24 @@ SIGNS = {
     "stopped": ("unknown", "stopped, restarts"),
     "scan": ("ok", "last scan"),
     "none": ("unknown", "none yet"),
+}
+
+
+STEPS = {
+    "posted": "Posted",
+    "recorded": "Recorded",
+    "new": "A new drop",
+    "resubmission": "Posted again",
+    "rejected": "Not on the list",
+    "retracted": "Taken away by an edit",
+    "near-miss": "Not read as a drop number",
+    "edited": "Edited",
+    "retry": "To be tried again",
+    "dead": "Dead letter",
+    "reply-due": "A reply is due",
+    "gone": "Vanished from the store",
+    "review-made": "Review row made",
+    "review-changed": "Review row changed",
 }
 
 
@@ -85,6 +103,7 @@ def templates() -> Environment:
         shared=_is_shared,
         signs=SIGNS,
         state=_state_in_words,
+        step_words=STEPS,
     )
     return found
 

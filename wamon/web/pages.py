@@ -31,6 +31,10 @@ class Asked:
     query: Mapping[str, str]
     is_operator: bool
 
+    def text(self, name: str) -> str | None:
+        """What a query says of this; None where it says nothing."""
+        return self.query.get(name) or None
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -49,10 +53,12 @@ class Page:
         """The view as a page."""
         hub: Hub = request.app.state.hub
         version = hub.version(self.topic, is_operator=_is_operator(request)) if self.topic else ""
-        return page(request, self.template, view=await self._view(request), version=version)
+        return page(request, self.template, view=await self._view(request), version=version, query=request.query_params)
 
     async def _view(self, request: Request) -> Any:  # noqa: ANN401 - any view
         site = site_of(request)
+        if any("\0" in value for value in [*request.path_params.values(), *request.query_params.values()]):
+            raise HTTPException(404)  # no text of PostgreSQL holds one
         asked = Asked(site, request.path_params, request.query_params, _is_operator(request))
         view = await site.database.run(self.read, asked)
         if view is None:

@@ -15,6 +15,7 @@ from wamon.web import endpoints
 from wamon.web.access import Sessions
 from wamon.web.answers import Answers, refused, unavailable
 from wamon.web.contents import PAGES, TOPICS
+from wamon.web.finding import find
 from wamon.web.guard import Guard
 from wamon.web.html import assets, takes_gzip
 from wamon.web.live import Hub
@@ -38,6 +39,7 @@ def pages(site: Site) -> Starlette:
     app = Starlette(
         routes=[
             *(route for page in PAGES for route in _of_page(page)),
+            Route("/find", find),
             Route("/live", hub.stream),
             Route("/health", endpoints.health),
             Route("/ready", endpoints.ReadyEndpoint(Readiness(site)).__call__),

@@ -31,6 +31,8 @@ class Site:
     token: bytes | None
     public_url: str | None
     zone: ZoneInfo
+    pattern: str  # drops.pattern
+    review_table: str | None
     clock: Clock
     database: DatabaseThreads
     metrics: Metrics

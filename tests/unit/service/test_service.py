@@ -26,7 +26,7 @@ from wamon.service.installation import ChangedByHand, remove, write
 from wamon.service.nightly import Nightly, nightly
 from wamon.service.restart_log import Event
 from wamon.service.systemd import Systemd
-from wamon.service.units import Host, Service, installed, rendered, state_of
+from wamon.service.units import Host, Service, Web, installed, listens_on, rendered, state_of
 
 SHIPPED = Path(__file__).parents[3] / "systemd"
 UTC_ZONE = ZoneInfo("UTC")
@@ -127,16 +127,21 @@ def test_what_is_no_zone_is_refused_with_a_near_one() -> None:
 # Files
 
 
+SINGLE = ("wamon.service", "wamon-restart.service", "wamon-web.service", "wamon-web.socket", "wamon-postgres.service")
+
+
 def test_the_shipped_units_of_one_and_of_several_differ_only_in_names() -> None:
     """So that what is mended in one is mended in the other."""
-    pairs = {"wamon.service": "wamon@.service", "wamon-restart.service": "wamon-restart@.service"}
+    pairs = {name: name.replace(".", "@.") for name in SINGLE}
     for one, several in pairs.items():
         settings = [re.sub(r"^#.*\n", "", (SHIPPED / name).read_text(), flags=re.MULTILINE) for name in (one, several)]
         same = settings[1].replace("/etc/wamon/%i.yaml", "/etc/wamon/wamon.yaml").replace("wamon restart %i", "wamon")
         same = (
-            re.sub(r"%i\.(database|alert|reply)-", r"\1-", same)
+            re.sub(r"%i\.(database|alert|reply|web)-", r"\1-", same)
             .replace("wamon-%i", "wamon")
             .replace("wamon %i", "wamon")
+            .replace("@%i", "")
+            .replace(" of %i", "")
         )
         assert same.replace(" --instance %i", "") == settings[0]
 
@@ -180,6 +185,29 @@ def test_paths_keep_their_meaning_in_a_unit() -> None:
     )
     assert 'ExecStart="/opt/my $$wamon/100%%/wamon" run --standby' in unit.splitlines()
     assert 'Environment="WAMON_CONFIG=/etc/a \\"config\\".yaml"' in unit.splitlines()
+
+
+def test_the_pages_units_stand_beside_with_their_own_socket_and_server(tmp_path: Path) -> None:
+    service = Service(tmp_path, "dev")
+    host = Host(["/opt/wamon/bin/wamon"], "bridge", Path("/etc/wamon/dev.yaml"), None)
+    contents = rendered(service, host, None, None, Web("127.0.0.1:8007", embedded=True))
+    socket = contents[service.unit_file("wamon-web@dev.socket")]
+    web, server = (contents[service.unit_file(f"wamon-{name}@dev.service")] for name in ("web", "postgres"))
+    assert "ListenStream=127.0.0.1:8007\n" in socket
+    assert "ExecStart=/opt/wamon/bin/wamon web\n" in web
+    assert "ExecStart=/opt/wamon/bin/wamon db serve\n" in server
+    for unit in (web, server):
+        assert "User=bridge\n" in unit
+        assert "Environment=WAMON_CONFIG=/etc/wamon/dev.yaml\n" in unit
+    write(contents, service)
+    assert listens_on(service) == "127.0.0.1:8007"
+    assert set(remove(service)) == set(contents)
+
+
+def test_a_server_elsewhere_needs_no_unit(tmp_path: Path) -> None:
+    host = Host(["wamon"], "wamon", Path("/etc/wamon/wamon.yaml"), None)
+    contents = rendered(Service(tmp_path), host, None, None, Web("127.0.0.1:8006", embedded=False))
+    assert Service(tmp_path).postgres_file not in contents
 
 
 def test_what_lies_in_a_home_stays_visible_to_the_service() -> None:

@@ -1,0 +1,95 @@
+"""Debian's Chromium, one for the whole run; and a `wamon web` over a store that was scanned."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
+from tests.support.clock import CLOCK
+from tests.support.office import Office
+from tests.support.web import Site, serving
+
+CHROMIUM = shutil.which("chromium")
+HOSTILE = '<img src=x onerror=alert(1)>"><script>alert(2)</script>\u202e'
+NAMES = PROJECTS | {MOHADIN: HOSTILE.replace("\u202e", "") + "x" * 120}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium isn't installed here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VeryGoodPlugins]:
+    with VeryGoodPlugins(tmp_path_factory.mktemp("bridge") / "messages.db", durable=False) as bridge:
+        bridge.post(LAWLEY, "DR1752028", at=CLOCK.now())
+        bridge.post(LAWLEY, "DR1752034", at=CLOCK.now())
+        bridge.post(MOHADIN, "DR1752040", at=CLOCK.now())
+        bridge.post(MOHADIN, f"DR17 {HOSTILE}", at=CLOCK.now())
+        yield bridge
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, _reused_18: Any, bridge: VeryGoodPlugins) -> Iterator[Site]:
+    groups = [{"name": name, "jid": jid} for jid, name in NAMES.items()]
+    office = Office(tmp_path_factory.mktemp("web"), _reused_18.empty(), bridge.path, groups=groups)
+    office.scan()
+    assert office.run("scan").returncode == 0  # which publishes
+    with serving(office) as site:
+        yield site
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(browser: Browser, site: Site) -> Iterator[Open]:
+    """Open the page as somebody who signed in. Whatever the browser complains of fails the test."""
+    complaints: list[str] = []
+    with ExitStack() as stack:
+
+        def opened(path: str = "/", **context: Any) -> Page:
+            page = watched(stack, browser.new_context(**context), site, complaints)
+            (name, _, value), url = site.sign_in("operator")["Cookie"].partition("="), site.url
+            page.context.add_cookies([{"name": name, "value": value, "url": url}])
+            page.goto(site.url + path)
+            return page
+
+        yield opened
+    assert complaints == []
+
+
+def watched(stack: ExitStack, context: BrowserContext, site: Site, complaints: list[str]) -> Page:
+    stack.callback(context.close)
+    page = context.new_page()
+
+    def console(message: ConsoleMessage) -> None:
+        if not message.text.startswith("Failed to load resource"):  # told below, and a page may say that there is none
+            complaints.append(f"console: {message.text}")
+
+    def answered(response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type != "document":
+            complaints.append(f"{response.status}: {response.url}")
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(site.url):
+            complaints.append(f"another host: {request.url}")
+
+    page.on("console", console)
+    page.on("request", asked)
+    page.on("response", answered)
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+    page.set_default_timeout(15_000)
+    return page
