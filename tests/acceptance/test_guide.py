@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -52,6 +53,7 @@ class Guide(Drill):
         self.machine = Machine(root, self.office, self.path("/var/lib/wamon"))
         path = f"{root}/bin:{self.environ['PATH']}"
         self.environ |= {"SYSTEMCTL_ROOT": str(root), "PATH": path, "COLUMNS": "80", "TZ": zone_of_noon(self.now)}
+        self.field.bridge.zone = ZoneInfo(self.environ["TZ"])  # `init` proposes the zone of the store's times
         self.place = 0
 
     def ago(self, **span: int) -> datetime:

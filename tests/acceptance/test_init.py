@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,24 @@ def test_whatever_a_group_is_called_its_name_is_read_back(wamon: Run, tmp_path: 
         "120363000000000004@g.us": "120363000000000004@g.us",
         "120363000000000005@g.us": "long" * 50,
     }
+
+
+@pytest.mark.parametrize(
+    ("offset", "host", "zone", "because"),
+    [
+        (2, "UTC", "Africa/Johannesburg", "the store's times have its offset, +02:00"),
+        (2, "Africa/Harare", "Africa/Harare", "the store's times have its offset, +02:00"),
+        (0, "Europe/Berlin", "Europe/Berlin", "this host's zone, as the store's times tell of none"),
+    ],
+)
+def test_the_zone_is_the_stores_else_the_hosts_and_which_is_said(
+    wamon: Run, tmp_path: Path, offset: int, host: str, zone: str, because: str
+) -> None:
+    with Lharries(tmp_path / "messages.db", zone=timezone(timedelta(hours=offset)), durable=False) as bridge:
+        bridge.post(LAWLEY, "DR1752028")
+    done = wamon("init", "--bridge", "messages.db", "--output", "wamon.yaml", TZ=host)
+    assert f"The timezone in it is {zone}: {because}.\n" in done.stdout, done.stderr
+    assert str(configs.load(tmp_path / "wamon.yaml", {"HOME": "/x"}).timezone) == zone
 
 
 def test_a_file_that_is_no_store_leaves_no_config(wamon: Run, tmp_path: Path) -> None:
