@@ -74,19 +74,26 @@ def unlocked(path: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:
     if os.path.lexists(f"{real(path)}-wal"):
         return None
     with _explaining(path), closing(_connect(path)) as counting:
-        before = _version(path, counting)
+        counting.execute("CREATE TEMP TABLE counted(n)")
+        before = _counted(path, counting)
         found = None
         with suppress(sqlite3.Error, WamonError, ValueError), closing(_connect(path, "&nolock=1")) as db:
             found = read(db)
         failpoint("bridge.read")
-        return found if _version(path, counting) == before else None
+        is_unwritten = _counted(path, counting) == before and counting.execute(_ARE_EQUAL).fetchone() == (1,)
+        return found if is_unwritten else None
 
 
-def _version(path: Path, counting: sqlite3.Connection) -> tuple[int, ...]:
-    """What changes with each write to the file, for as long as this connection stays open."""
+_COUNT = "INSERT INTO counted SELECT data_version FROM pragma_data_version"
+"""One step of SQLite's without a row: else the lock would last until Python's next turn, if another thread works."""
+_ARE_EQUAL = "SELECT count(DISTINCT n) FROM counted"
+
+
+def _counted(path: Path, counting: sqlite3.Connection) -> tuple[int, ...]:
+    """Keep SQLite's count of commits to the file; what else changes with each write to it."""
     about = path.stat()
-    number = counting.execute("PRAGMA data_version").fetchone()[0]
-    return number, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+    counting.execute(_COUNT)
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
 
 
 @contextmanager

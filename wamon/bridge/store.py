@@ -124,8 +124,7 @@ class Store:
 
     def top(self) -> Place:
         """The place of the newest row."""
-        with self._open() as (db, flavour):
-            return _place_at(db, flavour, None, self.sizes)
+        return self._read(partial(_place_at, rowid=None, sizes=self.sizes))
 
     def place_of(self, chat_jid: str, message_id: str) -> Place | None:
         """The place of one message, or None where it isn't in the store."""
@@ -135,8 +134,7 @@ class Store:
 
     def standing(self, place: Place) -> Place:
         """As much of the place as still stands."""
-        with self._open() as (db, flavour):
-            return _standing(db, flavour, place)
+        return self._read(partial(_standing, place=place))
 
     def place_before(self, moment: datetime) -> Place:
         """The place just before the first row, in row order, that was sent at or after this moment."""
@@ -174,8 +172,7 @@ class Store:
 
     def rows(self) -> int:
         """About how many rows there are: the newest row's number."""
-        with self._open() as (db, _):
-            return int(db.execute("SELECT coalesce(max(rowid), 0) FROM messages").fetchone()[0])
+        return self._read(lambda db, _: int(db.execute("SELECT coalesce(max(rowid), 0) FROM messages").fetchone()[0]))
 
     def chats(self) -> list[Chat]:
         """The chats that the store names; where it has no table of them, none."""
@@ -226,8 +223,10 @@ class Store:
 
     def _read(self, read: Callable[[sqlite3.Connection, Flavour], T]) -> T:
         """What a read of many rows finds: without a lock where nothing is written meanwhile, else within a snapshot."""
-        for _ in range(_UNLOCKED_TRIES if self._recognised_as else 0):
-            found = unlocked(self.path, partial(self._read_known, read, _file_at(self.path)))
+        if self._recognised_as is None:
+            self.flavour()
+        for _ in range(_UNLOCKED_TRIES):
+            found = unlocked(self.path, partial(self._read_known, read))
             if found is not None:
                 return found
         with self._open() as (db, flavour):
@@ -247,10 +246,9 @@ class Store:
             self._recognised_as = schema, self._recognised(db)
         return self._recognised_as[1]
 
-    def _read_known(
-        self, read: Callable[[sqlite3.Connection, Flavour], T], file: tuple[int, ...], db: sqlite3.Connection
-    ) -> T:
+    def _read_known(self, read: Callable[[sqlite3.Connection, Flavour], T], db: sqlite3.Connection) -> T:
         """What a read finds by the flavour that was recognised with a lock. Raises BridgeUnknown for another schema."""
+        file = _file_at(self.path)  # after it was opened: one that has replaced it is not what was recognised
         if self._recognised_as is None or self._recognised_as[0] != _schema(db, file):
             raise BridgeUnknown(f"The bridge's store {self.path} is a new one.")
         return read(db, self._recognised_as[1])

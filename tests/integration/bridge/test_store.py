@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pytest
 from hypothesis import example, given, settings
@@ -1191,10 +1191,17 @@ def test_a_store_that_vanishes_just_as_it_is_opened_is_unavailable_and_what_repl
         return [message.message_id for message in store.read_page(BEGINNING, WANTED, Overlap()).messages]
 
     def read_while(happens: Callable[[], object]) -> None:
-        connect = tested_snapshot._connect
+        connect, happening = tested_snapshot._connect, [happens]
+
+        def connected(*words: Any) -> sqlite3.Connection:
+            db = connect(*words)
+            while happening:
+                happening.pop()()
+            return db
+
         with monkeypatch.context() as patch, suppress(BridgeUnavailable):
-            patch.setattr(tested_snapshot, "_connect", lambda path: (connect(path), happens())[0])
-            assert read() == ["OLD"]
+            patch.setattr(tested_snapshot, "_connect", connected)
+            assert read() == ["NEW"]
 
     away = tmp_path / "away.db"
     read_while(lambda: lharries.path.rename(away))
