@@ -14,7 +14,18 @@ from tests.support.clock import CLOCK
 from tests.support.web import Site
 
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
-PATHS = ("/", "/groups", "/group/1", "/drop/DR1752028", "/find?q=nothing", "/login")
+PATHS = (
+    "/",
+    "/groups",
+    "/group/1",
+    "/drop/DR1752028",
+    "/redo",
+    "/dead",
+    "/gaps",
+    "/rates",
+    "/find?q=nothing",
+    "/login",
+)
 
 
 def test_a_link_signs_in_and_its_code_leaves_the_address(browser: Browser, site: Site) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wamon.postgres.connection import transaction
@@ -11,7 +10,10 @@ from wamon.views import home
 from wamon.views.drop_page import drop_page
 from wamon.views.find import person_page
 from wamon.views.group_pages import group_page, groups_page
+from wamon.views.lists import dead_page, gaps_page, replies_page
 from wamon.views.message_page import message_page
+from wamon.views.rates import rates_page
+from wamon.views.redo import redo_page
 from wamon.views.watched import Wanted
 from wamon.web.live import Topic
 from wamon.web.pages import Asked, Page
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from wamon.views.drop_page import DropPage
     from wamon.views.find import PersonPage
     from wamon.views.group_pages import GroupPage, GroupsPage
+    from wamon.views.lists import DeadPage, GapsPage, RepliesPage
     from wamon.views.message_page import MessagePage
+    from wamon.views.rates import RatesPage
+    from wamon.views.redo import RedoPage
     from wamon.web.site import Site
 
 _QUERIES = Queries("wamon.web", "pulse")
@@ -61,21 +66,33 @@ def _message(db: Database, asked: Asked) -> MessagePage | None:
 
 
 def _person(db: Database, asked: Asked) -> PersonPage | None:
-    return person_page(db, asked.site.zone, asked.path["hash"], _moment(asked.text("before")))
+    return person_page(db, asked.site.zone, asked.path["hash"], asked.text("after"))
+
+
+def _redo(db: Database, asked: Asked) -> RedoPage:
+    return redo_page(db, asked.site.zone, asked.site.review_table, asked.text("project"))
+
+
+def _dead(db: Database, asked: Asked) -> DeadPage:
+    return dead_page(db, asked.site.zone, asked.text("after"))
+
+
+def _replies(db: Database, asked: Asked) -> RepliesPage:
+    return replies_page(db, asked.site.zone, asked.text("after"))
+
+
+def _gaps(db: Database, asked: Asked) -> GapsPage:
+    return gaps_page(db, asked.site.zone)
+
+
+def _rates(db: Database, asked: Asked) -> RatesPage:
+    return rates_page(db, asked.site.zone)
 
 
 def _number(text: str | None) -> int | None:
     """A chat's number; None where it is none."""
     number = int(text) if text and text.isascii() and text.isdigit() and len(text) < 11 else None
     return number if number is not None and number <= _LARGEST_INTEGER else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 PAGES = (
@@ -85,6 +102,11 @@ PAGES = (
     Page("/drop/{number}", "drop.html", _drop),
     Page("/message/{id}", "message.html", _message),
     Page("/person/{hash}", "person.html", _person),
+    Page("/redo", "redo.html", _redo),
+    Page("/dead", "dead.html", _dead),
+    Page("/replies", "replies.html", _replies),
+    Page("/gaps", "gaps.html", _gaps),
+    Page("/rates", "rates.html", _rates),
 )
 
 TOPICS = {

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from wamon.web import writing
 from wamon.web.site import Site, site_of
-from wamon.words import KINDS
+from wamon.words import KINDS, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,12 @@ def _kind(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-PAGES: Sequence[tuple[str, str]] = (("/groups", "Groups"),)
+PAGES: Sequence[tuple[str, str]] = (
+    ("/groups", "Groups"),
+    ("/redo", "Redo"),
+    ("/gaps", "Gaps"),
+    ("/rates", "Rates"),
+)
 """What every page leads to: addresses and names."""
 SIGNS = {
     "on-time": ("ok", "on time"),
@@ -102,6 +107,7 @@ def templates() -> Environment:
         pages=PAGES,
         shared=_is_shared,
         signs=SIGNS,
+        span=span,
         state=_state_in_words,
         step_words=STEPS,
     )

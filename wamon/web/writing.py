@@ -95,7 +95,7 @@ def bar(value: float, usual: float | None, most: float) -> Markup:
 
 
 def hours(posted: Sequence[float], usual: Sequence[float]) -> Markup:
-    """The day's hours as bars, with what is usual as marks. A table beside it says the same."""
+    """One bar for each hour, or day, with what is usual as marks. A table beside it says the same."""
     most = max([*posted, *usual, 1])
     bars = Markup().join(
         Markup('<rect class="posted" x="{}" y="{:.1f}" width="8" height="{:.1f}"/>').format(
@@ -112,5 +112,5 @@ def hours(posted: Sequence[float], usual: Sequence[float]) -> Markup:
         if value
     )
     return Markup(
-        '<svg class="hours" viewBox="0 0 240 100" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>'
-    ).format(bars, marks)
+        '<svg class="hours" viewBox="0 0 {} 100" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>'
+    ).format(10 * max(len(posted), 1), bars, marks)
