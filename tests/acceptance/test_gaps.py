@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
-from tests.support.clock import CLOCK
+from tests.support.clock import CLOCK, Standing
 from tests.support.office import Office
 
 WEEKS = 6
@@ -26,7 +26,9 @@ def bridge(tmp_path: Path) -> Iterator[VeryGoodPlugins]:
 
 @pytest.fixture
 def office(open_office: Callable[..., Office], bridge: VeryGoodPlugins) -> Office:
-    return open_office(bridge.path, groups=[{"name": "Lawley", "jid": LAWLEY}, {"name": "Mohadin", "jid": MOHADIN}])
+    office = open_office(bridge.path, groups=[{"name": "Lawley", "jid": LAWLEY}, {"name": "Mohadin", "jid": MOHADIN}])
+    office.clock = Standing(NOW)
+    return office
 
 
 def talk(bridge: VeryGoodPlugins, jid: str, *, silent: bool) -> None:

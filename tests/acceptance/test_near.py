@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN
-from tests.support.clock import CLOCK
+from tests.support.clock import CLOCK, Standing
 from tests.support.office import Office
 
 NOW = CLOCK.now().replace(microsecond=0)
@@ -18,6 +18,7 @@ NOW = CLOCK.now().replace(microsecond=0)
 @pytest.fixture
 def missed(office: Office) -> Office:
     """An office with near misses of two projects: one corrected by hand, one long ago, one of an edited message."""
+    office.clock = Standing(NOW)
     office.scan()
     miss(office, LAWLEY, "N1", "RD1752034", "letters-swapped", likely="DR1752034")
     miss(office, LAWLEY, "N2", "DR17520400", "too-long", age=timedelta(hours=1))

@@ -114,15 +114,16 @@ def stands(office: Office) -> bool:
 
 @pytest.mark.fault("F14", "F27")
 def test_on_an_older_copy_of_the_database_a_scan_fills_in_what_the_copy_lacks(
-    field: Field, open_office: Open, dsn: str
+    field: Field, open_office: Open, own_dsn: str
 ) -> None:
     """The state file is ahead of it then."""
-    office = open_office(field.path)
+    office = open_office(field.path, database={"url": own_dsn})
+    office.dsn = own_dsn
     edited = field.post(LAWLEY, "DR1000002")
     office.scan()
     older = f"older{uuid4().hex}"
-    maintenance = make_conninfo(dsn, dbname="postgres")
-    copied = conninfo_to_dict(dsn)["dbname"]
+    maintenance = make_conninfo(own_dsn, dbname="postgres")
+    copied = conninfo_to_dict(own_dsn)["dbname"]
     with psycopg.connect(maintenance, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {older} TEMPLATE {copied}")
     try:
@@ -131,7 +132,7 @@ def test_on_an_older_copy_of_the_database_a_scan_fills_in_what_the_copy_lacks(
             field.post(MOHADIN, f"DR{number}")
         office.scan()
         assert json.loads(office.state_path.read_text())["sources"]["main"]["seq"] > 1
-        office.dsn = make_conninfo(dsn, dbname=older)
+        office.dsn = make_conninfo(own_dsn, dbname=older)
         office.set(database={"url": office.dsn})
         office.scan()
         assert_whole(office, field)

@@ -17,8 +17,9 @@ def recorded(office: Office, number: str, said: Callable[[], object] = str) -> N
 def assert_whole(office: Office, field: Field) -> None:
     """Nothing is lost and nothing doubled of what the store says, and verify says so too."""
     field.truth.scanned()
-    assert office.submissions() == field.truth.submissions()
-    assert office.kinds() == field.truth.kinds()
-    assert office.ledger() == field.truth.ledger()
+    with office.asking():
+        assert office.submissions() == field.truth.submissions()
+        assert office.kinds() == field.truth.kinds()
+        assert office.ledger() == field.truth.ledger()
     verified = office.verify()
     assert verified.clean, verified.problems

@@ -71,6 +71,7 @@ class Office:
         self.store = store
         self.sizes = sizes
         self.clock: Clock = CLOCK
+        self._asked: psycopg.Connection[Any] | None = None
         self.config_path = folder / "wamon.yaml"
         self.state_path = folder / "state" / "state.json"
         self.settings: dict[str, Any] = {
@@ -145,9 +146,22 @@ class Office:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    @contextmanager
+    def asking(self) -> Iterator[psycopg.Connection[Any]]:
+        """One connection for all queries of the block, each of which makes its own otherwise: as long as most take."""
+        if self._asked:
+            yield self._asked
+            return
+        with psycopg.connect(self.dsn, autocommit=True) as db:
+            self._asked = db
+            try:
+                yield db
+            finally:
+                self._asked = None
+
     def query(self, sql: str, *values: object) -> list[Any]:
         """Rows of the database; of one column, its values."""
-        with psycopg.connect(self.dsn, autocommit=True) as db:
+        with self.asking() as db:
             cursor = db.execute(cast("Any", sql), values)
             rows = cursor.fetchall() if cursor.description else []
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
@@ -174,11 +188,12 @@ class Office:
         """All that a replay must not change: the ledger, submissions and drops, without the times of recording."""
         ledger = "chat_jid, message_id, status, reason, revision, content_hash, sender, sent_at"
         submissions = "chat_jid, message_id, drop_number, project, kind, live, sent_at, sender"
-        return {
-            "ledger": self.query(f"SELECT {ledger} FROM wamon.ledger ORDER BY 1, 2"),
-            "submissions": self.query(f"SELECT {submissions} FROM wamon.submissions ORDER BY 1, 2, 3"),
-            "drops": self.query("SELECT * FROM wamon.drops ORDER BY 1, 2"),
-        }
+        with self.asking():
+            return {
+                "ledger": self.query(f"SELECT {ledger} FROM wamon.ledger ORDER BY 1, 2"),
+                "submissions": self.query(f"SELECT {submissions} FROM wamon.submissions ORDER BY 1, 2, 3"),
+                "drops": self.query("SELECT * FROM wamon.drops ORDER BY 1, 2"),
+            }
 
 
 def run_while(office: Office, act: Callable[[], None], clock: Clock = CLOCK) -> None:

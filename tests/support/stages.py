@@ -146,16 +146,17 @@ def _refuse_one_drop(office: Office) -> None:
 def outcome(office: Office) -> dict[str, Any]:
     """All that must not depend on how a scan came about."""
     state = json.loads(office.state_path.read_text())
-    return {
-        **office.everything(),
-        "review": office.query("SELECT drop_number, project, whatsapp_message_date, resubmitted FROM "
-                               "public.qa_photo_reviews ORDER BY 1, 2"),
-        "cursors": office.query("SELECT tail, rowid FROM wamon.cursors ORDER BY 1"),
-        "groups": office.query("SELECT jid, tail, start, messages, last_message_id FROM wamon.groups ORDER BY 1"),
-        "letters": office.query("SELECT message_id FROM wamon.dead_letters"),
-        "state": {jid: (group["messages"], group["last_processed_id"]) for jid, group in state["groups"].items()},
-        "rowids": {name: source["rowid"] for name, source in state["sources"].items()},
-    }  # fmt: skip
+    with office.asking():
+        return {
+            **office.everything(),
+            "review": office.query("SELECT drop_number, project, whatsapp_message_date, resubmitted FROM "
+                                   "public.qa_photo_reviews ORDER BY 1, 2"),
+            "cursors": office.query("SELECT tail, rowid FROM wamon.cursors ORDER BY 1"),
+            "groups": office.query("SELECT jid, tail, start, messages, last_message_id FROM wamon.groups ORDER BY 1"),
+            "letters": office.query("SELECT message_id FROM wamon.dead_letters"),
+            "state": {jid: (group["messages"], group["last_processed_id"]) for jid, group in state["groups"].items()},
+            "rowids": {name: source["rowid"] for name, source in state["sources"].items()},
+        }  # fmt: skip
 
 
 def undisturbed(stage: Stage, folder: Path) -> dict[str, Any]:
