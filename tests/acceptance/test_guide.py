@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support.bridges import LAWLEY, MOHADIN, VELO_TEST
+from tests.support.bridges import LAWLEY, MOHADIN, VELO_TEST, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.drill import Daemon, Drill
 from tests.support.machine import Machine
@@ -55,6 +55,12 @@ class Guide(Drill):
         self.environ |= {"SYSTEMCTL_ROOT": str(root), "PATH": path, "COLUMNS": "80", "TZ": zone_of_noon(self.now)}
         self.field.bridge.zone = ZoneInfo(self.environ["TZ"])  # `init` proposes the zone of the store's times
         self.place = 0
+
+    def store(self, folder: str) -> VeryGoodPlugins:
+        """Its bridge runs on this host, so `wamon init` proposes this host's zone."""
+        bridge = super().store(folder)
+        bridge.zone = ZoneInfo(zone_of_noon(self.now))
+        return bridge
 
     def ago(self, **span: int) -> datetime:
         return self.now - timedelta(**span)
