@@ -111,7 +111,7 @@ def show(
 
     \b
     wamon drops show DR1752028
-    wamon drops show "dr 1752028" --json
+    wamon drops show 1752028 --json
     wamon drops show DR1752028done
     """
     from wamon.app.commands import ledger
@@ -124,7 +124,8 @@ def show(
     settings = options.config()
     people = people_of(settings)
     with ledger(settings) as db:
-        answer = view.story(db, " ".join(number), settings.database.review_table, people, options.clock.now())
+        asked, review = " ".join(number), settings.database.review_table
+        answer = view.story(db, asked, settings.drops.pattern, review, people, options.clock.now())
     if options.json:
         say(as_json(answer))
     else:

@@ -78,7 +78,9 @@ def _selection(
 
     zone, now = settings.timezone, pipeline.clock.now()
     bounds = times.since(since, zone, now), times.until(until, zone, now)
-    return Selection(pipeline.named(names), *bounds, frozenset(map(canonical, drops)))
+    return Selection(
+        pipeline.named(names), *bounds, frozenset(canonical(drop, settings.drops.pattern) for drop in drops)
+    )
 
 
 def _replayed(pipeline: Pipeline, selection: Selection) -> Replayed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from wamon.drops.extraction import candidates
 from wamon.drops.near import written_form
 from wamon.drops.normalization import normalise
+from wamon.drops.typed import typed
 from wamon.errors import UsageError, WamonError
 from wamon.ledger import review
 from wamon.reports import posts
@@ -105,27 +106,31 @@ def drops(db: Database, wanted: posts.Selection, people: Directory) -> Drops:
     return Drops(total, rejected, tuple(Drop(*drop[:-1], people.shown(drop.submitted_by)) for drop in found))
 
 
-def canonical(asked: str) -> str:
+def canonical(asked: str, pattern: str) -> str:
     """The one drop number that is asked for, however it is written; UsageError where it isn't one."""
+    if number := _number(asked, pattern):
+        return number
+    raise _not_one(asked)
+
+
+def _number(asked: str, pattern: str) -> str | None:
+    """Under this pattern, or such as an earlier one may have taken."""
     numbers = candidates(asked)
-    if len(numbers) != 1:
-        raise _not_one(asked)
-    return numbers[0]
+    return typed(asked, pattern) or (numbers[0] if len(numbers) == 1 else None)
 
 
 def _not_one(asked: str) -> UsageError:
     return UsageError(f"{asked!r} is not one drop number.", hint="Name one, such as DR1752028 or 'dr 1752028'.")
 
 
-def story(db: Database, asked: str, review_table: str | None, people: Directory, now: datetime) -> Story:
-    """All that is known of a drop number, however it is written.
+def story(db: Database, asked: str, pattern: str, review_table: str | None, people: Directory, now: datetime) -> Story:
+    """All that is known of a drop number, however it is written, under this pattern or an earlier one.
 
     Raises UsageError where that isn't one number and no near miss was written so, and WamonError, which names near
     numbers, where nobody posted or meant it.
     """
-    numbers, written = candidates(asked), written_form(normalise(asked))
-    number = numbers[0] if len(numbers) == 1 else None
-    near = meant_as(db, people, [written, *numbers], number, now)
+    number, written = _number(asked, pattern), written_form(normalise(asked))
+    near = meant_as(db, people, [written, *candidates(asked)], number, now)
     found = posts.submissions(db, number) if number else []
     if number is None and not near:
         raise _not_one(asked)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
-from wamon.drops.extraction import candidates
+from wamon.drops.typed import typed
 from wamon.postgres.queries import Queries
 from wamon.privacy import typed_phone_hash
 from wamon.views.home import LastPost, stale_since
@@ -54,7 +53,7 @@ def find(db: Database, text: str, pattern: str) -> tuple[Target, ...]:
     text = " ".join(text.split())
     if not text:
         return ()
-    if number := _number(text, pattern):
+    if number := typed(text, pattern):
         return (Target(f"/drop/{number}", number),)
     with snapshot(db):
         if SQL.value(db, "messages", text=text):
@@ -62,17 +61,6 @@ def find(db: Database, text: str, pattern: str) -> tuple[Target, ...]:
         if groups := [Target(f"/group/{chat}", project) for chat, project in SQL.run(db, "groups", text=text)]:
             return tuple(groups)
         return tuple(_people(db, text))
-
-
-def _number(text: str, pattern: str) -> str | None:
-    """The canonical drop number that is typed."""
-    letters = re.match(r"[A-Za-z]*", pattern)
-    digits = re.sub(r"[ .-]", "", text)
-    typed = f"{letters[0]}{digits}" if letters and digits.isascii() and digits.isdigit() else text
-    found = candidates(typed)
-    if len(found) != 1 or not re.fullmatch(pattern, found[0], re.IGNORECASE):
-        return None
-    return found[0]
 
 
 def _people(db: Database, text: str) -> list[Target]:
