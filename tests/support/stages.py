@@ -121,7 +121,7 @@ def _live_on(first: Stage, later: Stage, meanwhile: Path, jids: list[str]) -> No
         office.scan()
         assert office.query("SELECT drop_number FROM wamon.submissions WHERE kind = 'rejected'") == ["DR3000001"]
         office.query("INSERT INTO wamon.allowed_numbers VALUES (%s, 'DR3000001')", project)
-        office.query("DROP TRIGGER refuse ON public.qa_photo_reviews")
+        office.query("DROP TRIGGER refuse ON wamon.submission_rows")
         office.query("UPDATE wamon.dead_letters SET next_try_at = now() - interval '1 minute'")
         assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == [poison]
         field.edit(edited, "DR2000002 and DR2000003")
@@ -139,7 +139,7 @@ def _refuse_one_drop(office: Office) -> None:
         $$ BEGIN IF NEW.drop_number = 'DR6666666' THEN RAISE 'no'; END IF; RETURN NEW; END $$
     """)
     office.query("""
-        CREATE TRIGGER refuse BEFORE INSERT ON public.qa_photo_reviews FOR EACH ROW EXECUTE FUNCTION public.refuse()
+        CREATE TRIGGER refuse BEFORE INSERT ON wamon.submission_rows FOR EACH ROW EXECUTE FUNCTION public.refuse()
     """)
 
 
