@@ -131,7 +131,7 @@ def _config() -> str:
     return (
         f"{_MARK}bridge:\n  path: messages.db\n"
         "database:\n  url:                     # empty: the embedded PostgreSQL\n"
-        f"state:\n  dir: state\ntimezone: {_ZONE}\ngroups:\n{groups}"
+        f"state:\n  dir: state\nweb:\n  token: ${{WAMON_WEB_TOKEN:-}}\ntimezone: {_ZONE}\ngroups:\n{groups}"
     )
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.acceptance.conftest import Run
 from tests.support.truth import drops_in
+
+
+def command_lines() -> Iterator[str]:
+    """Of every process of this host."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield file.read_text("utf-8", "replace").replace("\0", " ")
 
 
 def test_it_finds_the_truth_and_run_again_the_same(
@@ -29,6 +36,10 @@ def test_it_finds_the_truth_and_run_again_the_same(
     assert set(re.findall(r"DR\d{7}", first.stdout)) == {number for _, number in drops}
     assert {"DR1752028", "DR1752034", "DR1752040", "DR1752011", "DR1752039"} <= {number for _, number in drops}
     assert str(folder / "wamon.yaml") in first.stdout
+    assert "All recorded." in first.stdout
+    assert f"{folder / 'wamon.yaml'} web" in first.stdout
+    assert answer["page"][0] == "All recorded."
+    assert not any(str(folder) in words for words in command_lines())
     listed = wamon("--config", str(folder / "wamon.yaml"), "drops", "list", "--json")
     assert len(json.loads(listed.stdout)["drops"]) == len(drops)
 

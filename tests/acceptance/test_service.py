@@ -61,7 +61,7 @@ def installed(wamon: Run, tmp_path: Path) -> Callable[..., list[Path]]:
 
 @needs_systemd_analyze
 def test_systemd_has_nothing_to_say_against_the_shipped_units() -> None:
-    assert len(SHIPPED) == 6
+    assert len(SHIPPED) == 12
     assert verify(SHIPPED) == ""
 
 
@@ -72,21 +72,27 @@ def test_a_shipped_service_has_an_exposure_of_two_at_most(unit: Path) -> None:
 
 
 @needs_systemd_analyze
-@pytest.mark.parametrize("words", [(), ("--instance", "prod", "--restart-at", "2:30", "--timezone", "Europe/Berlin")])
+@pytest.mark.parametrize(
+    ("words", "many"),
+    [
+        ((), 3),
+        (("--instance", "prod", "--restart-at", "2:30", "--timezone", "Europe/Berlin"), 3),
+        (("--web",), 6),
+        (("--instance", "dev", "--listen", "127.0.0.1:8007"), 6),
+    ],
+)
 def test_systemd_has_nothing_to_say_against_what_is_installed(
-    installed: Callable[..., list[Path]], words: tuple[str, ...]
+    installed: Callable[..., list[Path]], words: tuple[str, ...], many: int
 ) -> None:
     units = installed(*words)
-    assert len(units) == 3
+    assert len(units) == many
     assert verify(units) == ""
-    assert [exposure(unit) for unit in units if unit.suffix == ".service"] == ["", ""]
+    assert {exposure(unit) for unit in units if unit.suffix == ".service"} == {""}
 
 
 @pytest.mark.fault("F7", "F8")
 def test_every_setting_that_keeps_it_alive_is_there() -> None:
-    for unit in (PROJECT / "systemd").glob("wamon*.service"):
-        if "restart" in unit.name:
-            continue
+    for unit in (PROJECT / "systemd" / name for name in ("wamon.service", "wamon@.service")):
         lines = unit.read_text().splitlines()
         for line in (
             "StartLimitIntervalSec=0",

@@ -15,7 +15,10 @@ import typer
 from wamon.cli.options import ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wamon.capture.pipeline import Pipeline
+    from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.views.demo import Demo
 
@@ -53,7 +56,7 @@ def demo(
     path = prepare(place, options.clock.now())
     settings = configured(path, {})
     with opened(settings, bridge_of(settings), options.clock) as pipeline:
-        answer = _found(pipeline, path)
+        answer = _found(pipeline, path, settings, options.clock)
     if options.json:
         say(as_json(answer))
     else:
@@ -61,7 +64,9 @@ def demo(
     raise typer.Exit(0 if answer.clean else 1)
 
 
-def _found(pipeline: Pipeline, path: Path) -> Demo:
+def _found(pipeline: Pipeline, path: Path, settings: Config, clock: Clock) -> Demo:
+    from wamon.app.commands import bridge_of
+    from wamon.app.publish import publish_scan
     from wamon.capture.scan import scan
     from wamon.capture.verify import Verification
     from wamon.reports import posts
@@ -70,7 +75,22 @@ def _found(pipeline: Pipeline, path: Path) -> Demo:
     scanned = scan(pipeline)
     verified = Verification(pipeline, list(pipeline.source.groups.values())).verify()
     drops, _ = posts.drops(pipeline.source.db, posts.Selection())
-    return view.demo(path, pipeline, scanned, verified, drops)
+    publish_scan(settings, bridge_of(settings), clock, pipeline.source.db)
+    return view.demo(path, pipeline, scanned, verified, drops, list(_page(path, clock)))
+
+
+def _page(config: Path, clock: Clock) -> Iterator[str]:
+    """The first lines of the page, as text. Nothing where the extra isn't installed."""
+    from wamon.app.page_once import home_page, is_there
+
+    if not is_there():
+        return
+    found = home_page([sys.executable, "-m", "wamon"], config, clock)
+    totals, newest = found["totals"], found["posts"][:1]
+    yield found["verdict"]["sentence"]
+    yield f"New drops today: {totals['new']}, posted again: {totals['again']}; groups: {totals['groups']}"
+    yield f"Needs a person: {found['needs_total']}; not recorded yet: {totals['behind']}"
+    yield from (f"Last drop: {post['drop_number']} in {post['project']}" for post in newest)
 
 
 def _show(answer: Demo, config: Config) -> None:
@@ -93,6 +113,13 @@ def _show(answer: Demo, config: Config) -> None:
         for drop in answer.drops[:_EXAMPLES]
     ]
     table(("Drop", "Project", "First posted", "Last posted", "Posts"), rows, right=("Posts",))
+    if answer.page:
+        say(
+            "\n".join(
+                ["The page of `wamon web`, which ran for a moment, says:", *(f"  {line}" for line in answer.page)]
+            )
+        )
+        say("")
     say(_where(answer))
 
 
@@ -107,6 +134,7 @@ def _where(answer: Demo) -> str:
         ("one drop's story", f"{wamon} drops show DR1752028"),
         ("the position", f"{wamon} state show"),
         ("for psql", f"{wamon} db url"),
+        *([("the page", f"{wamon} web")] if answer.page else []),
     )
     lines = [f"  {what:<17} {words}" for what, words in looks]
     return "\n".join([f"They are in the embedded PostgreSQL of {answer.state}. Look at", *lines])

@@ -100,13 +100,18 @@ class Service:
         return [self.unit_file(self.web_unit), self.unit_file(self.web_socket)]
 
     @property
+    def files_of_the_page(self) -> list[Path]:
+        """What only an install with --web writes."""
+        return [*self.web_files, self.postgres_file]
+
+    @property
     def postgres_file(self) -> Path:
         """What runs the embedded PostgreSQL by itself."""
         return self.unit_file(self.postgres_unit)
 
     def all_files(self) -> list[Path]:
         """Every file that an install of whatever kind may have written."""
-        return [self.unit_file(self.unit), *self.timer_files, *self.web_files, self.postgres_file, self.cron_file]
+        return [self.unit_file(self.unit), *self.timer_files, *self.files_of_the_page, self.cron_file]
 
 
 @dataclass(frozen=True, slots=True)

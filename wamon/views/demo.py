@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from wamon.capture.pipeline import Pipeline
@@ -39,10 +39,18 @@ class Demo:
     checked: Annotated[int, "messages compared with the ledger"]
     clean: Annotated[bool, "none is missing"]
     drops: tuple[Drop, ...]
+    page: Annotated[tuple[str, ...], "the first lines of `wamon web`'s page; empty without the extra `web`"]
 
 
-def demo(path: Path, pipeline: Pipeline, scanned: Scanned, verified: Verified, drops: Iterable[posts.Drop]) -> Demo:
-    """What the demonstration of this config read, compared and found."""
+def demo(
+    path: Path,
+    pipeline: Pipeline,
+    scanned: Scanned,
+    verified: Verified,
+    drops: Iterable[posts.Drop],
+    page: Sequence[str],
+) -> Demo:
+    """What the demonstration of this config read, compared and found, and what its page said."""
     return Demo(
         config=str(path),
         bridge=str(pipeline.store.path),
@@ -51,6 +59,7 @@ def demo(path: Path, pipeline: Pipeline, scanned: Scanned, verified: Verified, d
         checked=verified.checked,
         clean=verified.clean,
         drops=tuple(map(_drop, drops)),
+        page=tuple(page),
     )
 
 

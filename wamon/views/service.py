@@ -113,7 +113,8 @@ def units(service: Service, systemd: Systemd, nightly: Nightly) -> Units:
     """Which units are on this host, and what systemd says of them."""
     shown = systemd.show(service.unit) if systemd.is_there else None
     there = present(service)
-    states = {str(path): state_of(path) if path in there else "missing" for path in service.all_files()}
+    shown_files = [path for path in service.all_files() if path in there or path not in service.files_of_the_page]
+    states = {str(path): state_of(path) if path in there else "missing" for path in shown_files}
     return Units(
         unit=service.unit,
         installed=state_of(service.unit_file(service.unit)) != "missing",
