@@ -2,9 +2,11 @@
 -- Each watched group beside what is published of it. Counts are those of its source's day; what is usual by now lies
 -- between two half hours. Of a source that is down, nothing is known.
 WITH source AS MATERIALIZED (
-    SELECT st.source, st.day,
-           extract(epoch FROM (st.published_at AT TIME ZONE st.zone)::time)::float8 / 1800 AS half_hours
-    FROM wamon.source_status AS st
+    SELECT t.source, t.day, floor(t.half_hours)::int AS place, t.half_hours - floor(t.half_hours) AS share
+    FROM (
+        SELECT source, day, extract(epoch FROM (published_at AT TIME ZONE zone)::time)::float8 / 1800 AS half_hours
+        FROM wamon.source_status
+    ) AS t
 ), every AS (
     SELECT g.chat, g.source, g.jid, g.project,
            CASE WHEN g.source = ANY(%(down)s) THEN 2 ELSE coalesce(s.rank, 2) END AS rank,
@@ -15,9 +17,7 @@ WITH source AS MATERIALIZED (
            coalesce((s.day = o.day)::int * s.again, 0) AS again,
            coalesce((s.day = o.day)::int * s.rejected, 0) AS rejected,
            coalesce((s.day = o.day)::int * s.near, 0) AS near,
-           coalesce(s.usual[floor(o.half_hours)::int], 0)
-               + (s.usual[floor(o.half_hours)::int + 1] - coalesce(s.usual[floor(o.half_hours)::int], 0))
-                 * (o.half_hours - floor(o.half_hours)) AS usual,
+           s.usual[o.place + 1] * o.share + coalesce(s.usual[o.place], 0) * (1 - o.share) AS usual,
            g.messages
     FROM wamon.groups AS g
     LEFT JOIN source AS o USING (source)
@@ -32,7 +32,9 @@ SELECT e.chat, e.source, e.jid, e.project, e.state, e.newest_at, e.usual_silence
 -- name: worst after columns
 , t.groups, t.bad, t.warn, t.unknown, t.new, t.again, t.rejected, t.near, round(t.usual::numeric, 1)::float, t.behind,
   t.behind_seconds
-FROM every AS e, (
+FROM (
+    SELECT * FROM every ORDER BY rank, new + again + rejected DESC, project, jid LIMIT %(most)s
+) AS e, (
     SELECT count(*) AS groups, count(*) FILTER (WHERE rank = 0) AS bad, count(*) FILTER (WHERE rank = 1) AS warn,
            count(*) FILTER (WHERE rank = 2) AS unknown, sum(new) AS new, sum(again) AS again,
            sum(rejected) AS rejected, sum(near) AS near, sum(usual) AS usual, coalesce(sum(behind), 0) AS behind,
@@ -40,7 +42,6 @@ FROM every AS e, (
     FROM every
 ) AS t
 ORDER BY e.rank, e.new + e.again + e.rejected DESC, e.project, e.jid
-LIMIT %(most)s
 
 -- name: page after columns
 FROM every AS e
@@ -79,12 +80,17 @@ GROUP BY coalesce(p.phone_hashes[1], d.sender)
 ORDER BY 2 DESC, 3 DESC, 1
 
 -- name: days
--- Posts of the last days, by day and hour of the zone's wall clock.
-SELECT d.day::date, extract(hour FROM s.sent_at AT TIME ZONE %(zone)s)::int, count(s.sent_at)
+-- Posts of the last days, by day and hour of the zone's wall clock; a day without any has one row without an hour.
+WITH posts AS (
+    SELECT (s.sent_at AT TIME ZONE %(zone)s)::date AS day, extract(hour FROM s.sent_at AT TIME ZONE %(zone)s)::int AS hour,
+           count(*) AS count
+    FROM wamon.submission_rows AS s
+    WHERE s.chat = %(chat)s AND s.live AND s.sent_at <= now()
+      AND s.sent_at >= ((now() AT TIME ZONE %(zone)s)::date - %(days)s + 1) AT TIME ZONE %(zone)s
+    GROUP BY 1, 2
+)
+SELECT d.day::date, p.hour, coalesce(p.count, 0)
 FROM generate_series((now() AT TIME ZONE %(zone)s)::date - %(days)s + 1, (now() AT TIME ZONE %(zone)s)::date, '1 day')
      AS d(day)
-LEFT JOIN wamon.submission_rows AS s
-       ON s.chat = %(chat)s AND s.live AND s.sent_at >= d.day AT TIME ZONE %(zone)s
-      AND s.sent_at < (d.day + interval '1 day') AT TIME ZONE %(zone)s
-GROUP BY 1, 2
+LEFT JOIN posts AS p ON p.day = d.day::date
 ORDER BY 1, 2

@@ -21,7 +21,7 @@ _FILLED = """
     INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed)
     SELECT CASE WHEN n % 2 = 0 THEN 'main' ELSE 'other' END, n || '@g.us', 'Project ' || n / 2, 'main', 'beginning',
            true
-    FROM generate_series(1, 5000) AS n;
+    FROM generate_series(1, 10000) AS n;
     INSERT INTO wamon.ledger_rows (chat, content_hash, sent_at, rules, message_id, status, reason, sender, gone_at,
                                    numbers)
     SELECT n % 4 + 1, n,
@@ -40,6 +40,21 @@ _FILLED = """
     INSERT INTO wamon.dead_letters (chat, message_id, reason, next_try_at)
     SELECT chat, message_id, 'poison', CASE WHEN status = 'retry' THEN now() END
     FROM wamon.ledger_rows WHERE status IN ('retry', 'dead');
+    INSERT INTO wamon.source_status (source, host, instance, pid, by, version, zone, started_at, published_at,
+                                     every_seconds, state, sentence, checks, store, day, hours)
+    SELECT source, 'host', '', 1, 'run', '1', 'UTC', now(), now(), 15, 'ok', '', '[]', '{{}}', current_date,
+           array_fill(0, ARRAY[24])
+    FROM wamon.sources;
+    INSERT INTO wamon.group_status (chat, rank, state, newest_at, day, new, usual)
+    SELECT chat, 3, 'ok', now(), current_date, chat % 7, array_fill(1, ARRAY[48]) FROM wamon.groups;
+    INSERT INTO wamon.near_miss_rows (chat, sent_at, message_id, written, reason, likely, project, sender)
+    SELECT chat, sent_at, message_id, 'DR1', 'too-short', 'DR1000001', 'Project 1', sender
+    FROM wamon.ledger_rows WHERE content_hash % 20 = 0;
+    INSERT INTO wamon.replies (chat, message_id, about, kind, state, project, sent_at, queued_at, changed_at,
+                               next_try_at)
+    SELECT chat, message_id, 'DR1', 'new', CASE WHEN content_hash % 1000 = 0 THEN 'unknown' ELSE 'sent' END,
+           'Project 1', sent_at, sent_at, sent_at, sent_at
+    FROM wamon.ledger_rows WHERE content_hash % 4 = 0;
     ANALYZE;
 """
 _MANY = 4_000  # a batch
@@ -114,15 +129,26 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("health.ledger_facts", "unfinished"): _FEW_CHATS,
     ("health.ledger_facts", "newest"): {**_FEW_CHATS, "now": _NOW},
     ("health.ledger_facts", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
+    ("views.home", "dead"): {},
+    ("views.home", "needs"): {"most": 200},
+    ("views.trace", "messages_of_id"): {"id": "id5"},
+    ("views.trace", "messages_of_drop"): {"number": "DR1000001", "most": 200},
+    ("views.trace", "numbers"): {"chats": [1, 2], "message_ids": ["id4", "id5"]},
+    ("views.trace", "steps"): {"chats": [1, 2], "message_ids": ["id4", "id5"]},
+    ("views.find", "messages"): {"text": "id5"},
     ("health.ledger_facts", "recorded"): {"chats": _KEYS["chats"][:100], "message_ids": _KEYS["message_ids"][:100]},
 }
-LARGE = {"ledger_rows", "heard", "submission_rows", "revisions"}
+LARGE = {"ledger_rows", "heard", "submission_rows", "revisions", "near_miss_rows", "replies"}
 NARROW = {
-    "ledger_rows_pkey": ("chat", "message_id"),
+    "ledger_rows_pkey": ("message_id",),
     "heard_pkey": ("chat", "half_hour"),
     "ledger_rows_unfinished": (),
     "submission_rows_pkey": ("drop_number",),
     "revisions_pkey": ("chat", "message_id"),
+    "near_miss_rows_pkey": ("chat", "message_id"),
+    "near_miss_rows_in_time": ("sent_at",),
+    "replies_pkey": ("chat", "message_id"),
+    "replies_in_need": (),
 }
 """The large tables' indexes, and the columns by which each leads to few rows; the unfinished are few in any case."""
 
@@ -201,6 +227,37 @@ def test_what_people_ask_of_a_day_goes_through_that_day_alone(full: Database, na
     reads = [step for step in walked(plan) if step.get("Relation Name") in LARGE]
     assert reads
     assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]
+
+
+OF_A_DAY: dict[tuple[str, str], dict[str, Any]] = {
+    ("views.home", "last_posts"): {"since": _NOW, "most": 8},
+    ("views.watched", "days"): {"chat": 1, "zone": "UTC", "days": 1},
+    ("daemon.published", "posted"): {
+        **{name: _A_DAY[name] for name in ("since", "until")},
+        **_FEW_CHATS,
+        "source": "main",
+        "zone": "UTC",
+        "now": _NOW,
+    },
+    ("daemon.published", "near"): {**{name: _A_DAY[name] for name in ("since", "until")}, **_FEW_CHATS},
+}
+
+
+@pytest.mark.parametrize(("module", "name"), list(OF_A_DAY), ids=[".".join(key) for key in OF_A_DAY])
+def test_what_a_page_shows_of_a_day_goes_through_that_day_alone(full: Database, module: str, name: str) -> None:
+    plan = explained(full, module, name, OF_A_DAY[module, name])
+    reads = [step for step in walked(plan) if step.get("Relation Name") in LARGE]
+    assert reads
+    assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]
+
+
+def test_a_page_goes_through_ten_thousand_groups_once(full: Database) -> None:
+    plan = explained(full, "views.watched", "worst", {"down": [], "most": 12})
+    for table in ("groups", "group_status"):
+        reads = [step for step in walked(plan) if step.get("Relation Name") == table]
+        assert len(reads) == 1, table
+        assert reads[0]["Node Type"] == "Seq Scan"
+    assert not [step for step in walked(plan) if step["Node Type"] == "Nested Loop" and step["Plan Rows"] > 10_000]
 
 
 def test_a_drops_story_is_found_by_its_number(full: Database) -> None:
