@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_UNLOCKED_TRIES = 3
-"""A bridge that writes a few times a second hardly ever writes during each of them."""
+_UNLOCKED_TRIES = 8
+"""Even of a bridge that writes fifty times a second one page in a row of so many is read without a write."""
 
 
 class Page(NamedTuple):
