@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST
 from tests.support.clock import first_morning
+from tests.support.clusters import PROGRAMS, dsn_of_both, streaming_pair
 from tests.support.drill import Drill
 from tests.support.environment import ROOT_HOME
 from tests.support.office import eventually
@@ -185,6 +186,28 @@ def test_postgresql_is_lost_and_there_is_no_backup(drill: Drill, new_database: N
     drill.follow(1)
     drill.follow()
     assert drill.all_is_right()
+
+
+@pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL isn't installed here")
+@pytest.mark.fault("F98")
+def test_the_primary_is_lost_and_a_standby_takes_over(drill: Drill) -> None:
+    with streaming_pair() as (primary, standby):
+        drill.works_on(dsn_of_both(primary, standby))
+        drill.office.scan()
+        drill.work()
+        drill.systemctl("start")
+        standby.catch_up_with(primary)
+        standby.fall_behind()
+        drill.field.post(LAWLEY, "DR1752011")
+        drill.wait_for("DR1752011")
+        primary.stop()
+        services = drill.root / "services"
+        services.write_text(f"[standby]\nhost=127.0.0.1\nport={standby.port}\nuser=wamon\ndbname=postgres\n")
+        drill.environ["PGSERVICEFILE"] = str(services)
+        drill.follow()
+        assert drill.all_is_right()
+        assert ("DR1752028", "Lawley", True, "seen") in drill.reviews()
+        drill.systemctl("stop")
 
 
 def test_the_embedded_postgresql_is_lost(embedded_in: Callable[[Path], Path], drill: Drill) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MOHADIN
 from tests.support.checks import assert_whole, recorded
-from tests.support.clusters import PROGRAMS, Cluster
+from tests.support.clusters import PROGRAMS, Cluster, dsn_of_both, streaming_pair
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
 
@@ -21,20 +18,8 @@ pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL is
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Cluster, Cluster]]:
-    """A primary and its asynchronous streaming standby, on loopback."""
-    folder = Path(tempfile.mkdtemp(prefix="wamon-pair-"))
-    primary = Cluster(folder / "primary")
-    primary.make()
-    primary.start()
-    standby = Cluster(folder / "standby")
-    standby.follow(primary)
-    standby.start()
-    try:
-        yield primary, standby
-    finally:
-        for cluster in (primary, standby):
-            cluster.stop()
-        shutil.rmtree(folder)
+    with streaming_pair() as pair:
+        yield pair
 
 
 @pytest.fixture
@@ -42,8 +27,7 @@ def office(tmp_path: Path, field: Field, pair: tuple[Cluster, Cluster]) -> Offic
     """Its `database.url` names both hosts; its questions go to the primary."""
     primary, standby = pair
     office = Office(tmp_path / "office", primary.dsn, field.path, scan={"interval": "1h"})
-    both = {"host": "127.0.0.1,127.0.0.1", "port": f"{primary.port},{standby.port}"}
-    office.set(database={"url": make_conninfo(primary.dsn, **both, target_session_attrs="read-write")})
+    office.set(database={"url": dsn_of_both(primary, standby)})
     return office
 
 

@@ -6,6 +6,9 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,29 @@ unix_socket_directories = ''
 fsync = off
 synchronous_standby_names = ''
 """
+
+
+@contextmanager
+def streaming_pair() -> Iterator[tuple[Cluster, Cluster]]:
+    """A primary and its asynchronous standby, for as long as the block runs."""
+    folder = Path(tempfile.mkdtemp(prefix="wamon-pair-"))
+    primary, standby = Cluster(folder / "primary"), Cluster(folder / "standby")
+    try:
+        primary.make()
+        primary.start()
+        standby.follow(primary)
+        standby.start()
+        yield primary, standby
+    finally:
+        for cluster in (primary, standby):
+            cluster.stop()
+        shutil.rmtree(folder)
+
+
+def dsn_of_both(primary: Cluster, standby: Cluster) -> str:
+    """Of whichever of the two can be written."""
+    hosts = {"host": "127.0.0.1,127.0.0.1", "port": f"{primary.port},{standby.port}"}
+    return make_conninfo(primary.dsn, **hosts, target_session_attrs="read-write")
 
 
 class Cluster:

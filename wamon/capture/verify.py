@@ -158,9 +158,13 @@ class Verification:
                 understood = held_to(reading, holds) if holds else reading
                 is_ahead = holds is None and self._is_ahead(message)
                 differing.append(Difference(understood, _problem(message, holds, detail, is_ahead=is_ahead), is_ahead))
-            elif holds and holds.lacks_text and message.text.strip():
+            elif holds and holds.lacks_text and self._would_keep_text(reading):
                 without_text.append(reading)
         return Differences(differing, older, without_text)
+
+    def _would_keep_text(self, reading: Reading) -> bool:
+        """Whether reading it again brings its text back: its time in the store may be another than the ledger's."""
+        return bool(self._pipeline.recorder.drafter.kept_text(reading, self._pipeline.clock.now()))
 
     def _pages(self, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
         wanted = {group.jid.encode(): group.jid for group in self._groups if group.enabled}
