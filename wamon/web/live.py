@@ -90,12 +90,13 @@ class Hub:
         self._nonce = secrets.token_hex(3)
         self._channels: dict[tuple[str, bool], Channel] = {}
         self._viewers = 0
+        self._reached = 0  # the highest version of channels that are gone: a viewer who comes back may know it
         self._waker: asyncio.Task[None] | None = None
 
     def version(self, topic: str, *, is_operator: bool) -> str:
         """What a page that is made now holds at least."""
         channel = self._channels.get((topic, is_operator))
-        return f"{self._nonce}.{channel.version if channel and channel.viewers else 0}"
+        return f"{self._nonce}.{channel.version if channel else self._reached}"
 
     async def stream(self, request: Request) -> Response:
         """GET /live?page=…&at=VERSION."""
@@ -121,8 +122,8 @@ class Hub:
             yield b"retry: 2000\n\n"
             while not self._site.stopping.is_set():
                 changed = channel.changed
-                if channel.version != since:
-                    yield channel.newer_than(min(since, channel.version), self._nonce)
+                if channel.version > since:
+                    yield channel.newer_than(since, self._nonce)
                     since = channel.version
                     continue
                 try:
@@ -136,7 +137,7 @@ class Hub:
     def _joined(self, key: tuple[str, bool]) -> Channel:
         if self._waker is None:
             self._waker = asyncio.create_task(self._wake_at_the_end())
-        channel = self._channels.setdefault(key, Channel())
+        channel = self._channels.setdefault(key, Channel(version=self._reached))
         channel.viewers += 1
         self._count(1)
         if channel.keeper is None:
@@ -149,7 +150,7 @@ class Hub:
         if not channel.viewers and channel.keeper:
             channel.keeper.cancel()
             self._channels.pop(key, None)
-            self._nonce = secrets.token_hex(3) if not self._channels else self._nonce
+            self._reached = max(self._reached, channel.version)
 
     def _count(self, more: int) -> None:
         self._viewers += more

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
-from tests.support.office import Office
+from tests.support.office import Office, eventually
 from tests.support.server import Server
 from tests.support.web import TOKEN, Site, serving
 from wamon.postgres.connection import connected
@@ -35,6 +35,9 @@ class Stream:
             name, _, value = line.partition(": ")
             self.headers[name] = value
 
+    def close(self) -> None:
+        self._lines.close()
+
     def next(self, kind: str) -> tuple[str, Any]:
         """The next event of this kind: its id, and its data."""
         fields: dict[str, str] = {}
@@ -55,17 +58,19 @@ class Stream:
 
 
 @contextmanager
-def watching(site: Site, at: str = "", *headers: str) -> Iterator[Stream]:
+def watching(site: Site, at: str = "", *headers: str, proof: str = BEARER) -> Iterator[Stream]:
     with site.connected() as sock:
         lines = [
             f"GET /live?page=home&at={at} HTTP/1.1",
             f"Host: {site.host}",
-            BEARER,
+            proof,
             "Accept-Encoding: gzip",
             *headers,
         ]
         sock.sendall("\r\n".join([*lines, "", ""]).encode())
-        yield Stream(sock)
+        stream = Stream(sock)
+        yield stream
+        stream.close()
 
 
 @pytest.fixture
@@ -95,6 +100,24 @@ def test_a_viewer_gets_all_parts_once_and_then_what_changes(office: Office, brid
         with watching(site, first) as again, watching(site, version) as known:
             assert "DR1752034" in again.next("parts")[1]["posts"]
             known.next("beat")
+
+
+def test_who_comes_back_after_everybody_left_gets_what_changed_meanwhile(
+    office: Office, bridge: VeryGoodPlugins
+) -> None:
+    with serving(office, token=TOKEN) as site, watching(site) as other:
+        other.next("parts")
+        reader = f"Cookie: {site.sign_in()['Cookie']}"
+        with watching(site, proof=reader) as stream:
+            stream.next("parts")
+            bridge.post(LAWLEY, "DR1752034", at=CLOCK.now())
+            office.scan()
+            version, _ = stream.parts("posts", "DR1752034")
+        eventually("it left", lambda: "wamon_web_viewers 1.0" in site.get("/metrics").text)
+        bridge.post(LAWLEY, "DR1752040", at=CLOCK.now())
+        office.scan()
+        with watching(site, version, proof=reader) as stream:
+            assert "DR1752040" in stream.next("parts")[1]["posts"]
 
 
 def test_a_stream_is_neither_compressed_nor_gathered(office: Office) -> None:
