@@ -7,6 +7,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -159,7 +160,7 @@ EVOLUTION: Json = {
         "messageType": "conversation",
         "messageTimestamp": SECONDS,
     },
-    "date_time": "2017-01-01T00:00:00.000Z",
+    "date_time": (NOON + timedelta(hours=2)).isoformat().replace("+00:00", "Z"),
     "apikey": None,
 }
 WAHA: Json = {

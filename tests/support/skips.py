@@ -18,7 +18,8 @@ _MAY_LACK = (
     "only root can ",
     "an ordinary user ",
     "mounting isn't allowed here",
-    "this host lets nobody mount a file system of their own",
+    "this host lets nobody ",
+    "root without setpriv ",
     "No other user can run an interpreter of today here.",
     "no Python that ",
 )

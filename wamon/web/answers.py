@@ -67,8 +67,13 @@ def _count(request: Request, status: int, seconds: float) -> None:
     metrics.requests.labels(route, str(status)).inc()
     metrics.request_seconds.labels(route).observe(seconds)
     if status >= 400 or seconds > _SLOW_SECONDS:
-        fields = {"action": "web.answered", "route": route, "code": status, "seconds": round(seconds, 3)}
-        logger.info("Answered %s with %s after %.3f s.", route, status, seconds, extra=fields)
+        logger.info(
+            "Answered %s with %s after %.3f s.",
+            route,
+            status,
+            seconds,
+            extra={"action": "web.answered", "route": route, "code": status, "seconds": round(seconds, 3)},
+        )
 
 
 def _route(scope: Scope) -> str:
