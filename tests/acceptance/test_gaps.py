@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
-from tests.support.clock import CLOCK, Standing
+from tests.support.clock import HOST, Standing
 from tests.support.office import Office
 
 WEEKS = 6
-NOW = CLOCK.now().replace(second=0, microsecond=0)
+NOW = HOST.now().replace(second=0, microsecond=0)  # PostgreSQL tells when rows vanished
 QUIET_FROM, QUIET_TO = NOW - timedelta(hours=30), NOW - timedelta(hours=24)
 
 

@@ -18,7 +18,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.bridges import LAWLEY, MOHADIN, VELO_TEST, VeryGoodPlugins
-from tests.support.clock import CLOCK
+from tests.support.clock import HOST
 from tests.support.drill import Daemon, Drill
 from tests.support.machine import Machine
 from tests.support.office import eventually
@@ -46,7 +46,7 @@ class Guide(Drill):
     """The page, read from its beginning: on a host with systemd, a database of its own and a webhook."""
 
     def __init__(self, root: Path, dsn: str, hook: Hooks) -> None:
-        self.now = CLOCK.now().replace(microsecond=0)
+        self.now = HOST.now().replace(microsecond=0)
         super().__init__(root, {"": [steps(block) for block in blocks(PAGE)]}, "", dsn)
         self.office.config_path.unlink()  # `wamon init` writes it
         self.hook = hook
@@ -108,7 +108,7 @@ class Guide(Drill):
 
     def post(self, jid: str, text: str, sender: str = SIPHO, message_id: str | None = None) -> None:
         """Somebody posts it now."""
-        self.field.post(jid, text, at=CLOCK.now(), sender=sender, message_id=message_id)
+        self.field.post(jid, text, at=HOST.now(), sender=sender, message_id=message_id)
 
     def told(self) -> None:
         """Wait until the alert is sent that the page quotes."""

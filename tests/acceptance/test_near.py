@@ -85,9 +85,9 @@ def test_the_likely_number_is_of_the_projects_list_else_of_what_was_posted_latel
     def likely() -> Any:
         return next(one["likely"] for one in missed.answer("drops", "near")["near_misses"] if one["message_id"] == "N2")
 
-    missed.query("UPDATE wamon.submission_rows SET sent_at = now() - interval '31 days'")
+    missed.query("UPDATE wamon.submission_rows SET sent_at = %s", NOW - timedelta(days=31))
     assert likely() is None
-    missed.query("UPDATE wamon.submission_rows SET sent_at = now() - interval '29 days'")
+    missed.query("UPDATE wamon.submission_rows SET sent_at = %s", NOW - timedelta(days=29))
     assert likely() == "DR1752040"
     missed.query("INSERT INTO wamon.allow_lists (project) VALUES ('Lawley')")
     missed.query("INSERT INTO wamon.allowed_numbers VALUES ('Lawley', 'DR1752041')")

@@ -130,7 +130,7 @@ def test_one_that_starts_while_another_takes_long_to_stop_waits_for_its_end(fiel
 # Too little memory
 
 MIB = 1 << 20
-WAVES, WAVE = 3, 10_000
+WAVES, WAVE = 2, 10_000
 
 
 @pytest.mark.fault("F6", "F69")
@@ -147,7 +147,7 @@ def test_a_backlog_larger_than_the_memory_it_may_use_is_recorded(field: Field, o
 
 @pytest.mark.fault("F69")
 def test_a_storm_is_drained_while_it_lasts_and_holds_up_no_quiet_group(field: Field, open_office: Open) -> None:
-    """Three waves, each of as many messages as come in a second of the worst storm that was thought of."""
+    """Two waves, each of as many messages as come in a second of the worst storm that was thought of."""
     office = open_office(field.path, **LONG)
     with office.running() as daemon:
         recorded(office, "DR1000001", daemon.said)
