@@ -16,7 +16,13 @@ from tests.support.office import Office, eventually, run_while
 from tests.support.people import write_people
 from tests.support.published import noon, published
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.daemon.published import Publisher
+from wamon.health.facts import Subject
+from wamon.postgres.connection import connected
 from wamon.privacy import typed_phone_hash
+from wamon.service.checks import restarts_of
+from wamon.service.restart_log import note_planned
 
 Open = Callable[..., Office]
 JIDS = {name: jid for jid, name in PROJECTS.items()}
@@ -76,6 +82,16 @@ def test_its_end_is_told_and_why(office: Office) -> None:
     assert source(office, "state", "sentence", "last_restart->>'reason'") == ("stopped", "stopped", "stopped")
 
 
+def test_a_planned_restart_is_told_as_one(office: Office) -> None:
+    def restarts() -> None:
+        eventually("published", lambda: source(office, "state") not in {None, "stopped"})
+        note_planned(office.state_path.parent, CLOCK)
+
+    run_while(office, restarts)
+    state, sentence, why = source(office, "state", "sentence", "last_restart->>'reason'")
+    assert (state, sentence[:16], why) == ("stopped", "planned restart ", "planned")
+
+
 def test_who_lost_the_lease_publishes_nothing_more(office: Office, field: Field) -> None:
     def loses() -> None:
         eventually("published", lambda: source(office, "state") not in {None, "stopped"})
@@ -101,6 +117,23 @@ def test_a_scan_publishes_at_its_end_and_never_over_a_run_that_lives(office: Off
 
     run_while(office, scans)
     assert source(office, "by") == "run"
+
+
+def test_where_nothing_happens_a_sign_of_life_is_all_that_is_written(office: Office) -> None:
+    published(office)
+    config = configured(office.config_path, {})
+    with connected(office.dsn) as db:
+        subject = Subject(config, None, "main", CLOCK)
+        publisher = Publisher(db, subject, CLOCK.now(), restarts_of(config.state.dir, CLOCK), None)
+        publisher.begin_day()
+        publisher.count_if_moved()
+        publisher.sign([], {})
+        before = office.query("SELECT xmin::text FROM wamon.group_status ORDER BY chat")
+        (at,) = office.query("SELECT published_at FROM wamon.source_status")
+        assert not publisher.count_if_moved()
+        publisher.sign([], {})
+    assert office.query("SELECT xmin::text FROM wamon.group_status ORDER BY chat") == before
+    assert office.query("SELECT published_at > %s FROM wamon.source_status", at) == [True]
 
 
 def test_what_is_usual_is_cumulated_over_the_day_by_half_hours(field: Field, open_office: Open) -> None:
