@@ -67,6 +67,8 @@ def new_database(dsn: str) -> Iterator[NewDatabase]:
     def make(template: str = "template0") -> str:
         made.append(f"t{uuid4().hex}")
         with psycopg.connect(dsn, dbname="postgres", autocommit=True) as db:
+            # A copy is made only of what nobody is connected to, and the suite keeps a connection.
+            db.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", (template,))
             db.execute(f"CREATE DATABASE {made[-1]} TEMPLATE {template}".encode())
         return make_conninfo(dsn, dbname=made[-1])
 
