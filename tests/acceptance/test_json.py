@@ -208,6 +208,7 @@ def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None])
 
 def test_an_office_that_replies_answers(office: Office, ask: Callable[..., None]) -> None:
     office.set(replies={"enabled": True, "url": "http://127.0.0.1:1/", "quiet_hours": "20:00-06:00", "token": "x" * 16})
+    office.set(web={"hosts": ["wamon.example.com"]})
     ask("config show")
     with VeryGoodPlugins(office.store, seed=3, durable=False) as bridge:
         bridge.post(LAWLEY, "DR7700001", message_id="ASKED", at=CLOCK.now())
