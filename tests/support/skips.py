@@ -14,6 +14,8 @@ from wamon.words import amount
 _MISSING = re.compile(r"(.+) isn't installed here")
 _MAY_LACK = (
     "systemd isn't installed here",
+    "nginx isn't installed here",
+    "Chromium isn't installed here",
     "root may write everywhere",
     "only root can ",
     "an ordinary user ",
