@@ -57,7 +57,8 @@ def web(
 def link(
     ctx: typer.Context,
     operator: Annotated[
-        bool, typer.Option("--operator", help="Whoever signs in may act and read texts, not only look.")
+        bool,
+        typer.Option("--operator", help="Sign in an operator, who sees what a reader sees until pages offer actions."),
     ] = False,
     minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="For how long it can be used.")] = 10,
     config: ConfigOption = None,
