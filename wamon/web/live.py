@@ -122,7 +122,7 @@ class Hub:
             yield b"retry: 2000\n\n"
             while not self._site.stopping.is_set():
                 changed = channel.changed
-                if channel.version > since:
+                if channel.parts and channel.version > since:  # a new channel goes on from the versions of older ones
                     yield channel.newer_than(since, self._nonce)
                     since = channel.version
                     continue

@@ -214,11 +214,13 @@ def test_a_read_that_failed_holds_no_lock(lharries: Lharries) -> None:
 
 _READ = """
 import pathlib, sys
+import wamon.failpoints
 from wamon.bridge.store import Overlap, Store
 from wamon.model import BEGINNING
+wait = wamon.failpoints.hang
+wamon.failpoints.hang = lambda: (print("reading", flush=True), wait())
 store = Store(pathlib.Path(sys.argv[1]))
 store.flavour()
-print("reading", flush=True)
 page = store.read_page(BEGINNING, {sys.argv[2].encode(): sys.argv[2]}, Overlap())
 print(len(page.messages))
 """
