@@ -114,7 +114,13 @@ def _checked(
     zone = _zone(found, environ)
     base = file.parent if file else Path()
     config, wrong = _validated(found, Surroundings(base, environ, zone, check_pattern))
-    wrong = [*found.problems, *wrong, *_shared_jids(found)]
+    wrong = [
+        *found.problems,
+        *wrong,
+        *_shared(found, "groups", "jid", "JID of another group"),
+        *_shared(found, "hooks", "name", "name of another hook"),
+        *(_sources_of_hooks(config) if config else []),
+    ]
     if config is None or wrong:
         raise _error(found, wrong, file)
     return config
@@ -191,17 +197,27 @@ def _validated(found: Document, around: Surroundings) -> tuple[Config | None, li
         return None, problems.of_validation(error)
 
 
-def _shared_jids(found: Document) -> list[Problem]:
-    """Find JIDs of two groups: in the raw data, so that other problems don't hide them."""
-    groups = found.data.get("groups")
+def _shared(found: Document, section: str, key: str, of_another: str) -> list[Problem]:
+    """Find what two of a list share and mustn't: in the raw data, so that other problems don't hide it."""
+    parts = found.data.get(section)
     first: dict[str, int] = {}
     wrong = []
-    for index, group in enumerate(groups if isinstance(groups, list) else []):
-        jid = group.get("jid") if isinstance(group, dict) else None
-        if isinstance(jid, str) and jid and first.setdefault(jid.strip(), index) != index:
-            line = found.places["groups", first[jid.strip()], "jid"].value[0]
-            wrong.append(Problem(("groups", index, "jid"), f"is the JID of another group, too (line {line}): keep one"))
+    for index, part in enumerate(parts if isinstance(parts, list) else []):
+        value = part.get(key) if isinstance(part, dict) else None
+        if isinstance(value, str) and value and first.setdefault(value.strip(), index) != index:
+            line = found.places[section, first[value.strip()], key].value[0]
+            wrong.append(Problem((section, index, key), f"is the {of_another}, too (line {line}): keep one"))
     return wrong
+
+
+def _sources_of_hooks(config: Config) -> list[Problem]:
+    """Find hooks whose own source would be the bridge's."""
+    name = config.bridge.name
+    return [
+        Problem(("hooks", index, "name"), f"is the bridge's name: give it another, or say `of: {name}` beside it")
+        for index, hook in enumerate(config.hooks)
+        if hook.of is None and hook.name == name
+    ]
 
 
 def _error(found: Document, wrong: list[Problem], file: Path | None) -> ConfigError:

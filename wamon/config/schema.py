@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass as section
 from wamon.config import fields
 from wamon.config.alerts import Alerts
 from wamon.config.document import Steps
+from wamon.config.hooks import Hook
 from wamon.config.replies import GroupTemplates, Replies, ReplyKind
 from wamon.config.section import Section, known, without_empties
 from wamon.config.web import Web
@@ -157,6 +158,7 @@ class Config(Section):
     alerts: Alerts = Alerts()
     replies: Replies = Replies()
     web: Web = Web()
+    hooks: tuple[Hook, ...] = ()
     groups: tuple[Group, ...] = ()
 
     def voices(self) -> dict[str, dict[ReplyKind, str]]:
@@ -181,6 +183,8 @@ SECTIONS: dict[str, type[Section]] = {
     "web": Web,
 }
 
+_LISTS: dict[str, type[Section | Group]] = {"groups": Group, "hooks": Hook}
+
 _FORMER_KEYS = {"group_jid": "jid", "group_description": "description"}
 
 
@@ -188,11 +192,7 @@ def renamed(steps: Steps, key: str) -> str:
     """Return today's name of a key: an older file has `projects:` with `group_jid:`."""
     if not steps and key == "projects":
         return "groups"
-    return _FORMER_KEYS.get(key, key) if _is_group(steps) else key
-
-
-def _is_group(steps: Steps) -> bool:
-    return len(steps) == 2 and steps[0] == "groups"
+    return _FORMER_KEYS.get(key, key) if len(steps) == 2 and steps[0] == "groups" else key
 
 
 def known_keys(steps: Steps) -> list[str]:
@@ -202,8 +202,9 @@ def known_keys(steps: Steps) -> list[str]:
 
 
 def _model_at(steps: Steps) -> type[Section | Group] | None:
-    model: type[Section | Group] = Group if _is_group(steps[:2]) else Config
-    for step in steps[2:] if model is Group else steps:
+    of_list = _LISTS.get(str(steps[0])) if len(steps) > 1 else None
+    model: type[Section | Group] = of_list or Config
+    for step in steps[2:] if of_list else steps:
         found = known(model).get(str(step))
         if found is None or not isinstance(found.annotation, type) or not issubclass(found.annotation, Section):
             return None

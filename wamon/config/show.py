@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from wamon.config.alerts import Alerts, Rule
+    from wamon.config.hooks import Hook
     from wamon.config.replies import GroupTemplates, Replies
     from wamon.config.schema import Config, Group
     from wamon.config.web import Web
@@ -46,6 +47,7 @@ def describe(config: Config) -> dict[str, object]:
         "alerts": _alerts(config.alerts),
         "replies": _replies(config.replies),
         "web": _web(config.web),
+        "hooks": [_hook(hook) for hook in config.hooks],
         "groups": [_group(group) for group in config.groups],
     }
 
@@ -151,6 +153,16 @@ def _web(web: Web) -> dict[str, object]:
         "hosts": list(web.hosts),
         "token": web.token and MASK,
         "public_url": web.public_url,
+    }
+
+
+def _hook(hook: Hook) -> dict[str, object]:
+    return {
+        **hook.model_dump(),
+        "secret": [MASK for _ in hook.secret],
+        "verify_token": hook.verify_token and MASK,
+        "numbers": list(hook.numbers),
+        "send": {"url": hook.send.url and mask(hook.send.url), "token": hook.send.token and MASK},
     }
 
 

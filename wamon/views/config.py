@@ -100,6 +100,30 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Send:
+    """By which API a hook's answers leave."""
+
+    url: Annotated[str | None, "null: it can't answer"]
+    token: Annotated[str | None, "masked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """An address at which a provider delivers."""
+
+    name: Annotated[str, "the address is `/hooks/<name>`"]
+    provider: Annotated[str, "`meta`, `wati`, `manychat`, `gowa`, `wacli`, `vgp`, `felixisaac`, `evolution` or `waha`"]
+    secret: Annotated[tuple[str, ...], "masked, one or two; none: the address doesn't exist"]
+    of: Annotated[str | None, "the bridge whose second witness it is; null: a source of its own"]
+    account: Annotated[str | None, "whose ids these are; null: the source's"]
+    project: Annotated[str | None, "of drops in its direct chats; null: none are recorded there"]
+    verify_token: Annotated[str | None, "masked; Meta's"]
+    numbers: Annotated[tuple[str, ...], "ours at Meta, by their phone_number_id"]
+    history: Annotated[bool, "WATI is asked for what was said before"]
+    send: Send
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A chat that the config names."""
 
@@ -129,6 +153,7 @@ class Effective:
     alerts: Annotated[Mapping[str, Any], "channels and rules, as config/wamon.yaml explains them"]
     replies: Replies
     web: Web
+    hooks: tuple[Hook, ...]
     groups: tuple[Group, ...]
 
 
