@@ -61,7 +61,10 @@ def url(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fals
 
 @commands.command()
 def migrate(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Bring the schema wamon up to this wamon's version. Every command that needs it does so by itself.
+    """Bring the schema wamon up to this wamon's version, which every command that needs it does by itself.
+
+    The roles wamon_app, wamon_hooks, wamon_reader and wamon_operator, where you have made them, are granted what each
+    may.
 
     \b
     wamon db migrate
@@ -76,6 +79,7 @@ def migrate(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     options = said(ctx, config, json)
     with database(options.config()) as dsn, connected(dsn) as db:
         applied = migrations.migrate(db)
+        migrations.grant_roles(db)
     version = migrations.migrations()[-1].version
     if options.json:
         say(as_json(Migrated(version, tuple(applied))))

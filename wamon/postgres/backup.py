@@ -26,7 +26,7 @@ from wamon.host.files import remove_leftovers, replacing
 from wamon.postgres.connection import UNHURRIED_SECONDS, connected, transaction
 from wamon.postgres.embedded import server as embedded
 from wamon.postgres.embedded.programs import version
-from wamon.postgres.migrations import migrate, migrations
+from wamon.postgres.migrations import grant_roles, migrate, migrations
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ def restore(dsn: str, archive: Path, review: Table | None, now: datetime, *, rep
             _require_ours(db, archive)
             stood = review if review and how != "restored" and _is_there(db, review) else None
             _look_again(db, stood, known_until, now)
-        return Restored(replaced, how, migrate(db))
+        migrated = migrate(db)
+        grant_roles(db)
+        return Restored(replaced, how, migrated)
 
 
 def _require_something(db: Database) -> None:
@@ -260,8 +262,11 @@ class _Archive:
             pass
 
     def entries(self, *words: str) -> list[str]:
-        """The numbers of the entries that these words of pg_restore's choose, in the order of the archive."""
-        return re.findall(r"^(\d+);", self._listed(*words), re.MULTILINE)
+        """The numbers of the entries that these words of pg_restore's choose, in the order of the archive.
+
+        Our policies name roles that another server may lack; they are made anew for those that are there.
+        """
+        return re.findall(r"^(\d+); \d+ \d+ (?!POLICY wamon )", self._listed(*words), re.MULTILINE)
 
     def entries_of(self, table: Table) -> list[str]:
         """A table's own entries, what belongs to it, and what these need; nothing else of its schema."""

@@ -92,7 +92,17 @@ def migrate(db: Database) -> list[str]:
     applied = []
     while (standing := _standing(db)) < known[-1].version:
         applied += _apply_next(db, known, standing)
+    if applied:
+        grant_roles(db)
     return applied
+
+
+def grant_roles(db: Database) -> None:
+    """Grant the roles that the administrator has made what they may: wamon_app, wamon_hooks, wamon_reader,
+    wamon_operator.
+    """
+    with transaction(db):
+        db.execute("SELECT wamon.grant_roles()")
 
 
 def require_current(db: Database) -> None:

@@ -196,6 +196,12 @@ BEFORE_NUMBERS = """
     DROP TABLE wamon.review_waits;
     ALTER TABLE wamon.cursors DROP COLUMN token;
     ALTER TABLE wamon.reviews DROP COLUMN left_out;
+    ALTER TABLE wamon.ledger_rows DROP COLUMN via CASCADE, DROP COLUMN correlation_id CASCADE, DROP COLUMN stanza_id;
+    ALTER TABLE wamon.groups DROP COLUMN kind;
+    ALTER TABLE wamon.dead_letters DROP COLUMN kind;
+    DROP TABLE wamon.webhook_events, wamon.hook_status, wamon.hook_rings, wamon.people, wamon.aliases,
+               wamon.store_missed;
+    DROP FUNCTION wamon.grant_to, wamon.grant_roles;
     DELETE FROM wamon.migrations WHERE version >= 6;
 """
 
@@ -218,3 +224,73 @@ def test_a_full_ledger_of_before_is_known_again_afterwards(tmp_path: Path, empty
         live = office.query("SELECT drop_number FROM wamon.submissions WHERE live ORDER BY 1")
         assert live == ["DR1750002", "DR1750003"]
         assert office.verify().clean
+
+
+@pytest.fixture
+def hooks_role(empty_dsn: str) -> Iterator[str]:
+    """The role that the administrator made for what takes deliveries in."""
+    query(empty_dsn, "CREATE ROLE wamon_hooks")
+    yield "wamon_hooks"
+    query(empty_dsn, "DROP OWNED BY wamon_hooks")
+    query(empty_dsn, "DROP ROLE wamon_hooks")
+
+
+KEEP = """
+    INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256)
+    SELECT '00000000-0000-0000-0000-000000000001', 'wati', 'wati', 'x', sha256('x') ON CONFLICT DO NOTHING
+"""
+
+
+def test_the_role_for_deliveries_may_add_events_and_see_nobody_s(empty_dsn: str, hooks_role: str) -> None:
+    migrated(empty_dsn)
+    theirs = as_role(empty_dsn, hooks_role)
+    query(theirs, KEEP)
+    query(theirs, KEEP)
+    query(theirs, "INSERT INTO wamon.hook_rings (hook) VALUES ('gowa')")
+    assert query(theirs, "SELECT hook FROM wamon.hook_rings") == [("gowa",)]
+    assert query(empty_dsn, "SELECT state, attempts FROM wamon.webhook_events") == [("new", 0)]
+    for forbidden in (
+        "SELECT FROM wamon.webhook_events",
+        "UPDATE wamon.webhook_events SET state = 'done'",
+        "DELETE FROM wamon.webhook_events",
+        "SELECT FROM wamon.ledger_rows",
+        "SELECT FROM wamon.aliases",
+        "SELECT wamon.grant_roles()",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            query(theirs, forbidden)
+
+
+def test_a_role_that_is_made_later_is_granted_its_rights_by_the_next_db_migrate(
+    office: Office, hooks_role: str
+) -> None:
+    query(office.dsn, "DROP ROLE wamon_hooks")
+    office.scan()
+    query(office.dsn, "CREATE ROLE wamon_hooks")
+    assert office.run("db", "migrate").returncode == 0
+    query(as_role(office.dsn, hooks_role), KEEP)
+
+
+def test_a_backup_goes_back_where_the_roles_are_not(office: Office, hooks_role: str, tmp_path: Path) -> None:
+    office.scan()
+    assert office.run("db", "dump", str(tmp_path / "backup")).returncode == 0
+    query(office.dsn, f"DROP OWNED BY {hooks_role}")
+    query(office.dsn, f"DROP ROLE {hooks_role}")
+    assert office.run("db", "restore", str(tmp_path / "backup"), "--force").returncode == 0
+    query(office.dsn, f"CREATE ROLE {hooks_role}")
+    assert office.verify().clean
+
+
+def test_a_writer_from_before_hooks_writes_its_rows_as_ever(office: Office) -> None:
+    """What it names of the tables is what it knew; what came since has its constants."""
+    office.scan()
+    chat = office.query("SELECT chat FROM wamon.groups LIMIT 1")[0]
+    office.query(
+        "INSERT INTO wamon.ledger_rows (chat, message_id, status, rules, content_hash, sender) "
+        "VALUES (%s, 'OLD', 'retry', 1, 0, '')",
+        chat,
+    )
+    office.query("INSERT INTO wamon.dead_letters (chat, message_id, reason) VALUES (%s, 'OLD', 'poison')", chat)
+    assert office.query("SELECT DISTINCT via FROM wamon.ledger_rows") == ["store"]
+    assert office.query("SELECT kind FROM wamon.dead_letters") == ["message"]
+    assert office.query("SELECT DISTINCT kind FROM wamon.groups") == ["group"]
