@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -43,7 +43,8 @@ class _Job:
             else:
                 self.answer.set_exception(error)
 
-        self.loop.call_soon_threadsafe(settled)
+        with suppress(RuntimeError):  # the loop has ended, and who waited with it
+            self.loop.call_soon_threadsafe(settled)
 
 
 class DatabaseThreads:
