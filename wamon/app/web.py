@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.web.sessions import Role
+    from wamon.web.site import Only
 
 _BACKLOG = 4096
 _STOP_SECONDS = 0.5
 
 
-def serve(config: Config, config_path: Path | None, listen: Listen | None, clock: Clock) -> None:
-    """Serve until SIGTERM. Raises ConfigError (no extra, no token), Busy (the port is taken)."""
+def serve(config: Config, config_path: Path | None, listen: Listen | None, only: Only, clock: Clock) -> None:
+    """Serve all, or one half, until SIGTERM. Raises ConfigError (no extra, no token), Busy (the port is taken)."""
     _require_extra()
     with _listener(listen or config.web.listen) as listener:
         from wamon.web.database import DatabaseThreads
@@ -38,10 +39,12 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, clock
         from wamon.web.site import Site
 
         where = Listen(*listener.getsockname()[:2])
-        _require_token(config, where)
+        if only != "hooks":
+            _require_token(config, where)
         database = DatabaseThreads(partial(reading, config))
         site = Site(
             instance=config_path.stem if config_path else "wamon",
+            only=only,
             listen=where,
             hosts=config.web.hosts,
             token=config.web.token.get_secret_value().encode() if config.web.token else None,

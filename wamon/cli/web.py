@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +14,16 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from wamon.config.web import Listen
     from wamon.web.sessions import Role
+    from wamon.web.site import Only
 
 commands = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+
+
+class Half(StrEnum):
+    """What can be served alone."""
+
+    page = "page"
+    hooks = "hooks"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,6 +36,9 @@ def web(
     listen: Annotated[
         str | None, typer.Option("--listen", metavar="ADDRESS:PORT", help="Instead of web.listen: 127.0.0.1:8006.")
     ] = None,
+    only: Annotated[
+        Half | None, typer.Option("--only", help="Serve one half: the page, or the hooks with /health and /ready.")
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -38,6 +50,7 @@ def web(
     \b
     wamon web
     wamon web --listen 127.0.0.1:8007
+    wamon web --only page
     wamon web link --operator
     """
     from wamon.app.web import serve
@@ -50,7 +63,8 @@ def web(
         return
     configure(logging.INFO, as_json=options.json or under_systemd(), form=WITH_TIME)
     path = configs.find(options.config_path, os.environ)
-    serve(options.config(), path, _listen(listen), options.clock)
+    half: Only = only.value if only else "all"
+    serve(options.config(), path, _listen(listen), half, options.clock)
 
 
 @commands.command()

@@ -28,7 +28,7 @@ async def health(request: Request) -> Response:
             "instance": site.instance,
             "pid": site.pid,
             "uptime_seconds": site.uptime_seconds(),
-            "only": "all",
+            "only": site.only,
         }
     )
 

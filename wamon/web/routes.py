@@ -35,19 +35,13 @@ _TITLES = {404: "Not found", 405: "Not allowed"}
 def pages(site: Site) -> Starlette:
     """The application that answers all requests to this site."""
     known, hub = Sessions(), Hub(site, TOPICS)
-    signing = SignIn(known)
     app = Starlette(
         routes=[
-            *(route for page in PAGES for route in _of_page(page)),
-            Route("/find", find),
-            Route("/live", hub.stream),
+            *([] if site.only == "hooks" else _for_people(known, hub)),
             Route("/health", endpoints.health),
             Route("/ready", endpoints.ReadyEndpoint(Readiness(site)).__call__),
             Route("/metrics", endpoints.metrics),
             Route("/debug/check-orphaned-messages", endpoints.orphaned_messages, methods=["GET", "POST"]),
-            Route("/static/{name}", static),
-            Route("/login", signing.login, methods=["GET", "POST"]),
-            Route("/logout", signing.sign_out, methods=["POST"]),
         ],
         middleware=[Middleware(Answers), Middleware(Guard, known)],
         exception_handlers={
@@ -62,6 +56,19 @@ def pages(site: Site) -> Starlette:
     app.state.site = site
     app.state.hub = hub
     return app
+
+
+def _for_people(known: Sessions, hub: Hub) -> list[Route]:
+    """All pages, and what they need."""
+    signing = SignIn(known)
+    return [
+        *(route for page in PAGES for route in _of_page(page)),
+        Route("/find", find),
+        Route("/live", hub.stream),
+        Route("/static/{name}", static),
+        Route("/login", signing.login, methods=["GET", "POST"]),
+        Route("/logout", signing.sign_out, methods=["POST"]),
+    ]
 
 
 def _of_page(page: Page) -> list[Route]:

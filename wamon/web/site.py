@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from wamon import __version__
 
@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     from wamon.web.database import DatabaseThreads
     from wamon.web.metrics import Metrics
 
+Only = Literal["all", "page", "hooks"]
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One `wamon web`. `listen` is where it really listens; `token`, `public_url` None: there is none."""
+    """One `wamon web`. `listen` is where it really listens; `token`, `public_url` None: there is none.
+
+    `only`: which half it serves.
+    """
 
     instance: str
+    only: Only
     listen: Listen
     hosts: tuple[str, ...]
     token: bytes | None

@@ -102,3 +102,20 @@ def test_its_log_quotes_nobody(office: Office) -> None:
         assert site.get("/health").json["instance"] == "wamon"
     assert "27820001234" not in site.said()
     assert "\x1b" not in site.said()
+
+
+def test_one_half_can_be_served_alone(office: Office) -> None:
+    with serving(office, "--only", "hooks") as site:
+        assert site.get("/health").json["only"] == "hooks"
+        assert [site.get(path).status for path in ("/", "/home.json", "/login", "/live")] == [404] * 4
+        assert "checks" not in site.get("/ready", X_Real_IP="10.0.0.9").json
+        assert (site.get("/metrics", X_Real_IP="10.0.0.9").status, site.get("/metrics").status) == (401, 200)
+    with serving(office, "--only", "page") as site:
+        assert site.get("/health").json["only"] == "page"
+        assert site.get("/").status == 401
+
+
+def test_hooks_alone_need_no_token_off_loopback(office: Office) -> None:
+    port = free_port()
+    with serving(office, "--only", "hooks", "--listen", f"0.0.0.0:{port}", port=port) as site:
+        assert site.get("/health").status == 200
