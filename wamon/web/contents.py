@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from wamon.postgres.connection import transaction
@@ -39,8 +40,12 @@ def _pulse(db: Database) -> object:
         return _QUERIES.run(db, "pulse").fetchone()
 
 
-def _live_home(db: Database, site: Site, _is_operator: bool) -> home.Home:  # noqa: FBT001 - not needed yet
+def _live_home(db: Database, site: Site, _: str) -> home.Home:
     return home.home(db, site.zone)
+
+
+def _live_group(db: Database, site: Site, chat: str) -> GroupPage | None:
+    return group_page(db, site.zone, int(chat))
 
 
 def _home(db: Database, asked: Asked) -> home.Home:
@@ -98,7 +103,7 @@ def _number(text: str | None) -> int | None:
 PAGES = (
     Page("/", "home.html", _home, topic="home"),
     Page("/groups", "groups.html", _groups),
-    Page("/group/{chat}", "group.html", _group),
+    Page("/group/{chat}", "group.html", _group, topic="group/{chat}"),
     Page("/drop/{number}", "drop.html", _drop),
     Page("/message/{id}", "message.html", _message),
     Page("/person/{hash}", "person.html", _person),
@@ -109,10 +114,12 @@ PAGES = (
     Page("/rates", "rates.html", _rates),
 )
 
-TOPICS = {
-    "home": Topic(
+TOPICS = (
+    Topic(
+        re.compile("home"),
         _pulse,
         _live_home,
         ("title", "verdict", "look", "tiles", "needs", "posts", "groups", "hours", "sources"),
-    )
-}
+    ),
+    Topic(re.compile("group/[0-9]{1,9}"), _pulse, _live_group, ("group", "days", "posters")),
+)

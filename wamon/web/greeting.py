@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
 from wamon.errors import WamonError
 from wamon.log import logger
 from wamon.web import sessions
+from wamon.web.html import compile_templates
 
 if TYPE_CHECKING:
     from wamon.web.site import Site
@@ -16,7 +18,12 @@ _LINK_MINUTES = 10
 
 
 async def greet(site: Site) -> None:
-    """Look at PostgreSQL once, so that its connection stands, or the log says why not."""
+    """Look at PostgreSQL once, so that its connection stands, or the log says why not; and have templates ready."""
+    await _greet(site)
+    await asyncio.to_thread(compile_templates)
+
+
+async def _greet(site: Site) -> None:
     try:
         if sys.stderr.isatty() and site.only != "hooks":
             code = await site.database.run(sessions.make_link, "operator", _LINK_MINUTES)

@@ -96,6 +96,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=writing.visible,
+        auto_reload=False,
     )
     found.globals.update(
         asset=lambda name: f"/static/{name}?v={assets()[name].version}",
@@ -125,6 +126,12 @@ def _state_in_words(group: Any) -> str:  # noqa: ANN401 - a view's group
     return {"ok": "fine", "warn": "look", "bad": "bad"}.get(group.state, "unknown")
 
 
+def compile_templates() -> None:
+    """Have every template ready: else the first to look at a page waits for it, and so does what is live."""
+    for name in templates().list_templates():
+        templates().get_template(name)
+
+
 def render(site: Site, template: str, **values: Any) -> str:  # noqa: ANN401
     """A template with what it shows, times in the site's zone."""
     times = writing.Times(site.zone, site.clock.now())
@@ -140,7 +147,8 @@ def page(
     **values: Any,  # noqa: ANN401
 ) -> Response:
     """A page for a browser."""
-    values.setdefault("viewer", getattr(request.state, "viewer", None))
+    viewer = getattr(request.state, "viewer", None)
+    values = {"viewer": viewer, "is_operator": viewer is not None and viewer.is_operator} | values
     text = render(site_of(request), template, path=request.url.path, **values)
     return compressed(request, text.encode(), "text/html; charset=utf-8", status, headers)
 

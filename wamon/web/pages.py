@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`read` answers the view, or None where there is no such thing."""
+    """`read` answers the view, or None where there is no such thing. `topic`: its name among the live pages."""
 
     path: str
     template: str
@@ -52,8 +52,10 @@ class Page:
     async def show(self, request: Request) -> Response:
         """The view as a page."""
         hub: Hub = request.app.state.hub
-        version = hub.version(self.topic, is_operator=_is_operator(request)) if self.topic else ""
-        return page(request, self.template, view=await self._view(request), version=version, query=request.query_params)
+        topic = (self.topic or "").format(**request.path_params)
+        version = hub.version(topic, is_operator=_is_operator(request))
+        view = await self._view(request)
+        return page(request, self.template, view=view, topic=topic, version=version, query=request.query_params)
 
     async def _view(self, request: Request) -> Any:  # noqa: ANN401 - any view
         site = site_of(request)

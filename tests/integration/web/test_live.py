@@ -58,10 +58,10 @@ class Stream:
 
 
 @contextmanager
-def watching(site: Site, at: str = "", *headers: str, proof: str = BEARER) -> Iterator[Stream]:
+def watching(site: Site, at: str = "", *headers: str, proof: str = BEARER, page: str = "home") -> Iterator[Stream]:
     with site.connected() as sock:
         lines = [
-            f"GET /live?page=home&at={at} HTTP/1.1",
+            f"GET /live?page={page}&at={at} HTTP/1.1",
             f"Host: {site.host}",
             proof,
             "Accept-Encoding: gzip",
@@ -93,7 +93,7 @@ def test_a_viewer_gets_all_parts_once_and_then_what_changes(office: Office, brid
             first, parts = stream.next("parts")
             assert parts.keys() == PARTS
             assert "DR1752028" in parts["posts"]
-            bridge.post(LAWLEY, "DR1752034")
+            bridge.post(LAWLEY, "DR1752034", at=CLOCK.now())
             office.scan()
             version, changed = stream.parts("posts", "DR1752034")
             assert "sources" not in changed
@@ -119,6 +119,19 @@ def test_who_comes_back_after_everybody_left_gets_what_changed_meanwhile(
         with watching(site, first, proof=reader) as long, watching(site, version, proof=reader) as short:
             assert "DR1752040" in long.next("parts")[1]["posts"]
             assert "DR1752040" in short.next("parts")[1]["posts"]
+
+
+def test_a_group_is_live_and_one_that_is_not_there_stays_empty(office: Office, bridge: VeryGoodPlugins) -> None:
+    (chat,) = office.query("SELECT chat FROM wamon.groups WHERE jid = %s", LAWLEY)
+    with serving(office, token=TOKEN) as site:
+        with watching(site, page=f"group/{chat}") as stream:
+            assert stream.next("parts")[1].keys() == {"group", "days", "posters", "live"}
+            bridge.post(LAWLEY, "DR1752034", at=CLOCK.now())
+            assert office.run("scan").returncode == 0  # which publishes
+            stream.parts("group", "2 messages recorded")
+        with watching(site, page="group/999999999") as stream:
+            assert stream.next("parts")[1].keys() == {"live"}
+        assert site.get("/live?page=group/x", Authorization=f"Bearer {TOKEN}").status == 404
 
 
 def test_a_stream_is_neither_compressed_nor_gathered(office: Office) -> None:
