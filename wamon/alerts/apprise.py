@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wamon.alerts.channels import Refused
+from wamon.alerts.channel import Refused
 from wamon.net.address import NotSent
 from wamon.net.http import Unknown
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from wamon.alerts.channels import Channel
+    from wamon.alerts.channel import Channel
     from wamon.alerts.model import Book
     from wamon.alerts.state_file import AlertsFile
     from wamon.config.alerts import Alerts

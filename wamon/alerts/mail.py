@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from wamon.alerts.channels import Refused
+from wamon.alerts.channel import Refused
 from wamon.config.alerts import PORTS
 from wamon.net.address import NotSent, broken_off, connect
 from wamon.net.deadline import limited

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from wamon.alerts.channels import channels, deliver
+from wamon.alerts.channel import deliver
+from wamon.alerts.channels import channels
 from wamon.alerts.evaluation import evaluate
 from wamon.alerts.model import Alert, Firing
 from wamon.alerts.rules import RULES, found, without_consequences
@@ -21,7 +22,7 @@ from wamon.log import logger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.alerts.channels import Channel
+    from wamon.alerts.channel import Channel
     from wamon.alerts.evaluation import Told
     from wamon.alerts.model import Book, Kind
     from wamon.alerts.rules import Rule

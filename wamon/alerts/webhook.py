@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wamon.alerts.bodies import body
-from wamon.alerts.channels import Refused
+from wamon.alerts.channel import Refused
 from wamon.net.http import request
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from wamon.alerts.channels import Channel
+    from wamon.alerts.channel import Channel
     from wamon.alerts.notifier import Notifier
     from wamon.views.alerts import Alerts, Trial
 
@@ -106,7 +106,7 @@ def try_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
 
 
 def _tried(channel: Channel, notifier: Notifier) -> Trial:
-    from wamon.alerts.channels import deliver
+    from wamon.alerts.channel import deliver
     from wamon.errors import Retryable
     from wamon.views.alerts import Trial
 

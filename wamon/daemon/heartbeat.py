@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from wamon.alerts.channels import BOUNDS, Refused
+from wamon.alerts.channel import Refused
+from wamon.alerts.channels import BOUNDS
 from wamon.daemon.side_tasks import SideTask
 from wamon.errors import Retryable
 from wamon.log import logger

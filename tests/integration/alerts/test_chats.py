@@ -12,7 +12,8 @@ import pytest
 from tests.support.chats import KINDS, chat
 from tests.support.clock import first_morning
 from tests.support.receivers import behaving, hooks
-from wamon.alerts.channels import Refused, channels
+from wamon.alerts.channel import Refused
+from wamon.alerts.channels import channels
 from wamon.alerts.model import Alert
 from wamon.config.alerts import Alerts
 from wamon.net.address import NotSent
