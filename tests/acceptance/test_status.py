@@ -22,7 +22,6 @@ from tests.support.clock import CLOCK
 from tests.support.environment import program
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
-from wamon.health.baseline import usual_new
 
 
 @pytest.fixture
@@ -189,12 +188,6 @@ def test_the_live_screen_shows_a_drop_that_came_while_it_stood_there_and_ends_we
     assert os.waitstatus_to_exitcode(status) == 0
 
 
-def test_usual_is_the_median_of_the_weeks_since_the_first_new_drop() -> None:
-    assert usual_new([4, 2, 9, 0, 0, 0]) == 4
-    assert usual_new([0, 0, 3, 0, 0, 0]) == 0
-    assert usual_new([0] * 6) is None
-
-
 def test_status_and_the_daily_report_say_the_same_of_what_is_usual(
     field: Field, open_office: Callable[..., Office]
 ) -> None:
@@ -202,7 +195,7 @@ def test_status_and_the_daily_report_say_the_same_of_what_is_usual(
     now = CLOCK.now()
     many = "DR2000001 DR2000002 DR2000003 DR2000004 DR2000005"
     for week, text in enumerate([many, many, "DR2000006"], 1):
-        field.post(LAWLEY, text, at=now - timedelta(weeks=week, seconds=30))
+        field.post(LAWLEY, text, at=now - timedelta(weeks=week, hours=1))
     office = open_office(field.path, timezone=zone_where_it_is_noon(now))
     office.scan()
     answer = office.answer("status")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wamon.app.commands import database, store_of
 from wamon.errors import WamonError
 from wamon.health.check import Absent
-from wamon.health.facts import NOT_MADE, Facts, Subject, collect
+from wamon.health.facts import NOT_MADE, Facts, Subject, collect, compared
 from wamon.postgres.connection import connected
 from wamon.postgres.embedded import server as embedded
 
@@ -23,20 +23,32 @@ if TYPE_CHECKING:
 
 def looked_at(config: Config, bridge: Bridge | None, clock: Clock) -> Facts:
     """What health judges, of a bridge or of none. Nothing is written; what can't be opened is told as absent."""
-    store = None if bridge is None else store_of(config, bridge)
-    subject = Subject(config, store, config.bridge.name if bridge is None else bridge.name, clock)
-    with ExitStack() as stack:
-        return collect(subject, _opened(config, stack))
+    with _facts(config, bridge, clock) as facts:
+        return facts
 
 
 @contextmanager
 def looking(config: Config, bridge: Bridge | None, clock: Clock) -> Iterator[Callable[[], Facts]]:
-    """What looks, as `looked_at` does, for as long as the block runs: an embedded server that runs goes on running."""
+    """What looks, also at what is usual, for as long as the block runs, in which an embedded server goes on running."""
+
+    def look() -> Facts:
+        with _facts(config, bridge, clock) as facts:
+            return compared(facts)
+
     with ExitStack() as stack:
         if config.database.url is None and embedded.exists(config.state.dir):
             with suppress(WamonError):  # each look tells
                 stack.enter_context(database(config))
-        yield lambda: looked_at(config, bridge, clock)
+        yield look
+
+
+@contextmanager
+def _facts(config: Config, bridge: Bridge | None, clock: Clock) -> Iterator[Facts]:
+    """What was looked at, on a connection that lasts as long as the block."""
+    store = None if bridge is None else store_of(config, bridge)
+    subject = Subject(config, store, config.bridge.name if bridge is None else bridge.name, clock)
+    with ExitStack() as stack:
+        yield collect(subject, _opened(config, stack))
 
 
 def _opened(config: Config, stack: ExitStack) -> Database | Absent:

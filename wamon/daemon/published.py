@@ -10,14 +10,13 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from wamon import __version__
-from wamon.health.baseline import HALF_HOURS, usual_curve, weekdays
 from wamon.health.check import Absent, State, summary, worst
 from wamon.health.facts import today
+from wamon.health.ledger_facts import usual_curves
 from wamon.host.process import Process
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
@@ -278,24 +277,19 @@ class Publisher:
 
     def put_usual(self, pause: Callable[[], None]) -> None:
         """What is usual on this weekday, of every chat. With very many it takes seconds, so it pauses now and then."""
-        days = weekdays(self._day.since, self._subject.config.timezone)
-        zone = str(self._subject.config.timezone)
-        values = {"since": [since for since, _ in days], "until": [until for _, until in days], "zone": zone}
-        with transaction(self._db, UNHURRIED_SECONDS):
-            rows = SQL.run(self._db, "new_by_half_hour", source=self._subject.source, **values).fetchall()
-        hours, usual = [0.0] * 24, []
-        for some in _portions(_curves(rows, len(days))):
+        curves = usual_curves(self._db, self._subject.source, self._day.since, self._subject.config.timezone)
+        hours = [0.0] * 24
+        for some in _portions(curves.items()):
             for _, curve in some:
                 ends = [0.0, *curve[1::2]]
                 hours = [total + end - start for total, start, end in zip(hours, ends, ends[1:], strict=False)]
-            usual += [chat for chat, _ in some]
             with self._writing():
-                curves = ["{" + ",".join(map(str, curve)) + "}" for _, curve in some]
-                self._run("put_usual", chats=[chat for chat, _ in some], usual=curves)
+                written = ["{" + ",".join(map(str, curve)) + "}" for _, curve in some]
+                self._run("put_usual", chats=[chat for chat, _ in some], usual=written)
             pause()
         with self._writing():
-            self._run("forget_usual", chats=usual)
-        self._usual_hours = hours if usual else None
+            self._run("forget_usual", chats=list(curves))
+        self._usual_hours = hours if curves else None
 
     def show_people(self) -> None:
         """Everybody who posted lately, as `privacy.show` lets them be seen; `none`: nobody."""
@@ -347,16 +341,6 @@ def _portions(items: Iterable[T]) -> Iterator[list[T]]:
     left = iter(items)
     while some := list(islice(left, _ROWS_AT_ONCE)):
         yield some
-
-
-def _curves(rows: Iterable[tuple[int, int, int, int]], weeks: int) -> Iterator[tuple[int, list[float]]]:
-    """What is usual by the end of each half hour, by chat."""
-    for chat, own in groupby(rows, key=itemgetter(0)):
-        days = [[0] * HALF_HOURS for _ in range(weeks)]
-        for _, week, half_hour, count in own:
-            days[week - 1][half_hour] = count
-        if curve := usual_curve(days):
-            yield chat, curve
 
 
 def publish_scan(db: Database, look: Look, restarts: Restarts) -> None:

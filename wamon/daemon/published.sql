@@ -82,7 +82,8 @@ FROM mine,
 WHERE mine.so
 ON CONFLICT (chat) DO UPDATE
 SET day = EXCLUDED.day, new = EXCLUDED.new, again = EXCLUDED.again, rejected = EXCLUDED.rejected,
-    near = EXCLUDED.near, newest_at = greatest(s.newest_at, EXCLUDED.newest_at), changed_at = now()
+    near = EXCLUDED.near, newest_at = greatest(s.newest_at, EXCLUDED.newest_at), changed_at = now(),
+    usual = CASE WHEN s.day = EXCLUDED.day THEN s.usual END  -- another day's weekday has another curve
 WHERE (s.day, s.new, s.again, s.rejected, s.near) IS DISTINCT FROM
       (EXCLUDED.day, EXCLUDED.new, EXCLUDED.again, EXCLUDED.rejected, EXCLUDED.near)
    OR EXCLUDED.newest_at > s.newest_at
@@ -110,16 +111,6 @@ WHERE (s.rank, s.state, s.newest_at, s.usual_silence_seconds, s.behind, s.behind
 DELETE FROM wamon.group_status AS s
 USING wamon.groups AS g, mine
 WHERE g.chat = s.chat AND g.source = %(source)s AND NOT g.enabled AND mine.so
-
--- name: new_by_half_hour
--- The drops that were new in each of these days, by chat and half hour of the zone's wall clock, one chat after the other.
-SELECT s.chat, w.n, floor(extract(epoch FROM (s.sent_at AT TIME ZONE %(zone)s)::time) / 1800)::int AS half_hour,
-       count(*)
-FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) WITH ORDINALITY AS w(since, until, n)
-JOIN wamon.submissions AS s ON s.sent_at >= w.since AND s.sent_at < w.until
-WHERE s.source = %(source)s AND s.live AND s.kind = 'new'
-GROUP BY s.chat, w.n, half_hour
-ORDER BY s.chat
 
 -- name: put_usual after mine
 UPDATE wamon.group_status AS s

@@ -35,14 +35,6 @@ def moments(now: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
     ]
 
 
-def days_so_far(now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
-    """The same weekday of each of the last weeks, from its midnight to this hour by the zone's wall clock."""
-    wall = now.astimezone(zone)
-    midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
-    weeks = [timedelta(weeks=week) for week in range(1, WEEKS + 1)]
-    return [((midnight - week).astimezone(UTC), (wall - week).astimezone(UTC)) for week in weeks]
-
-
 def weekdays(now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
     """The same weekday of each of the last weeks, from midnight to midnight by the zone's wall clock."""
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -50,21 +42,34 @@ def weekdays(now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
     return [(day.astimezone(UTC), (day + timedelta(days=1)).astimezone(UTC)) for day in days]
 
 
-def usual_new(new: Sequence[int]) -> float | None:
-    """How many new drops are usual: the median of the same weekday's in the last weeks, the last one first.
-
-    None where there was none. Weeks before the first one don't count: the group may not have been there.
-    """
-    curve = usual_curve([[count] for count in new])
-    return curve[-1] if curve else None
-
-
 def usual_curve(weeks: Sequence[Sequence[int]]) -> list[float] | None:
-    """How many new drops are usual by the end of each part of a day, by what came in that part in each of the weeks."""
+    """How many new drops are usual by the end of each part of a day, by what came in that part in each of the weeks.
+
+    The median of the weeks, the last one first; None where there was none. Weeks before the first one with any don't
+    count: the group may not have been there.
+    """
     there = max((week for week, counts in enumerate(weeks, 1) if any(counts)), default=0)
     if not there:
         return None
     return [median(so_far) for so_far in zip(*map(accumulate, weeks[:there]), strict=True)]
+
+
+def half_hours(now: datetime, zone: ZoneInfo) -> float:
+    """How far the zone's wall clock is into its day: 20.5 at 10:15."""
+    wall = now.astimezone(zone)
+    return (wall.hour * 3600 + wall.minute * 60 + wall.second + wall.microsecond / 1e6) / 1800
+
+
+def usual_by(curve: Sequence[float], place: float) -> float:
+    """How many new drops are usual by this place in the day, in half hours: between two ends of them their share.
+
+    views/watched.sql has the same rule for pages.
+    """
+    whole = int(place)
+    if whole >= HALF_HOURS:
+        return curve[-1]
+    share = place - whole
+    return curve[whole] * share + (curve[whole - 1] if whole else 0.0) * (1 - share)
 
 
 def usual(silences: Sequence[float]) -> float | None:

@@ -11,7 +11,7 @@ from wamon.bridge.store import Overlap
 from wamon.capture.store_identity import refuse_anothers
 from wamon.errors import ConfigError, SchemaError, WamonError
 from wamon.health import ledger_facts as asked
-from wamon.health.baseline import PATIENCE_SECONDS, days_so_far, moments, usual, usual_new
+from wamon.health.baseline import PATIENCE_SECONDS, half_hours, moments, usual, usual_by
 from wamon.health.check import Absent, State
 from wamon.health.lag import Lag, lag_of
 from wamon.ledger import review_table
@@ -83,7 +83,7 @@ class GroupFacts:
     moved_seconds: float | None = None  # how long ago its cursor moved
     new: int | None = None  # posted today
     resubmissions: int | None = None
-    usual_new: float | None = None  # new by this hour of the same weekday, in the median of the last weeks
+    usual_new: float | None = None  # new by now on such a weekday, where `compared` looked
     dead: int | None = None
     retry: int | None = None
 
@@ -136,6 +136,25 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
     refused = None if isinstance(store, Absent) else _refused(subject, ledger_facts)
     review = _review(subject, db, server)
     return Facts(subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest, refused, review)
+
+
+def compared(facts: Facts) -> Facts:
+    """The same facts with what is usual by now in each group. It takes longer than all the others."""
+    subject, ledger_facts = facts.subject, facts.ledger_facts
+    if isinstance(ledger_facts, Absent):
+        return facts
+    zone = subject.config.timezone
+    try:
+        curves = asked.usual_curves(ledger_facts.position.db, subject.source, facts.now, zone)
+    except WamonError:  # it was there a moment ago: the next look tells
+        return facts
+    place = half_hours(facts.now, zone)
+    known = {jid: curves[group.chat] for jid, group in ledger_facts.position.groups.items() if group.chat in curves}
+    groups = [
+        replace(group, usual_new=usual_by(known[group.jid], place)) if group.jid in known else group
+        for group in facts.groups
+    ]
+    return replace(facts, groups=groups)
 
 
 def _named(subject: Subject, recorded: Mapping[str, str]) -> dict[str, str]:
@@ -274,7 +293,6 @@ def _with_ledger(
     asking = chats if len(chats) <= _MOST_RHYTHMS else silent
     silences = asked.silences(db, asking, moments(now, subject.config.timezone), now)
     posted = asked.posted(db, subject.source, *today(subject, now))
-    weekdays = asked.new_within(db, subject.source, days_so_far(now, subject.config.timezone))
     with_ledger = []
     for group in groups:
         own = known.get(group.jid)
@@ -291,7 +309,6 @@ def _with_ledger(
                 moved_seconds=ledger_facts.advanced_seconds.get(own.tail),
                 new=posted.get((own.chat, "new"), 0),
                 resubmissions=posted.get((own.chat, "resubmission"), 0),
-                usual_new=usual_new(weekdays.get(own.chat, [])),
                 dead=ledger_facts.dead.get(own.chat, 0),
                 retry=ledger_facts.retry.get(own.chat, 0),
             )

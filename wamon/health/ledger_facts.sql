@@ -65,13 +65,15 @@ FROM wamon.submissions AS s
 WHERE s.source = %(source)s AND s.sent_at >= %(since)s AND s.sent_at < %(until)s AND s.live
 GROUP BY s.chat, s.kind
 
--- name: new_within
--- The drops that were new in each of these times: which time it was, and the chat.
-SELECT w.n, s.chat, count(*)
+-- name: new_by_half_hour
+-- The drops that were new in each of these days, by chat and half hour of the zone's wall clock, one chat after the other.
+SELECT s.chat, w.n, floor(extract(epoch FROM (s.sent_at AT TIME ZONE %(zone)s)::time) / 1800)::int AS half_hour,
+       count(*)
 FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) WITH ORDINALITY AS w(since, until, n)
 JOIN wamon.submissions AS s ON s.sent_at >= w.since AND s.sent_at < w.until
-WHERE s.source = %(source)s AND s.live AND s.kind = 'new'
-GROUP BY w.n, s.chat
+WHERE (%(source)s::text IS NULL OR s.source = %(source)s) AND s.live AND s.kind = 'new'
+GROUP BY s.chat, w.n, half_hour
+ORDER BY s.chat
 
 -- name: latest
 SELECT s.project, s.drop_number, s.kind, s.sent_at

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from wamon.health.baseline import WEEKS
-
 if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
@@ -44,16 +42,9 @@ class Period:
     def last(self) -> date:
         return self.first + timedelta(days=self.days - 1)
 
-    def before(self) -> list[tuple[datetime, datetime]]:
-        """What to compare it with: of a day the same weekday in each of the last weeks, of a week the one before it.
-
-        Where the period isn't over, only up to the same time of the day.
-        """
-        weeks = range(1, WEEKS + 1) if self.kind == "daily" else range(1, 2)
-        return [self._weeks_earlier(number) for number in weeks]
-
-    def _weeks_earlier(self, number: int) -> tuple[datetime, datetime]:
-        week = timedelta(weeks=number)
+    def before(self) -> tuple[datetime, datetime]:
+        """The same a week before; where it isn't over, only up to the same time of the day."""
+        week = timedelta(weeks=1)
         if self.is_over or self.is_ahead:
             return self._midnight(self.first - week), self._midnight(self.last + timedelta(days=1) - week)
         wall = self.now.astimezone(self.zone).replace(tzinfo=None) - week

@@ -136,6 +136,12 @@ def new_by_project(db: Database, since: datetime, until: datetime) -> dict[str, 
         return dict(SQL.run(db, "new_by_project", **_values(Selection(since=since, until=until), ("new",))).fetchall())
 
 
+def project_of_chats(db: Database, *, also_former: bool) -> list[tuple[str, int]]:
+    """The project of each watched chat; or also of those that were watched formerly."""
+    with transaction(db):
+        return SQL.run(db, "project_of_chats", also_former=also_former).fetchall()
+
+
 def firsts(db: Database, drops: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[datetime, str]]:
     """When and by whom each of these (project, drop number) was posted first."""
     keys = {"projects": [project for project, _ in drops], "drops": [number for _, number in drops]}

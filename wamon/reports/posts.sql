@@ -103,6 +103,9 @@ SELECT DISTINCT sender FROM wamon.submission_rows
 -- name: projects
 SELECT DISTINCT project FROM wamon.groups ORDER BY project
 
+-- name: project_of_chats
+SELECT project, chat FROM wamon.groups WHERE enabled OR %(also_former)s ORDER BY project, chat
+
 -- name: near
 SELECT DISTINCT drop_number
 FROM wamon.submission_rows

@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.health.baseline import usual_new
+from wamon.health.baseline import HALF_HOURS, half_hours, usual_by
+from wamon.health.ledger_facts import usual_curves
 from wamon.ledger.near_misses import recorded_once
 from wamon.reports import posts
 
@@ -42,7 +43,7 @@ class Project(NamedTuple):
 
     project: str
     counts: Counts
-    usual: float | None  # new drops in the times before; None where it had none then
+    usual: float | None  # new drops that are usual, or in the week before; None where it had none then
     unchecked: int  # posts that couldn't be looked up in the list
 
 
@@ -142,11 +143,21 @@ def found(db: Database, period: Period, project: str | None) -> Found:
 
 
 def _usual(db: Database, period: Period) -> dict[str, float]:
-    """How many new drops are usual in each project, by the times to compare with; projects without any are left out."""
-    times = [posts.new_by_project(db, since, until) for since, until in period.before()]
-    projects = {project for new in times for project in new}
-    usual = {project: usual_new([new.get(project, 0) for new in times]) for project in projects}
-    return {project: number for project, number in usual.items() if number is not None}
+    """How many new drops are usual in each project; projects without any are left out.
+
+    Of a day, as `wamon status` and the page have it: the sum of what is usual in the project's groups, by now where
+    the day isn't over. Of a week, how many the week before had.
+    """
+    if period.kind == "weekly":
+        return {project: float(new) for project, new in posts.new_by_project(db, *period.before()).items()}
+    is_whole = period.is_over or period.is_ahead
+    place = HALF_HOURS if is_whole else half_hours(period.now, period.zone)
+    usual: dict[str, float] = {}
+    curves = usual_curves(db, None, period.since, period.zone)
+    for project, chat in posts.project_of_chats(db, also_former=period.is_over):
+        if chat in curves:
+            usual[project] = usual.get(project, 0.0) + usual_by(curves[chat], place)
+    return {project: round(number, 1) for project, number in usual.items()}
 
 
 def report(

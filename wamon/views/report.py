@@ -24,8 +24,8 @@ class Project:
     retracted: Annotated[int, "posts that an edit took away"]
     usual: Annotated[
         float | None,
-        "new drops on this weekday, the median of the six weeks before; of a week, in the week before; "
-        "null: it had none then",
+        "new drops that are usual on this weekday, by now where the day isn't over, as `wamon status` has it; of a "
+        "week, in the week before; null: it had none then",
     ]
     unchecked: Annotated[int, "posts that couldn't be looked up in its list"]
 

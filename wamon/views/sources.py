@@ -61,7 +61,7 @@ class Source:
     last_sweep_at: Annotated[datetime | None, "when the last sweep ended"]
     next_restart_at: Annotated[datetime | None, "its next planned restart"]
     last_restart: Annotated[Mapping[str, Any], "its last restart: at, reason, back_at; empty: none is known"]
-    hours: Annotated[tuple[int, ...], "new drops of its day, by hour"]
+    hours: Annotated[tuple[int, ...], "new drops of today, by hour; empty while only a day before was counted"]
     usual_hours: Annotated[tuple[float, ...], "what is usual, by hour; empty where nothing is"]
 
     @property

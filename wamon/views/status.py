@@ -46,8 +46,8 @@ class GroupToday:
     resubmission: Annotated[int | None, "drop numbers posted again today"]
     usual: Annotated[
         float | None,
-        "new drop numbers by this hour of the same weekday, the median of the last six weeks; null where there was "
-        "none",
+        "new drop numbers by now on the same weekday, the median of the last six weeks by half hour, within one its "
+        "share; null where there was none",
     ]
 
 
@@ -133,7 +133,7 @@ def status(facts: Facts, checks: Sequence[check.Check]) -> Status:
         today=Today(
             new=total(group.new for group in facts.groups),
             resubmission=total(group.resubmissions for group in facts.groups),
-            usual=usual_in_all(facts.groups),
+            usual=_rounded(usual_in_all(facts.groups)),
         ),
         daemon=_daemon(by_name["recording.daemon", None]),
         last_sweep_at=past and past.last_sweep_at,
@@ -159,7 +159,7 @@ def _group(group: GroupFacts, freshness: check.Check, facts: Facts) -> Group:
             age_seconds=None if newest is None else age(newest, facts.now),
             usual_seconds=group.usual_seconds,
         ),
-        today=GroupToday(group.new, group.resubmissions, group.usual_new),
+        today=GroupToday(group.new, group.resubmissions, _rounded(group.usual_new)),
         dead=group.dead,
     )
 
@@ -180,6 +180,10 @@ def usual_in_all(groups: Iterable[GroupFacts]) -> float | None:
     """How many new drops are usual by now in all groups; None where no group has anything to tell."""
     usual = [group.usual_new for group in groups if group.usual_new is not None]
     return sum(usual) if usual else None
+
+
+def _rounded(usual: float | None) -> float | None:
+    return None if usual is None else round(usual, 1)
 
 
 def total(counts: Iterable[int | None]) -> int | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 from wamon.postgres.queries import Queries
 
@@ -59,6 +59,8 @@ class Totals:
     behind_seconds: Annotated[float, "age of the oldest of them"]
 
 
+T = TypeVar("T", WatchedGroup, Totals)
+
 NO_GROUPS = Totals(0, 0, 0, 0, 0, 0, 0, 0, None, 0, 0.0)
 
 
@@ -75,15 +77,20 @@ def worst(db: Database, down: Sequence[str], most: int) -> tuple[tuple[WatchedGr
     """The worst first, then the busiest. Of sources that are down nothing is known. Within a snapshot."""
     rows = SQL.run(db, "worst", down=list(down), most=most).fetchall()
     own = len(WatchedGroup.__dataclass_fields__)
-    groups = tuple(WatchedGroup(*row[:own]) for row in rows)
-    return groups, Totals(*rows[0][own:]) if rows else NO_GROUPS
+    groups = tuple(_rounded(WatchedGroup(*row[:own])) for row in rows)
+    return groups, _rounded(Totals(*rows[0][own:])) if rows else NO_GROUPS
 
 
 def page(db: Database, down: Sequence[str], wanted: Wanted, most: int) -> list[WatchedGroup]:
     """Groups by project. Within a snapshot."""
-    return SQL.rows(db, "page", WatchedGroup, down=list(down), most=most, **wanted._asdict())
+    return list(map(_rounded, SQL.rows(db, "page", WatchedGroup, down=list(down), most=most, **wanted._asdict())))
 
 
 def one(db: Database, down: Sequence[str], chat: int) -> WatchedGroup | None:
     """The group of this number. Within a snapshot."""
-    return next(iter(SQL.rows(db, "one", WatchedGroup, down=list(down), chat=chat)), None)
+    return next(map(_rounded, SQL.rows(db, "one", WatchedGroup, down=list(down), chat=chat)), None)
+
+
+def _rounded(counted: T) -> T:
+    """What is usual to one digit, as `wamon status` has it."""
+    return counted if counted.usual is None else replace(counted, usual=round(counted.usual, 1))

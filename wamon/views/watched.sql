@@ -1,10 +1,13 @@
 -- name: every
--- Each watched group beside what is published of it. Counts are those of its source's day; what is usual by now lies
--- between two half hours. Of a source that is down, nothing is known.
+-- Each watched group beside what is published of it. Counts are those of today by its source's clock; what is usual by
+-- now lies between two half hours (health/baseline.py has the rule), and by the last sign where none comes any more. Of a
+-- source that is down, nothing is known.
 WITH source AS MATERIALIZED (
     SELECT t.source, t.day, floor(t.half_hours)::int AS place, t.half_hours - floor(t.half_hours) AS share
     FROM (
-        SELECT source, day, extract(epoch FROM (published_at AT TIME ZONE zone)::time)::float8 / 1800 AS half_hours
+        SELECT source, (now() AT TIME ZONE zone)::date AS day,
+               extract(epoch FROM (least(now(), published_at + 3 * every_seconds * interval '1 second')
+                                   AT TIME ZONE zone)::time)::float8 / 1800 AS half_hours
         FROM wamon.source_status
     ) AS t
 ), every AS (
@@ -17,7 +20,8 @@ WITH source AS MATERIALIZED (
            coalesce((s.day = o.day)::int * s.again, 0) AS again,
            coalesce((s.day = o.day)::int * s.rejected, 0) AS rejected,
            coalesce((s.day = o.day)::int * s.near, 0) AS near,
-           s.usual[o.place + 1] * o.share + coalesce(s.usual[o.place], 0) * (1 - o.share) AS usual,
+           CASE WHEN s.day = o.day
+                THEN s.usual[o.place + 1] * o.share + coalesce(s.usual[o.place], 0) * (1 - o.share) END AS usual,
            g.messages
     FROM wamon.groups AS g
     LEFT JOIN source AS o USING (source)
@@ -27,10 +31,10 @@ WITH source AS MATERIALIZED (
 
 -- name: columns after every
 SELECT e.chat, e.source, e.jid, e.project, e.state, e.newest_at, e.usual_silence_seconds, e.behind, e.behind_seconds,
-       e.sentence, e.hint, e.why, e.new, e.again, e.rejected, e.near, round(e.usual::numeric, 1)::float, e.messages
+       e.sentence, e.hint, e.why, e.new, e.again, e.rejected, e.near, e.usual, e.messages
 
 -- name: worst after columns
-, t.groups, t.bad, t.warn, t.unknown, t.new, t.again, t.rejected, t.near, round(t.usual::numeric, 1)::float, t.behind,
+, t.groups, t.bad, t.warn, t.unknown, t.new, t.again, t.rejected, t.near, t.usual, t.behind,
   t.behind_seconds
 FROM (
     SELECT * FROM every ORDER BY rank, new + again + rejected DESC, project, jid LIMIT %(most)s

@@ -63,6 +63,7 @@ def test_a_run_says_how_it_is_and_a_groups_counts_follow_its_posts(
         assert counts(office) == (1, 0, 0, 0)
         field.post(LAWLEY, "DR1000002 and DR1000001", at=CLOCK.now() - timedelta(seconds=30))
         eventually("counted", lambda: counts(office) == (2, 1, 0, 0))
+        eventually("its hours are told", lambda: sum(source(office, "hours")) == 2)  # in a transaction of their own
 
     run_while(office, posts)
     assert counts(office, "Mohadin") == (0, 0, 0, 0)

@@ -115,6 +115,18 @@ def test_one_outage_among_enough_weeks_isnt_usual(silences: list[float], usual: 
     assert baseline.usual(silences) == usual
 
 
+def test_usual_is_the_median_of_the_weeks_since_the_first_new_drop() -> None:
+    assert baseline.usual_curve([[4], [2], [9], [0], [0], [0]]) == [4]
+    assert baseline.usual_curve([[0], [0], [3], [0], [0], [0]]) == [0]
+    assert baseline.usual_curve([[0]] * 6) is None
+    assert baseline.usual_curve([[1, 2], [3, 0]]) == [2, 3]
+
+
+@pytest.mark.parametrize(("place", "usual"), [(0.0, 0), (0.5, 1), (1.0, 2), (20.25, 5), (47.5, 30), (48, 46)])
+def test_within_a_half_hour_its_share_is_usual(place: float, usual: float) -> None:
+    assert baseline.usual_by([2.0] * 20 + [14.0] * 27 + [46.0], place) == usual
+
+
 @pytest.mark.parametrize(
     ("seconds", "usual_seconds", "state"),
     [
