@@ -53,6 +53,10 @@ NAMES = (
     "reply.written",
     "reply.answered",
     "reply.ended",
+    "hook.received",
+    "hook.verified",
+    "hook.inserted",
+    "hook.committed",
     "embedded.stop",
 )
 """In the order in which a first pass meets them."""

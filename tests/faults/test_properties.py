@@ -69,7 +69,9 @@ BRIDGES = (Lharries, VeryGoodPlugins, Wacli, Gowa)
 ELSEWHERE = "120363400000000000@g.us"
 CHATS = [*PROJECTS, ELSEWHERE]
 BOUNDARIES = [
-    name for name in NAMES if not name.startswith(("embedded.", "migration.", "reply.")) and name != "state.adopted"
+    name
+    for name in NAMES
+    if not name.startswith(("embedded.", "migration.", "reply.", "hook.")) and name != "state.adopted"
 ]
 
 texts = st.sampled_from(TEXTS)

@@ -32,16 +32,21 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
     _require_extra()
     with _listener(listen or config.web.listen) as listener:
         from wamon.web.database import DatabaseThreads
-        from wamon.web.greeting import greet
+        from wamon.web.greeting import begin
+        from wamon.web.hooks import Hooks, Limits
         from wamon.web.metrics import Metrics
         from wamon.web.routes import pages
         from wamon.web.server import serve as serve_pages
         from wamon.web.site import Site
+        from wamon.web.writer import Writer
 
         where = Listen(*listener.getsockname()[:2])
         if only != "hooks":
             _require_token(config, where)
-        database = DatabaseThreads(partial(reading, config))
+        database, metrics, limits = DatabaseThreads(partial(reading, config)), Metrics(), Limits()
+        writer = Writer(partial(reading, config), metrics.hook_batch_rows, limits.commit_seconds)
+        doors = () if only == "page" else config.hooks
+        hooks = Hooks(doors, writer, database, metrics, clock, config.timezone, limits)
         site = Site(
             instance=config_path.stem if config_path else "wamon",
             only=only,
@@ -54,15 +59,18 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
             review_table=config.database.review_table,
             clock=clock,
             database=database,
-            metrics=Metrics(),
+            metrics=metrics,
             stopping=asyncio.Event(),
             started_at=clock.now(),
             started_seconds=clock.monotonic_seconds(),
+            hooks=hooks,
         )
         logger.info("Serving on %s.", where.url, extra={"action": "web.started"})
         try:
-            serve_pages(pages(site), listener, site.stopping, partial(greet, site))
+            serve_pages(pages(site), listener, site.stopping, partial(begin, site))
         finally:
+            writer.close(_STOP_SECONDS)
+            hooks.close(_STOP_SECONDS)
             database.close(_STOP_SECONDS)
     logger.info("Stopped.", extra={"action": "web.stopped"})
 

@@ -207,6 +207,15 @@ def snapshot(db: Database, statement_seconds: int) -> Iterator[Database]:
         db.statement_seconds = _STATEMENT_SECONDS
 
 
+def on_notice(db: Database, told: Callable[[str], object]) -> None:
+    """Have this called with the SQLSTATE of whatever the server says beside its answers."""
+
+    def heard(notice: psycopg.errors.Diagnostic) -> None:
+        told(notice.sqlstate or "")
+
+    db.add_notice_handler(heard)
+
+
 def part_of(db: Database, read: Callable[[], T]) -> T | Refusal:
     """Within a transaction: what this reads, or why the server refused it; what else is read stays good."""
     try:

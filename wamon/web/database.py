@@ -51,7 +51,7 @@ class DatabaseThreads:
     """`opened` makes a connection, and raises WamonError where none can be had."""
 
     def __init__(self, opened: Callable[[], AbstractContextManager[Database]]) -> None:
-        self._server = _Server(opened)
+        self._server = Server(opened)
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
         names = [f"view-{n}" for n in range(THREADS)]
         self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
@@ -80,7 +80,7 @@ class DatabaseThreads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        connection = _Connection(self._server)
+        connection = Connection(self._server)
         while (job := self._jobs.get()) is not None:
             if job.answer.done():
                 continue  # nobody waits for it any more
@@ -91,7 +91,7 @@ class DatabaseThreads:
         connection.close()
 
 
-class _Server:
+class Server:
     """What connections are made to. While that fails, it is tried once a second, and not by each request."""
 
     def __init__(self, opened: Callable[[], AbstractContextManager[Database]]) -> None:
@@ -110,10 +110,10 @@ class _Server:
             raise
 
 
-class _Connection:
+class Connection:
     """One thread's connection, made when it is needed, and made anew once where it was lost meanwhile."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._stack = ExitStack()
         self._db: Database | None = None

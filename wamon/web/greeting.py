@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 _LINK_MINUTES = 10
 
 
+async def begin(site: Site) -> None:
+    """Say what is in the way and greet, then count what comes to hooks for as long as the site serves."""
+    if site.hooks.names and site.public_url is None and not site.hosts:
+        logger.warning(
+            "Hooks are configured, and no name of a proxy: whom one on this host lets in may read /metrics. Set "
+            "web.public_url or web.hosts.",
+            extra={"action": "web.unnamed"},
+        )
+    await greet(site)
+    await site.hooks.run()
+
+
 async def greet(site: Site) -> None:
     """Look at PostgreSQL once, so that its connection stands, or the log says why not; and have templates ready."""
     await _greet(site)

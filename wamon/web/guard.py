@@ -9,6 +9,7 @@ from starlette.requests import Request
 from wamon.errors import WamonError
 from wamon.web.access import Viewer, host_verdict, is_from_here, is_local, viewer_by_token
 from wamon.web.answers import refused, unavailable
+from wamon.web.hooks import PREFIX
 from wamon.web.login import sign_in_page
 from wamon.web.site import site_of
 
@@ -43,6 +44,8 @@ class Guard:
         request.state.is_local = verdict == "ours" and is_local(request)
         if request.url.path in UNGUARDED and verdict != "ours":
             return None
+        if verdict == "ours" and request.url.path.startswith(PREFIX):
+            return None  # each delivery brings its own proof
         return self._foreign(request, verdict) or await self._unproven(request)
 
     def _foreign(self, request: Request, verdict: HostVerdict) -> Response | None:

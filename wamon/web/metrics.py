@@ -31,6 +31,25 @@ class Metrics:
         self.refused = Counter(
             "wamon_web_refused", "Requests refused before any page, by why.", ["why"], registry=registry
         )
+        self.hook_deliveries = Counter(
+            "wamon_hook_deliveries",
+            "Deliveries to hooks, by what became of them.",
+            ["hook", "result"],
+            registry=registry,
+        )
+        self.hook_seconds = Histogram(
+            "wamon_hook_seconds",
+            "How long deliveries took that were answered with 200.",
+            ["hook"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        self.hook_batch_rows = Histogram(
+            "wamon_hook_batch_rows",
+            "Deliveries that were committed together.",
+            registry=registry,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+        )
 
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""

@@ -37,6 +37,7 @@ def pages(site: Site) -> Starlette:
     known, hub = Sessions(), Hub(site, TOPICS)
     app = Starlette(
         routes=[
+            *site.hooks.routes(),
             *([] if site.only == "hooks" else _for_people(known, hub)),
             Route("/health", endpoints.health),
             Route("/ready", endpoints.ReadyEndpoint(Readiness(site)).__call__),

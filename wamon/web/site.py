@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.web import Listen
     from wamon.web.database import DatabaseThreads
+    from wamon.web.hooks import Hooks
     from wamon.web.metrics import Metrics
 
 Only = Literal["all", "page", "hooks"]
@@ -45,6 +46,7 @@ class Site:
     stopping: asyncio.Event
     started_at: datetime
     started_seconds: float
+    hooks: Hooks
     version: str = __version__
     pid: int = field(default_factory=os.getpid)
 

@@ -39,7 +39,7 @@ class DeliveryLog:
         logger.info(
             "[WEBHOOK_RECEIVED] waId=%s, type=%s, hook=%s, bytes=%s, id=%s",
             person, peek.type, self._hook, size, uid,
-            extra={"action": "hook.received", "correlation_id": str(uid)},
+            extra={"action": "hook.received"},
         )  # fmt: skip
 
     def refused(self, why: str) -> None:

@@ -1,0 +1,241 @@
+"""The door: what a hook takes, keeps, counts and logs. 200 means that PostgreSQL has it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.support.deliveries import LID, PHONE, SECRET, SENDERS, meta_body, meta_message, signature
+from tests.support.hooks import HOOKS, VERIFY_TOKEN, deliver, good
+from tests.support.office import Office, eventually
+from tests.support.web import Site, serving
+from wamon.privacy import person_hash
+
+EVENTS = "SELECT uid, hook, source, body, sha256, state FROM wamon.webhook_events ORDER BY event"
+
+
+@pytest.fixture(scope="module")
+def _site(tmp_path_factory: pytest.TempPathFactory, _reused_18: Any) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("hooks")
+    office = Office(folder / "office", _reused_18.empty(), Path(folder / "no-store.db"), hooks=HOOKS)
+    with serving(office) as site:
+        yield site
+
+
+@pytest.fixture
+def site(_site: Site, dsn: str) -> Site:
+    """The site, over an empty database."""
+    return _site
+
+
+def bodies(site: Site) -> list[bytes]:
+    return [bytes(body) for body in site.office.query("SELECT body FROM wamon.webhook_events ORDER BY event")]
+
+
+@pytest.mark.parametrize("provider", SENDERS)
+def test_a_proven_delivery_is_kept_as_it_came_before_its_200(site: Site, provider: str) -> None:
+    _, raw, _ = good(provider)
+
+    answer = deliver(site, provider)
+
+    assert answer.status == 200, site.said()
+    ((uid, hook, source, body, digest, state),) = site.office.query(EVENTS)
+    assert (hook, source, bytes(body), state) == (provider, provider, raw, "new")
+    assert bytes(digest) == hashlib.sha256(raw).digest()
+    assert UUID(answer.headers["wamon-correlation-id"]) == uid
+    expected = {"version": "v2", "content": {"messages": []}} if provider == "manychat" else None
+    assert (json.loads(answer.body) if answer.body else None) == expected
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"\x00\xff" * 100, b"[" * 10_000, b'{"a":' + b"9" * 5_000 + b"}"])
+def test_a_proven_delivery_is_kept_whatever_it_holds(site: Site, raw: bytes) -> None:
+    assert deliver(site, "meta", raw).status == 200
+    assert bodies(site) == [raw]
+
+
+def test_nothing_is_kept_of_a_delivery_that_is_not_proven(site: Site) -> None:
+    _, raw, _ = good("gowa")
+    wrong = {
+        "none": {},
+        "empty": {"X-Hub-Signature-256": ""},
+        "another hook's": {"X-Hub-Signature-256": f"sha256={signature(raw, 'the-secret-of-another-hook')}"},
+        "of another body": {"X-Hub-Signature-256": f"sha256={signature(raw + b' ')}"},
+        "truncated": {"X-Hub-Signature-256": f"sha256={signature(raw)[:-1]}"},
+        "in capitals": {"X-Hub-Signature-256": f"sha256={signature(raw).upper()}"},
+        "by SHA-1": {"X-Hub-Signature-256": f"sha1={signature(raw, digest='sha1')}"},
+    }
+
+    for name, headers in wrong.items():
+        answer = site.ask("POST", "/hooks/gowa", raw, **headers)
+        assert (answer.status, answer.body) == (401, b""), name
+        assert "wamon-correlation-id" not in answer.headers
+
+    assert bodies(site) == []
+
+
+def test_either_of_two_secrets_proves_a_delivery(site: Site) -> None:
+    _, raw, _ = good("gowa")
+    for secret in (SECRET, "the-secret-of-another-hook"):
+        proof = f"sha256={signature(raw, secret)}"
+        assert site.ask("POST", "/hooks/turning", raw, X_Hub_Signature_256=proof).status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["unknown", "shut", "", "gowa/x", "../gowa", "%2e%2e%2fgowa", "GOWA"],
+)
+def test_an_address_that_is_not_configured_does_not_exist(site: Site, path: str) -> None:
+    _, raw, proof = good("gowa")
+    assert site.ask("POST", f"/hooks/{path}", raw, **proof).status == 404
+    assert site.get(f"/hooks/{path}").status == 404
+
+
+@pytest.mark.parametrize(("name", "allowed"), [("gowa", "POST"), ("meta", "GET, POST")])
+def test_only_a_post_delivers(site: Site, name: str, allowed: str) -> None:
+    for method in ("PUT", "DELETE", "HEAD", "OPTIONS"):
+        answer = site.ask(method, f"/hooks/{name}")
+        assert (answer.status, answer.headers["allow"]) == (405, allowed)
+
+
+def test_meta_s_question_is_answered_as_text_and_only_with_its_token(site: Site) -> None:
+    def asked(token: str, challenge: str) -> Any:
+        return site.get(f"/hooks/meta?hub.mode=subscribe&hub.verify_token={token}&hub.challenge={challenge}")
+
+    answer = asked(VERIFY_TOKEN, "%3Cscript%3Ealert(1)%3C/script%3E")
+    assert (answer.status, answer.text) == (200, "<script>alert(1)</script>")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert [asked("another", "1").status, site.get("/hooks/meta").status] == [403, 403]
+    assert site.get("/hooks/gowa?hub.mode=subscribe").status == 405
+
+
+def test_a_thousand_replays_are_a_thousand_events_of_one_body(site: Site) -> None:
+    _, raw, proof = good("gowa")
+
+    def replayed(_: int) -> list[str]:
+        connection = HTTPConnection("127.0.0.1", site.port, timeout=20)
+        ids = []
+        for _ in range(100):
+            connection.request("POST", "/hooks/gowa", raw, proof)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (200, b"")
+            ids.append(answer.headers["Wamon-Correlation-Id"])
+        connection.close()
+        return ids
+
+    with ThreadPoolExecutor(10) as threads:
+        ids = {one for some in threads.map(replayed, range(10)) for one in some}
+
+    assert len(ids) == 1_000
+    counted = "SELECT count(*), count(DISTINCT uid), count(DISTINCT sha256) FROM wamon.webhook_events"
+    assert site.office.query(counted) == [(1_000, 1_000, 1)]
+
+
+def test_a_test_delivery_is_counted_and_not_kept(site: Site) -> None:
+    sample = meta_body(meta_message())
+    sample["entry"][0] |= {"id": "0"}
+    sample["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "123456123"
+
+    assert deliver(site, "meta", sample).status == 200
+    answer = deliver(site, "gowa", to="tested", Wamon_Test="1")
+
+    assert answer.status == 200
+    assert UUID(answer.headers["wamon-correlation-id"])
+    assert bodies(site) == []
+    eventually("it is counted", lambda: tallied(site, "tested") == [(0, 0, 1, None)])
+
+
+def test_a_delivery_without_an_id_rings_for_the_store_and_is_not_kept(site: Site) -> None:
+    assert deliver(site, "vgp", to="doorbell").status == 200
+
+    assert bodies(site) == []
+    assert site.office.query("SELECT hook FROM wamon.hook_rings WHERE rang_at > now() - interval '1 minute'") == [
+        "doorbell"
+    ]
+
+
+def test_a_delivery_with_an_id_is_kept_for_the_store_s_source(site: Site) -> None:
+    photo = SENDERS["vgp"].message | {"messageId": "3EB0AA", "mediaType": "image"}
+
+    assert deliver(site, "vgp", photo, to="doorbell").status == 200
+
+    assert [(hook, source) for _, hook, source, *_ in site.office.query(EVENTS)] == [("doorbell", "main")]
+
+
+def tallied(site: Site, hook: str) -> list[Any]:
+    return site.office.query("SELECT stored, refused, tests, last_at FROM wamon.hook_status WHERE hook = %s", hook)
+
+
+def test_what_comes_to_a_hook_is_counted_by_day(site: Site) -> None:
+    site.office.query(
+        "INSERT INTO wamon.hook_status (hook, source, day, stored, refused, twins)"
+        " VALUES ('counted', 'gowa', current_date - 2, 5, 5, 5)"
+    )
+    deliver(site, "gowa", to="counted")
+    deliver(site, "gowa", to="counted")
+    deliver(site, "gowa", to="counted", X_Hub_Signature_256="sha256=0")
+
+    eventually("they are counted", lambda: [row[:3] for row in tallied(site, "counted")] == [(2, 1, 0)])
+    assert site.office.query("SELECT twins, last_at IS NOT NULL FROM wamon.hook_status WHERE hook = 'counted'") == [
+        (0, True)
+    ]
+
+
+def test_a_delivery_is_told_before_its_proof_without_number_text_or_secret(site: Site) -> None:
+    before = len(site.said())
+    escapes = f'{{"event":"\\u001b[31mred","from":"{PHONE}","body":"canary text"}}'.encode()
+    deliver(site, "gowa")
+    deliver(site, "gowa", escapes, X_Hub_Signature_256="canary-signature")
+    deliver(site, "wati")
+    site.ask("POST", "/hooks/wati?secret=canary-secret", b"{}", Cookie="canary-cookie")
+
+    said = site.said()[before:]
+    uids = site.office.query("SELECT uid FROM wamon.webhook_events ORDER BY event")
+    size = len(good("gowa")[1])
+    (key,) = site.office.query("SELECT person_key FROM wamon.instance")
+    person = person_hash(bytes(key), "phone", PHONE)
+    assert f"[WEBHOOK_RECEIVED] waId={person}, type=message, hook=gowa, bytes={size}, id={uids[0]}" in said
+    assert f"[WEBHOOK_RECEIVED] waId={person}, type=-, hook=gowa, bytes={len(escapes)}, id=" in said
+    assert "[SECURITY] Refused a delivery to hook gowa: a wrong proof" in said
+    assert "[SECURITY] Refused a delivery to hook wati: a wrong proof" in said
+    for secret in (PHONE, LID, "DR1752028", "canary", SECRET, "\x1b"):
+        assert secret not in said
+
+
+def test_a_flood_of_forged_deliveries_is_logged_as_a_count(site: Site) -> None:
+    before = len(site.said())
+    for _ in range(300):
+        assert deliver(site, "gowa", to="flooded", X_Hub_Signature_256="0").status == 401
+
+    def counted() -> tuple[int, int]:
+        lines = [line for line in site.said()[before:].splitlines() if "flooded" in line]
+        more = [int(line.partition("Refused ")[2].split()[0]) for line in lines if "more in a second" in line]
+        return sum("Refused a delivery" in line for line in lines), sum(more)
+
+    eventually("each is told or counted", lambda: sum(counted()) == 300, said=lambda: str(counted()))
+    assert counted()[0] < 200
+
+
+def test_metrics_count_deliveries_by_what_became_of_them(site: Site) -> None:
+    deliver(site, "gowa", to="measured")
+    deliver(site, "gowa", to="measured", X_Hub_Signature_256="0")
+    deliver(site, "gowa", to="measured", Wamon_Test="1")
+
+    text = site.get("/metrics").text
+    for result in ("stored", "unauthorized", "test"):
+        assert f'wamon_hook_deliveries_total{{hook="measured",result="{result}"}} 1.0' in text
+    assert 'wamon_hook_seconds_count{hook="measured"} 2.0' in text
+    assert "wamon_hook_batch_rows_bucket" in text
+
+
+def test_a_host_that_is_not_ours_is_refused_at_hooks_too(site: Site) -> None:
+    assert deliver(site, "gowa", Host="evil.example.com").status == 421
+    assert deliver(site, "gowa", Origin="https://evil.example.com").status == 200

@@ -1,0 +1,287 @@
+"""`/hooks/NAME`: what providers deliver. Limit, read, log, prove, keep, answer: 200 comes after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+from uuid import UUID, uuid4
+
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from wamon.errors import WamonError
+from wamon.failpoints import failpoint
+from wamon.log import correlation_id
+from wamon.web.writer import Event
+from wamon.webhooks import counts
+from wamon.webhooks.counts import Counts
+from wamon.webhooks.delivery_log import DeliveryLog
+from wamon.webhooks.door import Delivery, Door, Verdict, doors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from starlette.types import Receive, Scope, Send
+
+    from wamon.clock import Clock
+    from wamon.config.hooks import Hook
+    from wamon.web.database import DatabaseThreads
+    from wamon.web.metrics import Metrics
+    from wamon.web.writer import Writer
+
+PREFIX = "/hooks/"
+CORRELATION = "Wamon-Correlation-Id"
+_BUSY_SECONDS, _UNAVAILABLE_SECONDS = "2", "5"
+_LINGER_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the door holds at once, and for how long."""
+
+    read_seconds: float = 10
+    commit_seconds: float = 5
+    in_flight_of_a_hook: int = 64
+    in_flight: int = 256
+    body_bytes: int = 64 * 1024 * 1024
+
+
+class _Refused(Exception):
+    """A delivery isn't taken: with which status, counted as what, and why."""
+
+    def __init__(self, status: int, result: str, why: str, **headers: str) -> None:
+        super().__init__(why)
+        self.status, self.result, self.why, self.headers = status, result, why, headers
+
+
+class _Gone(Exception):
+    """Who delivered has hung up."""
+
+
+class Hooks:
+    """All hooks of a site that have a secret. `run` is to run beside them."""
+
+    def __init__(
+        self, hooks: Sequence[Hook], writer: Writer, database: DatabaseThreads, metrics: Metrics, clock: Clock,
+        zone: ZoneInfo, limits: Limits | None = None,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._zone = zone
+        self._counted: dict[str, Counts] = {}
+        self._has_counted = asyncio.Event()
+        self._person_key: bytes | None = None
+        self._limits = limits or Limits()
+        self._room = _Room(self._limits)
+        self._clock = clock
+        self._writer = writer
+        self._metrics = metrics
+        self._doors = doors(hooks)
+        self._logs = {name: DeliveryLog(name, clock) for name in self._doors}
+
+    @property
+    def names(self) -> list[str]:
+        """Of the addresses that exist."""
+        return list(self._doors)
+
+    def routes(self) -> list[Route]:
+        """Their addresses; a name that isn't configured is an address where nothing is."""
+        return [Route(f"{PREFIX}{{name}}", self), Route(f"{PREFIX}{{name}}/{{suffix:path}}", self)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self._doors.get(scope["path_params"]["name"])
+        suffix = scope["path_params"].get("suffix", "")
+        if door is None or (suffix and not door.has_suffix):
+            raise HTTPException(404)
+        try:
+            answer = self._by_method(door, scope) or await self._received(door, suffix, scope, receive)
+        except _Gone:
+            return
+        except _Refused as refusal:
+            answer = self._refused(door, refusal)
+            if refusal.headers.get("Connection"):
+                await _linger(answer, receive, send)
+                return
+        await answer(scope, receive, send)
+
+    async def run(self) -> None:
+        """Add what is counted to the hooks' rows, at most once a second, and not at all while nothing is."""
+        if self._doors:
+            await self.write_counts()  # which learns by what key the log hashes persons
+        while True:
+            await self._has_counted.wait()
+            self._has_counted.clear()
+            await asyncio.sleep(1)
+            for log in self._logs.values():
+                log.begin_second()
+            await self.write_counts()
+
+    def close(self, seconds: float) -> None:
+        """Write what was counted last. Called once nothing is served any more."""
+        with suppress(TimeoutError):
+            asyncio.run(asyncio.wait_for(self.write_counts(), seconds))
+
+    async def write_counts(self) -> None:
+        """Once, as far as PostgreSQL is there: else they stay counted."""
+        counted, self._counted = self._counted, {}
+        try:
+            if self._person_key is None:
+                self._person_key = await self._database.run(counts.person_key)
+            if counted:
+                await self._database.run(counts.write, counted, self._zone)
+        except WamonError:
+            for name, one in counted.items():
+                self._count(name, one)
+
+    @staticmethod
+    def _by_method(door: Door, scope: Scope) -> Response | None:
+        """The answer to what is no delivery; None: it may be one."""
+        if scope["method"] == "POST":
+            return None
+        if scope["method"] != "GET" or not door.is_challenged:
+            raise HTTPException(405, headers={"Allow": "GET, POST" if door.is_challenged else "POST"})
+        said = door.challenge(_query(scope))
+        return Response(status_code=403) if said is None else PlainTextResponse(said)
+
+    async def _received(self, door: Door, suffix: str, scope: Scope, receive: Receive) -> Response:
+        """1. What it says of its length. 2. Room. 3. Its bytes. 4. What proves it. 5. What it is for. 6. The commit."""
+        begun = self._clock.monotonic_seconds()
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        length = _length(headers, door.most_bytes)
+        with self._room.taken(door.name, door.most_bytes if length is None else length):
+            body = await self._read(receive, door.most_bytes)
+            delivery = Delivery(headers, _query(scope), suffix, body, self._clock.now())
+            result, uid = await self._judged(door, delivery)
+        self._metrics.hook_deliveries.labels(door.name, result).inc()
+        self._metrics.hook_seconds.labels(door.name).observe(self._clock.monotonic_seconds() - begun)
+        return Response(
+            door.answer, headers={CORRELATION: str(uid)}, media_type="application/json" if door.answer else None
+        )
+
+    async def _judged(self, door: Door, delivery: Delivery) -> tuple[str, UUID]:
+        """As what a delivery was taken, and under which id. Raises _Refused."""
+        log, peek, uid = self._logs[door.name], door.peek(delivery.body), UUID(correlation_id() or str(uuid4()))
+        size = len(delivery.body)
+        is_told = log.speaks_before_proof()
+        if is_told:
+            log.received(peek, size, uid, self._person_key)
+        failpoint("hook.received")
+        verdict = door.verify(delivery)
+        if verdict is not Verdict.PROVEN:
+            raise _Refused(401, "unauthorized", verdict.value)
+        failpoint("hook.verified")
+        if not is_told:
+            log.received(peek, size, uid, self._person_key)
+        kind = door.kind(delivery, peek)
+        if kind == "test":
+            self._count(door.name, Counts(door.source, tests=1))
+            return "test", uid
+        event = Event(uid, door.name, door.source, delivery.body if kind == "event" else None)
+        if not await self._writer.keep(event):
+            why = "PostgreSQL hasn't committed it"
+            raise _Refused(503, "unavailable", why, Retry_After=_UNAVAILABLE_SECONDS)
+        self._count(door.name, Counts(door.source, came=True, stored=int(kind == "event")))
+        return "stored" if kind == "event" else "ring", uid
+
+    async def _read(self, receive: Receive, most_bytes: int) -> bytes:
+        """The whole body. Raises _Refused (too long, too slow), _Gone."""
+        try:
+            async with asyncio.timeout(self._limits.read_seconds):
+                return await _body(receive, most_bytes)
+        except TimeoutError:
+            why = f"it wasn't read within {self._limits.read_seconds:g} s"
+            raise _Refused(408, "slow", why, Connection="close") from None
+
+    def _refused(self, door: Door, refusal: _Refused) -> Response:
+        """Tell, count and answer a refusal."""
+        self._metrics.hook_deliveries.labels(door.name, refusal.result).inc()
+        if refusal.status == 503:
+            self._logs[door.name].put_off(refusal.why)
+        else:
+            self._logs[door.name].refused(refusal.why)
+        if refusal.status != 503 or door.loses_what_is_put_off:
+            self._count(door.name, Counts(door.source, refused=1))
+        headers = {name.replace("_", "-"): value for name, value in refusal.headers.items()}
+        return Response(status_code=refusal.status, headers=headers)
+
+    def _count(self, name: str, one: Counts) -> None:
+        self._counted.setdefault(name, Counts(one.source)).add(one)
+        self._has_counted.set()
+
+
+class _Room:
+    """How many deliveries are being taken, and how many bytes they may bring. Asked before any of them is read."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._of_hooks: dict[str, int] = {}
+        self._all = self._bytes = 0
+
+    @contextmanager
+    def taken(self, hook: str, size: int) -> Iterator[None]:
+        """Room for one of this size while the block runs. Raises _Refused."""
+        limits, own = self._limits, self._of_hooks.get(hook, 0)
+        if own >= limits.in_flight_of_a_hook or self._all >= limits.in_flight or self._bytes + size > limits.body_bytes:
+            raise _Refused(503, "busy", "too many at once", Retry_After=_BUSY_SECONDS)
+        self._take(hook, 1, size)
+        try:
+            yield
+        finally:
+            self._take(hook, -1, -size)
+
+    def _take(self, hook: str, requests: int, size: int) -> None:
+        self._of_hooks[hook] = self._of_hooks.get(hook, 0) + requests
+        self._all += requests
+        self._bytes += size
+
+
+def _length(headers: Mapping[str, str], most_bytes: int) -> int | None:
+    """How long the body says it is; None: it comes in chunks. Raises _Refused."""
+    if "content-encoding" in headers:
+        raise _Refused(415, "encoded", "its body is encoded", Connection="close")
+    said = headers.get("content-length")
+    length = int(said) if said is not None else None
+    if length is not None and length > most_bytes:
+        raise _too_large(most_bytes)
+    return length
+
+
+async def _body(receive: Receive, most_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most_bytes:
+            raise _too_large(most_bytes)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _too_large(most_bytes: int) -> _Refused:
+    return _Refused(413, "too_large", f"it is longer than {most_bytes:,} bytes", Connection="close")
+
+
+def _query(scope: Scope) -> Mapping[str, str]:
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
+
+
+async def _linger(answer: Response, receive: Receive, send: Send) -> None:
+    """Answer, and take in for a moment what still comes: who is cut off while it sends never sees its answer."""
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                pass
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,14 @@
+-- name: keep
+-- A server that doesn't wait for its disk would have us say 200 too early. Without a target and without RETURNING: a role
+-- that may only insert can't read.
+INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256)
+SELECT uid, hook, source, body, sha256(body)
+FROM unnest(%(uids)b::uuid[], %(hooks)b::text[], %(sources)b::text[], %(bodies)b::bytea[])
+         AS new (uid, hook, source, body)
+CROSS JOIN set_config('synchronous_commit', 'on', true)
+ON CONFLICT DO NOTHING
+
+-- name: ring
+INSERT INTO wamon.hook_rings AS r (hook, rang_at)
+SELECT DISTINCT hook, clock_timestamp() FROM unnest(%(hooks)s::text[]) AS new (hook) ORDER BY hook
+ON CONFLICT (hook) DO UPDATE SET rang_at = greatest(r.rang_at, excluded.rang_at)
