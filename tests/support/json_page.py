@@ -11,6 +11,7 @@ from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from wamon.views import (
+    actions,
     alerts,
     allow,
     config,
@@ -115,6 +116,7 @@ PAGES: Mapping[str, tuple[type, ...]] = {
     "/replies.json": (lists.RepliesPage,),
     "/gaps.json": (lists.GapsPage,),
     "/rates.json": (rates.RatesPage,),
+    "/actions.json": (actions.ActionsPage,),
 }
 """Each page of `wamon web` whose data can be had as JSON, and its view."""
 

@@ -11,7 +11,7 @@ from wamon.capture.verify import sweep
 from wamon.failpoints import failpoint
 from wamon.halving import bisect
 from wamon.ledger.changes import Recorded
-from wamon.ledger.dead_letters import due
+from wamon.ledger.dead_letters import due, letters
 from wamon.ledger.recording import Batch
 from wamon.log import correlated, logger
 from wamon.model import BEGINNING, MAIN, Reading
@@ -116,8 +116,10 @@ def _merge(pipeline: Pipeline, tail: str) -> None:
 
 
 def retry(pipeline: Pipeline) -> Recorded:
-    """Try parked messages again that are due."""
+    """Try parked messages again that are due, and discard those that an operator gave up."""
     recorded = Recorded()
+    for given_up in [letter for letter in letters(pipeline.source.db, pipeline.source.name) if letter.given_up]:
+        recorded.add(discard(pipeline, given_up))
     for letter in due(pipeline.source.db, pipeline.source.name):
         recorded.add(retry_one(pipeline, letter))
     return recorded

@@ -72,7 +72,7 @@ def link(
     ctx: typer.Context,
     operator: Annotated[
         bool,
-        typer.Option("--operator", help="Sign in an operator, who sees what a reader sees until pages offer actions."),
+        typer.Option("--operator", help="Sign in an operator, who may act, and reads texts."),
     ] = False,
     minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="For how long it can be used.")] = 10,
     config: ConfigOption = None,

@@ -108,6 +108,8 @@ class Letter(NamedTuple):
     sent_at: datetime | None
     sender: str
     content_hash: int
+    chat: int
+    given_up: bool  # an operator wants it discarded
 
     def message(self) -> Message:
         """The message as far as the ledger knows it: who sent it and when, and nothing that it says."""

@@ -32,7 +32,7 @@ WHERE chat = %(chat)s AND message_id = %(message_id)s
 
 -- name: letters
 SELECT g.jid, g.project, d.message_id, l.status, d.reason, d.attempts, d.failed_at, d.next_try_at,
-       d.correlation_id::text, l.sent_at, l.sender, l.content_hash
+       d.correlation_id::text, l.sent_at, l.sender, l.content_hash, d.chat, d.given_up
 FROM wamon.dead_letters AS d
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 JOIN wamon.groups AS g USING (chat)

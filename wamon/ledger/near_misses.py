@@ -29,6 +29,7 @@ class NearMiss(NamedTuple):
     source: str
     jid: str
     message_id: str
+    chat: int
 
 
 def retract(db: Database, changed: Sequence[Reading], groups: Mapping[str, Group]) -> None:

@@ -15,7 +15,7 @@ SET live = true, reason = EXCLUDED.reason, likely = EXCLUDED.likely
 RETURNING chat, xmax = 0
 
 -- name: recorded
-SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
+SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id, n.chat
 FROM wamon.near_misses AS n
 WHERE n.live
   AND (%(project)s::text IS NULL OR n.project = %(project)s)
@@ -25,7 +25,7 @@ ORDER BY n.sent_at DESC, n.chat_jid, n.message_id, n.written
 
 -- name: recorded_as
 -- What was written in one of these ways, then what likely meant the number or has no likely number.
-SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
+SELECT n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id, n.chat
 FROM wamon.near_misses AS n
 WHERE n.live
   AND (n.written = ANY(%(written)s) OR n.likely = %(number)s OR (n.likely IS NULL AND %(number)s::text IS NOT NULL))
@@ -34,7 +34,7 @@ ORDER BY n.written = ANY(%(written)s) DESC, n.sent_at DESC, n.chat_jid, n.messag
 -- name: recorded_once
 -- As `recorded`, in the order in which they were sent; a message that several sources brought counts once.
 SELECT DISTINCT ON (n.sent_at, n.chat_jid, n.message_id, n.written)
-       n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id
+       n.sent_at, n.project, n.sender, n.written, n.reason, n.likely, n.source, n.chat_jid, n.message_id, n.chat
 FROM wamon.near_misses AS n
 WHERE n.live AND n.sent_at >= %(since)s AND n.sent_at < %(until)s
   AND (%(project)s::text IS NULL OR n.project = %(project)s)

@@ -60,6 +60,7 @@ class Listed(NamedTuple):
     changed_at: datetime
     next_try_at: datetime | None
     reply_id: str | None
+    chat: int
 
 
 class Queue:

@@ -66,7 +66,7 @@ WHERE chat = %(chat)s AND message_id = %(message_id)s AND about = %(about)s
 
 -- name: listed
 SELECT r.message_id, r.about, r.kind, r.state, r.project, g.jid, r.reason, r.attempts, r.sent_at, r.queued_at, r.tried_at,
-       r.changed_at, CASE WHEN r.state = 'due' THEN r.next_try_at END, r.reply_id
+       r.changed_at, CASE WHEN r.state = 'due' THEN r.next_try_at END, r.reply_id, r.chat
 FROM wamon.replies AS r
 JOIN wamon.groups AS g USING (chat)
 WHERE g.source = %(source)s AND (r.changed_at >= %(since)s OR r.state IN ('due', 'sending'))

@@ -170,11 +170,16 @@ def submissions(db: Database, number: str) -> list[Submission]:
 def texts(db: Database, posts: Sequence[Submission]) -> dict[tuple[int, str], list[Text]]:
     """What the messages of these submissions said, by (chat's number, message id), oldest first."""
     said: dict[tuple[int, str], list[Text]] = {}
-    keys = {"chats": [post.chat for post in posts], "message_ids": [post.message_id for post in posts]}
-    with transaction(db, UNHURRIED_SECONDS):
-        for chat, message_id, *text in SQL.run(db, "texts", **keys):
-            said.setdefault((chat, message_id), []).append(Text(*text))
+    for chat, message_id, text in texts_of(db, [(post.chat, post.message_id) for post in posts]):
+        said.setdefault((chat, message_id), []).append(text)
     return said
+
+
+def texts_of(db: Database, messages: Sequence[tuple[int, str]]) -> list[tuple[int, str, Text]]:
+    """What these messages said: chat's number, message id, text; of each message the oldest first."""
+    keys = {"chats": [chat for chat, _ in messages], "message_ids": [message_id for _, message_id in messages]}
+    with transaction(db, UNHURRIED_SECONDS):
+        return [(chat, message_id, Text(*text)) for chat, message_id, *text in SQL.run(db, "texts", **keys)]
 
 
 def near(db: Database, number: str) -> list[str]:

@@ -26,6 +26,8 @@ class Letter:
     failed_at: Annotated[datetime, "when it was last tried"]
     next_try_at: Annotated[datetime | None, "when it is tried again; null: not by itself"]
     correlation_id: Annotated[str, "what the log's records of it carry"]
+    chat: Annotated[int, "its group's number"]
+    given_up: Annotated[bool, "an operator discarded it on the page, and `wamon run` does so within a minute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +82,6 @@ def _known(letter: dead_letters.Letter) -> dict[str, Any]:
         "failed_at": letter.failed_at,
         "next_try_at": letter.next_try_at,
         "correlation_id": letter.correlation_id,
+        "chat": letter.chat,
+        "given_up": letter.given_up,
     }

@@ -10,6 +10,7 @@ from wamon.ledger import review
 from wamon.reports import posts
 from wamon.views import trace
 from wamon.views.home import stale_since
+from wamon.views.message_page import Said, said
 from wamon.views.near_misses import NearMiss, meant_as
 from wamon.views.people import Published
 from wamon.views.snapshot import Failed, snapshot
@@ -64,9 +65,12 @@ class DropPage:
     near_numbers: Annotated[tuple[str, ...], "where nobody posted it: recorded numbers that are a slip away"]
     near_misses: tuple[NearMiss, ...]
     failed: tuple[Failed, ...]
+    texts: tuple[Said, ...]
 
 
-def drop_page(db: Database, zone: ZoneInfo, number: str, review_table: str | None) -> DropPage:
+def drop_page(
+    db: Database, zone: ZoneInfo, number: str, review_table: str | None, *, with_texts: bool = False
+) -> DropPage:
     """All that is known of a canonical drop number. Raises DatabaseUnavailable, SchemaError."""
     people = Published(db)
     with snapshot(db) as moment:
@@ -82,6 +86,7 @@ def drop_page(db: Database, zone: ZoneInfo, number: str, review_table: str | Non
         events = moment.panel(
             "events", lambda db: trace.steps(db, keys, [number], review_table, people), tuple[Step, ...]()
         )
+        texts = moment.panel("texts", lambda db: said(db, keys) if with_texts else (), tuple[Said, ...]())
     projects = tuple(_projects(found, rows, moment.at, zone, shown))
     return DropPage(
         at=moment.at,
@@ -94,6 +99,7 @@ def drop_page(db: Database, zone: ZoneInfo, number: str, review_table: str | Non
         near_numbers=tuple(near),
         near_misses=meant,
         failed=moment.failed,
+        texts=texts,
     )
 
 

@@ -26,10 +26,16 @@ SELECT n.kind, n.at, g.project, g.jid, n.chat, n.key, n.about, n.likely, n.detai
 FROM (
     (SELECT 1 AS place, 'dead-letter' AS kind, failed_at AS at, chat, message_id AS key, '' AS about, NULL AS likely,
             reason AS detail
-     FROM wamon.dead_letters WHERE next_try_at IS NULL ORDER BY failed_at LIMIT %(most)s)
+     FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up ORDER BY failed_at LIMIT %(most)s)
     UNION ALL
-    (SELECT 2, 'reply-' || state, changed_at, chat, message_id, about, NULL, coalesce(reason, '')
-     FROM wamon.replies WHERE state IN ('unknown', 'failed') ORDER BY changed_at LIMIT %(most)s)
+    (SELECT 2, 'reply-' || r.state, r.changed_at, r.chat, r.message_id, r.about, NULL, coalesce(r.reason, '')
+     FROM wamon.replies AS r
+     WHERE r.state IN ('unknown', 'failed')
+       AND NOT EXISTS (
+           SELECT FROM wamon.actions AS a
+           WHERE a.what = 'reply-done' AND a.key = r.chat || ' ' || r.message_id || ' ' || r.about
+       )
+     ORDER BY r.changed_at LIMIT %(most)s)
     UNION ALL
     (SELECT 3, 'near-miss', m.sent_at, m.chat, m.message_id, m.written, m.likely, m.reason
      FROM wamon.near_miss_rows AS m

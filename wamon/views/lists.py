@@ -11,7 +11,8 @@ from wamon.health.gaps import Window, recorded_gaps
 from wamon.ledger import dead_letters
 from wamon.ledger.source import Source as Position
 from wamon.replies import queue
-from wamon.views import dead, gaps, replies
+from wamon.views import dead, gaps
+from wamon.views.actions import REPLY_DONE, done
 from wamon.views.dead import Letter
 from wamon.views.gaps import Gap
 from wamon.views.home import stale_since
@@ -45,6 +46,21 @@ class DeadPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Switchable:
+    """A source whose replies can be switched off and on."""
+
+    name: Annotated[str, "its name"]
+    off: Annotated[bool, "`wamon replies off` holds"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReply(Reply):
+    """A reply on the page."""
+
+    settled: Annotated[bool, "it is unknown or failed, and an operator said that it waits for nobody"]
+
+
+@dataclass(frozen=True, slots=True)
 class RepliesPage:
     """The page `/replies`: those of 7 days and those that wait, the last to change first, 100 a page."""
 
@@ -52,7 +68,8 @@ class RepliesPage:
     zone: Annotated[str, "the zone in which its times are to be shown"]
     stale: Annotated[datetime | None, "the last sign of life of the source that is down for longest; null: none is"]
     total: Annotated[int, "how many there are"]
-    replies: tuple[Reply, ...]
+    sources: tuple[Switchable, ...]
+    replies: tuple[ListedReply, ...]
     after: Annotated[str | None, "what `?after=` takes for the next page; null: this is the last"]
 
 
@@ -86,10 +103,12 @@ def replies_page(db: Database, zone: ZoneInfo, after: str | None = None) -> Repl
     with snapshot(db) as moment:
         known = sources(db)
         listed = [one for source in known for one in queue.listed(db, source.name, moment.at - _LISTED)]
-    found = list(replies.replies(listed, enabled=True, off=False).replies)
+        settled = done(db, moment.at - _LISTED, REPLY_DONE)
+        switches = tuple(Switchable(source.name, queue.is_off(db, source.name)) for source in known)
+    found = [ListedReply(*one, settled=f"{one.chat} {one.message_id} {one.about}" in settled) for one in listed]
     found.sort(key=lambda reply: reply.changed_at, reverse=True)
     shown, more = _page(found, lambda reply: f"{reply.jid} {reply.message_id} {reply.about}", after)
-    return RepliesPage(moment.at, str(zone), stale_since(known), len(found), shown, more)
+    return RepliesPage(moment.at, str(zone), stale_since(known), len(found), switches, shown, more)
 
 
 def _page(found: Sequence[T], key: Callable[[T], str], after: str | None) -> tuple[tuple[T, ...], str | None]:

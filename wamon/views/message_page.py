@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
+from wamon.reports import posts
 from wamon.views import trace
 from wamon.views.home import stale_since
 from wamon.views.people import Published
@@ -14,9 +15,19 @@ from wamon.views.sources import sources
 from wamon.views.trace import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
     from wamon.postgres.connection import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a message said, or says. Operators alone are shown it."""
+
+    message_id: Annotated[str, "the message"]
+    text: Annotated[str | None, "what it said; null where that isn't kept"]
+    replaced_at: Annotated[datetime | None, "when an edit of it was seen; null for what it says now"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +40,12 @@ class MessagePage:
     id: Annotated[str, "what was asked for"]
     drop_numbers: Annotated[tuple[str, ...], "the drop numbers that it posts"]
     steps: tuple[Step, ...]
+    texts: tuple[Said, ...]
 
 
-def message_page(db: Database, zone: ZoneInfo, asked: str, review_table: str | None) -> MessagePage | None:
+def message_page(
+    db: Database, zone: ZoneInfo, asked: str, review_table: str | None, *, with_texts: bool = False
+) -> MessagePage | None:
     """What became of a message; None where nothing knows it. Raises DatabaseUnavailable, SchemaError."""
     people = Published(db)
     with snapshot(db) as moment:
@@ -40,4 +54,11 @@ def message_page(db: Database, zone: ZoneInfo, asked: str, review_table: str | N
             return None
         numbers = trace.numbers_of(db, keys)
         found = trace.steps(db, keys, numbers, review_table, people)
-        return MessagePage(moment.at, str(zone), stale_since(sources(db)), asked, tuple(numbers), found)
+        texts = said(db, keys) if with_texts else ()
+        return MessagePage(moment.at, str(zone), stale_since(sources(db)), asked, tuple(numbers), found, texts)
+
+
+def said(db: Database, messages: Sequence[tuple[int, str]]) -> tuple[Said, ...]:
+    """What these messages said, as far as their texts are kept."""
+    found = posts.texts_of(db, messages)
+    return tuple(Said(message_id, text.text, text.replaced_at) for _, message_id, text in found)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from wamon.ledger import review
 from wamon.ledger.near_misses import NearMiss, recorded
 from wamon.reports import posts
+from wamon.views.actions import REDO_DONE, done
 from wamon.views.drop_page import last_line
-from wamon.views.home import stale_since
+from wamon.views.home import NEAR_MISS_DONE, stale_since
 from wamon.views.people import Published
 from wamon.views.snapshot import Failed, snapshot
 from wamon.views.sources import sources
@@ -40,6 +41,7 @@ class Redo:
     at: Annotated[datetime | None, "when it was posted; of a review null"]
     missing: Annotated[tuple[str, ...], "of an incomplete review: the steps that aren't there"]
     detail: Annotated[str, "the last line of the review's comment; the number that was likely meant; may be empty"]
+    key: Annotated[str, "what the action that says it is done names; empty: that comes of itself"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,11 @@ def redo_page(db: Database, zone: ZoneInfo, review_table: str | None, project: s
         )
         posted = moment.panel("posts", lambda db: _posts(db, project, since, moment.at), list[posts.Post]())
         near = moment.panel("near misses", lambda db: recorded(db, project, since, None)[:_MOST_ROWS], list[NearMiss]())
+        settled = moment.panel("actions", lambda db: done(db, since, NEAR_MISS_DONE, REDO_DONE), frozenset[str]())
         reviews = [row for row in rows if project is None or row.get("project") == project]
         found = [*_incomplete(reviews, people), *_posted(posted, people), *_near(near, people)]
-    return RedoPage(moment.at, str(zone), stale_since(known), project, tuple(_by_person(found)), moment.failed)
+    left = [(shown, redo) for shown, redo in found if redo.key not in settled]
+    return RedoPage(moment.at, str(zone), stale_since(known), project, tuple(_by_person(left)), moment.failed)
 
 
 def _posts(db: Database, project: str | None, since: datetime, until: datetime) -> list[Post]:
@@ -90,22 +94,24 @@ def _incomplete(rows: Iterable[Mapping[str, Any]], people: Shows) -> Iterator[tu
         sender = str(row.get("submitted_by") or row.get("user_name") or "")
         missing = tuple(name for name, done in review_steps(row) if not done)
         number, project = str(row["drop_number"]), str(row.get("project") or "")
-        redo = Redo("incomplete", project, number, None, missing, last_line(row.get("comment")))
+        redo = Redo("incomplete", project, number, None, missing, last_line(row.get("comment")), "")
         yield people.shown(sender) or _NOBODY, redo
 
 
 def _posted(found: Iterable[Post], people: Shows) -> Iterator[tuple[str, Redo]]:
     for post in found:
         why = "rejected" if post.kind == "rejected" else "posted-again"
-        yield people.shown(post.sender) or _NOBODY, Redo(why, post.project, post.drop_number, post.sent_at, (), "")
+        key = f"{post.jid} {post.message_id} {post.drop_number}" if why == "rejected" else ""
+        yield people.shown(post.sender) or _NOBODY, Redo(why, post.project, post.drop_number, post.sent_at, (), "", key)
 
 
 def _near(found: Iterable[NearMiss], people: Shows) -> Iterator[tuple[str, Redo]]:
     for miss in found:
         detail = f"likely {miss.likely}" if miss.likely else ""
+        key = f"{miss.chat} {miss.message_id} {miss.written}"
         yield (
             people.shown(miss.sender) or _NOBODY,
-            Redo("near-miss", miss.project, miss.written, miss.sent_at, (), detail),
+            Redo("near-miss", miss.project, miss.written, miss.sent_at, (), detail, key),
         )
 
 

@@ -30,6 +30,7 @@ class Reply:
     changed_at: Annotated[datetime, "when its state last changed"]
     next_try_at: Annotated[datetime | None, "not before then is it tried; null: never again"]
     reply_id: Annotated[str | None, "its own message id, where the bridge tells or stores it"]
+    chat: Annotated[int, "the group's number"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,5 +11,5 @@ class Link:
     """What `wamon web link` prints."""
 
     url: Annotated[str, "the link: whoever opens it first is signed in"]
-    role: Annotated[str, "`reader`, or `operator`, who sees the same until pages offer actions"]
+    role: Annotated[str, "`reader`, or `operator`, who may act, and reads texts"]
     minutes: Annotated[int, "for how long it can be used"]

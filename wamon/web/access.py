@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class Viewer:
 
     role: Role
     by: Literal["cookie", "token"]
+    name: str  # under which what they do is noted
 
     @property
     def is_operator(self) -> bool:
@@ -87,7 +89,7 @@ def viewer_by_token(request: Request) -> Viewer | None:
         return None
     scheme, _, sent = given[0].partition(b" ")
     if scheme.lower() == b"bearer" and hmac.compare_digest(sent.strip(), token):
-        return Viewer("operator", "token")
+        return Viewer("operator", "token", "token")
     return None
 
 
@@ -117,8 +119,9 @@ class Sessions:
         self._believed.pop(session, None)
         if role is None:
             return None
-        self._believe(session, now, Viewer(role, "cookie"))
-        return Viewer(role, "cookie")
+        viewer = Viewer(role, "cookie", f"{role} {sha256(session.encode()).hexdigest()[:8]}")
+        self._believe(session, now, viewer)
+        return viewer
 
     async def cookie_name(self, site: Site) -> str:
         """The cookie's name. Raises WamonError where PostgreSQL has never been seen yet."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.views import home
+from wamon.views.actions import actions_page
 from wamon.views.drop_page import drop_page
 from wamon.views.find import person_page
 from wamon.views.group_pages import group_page, groups_page
@@ -21,6 +22,7 @@ from wamon.web.pages import Asked, Page
 
 if TYPE_CHECKING:
     from wamon.postgres.connection import Database
+    from wamon.views.actions import ActionsPage
     from wamon.views.drop_page import DropPage
     from wamon.views.find import PersonPage
     from wamon.views.group_pages import GroupPage, GroupsPage
@@ -63,11 +65,13 @@ def _group(db: Database, asked: Asked) -> GroupPage | None:
 
 
 def _drop(db: Database, asked: Asked) -> DropPage:
-    return drop_page(db, asked.site.zone, asked.path["number"].upper(), asked.site.review_table)
+    number, table = asked.path["number"].upper(), asked.site.review_table
+    return drop_page(db, asked.site.zone, number, table, with_texts=asked.is_operator)
 
 
 def _message(db: Database, asked: Asked) -> MessagePage | None:
-    return message_page(db, asked.site.zone, asked.path["id"], asked.site.review_table)
+    table = asked.site.review_table
+    return message_page(db, asked.site.zone, asked.path["id"], table, with_texts=asked.is_operator)
 
 
 def _person(db: Database, asked: Asked) -> PersonPage | None:
@@ -88,6 +92,10 @@ def _replies(db: Database, asked: Asked) -> RepliesPage:
 
 def _gaps(db: Database, asked: Asked) -> GapsPage:
     return gaps_page(db, asked.site.zone)
+
+
+def _actions(db: Database, asked: Asked) -> ActionsPage:
+    return actions_page(db, asked.site.zone)
 
 
 def _rates(db: Database, asked: Asked) -> RatesPage:
@@ -112,6 +120,7 @@ PAGES = (
     Page("/replies", "replies.html", _replies),
     Page("/gaps", "gaps.html", _gaps),
     Page("/rates", "rates.html", _rates),
+    Page("/actions", "actions.html", _actions, for_operators=True),
 )
 
 TOPICS = (

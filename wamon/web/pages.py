@@ -44,6 +44,7 @@ class Page:
     template: str
     read: Callable[[Database, Asked], Any]
     topic: str | None = None
+    for_operators: bool = False
 
     async def json(self, request: Request) -> Response:
         """The view as JSON."""
@@ -59,6 +60,8 @@ class Page:
 
     async def _view(self, request: Request) -> Any:  # noqa: ANN401 - any view
         site = site_of(request)
+        if self.for_operators and not _is_operator(request):
+            raise HTTPException(403)
         if any("\0" in value for value in [*request.path_params.values(), *request.query_params.values()]):
             raise HTTPException(404)  # no text of PostgreSQL holds one
         asked = Asked(site, request.path_params, request.query_params, _is_operator(request))

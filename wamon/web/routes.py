@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wamon.errors import ConfigError, Retryable, SchemaError
-from wamon.web import endpoints
+from wamon.web import acting, endpoints
 from wamon.web.access import Sessions
 from wamon.web.answers import Answers, refused, unavailable
 from wamon.web.contents import PAGES, TOPICS
@@ -65,6 +65,8 @@ def _for_people(known: Sessions, hub: Hub) -> list[Route]:
     return [
         *(route for page in PAGES for route in _of_page(page)),
         Route("/find", find),
+        Route("/act/{what}", acting.ask),
+        Route("/act/{what}", acting.act, methods=["POST"]),
         Route("/live", hub.stream),
         Route("/static/{name}", static),
         Route("/login", signing.login, methods=["GET", "POST"]),
@@ -90,7 +92,11 @@ async def static(request: Request) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    sentences = {404: "There is nothing at this address.", 405: "This address takes another method."}
+    sentences = {
+        403: "Only an operator may do this: `wamon web link --operator` prints a link.",
+        404: "There is nothing at this address.",
+        405: "This address takes another method.",
+    }
     headers = error.headers if isinstance(error, HTTPException) else None
     return refused(
         request, status, _TITLES.get(status, "Refused"), sentences.get(status, "This can't be done."), headers

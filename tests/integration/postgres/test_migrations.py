@@ -198,7 +198,7 @@ BEFORE_NUMBERS = """
     ALTER TABLE wamon.reviews DROP COLUMN left_out;
     ALTER TABLE wamon.ledger_rows DROP COLUMN via CASCADE, DROP COLUMN correlation_id CASCADE, DROP COLUMN stanza_id;
     ALTER TABLE wamon.groups DROP COLUMN kind;
-    ALTER TABLE wamon.dead_letters DROP COLUMN kind;
+    ALTER TABLE wamon.dead_letters DROP COLUMN kind, DROP COLUMN given_up;
     DROP TABLE wamon.webhook_events, wamon.hook_status, wamon.hook_rings, wamon.people, wamon.aliases,
                wamon.store_missed;
     DROP FUNCTION wamon.grant_to, wamon.grant_roles;

@@ -13,7 +13,7 @@ from wamon.views.doctor import Check, Doctor
 from wamon.views.document import as_json, from_json
 
 AT = datetime(2026, 11, 20, 6, 0, 7, 123456, tzinfo=UTC)
-LETTER = Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, AT, AT, "c0ffee")
+LETTER = Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, AT, AT, "c0ffee", 1, False)
 
 
 def test_a_time_is_printed_in_utc_to_the_second() -> None:
@@ -22,13 +22,17 @@ def test_a_time_is_printed_in_utc_to_the_second() -> None:
 
 
 def test_fields_are_printed_in_their_order_with_those_of_a_base_first() -> None:
-    shown = ShownLetter("FIRST", "Lawley", "1@g.us", "dead", "refused", 4, AT, AT, None, "c0ffee", in_store=True)
-    assert [*json.loads(as_json(shown))][-3:] == ["next_try_at", "correlation_id", "in_store"]
+    shown = ShownLetter(
+        "FIRST", "Lawley", "1@g.us", "dead", "refused", 4, AT, AT, None, "c0ffee", 1, False, in_store=True
+    )
+    assert [*json.loads(as_json(shown))][-3:] == ["chat", "given_up", "in_store"]
 
 
 def test_a_view_that_is_read_back_is_the_one_that_was_printed() -> None:
     whole = AT.replace(microsecond=0)
-    letters = Letters((Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, whole, None, "c0ffee"),))
+    letters = Letters(
+        (Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, whole, None, "c0ffee", 1, False),)
+    )
     assert from_json(Letters, as_json(letters)) == letters
 
 

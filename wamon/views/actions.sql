@@ -1,0 +1,46 @@
+-- name: dead_letter
+-- What an action is about: where it is, and what it is. No row: it isn't there, or nothing is left to do.
+SELECT g.project, d.message_id
+FROM wamon.dead_letters AS d
+JOIN wamon.groups AS g USING (chat)
+WHERE d.chat || ' ' || d.message_id = %(key)s AND NOT d.given_up
+
+-- name: reply
+SELECT r.project, r.about
+FROM wamon.replies AS r
+WHERE r.state IN ('unknown', 'failed') AND r.chat || ' ' || r.message_id || ' ' || r.about = %(key)s
+
+-- name: near_miss
+SELECT m.project, m.written
+FROM wamon.near_miss_rows AS m
+WHERE m.chat = CASE WHEN %(key)s ~ '^[0-9]{1,9} ' THEN split_part(%(key)s, ' ', 1)::int END AND m.live
+  AND m.chat || ' ' || m.message_id || ' ' || m.written = %(key)s
+
+-- name: rejected_post
+SELECT s.project, s.drop_number
+FROM wamon.groups AS g
+JOIN wamon.submission_rows AS s USING (chat)
+WHERE g.jid = split_part(%(key)s, ' ', 1) AND s.live AND s.rejected
+  AND g.jid || ' ' || s.message_id || ' ' || s.drop_number = %(key)s
+LIMIT 1
+
+-- name: source
+SELECT source, '' FROM wamon.sources WHERE source = %(key)s
+
+-- name: try_again
+UPDATE wamon.dead_letters SET next_try_at = now() WHERE chat || ' ' || message_id = %(key)s
+
+-- name: give_up
+UPDATE wamon.dead_letters SET given_up = true WHERE chat || ' ' || message_id = %(key)s
+
+-- name: note
+INSERT INTO wamon.actions (who, what, key, reason, form)
+VALUES (%(who)s, %(what)s, %(key)s, %(reason)s, %(form)s)
+ON CONFLICT (form) DO NOTHING
+RETURNING action
+
+-- name: last
+SELECT at, who, what, key, reason FROM wamon.actions ORDER BY action DESC LIMIT %(most)s
+
+-- name: done
+SELECT key FROM wamon.actions WHERE what = ANY(%(whats)s) AND at >= %(since)s
