@@ -148,6 +148,7 @@ _EMPTY = """
         LOOP
             EXECUTE format('DELETE FROM wamon.%I', a.tablename);
         END LOOP;
+        UPDATE wamon.instance SET page_served_at = NULL WHERE page_served_at IS NOT NULL;
         FOR a IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
                  AND nspname <> 'wamon'
         LOOP

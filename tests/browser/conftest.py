@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office
+from tests.support.published import published
 from tests.support.web import Site, serving
 
 CHROMIUM = shutil.which("chromium")
@@ -44,8 +45,7 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VeryGoodPlugins
 def site(tmp_path_factory: pytest.TempPathFactory, _reused_18: Any, bridge: VeryGoodPlugins) -> Iterator[Site]:
     groups = [{"name": name, "jid": jid} for jid, name in NAMES.items()]
     office = Office(tmp_path_factory.mktemp("web"), _reused_18.empty(), bridge.path, groups=groups)
-    office.scan()
-    assert office.run("scan").returncode == 0  # which publishes
+    published(office)
     with serving(office) as site:
         yield site
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from wamon.views import (
     actions,
     alerts,
+    alerts_page,
     allow,
     config,
     db,
@@ -115,6 +116,7 @@ PAGES: Mapping[str, tuple[type, ...]] = {
     "/dead.json": (lists.DeadPage,),
     "/replies.json": (lists.RepliesPage,),
     "/gaps.json": (lists.GapsPage,),
+    "/alerts.json": (alerts_page.AlertsPage,),
     "/rates.json": (rates.RatesPage,),
     "/actions.json": (actions.ActionsPage,),
 }

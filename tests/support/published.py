@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from tests.support.office import Office
 from wamon.app.commands import bridge_of, configured
-from wamon.app.publish import publish_scan
+from wamon.app.publish import publish
 from wamon.capture.scan import scan
 from wamon.postgres.connection import Database, connected
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 def published(office: Office) -> None:
-    """As at the end of `wamon scan`."""
+    """As at the end of `wamon scan` while a page is served."""
     config = configured(office.config_path, {})
     with office.opened() as pipeline:
         scan(pipeline)
-        publish_scan(config, bridge_of(config), office.clock, pipeline.source.db)
+        publish(config, bridge_of(config), office.clock, pipeline.source.db)
 
 
 def seen(office: Office, view: Callable[Concatenate[Database, P], T], /, *values: P.args, **named: P.kwargs) -> T:

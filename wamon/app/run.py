@@ -13,6 +13,7 @@ from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, database, joined, ledger, opened, store_of, wanted_of
 from wamon.app.look import looked_at
+from wamon.app.publish import alerts_of
 from wamon.bridge.access import access
 from wamon.capture.state_file import StateFile
 from wamon.capture.store_identity import refuse_anothers
@@ -88,6 +89,7 @@ class _Beside:
             self._started_at,
             partial(restarts_of, config.state.dir, clock),
             lambda: [*last_night(config.state.dir, clock), *told(config.alerts, file, config.timezone)],
+            partial(alerts_of, config.alerts, file),
         )
         monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
         bridge = bridge_of(config)

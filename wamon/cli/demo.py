@@ -66,7 +66,7 @@ def demo(
 
 def _found(pipeline: Pipeline, path: Path, settings: Config, clock: Clock) -> Demo:
     from wamon.app.commands import bridge_of
-    from wamon.app.publish import publish_scan
+    from wamon.app.publish import publish
     from wamon.capture.scan import scan
     from wamon.capture.verify import Verification
     from wamon.reports import posts
@@ -75,7 +75,7 @@ def _found(pipeline: Pipeline, path: Path, settings: Config, clock: Clock) -> De
     scanned = scan(pipeline)
     verified = Verification(pipeline, list(pipeline.source.groups.values())).verify()
     drops, _ = posts.drops(pipeline.source.db, posts.Selection())
-    publish_scan(settings, bridge_of(settings), clock, pipeline.source.db)
+    publish(settings, bridge_of(settings), clock, pipeline.source.db)
     return view.demo(path, pipeline, scanned, verified, drops, list(_page(path, clock)))
 
 

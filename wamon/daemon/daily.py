@@ -1,11 +1,11 @@
-"""What is done once a day: texts are pruned, and the embedded database is dumped, which nobody else backs up."""
+"""What is done once a day: texts and sign-ins are pruned, an embedded database is dumped: nobody else backs it up."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from wamon.daemon.side_tasks import Chore
-from wamon.ledger.retention import prune_texts
+from wamon.ledger.retention import prune_sign_ins, prune_texts
 from wamon.postgres.backup import Table, dump_today
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ class Daily(Chore):
 
     def _prune(self) -> None:
         keep_text = self._config.privacy.keep_text
-        if keep_text is not None:
-            with self._ledger(self._config) as db:
+        with self._ledger(self._config) as db:
+            prune_sign_ins(db)
+            if keep_text is not None:
                 prune_texts(db, keep_text)
 
     def _dump(self) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wamon.health.facts import Facts, Subject
     from wamon.postgres.connection import Database
     from wamon.service.checks import Restarts
+    from wamon.views.alerts import Alerts
 
 SQL = Queries("wamon.daemon", "published")
 T = TypeVar("T")
@@ -233,16 +234,16 @@ class Publisher:
                     whys=columns[8],
                 )
 
-    def sign(self, checks: Sequence[Check], store: dict[str, object]) -> None:
-        """A sign of life, with all that is known of the source."""
-        row = self._row(checks, store)
+    def sign(self, checks: Sequence[Check], store: dict[str, object], alerts: Alerts | None) -> None:
+        """A sign of life, with all that is known of the source. `alerts` None: the file of them can't be read."""
+        row = self._row(checks, store, alerts)
         with self._writing():
             if row == self._signed and self._run("sign_again", **self._who):
                 return
             self._run("sign", **row)
         self._signed = row
 
-    def _row(self, checks: Sequence[Check], store: dict[str, object]) -> dict[str, Any]:
+    def _row(self, checks: Sequence[Check], store: dict[str, object], alerts: Alerts | None) -> dict[str, Any]:
         hours: Counter[int] = Counter()
         for own in self._hours.values():
             hours.update(own)
@@ -263,6 +264,7 @@ class Publisher:
             "usual_hours": self._usual_hours,
             "next_restart_at": self._restarts.next_at,
             "last_restart": as_json(last) if last else None,
+            "alerts": as_json(alerts) if alerts else None,
         }
 
     def stop(self, restarts: Restarts) -> None:
@@ -343,7 +345,7 @@ def _portions(items: Iterable[T]) -> Iterator[list[T]]:
         yield some
 
 
-def publish_scan(db: Database, look: Look, restarts: Restarts) -> None:
+def publish_scan(db: Database, look: Look, restarts: Restarts, alerts: Alerts | None) -> None:
     """Publish how things are at the end of a scan, unless a `run` that lives speaks for the source."""
     publisher = Publisher(db, look.facts.subject, look.facts.now, restarts, None)
     with transaction(db):
@@ -353,4 +355,4 @@ def publish_scan(db: Database, look: Look, restarts: Restarts) -> None:
     if row is None or row[0] != publisher.day:
         publisher.put_usual(lambda: None)
         publisher.show_people()
-    publisher.sign(look.checks, look.store())
+    publisher.sign(look.checks, look.store(), alerts)

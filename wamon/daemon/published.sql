@@ -19,10 +19,10 @@ SELECT set_config('synchronous_commit', 'off', true)
 -- name: sign after mine
 INSERT INTO wamon.source_status AS s (source, host, instance, pid, by, version, zone, started_at, published_at,
                                  every_seconds, state, sentence, checks, store, day, hours, usual_hours,
-                                 next_restart_at, last_restart)
+                                 next_restart_at, last_restart, alerts)
 SELECT %(source)s, %(host)s, %(instance)s, %(pid)s, %(by)s, %(version)s, %(zone)s, %(started_at)s, now(),
        %(every_seconds)s, %(state)s, %(sentence)s, %(checks)s::jsonb, %(store)s::jsonb, %(day)s, %(hours)s,
-       %(usual_hours)s::real[], %(next_restart_at)s, %(last_restart)s::jsonb
+       %(usual_hours)s::real[], %(next_restart_at)s, %(last_restart)s::jsonb, %(alerts)s::jsonb
 FROM mine
 WHERE mine.so
 ON CONFLICT (source) DO UPDATE
@@ -33,7 +33,7 @@ SET host = EXCLUDED.host, instance = EXCLUDED.instance, pid = EXCLUDED.pid, by =
     hours = EXCLUDED.hours,
     usual_hours = CASE WHEN EXCLUDED.usual_hours IS NULL AND s.day = EXCLUDED.day THEN s.usual_hours
                        ELSE EXCLUDED.usual_hours END, next_restart_at = EXCLUDED.next_restart_at,
-    last_restart = EXCLUDED.last_restart
+    last_restart = EXCLUDED.last_restart, alerts = EXCLUDED.alerts
 
 -- name: sign_again after mine
 -- A sign of life: nothing else has changed.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wamon.health.check import Check
     from wamon.postgres.connection import Database
     from wamon.service.checks import Restarts
+    from wamon.views.alerts import Alerts
 
 _SECONDS_BETWEEN_TRIES = 5.0
 _SECONDS_BETWEEN_PORTIONS = 0.05
@@ -48,6 +49,7 @@ class StatusRows(SideTask):
         started_at: datetime,
         restarts: Callable[[], Restarts],
         more_checks: Callable[[], Sequence[Check]],
+        alerts: Callable[[], Alerts | None],
     ) -> None:
         self._config = config
         self._clock = clock
@@ -56,6 +58,7 @@ class StatusRows(SideTask):
         self._started_at = started_at
         self._restarts = restarts
         self._more_checks = more_checks
+        self._alerts = alerts
         self._look: Look | None = None  # the last one, until it is published
         self._checks: Sequence[Check] = ()
         self._store: dict[str, object] = {}
@@ -120,4 +123,4 @@ class StatusRows(SideTask):
         return min(_REST * took_seconds, _LONGEST_REST_SECONDS)
 
     def _sign(self, publisher: Publisher) -> None:
-        publisher.sign([*self._checks, passes_check(self._passes.trouble)], self._store)
+        publisher.sign([*self._checks, passes_check(self._passes.trouble)], self._store, self._alerts())

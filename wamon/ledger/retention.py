@@ -1,4 +1,4 @@
-"""Pruning: the texts of messages are kept as long as `privacy.keep_text` says, and no longer."""
+"""Pruning: the texts of messages are kept as long as `privacy.keep_text` says, sign-ins until they expire."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.ledger", "retention")
+
+
+def prune_sign_ins(db: Database) -> None:
+    """Forget the links and sessions of pages that open nothing any more."""
+    with transaction(db):
+        SQL.run(db, "prune_sign_ins")
 
 
 def prune_texts(db: Database, keep: timedelta) -> int:

@@ -3,6 +3,10 @@
 SELECT least(now(), max(last_sent_at) + interval '7 days') - %(keep)s::interval
 FROM wamon.heard WHERE last_sent_at <= now()
 
+-- name: prune_sign_ins
+WITH links AS (DELETE FROM wamon.web_links WHERE expires_at < now())
+DELETE FROM wamon.web_sessions WHERE expires_at < now()
+
 -- name: prune_ledger
 UPDATE wamon.ledger_rows SET text = NULL
 WHERE ctid = ANY(ARRAY(

@@ -46,10 +46,12 @@ class Firing:
     """A rule that fires."""
 
     rule: Annotated[str, "the rule"]
+    title: Annotated[str, "what it tells"]
     since: Annotated[datetime, "when it began"]
     told_at: Annotated[datetime | None, "when it was last told; null: not yet"]
     groups: Annotated[tuple[str, ...], "the projects' names, where it is about groups"]
     sentences: Annotated[tuple[str, ...], "what was found"]
+    hints: Annotated[tuple[str, ...], "what to do; empty where nothing is known"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,9 @@ class Trials:
     channels: tuple[Trial, ...]
 
 
+_TITLES = {rule.name: rule.title for rule in RULES}
+
+
 def alerts(settings: config.Alerts, book: model.Book) -> Alerts:
     """What the config says of alerts, and what is kept of them."""
     return Alerts(
@@ -127,10 +132,12 @@ def _firing(rule: str, firing: model.Firing) -> Firing:
     faults = firing.faults.values()
     return Firing(
         rule=rule,
+        title=_TITLES.get(rule, rule),
         since=min(fault.since for fault in faults),
         told_at=firing.told_at,
         groups=tuple(sorted({fault.group for fault in faults if fault.group})),
         sentences=tuple(fault.sentence for fault in faults),
+        hints=tuple(dict.fromkeys(fault.hint for fault in faults if fault.hint)),
     )
 
 

@@ -9,6 +9,7 @@ from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.views import home
 from wamon.views.actions import actions_page
+from wamon.views.alerts_page import alerts_page
 from wamon.views.drop_page import drop_page
 from wamon.views.find import person_page
 from wamon.views.group_pages import group_page, groups_page
@@ -23,6 +24,7 @@ from wamon.web.pages import Asked, Page
 if TYPE_CHECKING:
     from wamon.postgres.connection import Database
     from wamon.views.actions import ActionsPage
+    from wamon.views.alerts_page import AlertsPage
     from wamon.views.drop_page import DropPage
     from wamon.views.find import PersonPage
     from wamon.views.group_pages import GroupPage, GroupsPage
@@ -98,6 +100,10 @@ def _actions(db: Database, asked: Asked) -> ActionsPage:
     return actions_page(db, asked.site.zone)
 
 
+def _alerts(db: Database, asked: Asked) -> AlertsPage:
+    return alerts_page(db, asked.site.zone)
+
+
 def _rates(db: Database, asked: Asked) -> RatesPage:
     return rates_page(db, asked.site.zone)
 
@@ -119,6 +125,7 @@ PAGES = (
     Page("/dead", "dead.html", _dead),
     Page("/replies", "replies.html", _replies),
     Page("/gaps", "gaps.html", _gaps),
+    Page("/alerts", "alerts.html", _alerts),
     Page("/rates", "rates.html", _rates),
     Page("/actions", "actions.html", _actions, for_operators=True),
 )

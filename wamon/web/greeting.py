@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wamon.errors import WamonError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from wamon.web.site import Site
 
 _LINK_MINUTES = 10
+_SECONDS_BETWEEN_WORDS = 3600
+_SECONDS_BETWEEN_TRIES = 60
 
 
 async def begin(site: Site) -> None:
@@ -30,9 +33,23 @@ async def begin(site: Site) -> None:
 
 
 async def greet(site: Site) -> None:
-    """Look at PostgreSQL once, so that its connection stands, or the log says why not; and have templates ready."""
+    """Look at PostgreSQL, so that its connection stands, or the log says why not; have templates ready; stay known."""
     await _greet(site)
     await asyncio.to_thread(compile_templates)
+    if site.only != "hooks":
+        await _stay_known(site)
+
+
+async def _stay_known(site: Site) -> None:
+    """Leave word in the database, once an hour, that pages are served: a scan publishes for nobody else."""
+    while not site.stopping.is_set():
+        rest_seconds = _SECONDS_BETWEEN_WORDS
+        try:
+            await site.database.run(sessions.note_served)
+        except WamonError:  # every page tells
+            rest_seconds = _SECONDS_BETWEEN_TRIES
+        with suppress(TimeoutError):
+            await asyncio.wait_for(site.stopping.wait(), rest_seconds)
 
 
 async def _greet(site: Site) -> None:

@@ -55,6 +55,7 @@ PAGES: Sequence[tuple[str, str]] = (
     ("/groups", "Groups"),
     ("/redo", "Redo"),
     ("/gaps", "Gaps"),
+    ("/alerts", "Alerts"),
     ("/rates", "Rates"),
 )
 """What every page leads to: addresses and names."""
@@ -66,7 +67,15 @@ SIGNS = {
     "scan": ("ok", "last scan"),
     "none": ("unknown", "none yet"),
 }
-
+ALERT_PATHS = {
+    "lag": "/groups",
+    "silence": "/groups?state=warn",
+    "bridge": "/gaps",
+    "dead": "/dead",
+    "reviews": "/redo",
+    "verify": "/gaps",
+}
+"""The page that says more of what a rule of alerts tells."""
 
 STEPS = {
     "posted": "Posted",
@@ -99,6 +108,7 @@ def templates() -> Environment:
         auto_reload=False,
     )
     found.globals.update(
+        alert_paths=ALERT_PATHS,
         asset=lambda name: f"/static/{name}?v={assets()[name].version}",
         bar=writing.bar,
         commands=writing.commands,

@@ -27,6 +27,12 @@ def cookie_name(db: Database) -> str:
     return f"wamon-{instance.hex[:8]}"
 
 
+def note_served(db: Database) -> None:
+    """Leave word that a page is served from here: else a scan publishes nothing for it."""
+    with transaction(db, _STATEMENT_SECONDS):
+        _QUERIES.run(db, "note_served")
+
+
 def make_link(db: Database, role: Role, minutes: int) -> str:
     """A code that signs in once within these minutes."""
     code = secrets.token_urlsafe(32)
@@ -43,7 +49,6 @@ def sign_in(db: Database, code: str) -> str | None:
         if found is None:
             return None
         _QUERIES.run(db, "begin", session=session.encode(), role=found[0], hours=HOURS)
-        _QUERIES.run(db, "forget_expired")
     return session
 
 

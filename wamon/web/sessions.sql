@@ -14,9 +14,8 @@ RETURNING role
 INSERT INTO wamon.web_sessions (session_hash, role, expires_at)
 VALUES (sha256(%(session)s), %(role)s, now() + make_interval(hours => %(hours)s))
 
--- name: forget_expired
-WITH links AS (DELETE FROM wamon.web_links WHERE expires_at < now() - interval '1 day')
-DELETE FROM wamon.web_sessions WHERE expires_at < now()
+-- name: note_served
+UPDATE wamon.instance SET page_served_at = now()
 
 -- name: role_of
 SELECT role FROM wamon.web_sessions WHERE session_hash = sha256(%(session)s) AND expires_at > now()

@@ -67,6 +67,7 @@ def test_a_run_says_how_it_is_and_a_groups_counts_follow_its_posts(
 
     run_while(office, posts)
     assert counts(office, "Mohadin") == (0, 0, 0, 0)
+    assert source(office, "alerts->'rules'->0->>'name'") == "lag"
     state, day, hours = source(office, "by", "day", "hours")
     assert (state, sum(hours), len(hours)) == ("run", 2, 24)
     assert day == CLOCK.now().astimezone(ZoneInfo(office.settings["timezone"])).date()
@@ -111,8 +112,14 @@ def test_who_lost_the_lease_publishes_nothing_more(office: Office, field: Field)
     assert source(office, "state") != "stopped"
 
 
-def test_a_scan_publishes_at_its_end_and_never_over_a_run_that_lives(office: Office) -> None:
+def test_a_scan_publishes_where_a_page_is_served_and_never_over_a_run_that_lives(office: Office) -> None:
     office.answer("scan")  # the command
+    assert source(office, "by") is None
+    office.query("UPDATE wamon.instance SET page_served_at = now() - interval '25 hours'")
+    office.answer("scan")
+    assert source(office, "by") is None
+    office.query("UPDATE wamon.instance SET page_served_at = now() - interval '23 hours'")
+    office.answer("scan")
     assert source(office, "by", "every_seconds") == ("scan", 0)
     assert counts(office) == (1, 0, 0, 0)
 
@@ -132,11 +139,11 @@ def test_where_nothing_happens_a_sign_of_life_is_all_that_is_written(office: Off
         publisher = Publisher(db, subject, CLOCK.now(), restarts_of(config.state.dir, CLOCK), None)
         publisher.begin_day()
         publisher.count_if_moved()
-        publisher.sign([], {})
+        publisher.sign([], {}, None)
         before = office.query("SELECT xmin::text FROM wamon.group_status ORDER BY chat")
         (at,) = office.query("SELECT published_at FROM wamon.source_status")
         assert not publisher.count_if_moved()
-        publisher.sign([], {})
+        publisher.sign([], {}, None)
     assert office.query("SELECT xmin::text FROM wamon.group_status ORDER BY chat") == before
     assert office.query("SELECT published_at > %s FROM wamon.source_status", at) == [True]
 

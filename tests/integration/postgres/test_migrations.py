@@ -191,7 +191,7 @@ BEFORE_NUMBERS = """
     DROP FUNCTION wamon.number_by_hand() CASCADE;
     DROP TABLE wamon.source_status, wamon.group_status, wamon.people_shown, wamon.actions, wamon.web_links,
                wamon.web_sessions;
-    ALTER TABLE wamon.instance DROP COLUMN person_key;
+    ALTER TABLE wamon.instance DROP COLUMN person_key, DROP COLUMN page_served_at;
     DROP INDEX wamon.replies_in_need;
     DROP TABLE wamon.review_waits;
     ALTER TABLE wamon.cursors DROP COLUMN token;

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.office import Office
 from tests.support.web import TOKEN, Answer, Site, serving
+from wamon.ledger.retention import prune_sign_ins
+from wamon.postgres.connection import connected
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 FOR_PROGRAMS = ("/metrics", "/debug/check-orphaned-messages")
@@ -78,6 +80,21 @@ def test_a_session_ends_when_it_is_signed_out_and_after_twelve_hours(site: Site)
     assert site.get("/nothing", **second).status == 404
     site.office.query("UPDATE wamon.web_sessions SET expires_at = expires_at - interval '12 hours'")
     assert site.get("/nothing", **second).status == 401
+
+
+def test_what_signs_nobody_in_any_more_is_forgotten_where_texts_are(site: Site) -> None:
+    old, young = site.sign_in(), site.sign_in()
+    site.link()
+    site.office.query("UPDATE wamon.web_links SET expires_at = now() WHERE used_at IS NOT NULL")
+    site.office.query(
+        "UPDATE wamon.web_sessions SET expires_at = now() WHERE session_hash = sha256(%s)",
+        old["Cookie"].partition("=")[2].encode(),
+    )
+    with connected(site.office.dsn) as db:
+        prune_sign_ins(db)
+    left = "SELECT count(*) FROM wamon.web_sessions UNION ALL SELECT count(*) FROM wamon.web_links"
+    assert site.office.query(left) == [1, 1]
+    assert (site.get("/nothing", **old).status, site.get("/nothing", **young).status) == (401, 404)
 
 
 def test_the_database_holds_no_secret_that_signs_in(site: Site) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually
+from tests.support.published import published
 from tests.support.server import Server
 from tests.support.web import TOKEN, Site, serving
 from wamon.postgres.connection import connected
@@ -127,7 +128,7 @@ def test_a_group_is_live_and_one_that_is_not_there_stays_empty(office: Office, b
         with watching(site, page=f"group/{chat}") as stream:
             assert stream.next("parts")[1].keys() == {"group", "days", "posters", "live"}
             bridge.post(LAWLEY, "DR1752034", at=CLOCK.now())
-            assert office.run("scan").returncode == 0  # which publishes
+            published(office)
             stream.parts("group", "2 messages recorded")
         with watching(site, page="group/999999999") as stream:
             assert stream.next("parts")[1].keys() == {"live"}

@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.environment import program
-from tests.support.office import Office
+from tests.support.office import Office, eventually
 from tests.support.ports import free_port
 from tests.support.web import TOKEN, serving
 
@@ -102,6 +102,12 @@ def test_its_log_quotes_nobody(office: Office) -> None:
         assert site.get("/health").json["instance"] == "wamon"
     assert "27820001234" not in site.said()
     assert "\x1b" not in site.said()
+
+
+def test_it_leaves_word_that_pages_are_served_so_that_a_scan_publishes(office: Office) -> None:
+    with serving(office):
+        known = "SELECT page_served_at > now() - interval '1 hour' FROM wamon.instance"
+        eventually("it is known", lambda: office.query(known) == [True])
 
 
 def test_one_half_can_be_served_alone(office: Office) -> None:
