@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from wamon.model import Message, Reading
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wamon.model import Group
 
     Key = tuple[str, str]  # chat JID, message id
+    Via = Literal["store", "webhook", "both"]  # how a message was learnt of
     Drop = tuple[str, str]  # project, drop number
 
 
@@ -40,6 +41,7 @@ class Known(NamedTuple):
     status: str
     reason: str | None
     gone: bool
+    via: Via = "store"
 
 
 @dataclass(slots=True)
@@ -49,17 +51,26 @@ class LedgerChanges:
     new: list[Reading] = field(default_factory=list)
     changed: list[Reading] = field(default_factory=list)
     came_back: list[Message] = field(default_factory=list)
+    witnessed: list[Message] = field(default_factory=list)  # known by the other way alone so far
     mended: set[Key] = field(default_factory=set)  # changed again, though they were done and say nothing new
 
 
-def ledger_changes(readings: Iterable[Reading], known: Mapping[Key, Known], *, again: bool) -> LedgerChanges:
-    """Sort readings, one for each message. `again` processes known messages once more, whatever the ledger holds."""
+def ledger_changes(
+    readings: Iterable[Reading], known: Mapping[Key, Known], *, again: bool, via: Via = "store"
+) -> LedgerChanges:
+    """Sort readings, one for each message, which come by this way.
+
+    `again` processes known messages once more, whatever the ledger holds.
+    """
     changes = LedgerChanges()
     for reading in readings:
         was = known.get((reading.message.chat_jid, reading.message.message_id))
         if was is None:
             changes.new.append(reading)
-        elif again and not _would_erase(reading.message, was):
+            continue
+        if was.via not in {via, "both"}:
+            changes.witnessed.append(reading.message)
+        if again and not _would_erase(reading.message, was):
             changes.changed.append(held_to(reading, was))
             if was.status == "done" and was.content_hash == reading.message.content_hash:
                 changes.mended.add((reading.message.chat_jid, reading.message.message_id))

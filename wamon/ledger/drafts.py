@@ -6,21 +6,43 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.ledger.changes import in_row_order, newest_of_each
 from wamon.model import Message
-from wamon.postgres.copy import NULL, chunks, columns, int4, int8, known_text, text, texts, timestamptz
+from wamon.postgres.copy import (
+    NULL,
+    chunks,
+    columns,
+    int4,
+    int8,
+    known_text,
+    maybe_text,
+    text,
+    texts,
+    timestamptz,
+    uuid,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
+    from uuid import UUID
 
     from wamon.clock import Clock
+    from wamon.ledger.changes import Key
     from wamon.model import Group, Reading
     from wamon.postgres.copy import Row
 
-_LEDGER = columns(10)
+_LEDGER, _BROUGHT = columns(10), columns(13)
+
+
+class Origin(NamedTuple):
+    """Whence a message comes that a hook brought."""
+
+    correlation_id: UUID  # the delivery's
+    stanza_id: str | None = None  # the id that a bridge on the same phone gives it
+    is_edit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +105,18 @@ class Drafter:
         """The ledger's rows of these readings."""
         return chunks(self._ledger_rows(readings, groups))
 
+    def brought_rows(
+        self, readings: Sequence[Reading], groups: Mapping[str, Group], origins: Mapping[Key, Origin]
+    ) -> Iterator[bytes]:
+        """The ledger's rows of these readings, which hooks brought."""
+        webhook = text("webhook")
+        rows = zip(readings, self._ledger_rows(readings, groups), strict=True)
+        found = ((origins[reading.message[1:3]], row) for reading, row in rows)
+        return chunks(
+            (_BROUGHT, *row[1:], webhook, uuid(origin.correlation_id), maybe_text(origin.stanza_id))
+            for origin, row in found
+        )
+
     def _ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
         now = self.clock.now()
 
@@ -103,7 +137,7 @@ class Drafter:
                 int8(content_hash),
                 NULL if sent_at is None else timestamptz(sent_at),
                 known_text(sender),
-                NULL if kept is None else text(kept),
+                maybe_text(kept),
                 texts(numbers) if numbers else NULL,
             )
 

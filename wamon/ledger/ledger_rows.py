@@ -10,12 +10,12 @@ from wamon.postgres.copy import copied
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wamon.ledger.changes import Key, LedgerChanges
-    from wamon.ledger.drafts import Drafter
+    from wamon.ledger.drafts import Drafter, Origin
     from wamon.ledger.source import Source
-    from wamon.model import Reading
+    from wamon.model import Message, Reading
 
 SQL = Queries("wamon.ledger", "ledger_rows")
 
@@ -40,15 +40,27 @@ class LedgerRows:
         copied(self._source.db, SQL.sql("copy"), rows)
         failpoint("record.ledger")
 
-    def write(self, changes: LedgerChanges) -> None:
-        """Carry out changes."""
-        if changes.new:
+    def write(self, changes: LedgerChanges, origins: Mapping[Key, Origin] | None = None) -> None:
+        """Carry out changes. `origins` are those of messages that come by hooks."""
+        if changes.new and origins is None:
             self.add(self._drafter.ledger_rows(changes.new, self._source.groups))
+        elif changes.new and origins is not None:
+            brought = self._drafter.brought_rows(changes.new, self._source.groups, origins)
+            copied(self._source.db, SQL.sql("copy_brought"), brought)
+        if changes.witnessed:
+            keys = self._source.keys(changes.witnessed)
+            SQL.run(self._source.db, "witnessed", **keys)
+            SQL.run(self._source.db, "store_has", **keys)
         if changes.changed:
             self.change(changes.changed)
         if changes.came_back:
             SQL.run(self._source.db, "came_back", **self._source.keys(changes.came_back))
         failpoint("record.edits")
+
+    def note_missed(self, messages: Sequence[Message]) -> None:
+        """Remember that the store lacks these."""
+        if messages:
+            SQL.run(self._source.db, "store_lacks", **self._source.keys(messages))
 
     def change(self, changed: Sequence[Reading]) -> None:
         """Have the rows of these messages hold what they say now; what they said is kept beside them."""

@@ -1,11 +1,30 @@
 -- name: known
-SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.gone_at IS NOT NULL
+SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.gone_at IS NOT NULL, l.via
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 
 -- name: copy
 COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text, numbers)
 FROM STDIN (FORMAT BINARY)
+
+-- name: copy_brought
+COPY wamon.ledger_rows (chat, message_id, status, reason, rules, content_hash, sent_at, sender, text, numbers, via,
+                        correlation_id, stanza_id)
+FROM STDIN (FORMAT BINARY)
+
+-- name: witnessed
+UPDATE wamon.ledger_rows AS l SET via = 'both'
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+WHERE l.chat = k.chat AND l.message_id = k.message_id
+
+-- name: store_has
+DELETE FROM wamon.store_missed AS m
+USING unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+WHERE m.chat = k.chat AND m.message_id = k.message_id
+
+-- name: store_lacks
+INSERT INTO wamon.store_missed (chat, message_id)
+SELECT * FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) ON CONFLICT (chat, message_id) DO NOTHING
 
 -- name: keep_revisions
 INSERT INTO wamon.revisions (chat, message_id, revision, content_hash, text)

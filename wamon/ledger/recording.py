@@ -33,14 +33,15 @@ from wamon.ledger.ledger_rows import LedgerRows
 from wamon.ledger.submissions import Submissions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import timedelta
 
     from wamon.clock import Clock
     from wamon.errors import Poison
     from wamon.halving import Part, Refusal
-    from wamon.ledger.changes import Candidate, Key, LedgerChanges, SubmissionChanges
-    from wamon.ledger.drafts import Draft
+    from wamon.ledger.changes import Candidate, Key, Known, LedgerChanges, SubmissionChanges
+    from wamon.ledger.drafts import Draft, Origin
     from wamon.ledger.following import Follower, OwnReplies
     from wamon.ledger.source import Source
     from wamon.ledger.validation import Validation
@@ -176,17 +177,45 @@ class Recorder:
         """Record messages of which something may be held, and advance the cursor. Raises as `record`, and Poison."""
         with self._advancing(batch.advance, batch.readings):
             readings = self._own_replies.without_own_replies(newest_of_each(batch.readings))
-            changes = ledger_changes(readings, self._ledger.known(readings), again=batch.again)
+            changes = ledger_changes(readings, self.known(readings), again=batch.again)
             failpoint("record.known")
             recorded = self._write(changes, again=batch.again)
             self._source.count_messages(*_counted(changes, batch))
         self._new_lately = len(changes.new) == len(readings)
         return recorded
 
-    def _write(self, changes: LedgerChanges, *, again: bool) -> Recorded:
+    def known(self, readings: Sequence[Reading]) -> dict[Key, Known]:
+        """Within a transaction: what the ledger holds of these messages."""
+        return self._ledger.known(readings)
+
+    def bring(
+        self,
+        readings: Sequence[Reading],
+        known: Mapping[Key, Known],
+        origins: Mapping[Key, Origin],
+        unread: AbstractSet[str],
+    ) -> Recorded:
+        """Within `fenced`: record what hooks brought. Only an edit changes what a known message says. No cursor moves.
+
+        `unread` are the JIDs of chats that no store is read for. Raises as `record`, and Poison.
+        """
+        readings = self._own_replies.without_own_replies(newest_of_each(readings))
+        changes = ledger_changes(readings, known, again=False, via="webhook")
+        changes.changed = [reading for reading in changes.changed if origins[_key(reading.message)].is_edit]
+        recorded = self._write(changes, again=False, origins=origins)
+        new = in_row_order(changes.new)
+        last = {reading.message.chat_jid: reading.message for reading in new if reading.message.chat_jid in unread}
+        self._source.count_messages(Counter(reading.message.chat_jid for reading in new), last)
+        return recorded
+
+    def note_missed(self, messages: Sequence[Message]) -> None:
+        """Within `fenced`: remember that the store lacks these, which hooks brought."""
+        self._ledger.note_missed(messages)
+
+    def _write(self, changes: LedgerChanges, *, again: bool, origins: Mapping[Key, Origin] | None = None) -> Recorded:
         written = [*changes.new, *changes.changed]
         said = self._submissions.changes(written, self._submissions.own(written))
-        self._ledger.write(changes)
+        self._ledger.write(changes, origins)
         near_misses.retract(self._source.db, changes.changed, self._source.groups)
         near_misses.keep(self._source.db, written, self._source.groups, self._clock.now())
         submissions = self._submissions.write(said)._asdict()
@@ -201,7 +230,7 @@ class Recorder:
 
         As of their posting: nobody's work on a review row is reset. Raises as `record`, and Poison.
         """
-        with self._fenced(readings) as db:
+        with self.fenced(readings) as db:
             own = self._submissions.own(readings)
             added = replayed(readings, self._ledger.known(readings), own)
             if added.whole:
@@ -221,7 +250,7 @@ class Recorder:
 
     def admit(self, waiting: Sequence[Candidate]) -> Recorded:
         """Make these rejected submissions real, each as of its posting. Raises as `record`, and Poison."""
-        with self._fenced(()):
+        with self.fenced(()):
             live = self._submissions.admit(waiting)
             recorded = self._follow(Posted(submissions=live, admitted=waiting, again=True))
             failpoint("record.admitted")
@@ -240,7 +269,7 @@ class Recorder:
         return recorded
 
     @contextmanager
-    def _fenced(self, readings: Sequence[Reading]) -> Iterator[Database]:
+    def fenced(self, readings: Sequence[Reading]) -> Iterator[Database]:
         """One transaction within the fence, for which the followers have prepared."""
         with self._source.fenced() as db:
             for follower in self._followers:
@@ -249,8 +278,8 @@ class Recorder:
 
     @contextmanager
     def _advancing(self, advance: Advance | None, readings: Sequence[Reading]) -> Iterator[Database]:
-        """As `_fenced`; at its end the cursor moves, if it is to."""
-        with self._fenced(readings) as db:
+        """As `fenced`; at its end the cursor moves, if it is to."""
+        with self.fenced(readings) as db:
             yield db
             if advance:
                 self._advance(advance)

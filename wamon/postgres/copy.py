@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, LiteralString
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from uuid import UUID
 
     from wamon.postgres.connection import Database
 
@@ -40,6 +41,14 @@ def text(value: str) -> bytes:
     """A text. Raises UnicodeEncodeError for half a surrogate."""
     encoded = value.encode()
     return _SIZE(len(encoded)) + encoded
+
+
+def maybe_text(value: str | None) -> bytes:
+    return NULL if value is None else text(value)
+
+
+def uuid(value: UUID) -> bytes:
+    return _SIZE(16) + value.bytes
 
 
 known_text = lru_cache(maxsize=4096)(text)
