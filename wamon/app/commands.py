@@ -173,22 +173,23 @@ def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, c
     store = store_of(config, bridge)
     accept(source, store)
     aliases = Aliases(config.bridge.people, bridge.path)
-    rules = _rules(config, aliases)
-    review = _review(config, bridge.name, aliases, db, clock)
-    recorder_by = _recorders(config, aliases, source, review, clock)
+    rules = rules_of(config, aliases)
+    review = review_of(config, bridge.name, aliases, db, clock)
+    recorder_by = recorders_of(config, aliases, source, review, clock)
     pipeline = Pipeline(store, rules, source, recorder_by(rules), review, state, clock)
 
     def renewed() -> tuple[Rules, Recorder] | None:
         if not pipeline.rules.ignored or aliases.every_form(config.scan.ignore_senders) == pipeline.rules.ignored:
             return None
-        rules = _rules(config, aliases)
+        rules = rules_of(config, aliases)
         return rules, recorder_by(rules)
 
     pipeline.renewed = renewed
     return pipeline
 
 
-def _rules(config: Config, aliases: Aliases) -> Rules:
+def rules_of(config: Config, aliases: Aliases) -> Rules:
+    """How texts are read."""
     return Rules(
         config.drops.pattern,
         ignore_from_me=config.scan.ignore_from_me,
@@ -196,7 +197,7 @@ def _rules(config: Config, aliases: Aliases) -> Rules:
     )
 
 
-def _recorders(
+def recorders_of(
     config: Config, aliases: Aliases, source: Source, review: Review | None, clock: Clock
 ) -> Callable[[Rules], Recorder]:
     """What makes the recorder of a set of rules."""
@@ -220,7 +221,8 @@ def _recorders(
     return recorder_by
 
 
-def _review(config: Config, source: str, aliases: Aliases, db: Database, clock: Clock) -> Review | None:
+def review_of(config: Config, source: str, aliases: Aliases, db: Database, clock: Clock) -> Review | None:
+    """What writes a source's review rows; None where there is no review table."""
     if config.database.review_table is None:
         return None
     review = Review(config.database.review_table, source, aliases, config.timezone, clock)

@@ -12,6 +12,7 @@ from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, database, joined, ledger, opened, store_of, wanted_of
+from wamon.app.intake import intakes, sources_of_hooks
 from wamon.app.look import looked_at
 from wamon.app.publish import alerts_of
 from wamon.bridge.access import access
@@ -20,6 +21,7 @@ from wamon.capture.store_identity import refuse_anothers
 from wamon.daemon.alert_sender import AlertSender
 from wamon.daemon.daily import Daily
 from wamon.daemon.heartbeat import Heartbeat
+from wamon.daemon.intake import HookIntake
 from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
 from wamon.daemon.published import Look
@@ -94,7 +96,7 @@ class _Beside:
         monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
         bridge = bridge_of(config)
         return SideTasks(
-            always=(monitor, sender, rows, *_heartbeat(config, passes)),
+            always=(monitor, sender, rows, *_heartbeat(config, passes), *_intake(config, passes, clock)),
             chores=(
                 ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim),
                 Upkeep(partial(opened, config, bridge, clock)),
@@ -102,6 +104,13 @@ class _Beside:
                 Daily(config, clock, ledger, database),
             ),
         )
+
+
+def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:
+    if not sources_of_hooks(config):
+        return []
+    polled = config.bridge.name if config.bridge.path is not None else None
+    return [HookIntake(partial(intakes, config, clock), polled, passes, clock)]
 
 
 def _heartbeat(config: Config, passes: Passes) -> list[Heartbeat]:

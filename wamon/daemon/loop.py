@@ -66,6 +66,7 @@ class Daemon:
         self._config = plan.load()
         self._bell = Bell()
         self._passes = Passes(self._begin)
+        self._passes.look_again = lambda: self._bell.ring("news")
         self._tasks = plan.side_tasks(self._config, self._passes)
         self._side = SideThreads(clock)
         self._ended_by: BaseException | None = None

@@ -26,6 +26,8 @@ class Passes:
         self.count = 0  # of passes that have ended
         self.is_ready = False
         self.is_ending = False  # the daemon ends, not only its config
+        self.look_again: Callable[[], None] = lambda: None
+        """Has the store read now, whatever its stamp says; of whoever makes the passes."""
         self.news = threading.Event()  # set where groups were posted in, for the one that takes them
         self._posted: set[str] = set()
         self._posted_lock = threading.Lock()

@@ -55,7 +55,7 @@ SELECT day FROM wamon.source_status WHERE source = %(source)s
 
 -- name: chats
 SELECT chat FROM wamon.groups
-WHERE source = %(source)s AND enabled AND (%(jids)s::text[] IS NULL OR jid = ANY(%(jids)s))
+WHERE source = %(source)s AND enabled AND kind = 'group' AND (%(jids)s::text[] IS NULL OR jid = ANY(%(jids)s))
 
 -- name: posted
 -- By chat and hour of the zone's wall clock, within a day. What comes from the future is no newest message.

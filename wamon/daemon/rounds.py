@@ -78,6 +78,8 @@ class Rounds:
     def _pass(self) -> None:
         """Pass over the store where it may have changed; now and then over its last half hour."""
         pipeline, monotonic_seconds = self._pipeline, self._pipeline.clock.monotonic_seconds
+        if self._bell.rang("news"):
+            self._trust.doubt()
         now = stamp(pipeline.store.path)
         if self._trust.needs_read(now):
             began_seconds = monotonic_seconds()

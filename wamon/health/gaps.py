@@ -14,6 +14,7 @@ from wamon.health.baseline import PATIENCE_SECONDS, moments, patience, usual
 from wamon.health.ledger_facts import silences
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
+from wamon.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from wamon.model import Group, Message
     from wamon.postgres.connection import Database
 
-    Kind = Literal["bridge", "silence", "gone", "replaced", "captions"]
+    Kind = Literal["bridge", "silence", "gone", "replaced", "captions", "store-missed"]
 
 SQL = Queries("wamon.health", "gaps")
 
@@ -39,6 +40,8 @@ MEANINGS: dict[Kind, str] = {
     "replaced": "The store wasn't the same any more: what the old one held beyond the last pass is known only if the "
     "new one holds it.",
     "captions": "Photos came without any text: where people wrote a number under them, the bridge didn't keep it.",
+    "store-missed": "A hook brought messages that the store lacks: they are recorded, and others that no hook brought may "
+    "be missing.",
 }
 
 
@@ -98,9 +101,9 @@ class Window(NamedTuple):
 
 
 def recorded_gaps(source: Source, groups: Sequence[Group], window: Window) -> list[Gap]:
-    """Those that the database alone can tell: silences, what vanished, a store that was replaced."""
+    """Those that the database alone can tell: silences, what vanished or never came, a store that was replaced."""
     found = [*_silences(source, groups, window), *_gone(source.db, groups, window.since), *_replaced(source, window)]
-    return sorted(found, key=_place)
+    return sorted([*found, *_missed(source.db, groups, window.since)], key=_place)
 
 
 def _place(gap: Gap) -> tuple[datetime, str]:
@@ -158,6 +161,16 @@ def _gone(db: Database, groups: Sequence[Group], since: datetime) -> Iterator[Ga
     for chat, oldest, noticed, messages in _vanished(db, list(by_chat), since):
         group = by_chat[chat]
         yield Gap("gone", oldest or noticed, noticed, group.jid, group.project, f"{messages} recorded messages")
+
+
+def _missed(db: Database, groups: Sequence[Group], since: datetime) -> Iterator[Gap]:
+    by_chat = {group.chat: group for group in groups}
+    with transaction(db, UNHURRIED_SECONDS):
+        found = SQL.run(db, "store_missed", chats=list(by_chat), since=since).fetchall()
+    for chat, oldest, newest, messages in found:
+        group = by_chat[chat]
+        detail = f"{amount(messages, 'message')} that a hook brought"
+        yield Gap("store-missed", oldest, newest, group.jid, group.project, detail)
 
 
 def _replaced(source: Source, window: Window) -> Iterator[Gap]:

@@ -24,5 +24,13 @@ WHERE chat = ANY(%(chats)s) AND gone_at >= %(since)s
 GROUP BY chat, gone_at
 ORDER BY gone_at, chat
 
+-- name: store_missed
+SELECT m.chat, min(coalesce(l.sent_at, m.noted_at)), max(coalesce(l.sent_at, m.noted_at)), count(*)
+FROM wamon.store_missed AS m
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+WHERE m.chat = ANY(%(chats)s) AND m.noted_at >= %(since)s
+GROUP BY m.chat
+ORDER BY m.chat
+
 -- name: rewinds
 SELECT at, reason FROM wamon.rewinds WHERE source = %(source)s AND at >= %(since)s AND tail = 'main' ORDER BY at

@@ -127,6 +127,12 @@ class Comparison:
             values = {"projects": [project for project, _ in lacking], "drops": [number for _, number in lacking]}
             review.insert(db, SQL.rows(db, "first_submission", Candidate.recorded, **values))
 
+    def missed(self, groups: Sequence[Group]) -> list[Key]:
+        """The messages of these groups that hooks brought, and that no pass has met in the store."""
+        jids = {group.chat: group.jid for group in groups}
+        with transaction(self._source.db) as db:
+            return [(jids[chat], message_id) for chat, message_id in SQL.run(db, "missed", chats=list(jids))]
+
     def dead(self, groups: Sequence[Group]) -> int:
         """How many messages of these groups are dead letters."""
         with transaction(self._source.db) as db:

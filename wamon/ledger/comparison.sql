@@ -32,7 +32,7 @@ WHERE chat = %(chat)s AND message_id = %(message_id)s
 -- name: still_there
 SELECT chat, message_id
 FROM wamon.ledger_rows
-WHERE (message_id, chat) > (%(message_id)s, %(chat)s) AND chat = ANY(%(chats)s) AND gone_at IS NULL
+WHERE (message_id, chat) > (%(message_id)s, %(chat)s) AND chat = ANY(%(chats)s) AND gone_at IS NULL AND via <> 'webhook'
 ORDER BY message_id, chat
 LIMIT 2000
 
@@ -64,6 +64,10 @@ JOIN wamon.submission_rows AS s USING (project, drop_number)
 JOIN wamon.groups AS g USING (chat)
 WHERE s.live AND NOT s.rejected
 ORDER BY s.project, s.drop_number, s.sent_at, g.jid, s.message_id
+
+-- name: missed
+-- What hooks brought and the store lacked when it was last looked at.
+SELECT chat, message_id FROM wamon.store_missed WHERE chat = ANY(%(chats)s) ORDER BY chat, message_id
 
 -- name: dead
 SELECT count(*) FROM wamon.ledger_rows WHERE chat = ANY(%(chats)s) AND status = 'dead'

@@ -132,6 +132,12 @@ def letters(db: Database, source: str) -> list[Letter]:
         return SQL.rows(db, "letters", Letter, source=source)
 
 
+def letters_of_events(db: Database, source: str) -> list[Letter]:
+    """The deliveries of a source, and the parts of them, that couldn't be recorded; the last to fail first."""
+    with transaction(db):
+        return SQL.rows(db, "of_events", Letter, source=source)
+
+
 def due(db: Database, source: str) -> list[Due]:
     """Those of a source's enabled groups that are to be tried now, at most 500."""
     with transaction(db):

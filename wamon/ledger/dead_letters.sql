@@ -36,13 +36,23 @@ SELECT g.jid, g.project, d.message_id, l.status, d.reason, d.attempts, d.failed_
 FROM wamon.dead_letters AS d
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 JOIN wamon.groups AS g USING (chat)
-WHERE g.source = %(source)s
+WHERE g.source = %(source)s AND d.kind = 'message'
 ORDER BY d.failed_at DESC, g.jid, d.message_id
+
+-- name: of_events
+-- Deliveries, and parts of deliveries, that couldn't be read or recorded.
+SELECT g.jid, g.project, d.message_id, CASE WHEN e.state = 'new' THEN 'retry' ELSE 'dead' END, d.reason, d.attempts,
+       d.failed_at, d.next_try_at, d.correlation_id::text, e.received_at, '', 0
+FROM wamon.dead_letters AS d
+JOIN wamon.groups AS g USING (chat)
+JOIN wamon.webhook_events AS e ON e.event = substring(d.message_id FROM '^event:([0-9]+)')::bigint
+WHERE g.source = %(source)s AND d.kind = 'event'
+ORDER BY d.failed_at DESC, d.message_id
 
 -- name: due
 SELECT g.jid, d.message_id, d.correlation_id::text
 FROM wamon.dead_letters AS d
 JOIN wamon.groups AS g USING (chat)
-WHERE g.source = %(source)s AND g.enabled AND d.next_try_at <= now()
+WHERE g.source = %(source)s AND g.enabled AND d.kind = 'message' AND d.next_try_at <= now()
 ORDER BY d.next_try_at
 LIMIT 500

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from sys import intern
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from wamon.errors import DatabaseUnavailable, Superseded
 from wamon.failpoints import failpoint
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from wamon.model import Message
     from wamon.postgres.connection import Database
+
+    ChatKind = Literal["group", "direct"]
 
 SQL = Queries("wamon.ledger", "source")
 
@@ -49,6 +51,9 @@ class Joining:
 
 class Source:
     """One bridge's store as PostgreSQL knows it. What it holds in memory is true as long as it gets its turns."""
+
+    kinds: Sequence[ChatKind] = ("group",)
+    """The chats that it holds: those of a store."""
 
     def __init__(self, db: Database, name: str) -> None:
         self.db = db
@@ -86,7 +91,9 @@ class Source:
         cursors = SQL.run(self.db, "cursors", source=self.name).fetchall()
         self.tails = {tail: place_from(anchors) for tail, _, _, anchors in cursors}
         self.seq, self._token = next(((seq, token) for tail, seq, token, _ in cursors if tail == MAIN), (0, None))
-        self.groups = {group.jid: group for group in _groups(SQL.run(self.db, "groups", source=self.name))}
+        self.groups = {
+            group.jid: group for group in _groups(SQL.run(self.db, "groups", source=self.name, kinds=list(self.kinds)))
+        }
         self._starting = list(self.groups.values())
         self._wanted = {}
 
@@ -300,6 +307,19 @@ class Source:
 
     def _put_tail(self, tail: str, place: Place) -> None:
         SQL.run(self.db, "put_tail", source=self.name, tail=tail, rowid=place.rowid, anchors=anchors_json(place))
+
+
+class BroughtSource(Source):
+    """A source as hooks feed it, perhaps beside a store: one-to-one messages lie in a chat of their own."""
+
+    kinds: Sequence[ChatKind] = ("group", "direct")
+
+    def add_chats(self, kind: ChatKind, projects: Mapping[str, str]) -> None:
+        """Have chats, by JID, that no store is read for."""
+        with transaction(self.db):
+            chats = {"jids": list(projects), "projects": list(projects.values())}
+            SQL.run(self.db, "add_chats", source=self.name, kind=kind, **chats)
+        self.load()
 
 
 def anchors_json(place: Place) -> str:

@@ -24,7 +24,15 @@ SELECT tail, seq, token, anchors FROM wamon.cursors WHERE source = %(source)s
 -- name: groups
 SELECT chat, jid, project, tail, enabled, start, start_before, start_anchors, start_passed, messages,
        last_message_id, last_sent_at
-FROM wamon.groups WHERE source = %(source)s ORDER BY chat
+FROM wamon.groups WHERE source = %(source)s AND kind = ANY(%(kinds)s) ORDER BY chat
+
+-- name: add_chats
+-- No tail reads these: hooks bring their messages. One that an older wamon disabled, since no store has it, is enabled.
+INSERT INTO wamon.groups AS g (source, jid, project, kind, tail, start, start_passed)
+SELECT %(source)s, k.jid, k.project, %(kind)s, 'main', 'beginning', true
+FROM unnest(%(jids)s::text[], %(projects)s::text[]) AS k(jid, project)
+ON CONFLICT (source, jid) DO UPDATE SET enabled = true, project = EXCLUDED.project, tail = 'main'
+WHERE NOT g.enabled OR g.project <> EXCLUDED.project
 
 -- name: join_groups
 INSERT INTO wamon.groups (source, jid, project, tail, start, start_before, start_anchors, start_passed)

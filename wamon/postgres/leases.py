@@ -89,6 +89,12 @@ class Lease:
             SQL.run(self._db, "release", source=self._source, holder=self.holder)
 
 
+def is_held_by(db: Database, source: str, holder: str) -> bool:
+    """Whether that holder holds the source's lease now."""
+    with transaction(db):
+        return bool(SQL.value(db, "is_held_by", source=source, holder=holder))
+
+
 @contextmanager
 def leased(db: Database, source: str) -> Iterator[Lease]:
     """The source's lease for as long as the block runs. Raises Busy where another process holds it."""

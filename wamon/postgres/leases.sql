@@ -26,5 +26,8 @@ RETURNING renewed_at
 -- Whether another took the lease since then. One that is older, or none, is what a restored backup holds.
 SELECT EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND taken_at > %(since)s)
 
+-- name: is_held_by
+SELECT EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND holder = %(holder)s AND expires_at > now())
+
 -- name: release
 DELETE FROM wamon.leases WHERE source = %(source)s AND holder = %(holder)s

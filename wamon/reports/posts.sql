@@ -101,7 +101,7 @@ CROSS JOIN LATERAL (
 SELECT DISTINCT sender FROM wamon.submission_rows
 
 -- name: projects
-SELECT DISTINCT project FROM wamon.groups ORDER BY project
+SELECT DISTINCT project FROM wamon.groups WHERE project <> '' ORDER BY project
 
 -- name: project_of_chats
 SELECT project, chat FROM wamon.groups WHERE enabled OR %(also_former)s ORDER BY project, chat

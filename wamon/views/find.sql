@@ -4,7 +4,7 @@ SELECT EXISTS (SELECT FROM wamon.ledger_rows WHERE message_id = %(text)s)
 
 -- name: groups
 SELECT chat, project FROM wamon.groups
-WHERE enabled AND (jid = %(text)s OR strpos(lower(project), lower(%(text)s)) > 0)
+WHERE enabled AND kind = 'group' AND (jid = %(text)s OR strpos(lower(project), lower(%(text)s)) > 0)
 ORDER BY lower(project) <> lower(%(text)s), project, jid
 LIMIT 20
 

@@ -30,6 +30,7 @@ class Verify:
     older_rules: Annotated[int, "messages read under older rules"]
     without_text: Annotated[int, "messages with a drop whose texts are gone before `privacy.keep_text`"]
     reviews_waiting: Annotated[int, "rows of the review table that wait to be written; they aren't unclean"]
+    store_missed: Annotated[int, "messages that hooks brought and the store lacks; they aren't unclean"]
     problems: tuple[Problem, ...]
 
 
@@ -42,6 +43,7 @@ def verify(pipeline: Pipeline, verified: proof.Verified) -> Verify:
         older_rules=verified.older_rules,
         without_text=verified.without_text,
         reviews_waiting=verified.reviews_waiting,
+        store_missed=verified.store_missed,
         problems=tuple(_problem(pipeline, problem) for problem in verified.problems),
     )
 

@@ -26,7 +26,7 @@ WITH source AS MATERIALIZED (
     FROM wamon.groups AS g
     LEFT JOIN source AS o USING (source)
     LEFT JOIN wamon.group_status AS s USING (chat)
-    WHERE g.enabled
+    WHERE g.enabled AND g.kind = 'group'
 )
 
 -- name: columns after every

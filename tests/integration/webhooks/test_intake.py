@@ -1,0 +1,185 @@
+"""Deliveries come into the ledger: each message once, whatever its sender repeats, breaks or forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import LAWLEY
+from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDERS, WATI, meta_body, meta_message
+from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
+from tests.support.office import Office
+
+Opened = Callable[..., Office]
+
+
+@pytest.fixture
+def office(tmp_path: Path, open_office: Opened) -> Opened:
+    """An office with these hooks, and a store that nobody reads."""
+    return lambda *hooks: open_office(tmp_path / "messages.db", hooks=list(hooks))
+
+
+def test_a_message_of_each_sender_is_recorded_once(office: Opened) -> None:
+    ours = office(*[hook(name) for name in SENDERS])
+    ours.set(groups=[{"name": "Lawley", "jid": GROUP}])
+    for _ in range(2):
+        for name, sender in SENDERS.items():
+            keep(ours, name, sender.message, ago=timedelta(minutes=1))
+    assert take_in(ours).events == 2 * len(SENDERS)
+    assert {state for state, _ in events(ours)} == {"done"}
+    recorded = messages(ours)
+    assert sorted(source for source, *_ in recorded) == sorted({*SENDERS} | {"vgp"})
+    assert {via for *_, via in recorded} == {"webhook"}
+    assert ours.drops() == {("Lawley", "DR1752028")}
+
+
+def test_a_direct_message_s_drop_counts_where_the_hook_has_a_project(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"), hook("meta"))
+    keep(ours, "wati", WATI)
+    keep(ours, "meta", meta_body(meta_message(id="wamid.QUJE")))
+    take_in(ours)
+    assert messages(ours) == [
+        ("meta", "direct", "wamid.QUJE", "ignored", "direct", "webhook"),
+        ("wati", "direct", "wamid.QUJD", "done", None, "webhook"),
+    ]
+    assert ours.drops() == {("Lawley", "DR1752028")}
+
+
+def test_an_operator_s_answer_is_recorded_and_submits_nothing(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    keep(ours, "wati", {**WATI, "eventType": "sessionMessageSent", "owner": True, "text": "DR1752029 is done"})
+    take_in(ours)
+    assert [row[3:5] for row in messages(ours)] == [("ignored", "direct")]
+    assert ours.drops() == set()
+
+
+def test_the_forms_in_which_one_message_comes_are_one_message(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    for form in ("message", "message_v2", "message_bsuid"):
+        keep(ours, "wati", {**WATI, "eventType": form, "bsuid": BSUID})
+    take_in(ours)
+    assert len(messages(ours)) == 1
+    assert ours.query("SELECT count(*) FROM wamon.submissions") == [1]
+    assert ours.query("SELECT kind, value FROM wamon.aliases ORDER BY 1") == [("bsuid", BSUID), ("phone", PHONE)]
+    assert ours.query("SELECT count(*) FROM wamon.people") == [1]
+
+
+def test_an_edit_changes_what_a_direct_message_says_and_its_first_form_changes_it_back_never(office: Opened) -> None:
+    ours = office(hook("gowa", project="Lawley"))
+    direct = {**GOWA, "payload": {**GOWA["payload"], "chat_id": f"{PHONE}@s.whatsapp.net"}}
+    edit = {"event": "message.edited", "payload": {**direct["payload"], "id": "E1", "original_message_id": "3EB0AA"}}
+    edit["payload"]["body"] = "DR1752029"
+    for one in (direct, edit, direct):
+        keep(ours, "gowa", one)
+        take_in(ours)
+    assert ours.drops() == {("Lawley", "DR1752029")}
+
+
+@pytest.mark.fault("F112")
+def test_of_a_delivery_with_a_broken_part_all_others_are_recorded_and_that_part_is_retried_by_hand(
+    office: Opened,
+) -> None:
+    ours = office(hook("meta", project="Lawley"))
+    said = [meta_message(id=f"wamid.{n:04}", text={"body": f"DR17500{n:02}"}) for n in range(100)]
+    said[56]["id"] = 56
+    event = keep(ours, "meta", meta_body(*said))
+    take_in(ours)
+    assert len(ours.drops()) == 99
+    assert events(ours, "state, messages, reason") == [("done", 99, "parts")]
+    letters = "SELECT message_id, kind, reason, next_try_at FROM wamon.dead_letters"
+    assert ours.query(letters) == [(f"event:{event}#56", "event", "it has no id", None)]
+
+
+@pytest.mark.fault("F111")
+def test_a_body_that_cant_be_read_is_tried_again_then_dead_and_delays_no_other(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    broken = [keep(ours, "wati", b"{" * 100_000) for _ in range(3)]
+    keep(ours, "wati", WATI)
+    pauses = []
+    for tries in range(1, 5):
+        take_in(ours)
+        assert ours.drops() == {("Lawley", "DR1752028")}
+        assert ours.query("SELECT DISTINCT attempts FROM wamon.dead_letters") == [tries]
+        pauses += ours.query(
+            "SELECT DISTINCT round(extract(epoch FROM next_try_at - now()) / 60)::int FROM wamon.webhook_events "
+            "WHERE event = ANY(%s) AND state = 'new'",
+            broken,
+        )
+        ours.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s' WHERE state = 'new'")
+    assert pauses == [1, 2, 4]
+    assert [state for state, _ in events(ours)] == ["dead", "dead", "dead", "done"]
+    assert ours.query("SELECT count(*) FROM wamon.webhook_events WHERE body IS NULL") == [0]
+
+
+@pytest.mark.fault("F113")
+def test_what_postgresql_refuses_is_parked_alone_with_its_raw_body(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    said = [{**WATI, "whatsappMessageId": f"wamid.{n}", "text": f"DR175000{n}"} for n in range(9)]
+    with ours.refusing("%4"):
+        for one in said:
+            keep(ours, "wati", one)
+        take_in(ours)
+        assert len(ours.drops()) == 8
+        assert [state for state, _ in events(ours)].count("new") == 1
+    ours.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s'")
+    take_in(ours)
+    assert len(ours.drops()) == 9
+    assert ours.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+
+
+def test_of_manychat_s_deliveries_without_ids_twins_within_three_seconds_are_one_message(office: Opened) -> None:
+    ours = office(hook("manychat", project="Lawley"))
+    for ago in (20.0, 15.0, 14.99, 13.0, 11.5):  # the last is a twin of a twin's only
+        keep(ours, "manychat", MANYCHAT, ago=timedelta(seconds=ago))
+    take_in(ours)
+    assert [count for _, count in events(ours)] == [1, 1, 0, 0, 1]
+    assert len(messages(ours)) == 3
+    assert ours.query("SELECT twins, duplicates FROM wamon.hook_status") == [(2, 2)]
+    ours.query("UPDATE wamon.webhook_events SET state = 'new'")
+    take_in(ours)
+    assert len(messages(ours)) == 3
+
+
+def test_a_test_delivery_leaves_no_trace(office: Opened) -> None:
+    ours = office(hook("wati"))
+    keep(ours, "wati", {**WATI, "eventType": "newContactMessageReceived"})
+    take_in(ours)
+    assert messages(ours) == []
+
+
+def test_ids_that_turn_out_to_be_one_person_s_are_joined_in_whatever_order_they_come(office: Opened) -> None:
+    ours = office(hook("meta"), hook("wati"))
+    keep(ours, "meta", meta_body(meta_message(id="wamid.1", from_user_id=None), contacts=[]))
+    keep(ours, "meta", meta_body(meta_message(**{"id": "wamid.2", "from": None}), contacts=[]))
+    take_in(ours)
+    assert ours.query("SELECT count(DISTINCT person) FROM wamon.aliases") == [2]
+    keep(ours, "meta", meta_body(meta_message(id="wamid.3")))
+    keep(ours, "wati", WATI)
+    take_in(ours)
+    joined = ours.query("SELECT DISTINCT account, person FROM wamon.aliases ORDER BY 1")
+    assert [account for account, _ in joined] == ["meta", "wati"]
+    (lowest,) = ours.query("SELECT min(person) FROM wamon.people WHERE account = 'meta'")
+    assert ours.query("SELECT merged_into FROM wamon.people WHERE merged_into IS NOT NULL") == [lowest]
+
+
+def test_a_change_of_number_is_one_person(office: Opened) -> None:
+    ours = office(hook("meta"))
+    keep(ours, "meta", meta_body(meta_message(from_user_id=None), contacts=[]))
+    system = {"type": "user_changed_number", "wa_id": "27820000002"}
+    moved = meta_message(id="wamid.S", type="system", system=system, from_user_id=None)
+    keep(ours, "meta", meta_body(moved, contacts=[]))
+    take_in(ours)
+    assert ours.query("SELECT value, person FROM wamon.aliases ORDER BY 1")[1][0] == "27820000002"
+    assert ours.query("SELECT count(DISTINCT person) FROM wamon.aliases") == [1]
+
+
+def test_a_group_s_message_counts_where_the_group_is_watched(office: Opened) -> None:
+    ours = office(hook("gowa"))
+    keep(ours, "gowa", GOWA)
+    keep(ours, "gowa", in_lawley(GOWA, "DR1750001", "W1"))
+    take_in(ours)
+    assert messages(ours) == [("gowa", LAWLEY, "W1", "done", None, "webhook")]
+    assert events(ours) == [("done", 0), ("done", 1)]

@@ -1,0 +1,99 @@
+"""A hook of a polled store is a second witness: what the store lacks is recorded from the hook, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.deliveries import GOWA, PHONE
+from tests.support.intake import events, hook, in_lawley, keep, take_in
+from tests.support.office import Office, eventually
+from tests.support.truth import Field
+
+LATE = timedelta(seconds=61)
+VIA = "SELECT message_id, via FROM wamon.ledger ORDER BY 1"
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1750001", message_id="S1")
+        yield field
+
+
+@pytest.fixture
+def office(field: Field, open_office: Callable[..., Office]) -> Office:
+    office = open_office(field.path, hooks=[hook("gowa", of="main", project="Lawley")])
+    office.scan()
+    return office
+
+
+def test_what_both_know_is_known_by_both_whichever_comes_first(office: Office, field: Field) -> None:
+    keep(office, "gowa", in_lawley(GOWA, "DR1750001", "S1"))
+    keep(office, "gowa", in_lawley(GOWA, "DR1750002", "S2"), ago=LATE)
+    take_in(office)
+    assert office.query(VIA) == [("S1", "both"), ("S2", "webhook")]
+    field.post(LAWLEY, "DR1750002", message_id="S2")
+    office.scan()
+    assert office.query(VIA) == [("S1", "both"), ("S2", "both")]
+    assert office.drops() == {("Lawley", "DR1750001"), ("Lawley", "DR1750002")}
+    assert office.verify().clean
+
+
+def test_the_store_says_what_a_message_says_and_a_hook_s_form_of_it_changes_nothing(office: Office) -> None:
+    keep(office, "gowa", in_lawley(GOWA, "DR1750009", "S1"))
+    take_in(office)
+    assert office.drops() == {("Lawley", "DR1750001")}
+    assert office.query("SELECT revision FROM wamon.ledger") == [1]
+
+
+def test_a_store_has_a_minute_to_hold_what_a_hook_brought(office: Office, field: Field) -> None:
+    keep(office, "gowa", in_lawley(GOWA, "DR1750002", "S2"))
+    taken = take_in(office)
+    assert (taken.awaited, office.drops(), events(office)) == (1, {("Lawley", "DR1750001")}, [("new", None)])
+    field.post(LAWLEY, "DR1750002", message_id="S2")
+    office.scan()
+    office.query("UPDATE wamon.webhook_events SET next_try_at = now(), received_at = received_at - interval '61 s'")
+    take_in(office)
+    assert (office.query(VIA)[1], events(office)) == (("S2", "both"), [("done", 1)])
+
+
+@pytest.mark.fault("F114")
+def test_what_a_bridge_drops_is_recorded_from_the_hook_and_named_until_it_comes(office: Office, field: Field) -> None:
+    keep(office, "gowa", in_lawley(GOWA, "DR1750002", "S2"), ago=LATE)
+    assert take_in(office).missed == 1
+    assert office.drops() == {("Lawley", "DR1750001"), ("Lawley", "DR1750002")}
+    office.sweep()
+    office.scan()
+    assert office.query("SELECT gone_at FROM wamon.ledger WHERE message_id = 'S2'") == [None]
+    found = [gap for gap in office.answer("gaps")["gaps"] if gap["kind"] == "store-missed"]
+    assert [(gap["group"], gap["detail"]) for gap in found] == [("Lawley", "1 message that a hook brought")]
+    verified = office.answer("verify")
+    assert (verified["clean"], verified["store_missed"]) == (True, 1)
+    field.post(LAWLEY, "DR1750002", message_id="S2")
+    office.scan()
+    assert not [gap for gap in office.answer("gaps")["gaps"] if gap["kind"] == "store-missed"]
+    assert office.answer("verify")["store_missed"] == 0
+
+
+def test_direct_messages_of_a_hook_of_a_store_are_recorded_at_once(office: Office) -> None:
+    direct = {**GOWA, "payload": {**GOWA["payload"], "chat_id": f"{PHONE}@s.whatsapp.net", "body": "DR1750005"}}
+    keep(office, "gowa", direct)
+    take_in(office)
+    assert ("Lawley", "DR1750005") in office.drops()
+    office.sweep()
+    office.scan()
+    assert office.query("SELECT count(*) FROM wamon.ledger WHERE gone_at IS NOT NULL") == [0]
+    assert office.verify().clean
+
+
+def test_a_running_daemon_takes_in_and_a_hook_rings_its_pass(office: Office) -> None:
+    with office.running() as daemon:
+        keep(office, "gowa", in_lawley(GOWA, "DR1750002", "S2"), ago=LATE)
+        eventually("the hook's message", lambda: len(office.drops()) == 2, said=daemon.said)
+        eventually("its name", lambda: "store lacks 1 message" in daemon.said(), said=daemon.said)
+        assert daemon.end() == 0

@@ -1,0 +1,88 @@
+"""What takes deliveries in: one intake a source that hooks feed."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from wamon.app.commands import ledger, recorders_of, review_of, rules_of
+from wamon.bridge.people import Aliases
+from wamon.ledger.dead_letters import letters_of_events
+from wamon.ledger.source import BroughtSource
+from wamon.webhooks.intake import Feed, Intake, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from wamon.clock import Clock
+    from wamon.config.schema import Config
+    from wamon.ledger.dead_letters import Letter
+    from wamon.postgres.connection import Database
+
+
+@contextmanager
+def intakes(config: Config, clock: Clock) -> Iterator[tuple[Database, Sequence[Intake]]]:
+    """An intake for each source that a hook feeds, ready to work, over one connection of their own."""
+    with ledger(config) as db:
+        yield db, [_begun(config, source, db, clock) for source in sources_of_hooks(config)]
+
+
+def sources_of_hooks(config: Config) -> list[str]:
+    """The sources that hooks feed."""
+    return list(dict.fromkeys(hook.source for hook in config.hooks if hook.secret))
+
+
+def take_in_all(config: Config, clock: Clock) -> Taken:
+    """Take in until nothing is new. What a store may still come to hold waits for the daemon, or the next time."""
+    taken = Taken()
+    if not sources_of_hooks(config):
+        return taken
+    with intakes(config, clock) as (_, found):
+        for intake in found:
+            while (one := intake.take_in()).events:
+                taken.add(one)
+    return taken
+
+
+def letters_of_hooks(config: Config) -> list[Letter]:
+    """The deliveries, and parts of them, that couldn't be recorded; the last to fail first."""
+    with ledger(config) as db:
+        found = [letter for source in sources_of_hooks(config) for letter in letters_of_events(db, source)]
+    return sorted(found, key=lambda letter: letter.failed_at, reverse=True)
+
+
+def take_in_again(config: Config, events: Collection[int], clock: Clock) -> list[int]:
+    """Take these deliveries in once more, which adds nothing twice; those whose bodies are still kept."""
+    taken: list[int] = []
+    with intakes(config, clock) as (_, found):
+        for intake in found:
+            taken += intake.retry(events)
+            while intake.take_in().events:
+                pass
+    return taken
+
+
+def discard(config: Config, letters: Collection[str], clock: Clock) -> None:
+    """Give up these dead letters of deliveries."""
+    with intakes(config, clock) as (_, found):
+        for intake in found:
+            intake.discard(letters)
+
+
+def is_polled(config: Config, source: str) -> bool:
+    """Whether this source's store is read."""
+    return config.bridge.path is not None and source == config.bridge.name
+
+
+def _begun(config: Config, name: str, db: Database, clock: Clock) -> Intake:
+    source = BroughtSource(db, name)
+    source.load()
+    polled = is_polled(config, name)
+    aliases = Aliases(config.bridge.people, config.bridge.path if polled else None)
+    rules = rules_of(config, aliases)
+    recorder = recorders_of(config, aliases, source, review_of(config, name, aliases, db, clock), clock)(rules)
+    hooks = {hook.name: hook for hook in config.hooks if hook.source == name}
+    projects = {group.jid: group.name for group in config.groups if group.enabled}
+    intake = Intake(source, Feed(hooks, projects, is_polled=polled), rules, recorder)
+    intake.begin()
+    return intake

@@ -1,0 +1,157 @@
+"""Taking deliveries in beside the passes: it looks once a second.
+
+Each source that hooks feed is worked by one `run`: the one that holds its lease, which the passes hold of the bridge's.
+A second one would write nothing wrong, since the fence stands before each recording.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from math import inf
+from typing import TYPE_CHECKING, Protocol
+
+from wamon.backoff import pause_seconds
+from wamon.daemon.side_tasks import SideTask
+from wamon.errors import Busy, Retryable
+from wamon.log import logger
+from wamon.postgres.leases import Lease, is_held_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from wamon.clock import Clock
+    from wamon.daemon.passes import Passes
+    from wamon.daemon.stopping import Stopping
+    from wamon.postgres.connection import Database
+    from wamon.webhooks.intake import Intake
+
+_LOOK_SECONDS = 1.0
+_RENEW_SECONDS = 15.0
+_STANDBY_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
+
+
+class HookIntake(SideTask):
+    """Takes in what hooks bring. `opened` gives the intakes, and the connection that they share.
+
+    `polled` is the source whose lease the passes hold, if they hold one.
+    """
+
+    name = "intake"
+
+    def __init__(
+        self,
+        opened: Callable[[], AbstractContextManager[tuple[Database, Sequence[Intake]]]],
+        polled: str | None,
+        passes: Passes,
+        clock: Clock,
+    ) -> None:
+        self._opened = opened
+        self._polled = polled
+        self._passes = passes
+        self._clock = clock
+        self._tries = 0
+        self._told = ""
+
+    def run(self, stopping: Stopping) -> None:
+        while not stopping.is_set():
+            try:
+                self._work(stopping)
+            except Retryable as error:
+                self._tell(error)
+                self._tries += 1
+                first, most = _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS
+                stopping.wait(pause_seconds(self._tries, first=first, most=most))
+
+    def _tell(self, error: Retryable) -> None:
+        """Log a trouble once, as long as it lasts."""
+        if str(error) != self._told:
+            self._told = str(error)
+            logger.warning("Deliveries wait. %s", error.paragraph(), extra={"action": "intake.waits"})
+
+    def _work(self, stopping: Stopping) -> None:
+        """Look again and again, as long as PostgreSQL stays connected."""
+        with self._opened() as (db, intakes), ExitStack() as stack:
+            rights = [self._right_to(db, intake.name) for intake in intakes]
+            for right in rights:
+                stack.callback(right.give_up)
+            while not stopping.is_set():
+                news = [self._look(*one) for one in zip(intakes, rights, strict=True)]
+                self._tries, self._told = 0, ""
+                if not any(news):
+                    stopping.wait(_LOOK_SECONDS)
+
+    def _right_to(self, db: Database, source: str) -> _Right:
+        if source == self._polled:
+            return _OfThePasses(db, source, self._passes)
+        return _Leased(db, source, self._clock)
+
+    def _look(self, intake: Intake, right: _Right) -> bool:
+        """Take in a batch of what is due; whether there was something."""
+        if not right.is_held():
+            return False
+        has_rung = intake.rang()
+        taken = intake.take_in()
+        if has_rung or taken.awaited:
+            self._passes.look_again()
+        self._passes.posted(jid for jid, _ in taken.counts)
+        return taken.events > 0
+
+
+class _Right(Protocol):
+    """Which of several `run` works on a source."""
+
+    def is_held(self) -> bool: ...
+    def give_up(self) -> None: ...
+
+
+class _OfThePasses:
+    """As long as the passes hold the source's lease."""
+
+    def __init__(self, db: Database, source: str, passes: Passes) -> None:
+        self._db = db
+        self._source = source
+        self._passes = passes
+
+    def is_held(self) -> bool:
+        holder = self._passes.holder
+        return holder is not None and is_held_by(self._db, self._source, holder)
+
+    def give_up(self) -> None:
+        """The passes give it up."""
+
+
+class _Leased:
+    """By a lease of the source's own, which is taken where nobody holds it."""
+
+    def __init__(self, db: Database, source: str, clock: Clock) -> None:
+        self._lease = Lease(db, source)
+        self._source = source
+        self._clock = clock
+        self._holds = False
+        self._look_at_seconds = -inf
+        self._is_told = False
+
+    def is_held(self) -> bool:
+        now_seconds = self._clock.monotonic_seconds()
+        if now_seconds >= self._look_at_seconds:
+            self._hold()
+            self._look_at_seconds = now_seconds + (_RENEW_SECONDS if self._holds else _STANDBY_SECONDS)
+        return self._holds
+
+    def _hold(self) -> None:
+        try:
+            (self._lease.renew if self._holds else self._lease.take)()
+        except Busy as error:
+            self._holds = False
+            if not self._is_told:
+                logger.info("%s This one stands by.", error, extra={"action": "intake.stands_by"})
+            self._is_told = True
+        else:
+            self._holds, self._is_told = True, False
+
+    def give_up(self) -> None:
+        if self._holds:
+            with suppress(Retryable):
+                self._lease.release()

@@ -1,0 +1,126 @@
+-- name: due
+-- Not beyond so many bytes, but one in any case.
+SELECT event, uid::text, hook, received_at, sha256, body, received_at + %(patience)s::interval > now()
+FROM (
+    SELECT *, sum(octet_length(body)) OVER (ORDER BY next_try_at, event) - octet_length(body) AS bytes_before
+    FROM (
+        SELECT *
+        FROM wamon.webhook_events
+        WHERE source = %(source)s AND state = 'new' AND next_try_at <= now() AND hook = ANY(%(hooks)s)
+        ORDER BY next_try_at, event
+        LIMIT %(most)s
+    ) AS earliest
+) AS counted
+WHERE bytes_before < %(most_bytes)s
+ORDER BY event
+
+-- name: lock
+SELECT event FROM wamon.webhook_events WHERE event = ANY(%(events)s) AND state = 'new' FOR UPDATE SKIP LOCKED
+
+-- name: twins
+-- Of these deliveries without an id, those of which another with the same body became a message within three seconds.
+SELECT e.event
+FROM wamon.webhook_events AS e
+WHERE e.event = ANY(%(events)s) AND EXISTS (
+    SELECT FROM wamon.webhook_events AS o
+    WHERE o.hook = e.hook AND o.sha256 = e.sha256 AND o.event <> e.event AND o.state = 'done' AND o.messages > 0
+      AND o.received_at BETWEEN e.received_at - %(within)s::interval AND e.received_at + %(within)s::interval
+)
+
+-- name: done
+UPDATE wamon.webhook_events AS e
+SET state = 'done', ended_at = now(), messages = k.messages, reason = k.reason,
+    same_as = (SELECT min(o.event) FROM wamon.webhook_events AS o
+               WHERE o.hook = e.hook AND o.sha256 = e.sha256 AND o.event < e.event)
+FROM unnest(%(events)s::bigint[], %(messages)s::int[], %(reasons)s::text[]) AS k(event, messages, reason)
+WHERE e.event = k.event
+RETURNING e.hook, e.same_as IS NOT NULL
+
+-- name: forget
+DELETE FROM wamon.webhook_events WHERE event = ANY(%(events)s)
+
+-- name: wait
+UPDATE wamon.webhook_events SET next_try_at = received_at + %(patience)s::interval WHERE event = ANY(%(events)s)
+
+-- name: refuse
+-- Tried again after these pauses, then dead.
+UPDATE wamon.webhook_events
+SET attempts = attempts + 1, reason = %(reason)s,
+    state = CASE WHEN attempts + 1 > array_length(%(pauses_seconds)s::float8[], 1) THEN 'dead' ELSE 'new' END,
+    ended_at = CASE WHEN attempts + 1 > array_length(%(pauses_seconds)s::float8[], 1) THEN now() END,
+    next_try_at = now() + make_interval(secs => coalesce((%(pauses_seconds)s::float8[])[attempts + 1], 0))
+WHERE event = %(event)s AND state = 'new'
+RETURNING attempts, state = 'dead', CASE WHEN state = 'new' THEN next_try_at END, uid::text
+
+-- name: put_letter
+INSERT INTO wamon.dead_letters (chat, message_id, kind, reason, attempts, next_try_at, correlation_id)
+VALUES (%(chat)s, %(message_id)s, 'event', %(reason)s, %(attempts)s, %(next_try_at)s, %(uid)s)
+ON CONFLICT (chat, message_id) DO UPDATE
+SET reason = EXCLUDED.reason, attempts = EXCLUDED.attempts, next_try_at = EXCLUDED.next_try_at, failed_at = now()
+
+-- name: forget_letters
+DELETE FROM wamon.dead_letters
+WHERE chat = %(chat)s AND kind = 'event' AND split_part(message_id, '#', 1) = ANY(%(letters)s)
+
+-- name: count
+INSERT INTO wamon.hook_status AS s (hook, source, last_at, twins, duplicates)
+SELECT k.hook, %(source)s, now(), k.twins, k.duplicates
+FROM unnest(%(hooks)s::text[], %(twins)s::int[], %(duplicates)s::int[]) AS k(hook, twins, duplicates)
+ORDER BY k.hook
+ON CONFLICT (hook) DO UPDATE
+SET day = current_date,
+    stored = CASE WHEN s.day = current_date THEN s.stored ELSE 0 END,
+    refused = CASE WHEN s.day = current_date THEN s.refused ELSE 0 END,
+    tests = CASE WHEN s.day = current_date THEN s.tests ELSE 0 END,
+    twins = CASE WHEN s.day = current_date THEN s.twins ELSE 0 END + EXCLUDED.twins,
+    duplicates = CASE WHEN s.day = current_date THEN s.duplicates ELSE 0 END + EXCLUDED.duplicates
+
+-- name: keep_status
+INSERT INTO wamon.hook_status (hook, source)
+SELECT unnest(%(hooks)s::text[]), %(source)s
+ON CONFLICT (hook) DO UPDATE SET source = EXCLUDED.source WHERE hook_status.source <> EXCLUDED.source
+
+-- name: rang
+SELECT max(rang_at) FROM wamon.hook_rings WHERE hook = ANY(%(hooks)s)
+
+-- name: retry
+-- Again from the beginning, by hand.
+UPDATE wamon.webhook_events SET state = 'new', attempts = 0, next_try_at = now(), ended_at = NULL
+WHERE event = ANY(%(events)s) AND source = %(source)s AND body IS NOT NULL
+RETURNING event
+
+-- name: since
+SELECT event FROM wamon.webhook_events
+WHERE source = %(source)s AND received_at >= %(since)s AND body IS NOT NULL AND state <> 'new'
+ORDER BY event
+
+-- name: discard_letter
+DELETE FROM wamon.dead_letters WHERE chat = %(chat)s AND kind = 'event' AND message_id = %(letter)s
+
+-- name: discard
+-- Done, unless another part of it still waits for somebody.
+UPDATE wamon.webhook_events AS e SET state = 'done', ended_at = now(), messages = coalesce(messages, 0), reason = 'discarded'
+WHERE e.event = %(event)s AND e.source = %(source)s AND NOT EXISTS (
+    SELECT FROM wamon.dead_letters AS d
+    WHERE d.correlation_id = e.uid AND d.kind = 'event'
+)
+
+-- name: prune_bodies
+UPDATE wamon.webhook_events SET body = NULL
+WHERE event = ANY(ARRAY(
+    SELECT event FROM wamon.webhook_events
+    WHERE state <> 'new' AND body IS NOT NULL
+      AND ended_at < now() - CASE WHEN state = 'dead' OR reason = 'parts' THEN %(keep_dead)s ELSE %(keep_body)s END::interval
+    LIMIT 500
+))
+
+-- name: prune_rows
+DELETE FROM wamon.webhook_events
+WHERE event = ANY(ARRAY(
+    SELECT event FROM wamon.webhook_events
+    WHERE received_at < now() - %(keep_row)s::interval AND ended_at < now() - %(keep_row)s::interval AND body IS NULL
+    LIMIT 5000
+))
+
+-- name: prune_letters
+DELETE FROM wamon.dead_letters WHERE kind = 'event' AND failed_at < now() - %(keep_dead)s::interval AND next_try_at IS NULL

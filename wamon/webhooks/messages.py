@@ -1,0 +1,88 @@
+"""From what parsers found in a delivery to messages as the ledger records them. Pure."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import Error as NoBase64
+from typing import TYPE_CHECKING, NamedTuple
+
+from wamon.model import Message, content_hash
+from wamon.providers.deliveries import OperatorMessage, PersonMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from wamon.providers.deliveries import Alias, AliasKind, Parsed, Part
+
+NAMELESS = "event:"
+"""What the id of a message begins with that its sender gave none."""
+
+_MEDIA_TYPES: Mapping[Part, str] = {
+    "text": "",
+    "photo": "image",
+    "voice": "audio",
+    "file": "document",
+    "other": "other",
+}
+_KNOWN_BY: tuple[AliasKind, ...] = ("phone", "lid", "bsuid", "subscriber")
+"""By which of a person's ids a message names its sender: the first that is there."""
+_STANZA = re.compile(rb"[0-9A-F]{16,40}")
+
+
+class Brought(NamedTuple):
+    """A message that a delivery holds."""
+
+    message: Message
+    aliases: tuple[Alias, ...]
+    is_edit: bool
+
+
+def brought(parts: Iterable[Parsed], uid: str, received_at: datetime) -> Iterator[Brought]:
+    """The messages of a delivery, in its order. One without an id has the delivery's: it is the same at each parse.
+
+    What is taken back keeps what it said, as a message does that vanishes from a store.
+    """
+    for part in parts:
+        if isinstance(part, PersonMessage | OperatorMessage) and part.revokes is None:
+            message_id = part.edits or part.message_id or f"{NAMELESS}{uid}"
+            yield Brought(_message(part, message_id, received_at), part.aliases, part.edits is not None)
+
+
+def _message(part: PersonMessage | OperatorMessage, message_id: str, received_at: datetime) -> Message:
+    from_me = isinstance(part, OperatorMessage)
+    media_type = _MEDIA_TYPES[part.part]
+    return Message(
+        0,
+        part.chat,
+        message_id,
+        "" if from_me else sender_of(part.aliases),
+        part.sent_at or received_at,
+        part.text,
+        media_type,
+        from_me,
+        content_hash(part.text, media_type),
+    )
+
+
+def sender_of(aliases: Iterable[Alias]) -> str:
+    """Who sent it, as the ledger names senders; "" where nobody knows."""
+    by_kind = {alias.kind: alias.value for alias in reversed(list(aliases))}
+    kind = next((kind for kind in _KNOWN_BY if kind in by_kind), None)
+    if kind is None:
+        return ""
+    return f"{by_kind[kind]}@lid" if kind == "lid" else by_kind[kind]
+
+
+def stanza_id(message_id: str) -> str | None:
+    """The id that a bridge on the same phone gives this message, of a wamid; None where it isn't one that tells."""
+    encoded = message_id.removeprefix("wamid.")
+    if encoded == message_id:
+        return None
+    try:
+        inner = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (NoBase64, ValueError):
+        return None
+    found = _STANZA.findall(inner)
+    return found[-1].decode() if found else None
