@@ -126,6 +126,13 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F69": Fault("very many messages or groups", "takes them page by page, and is fair to each group"),
         "F81": Fault("a text or a phone number where it doesn't belong", "tells none in logs, errors or answers"),
     },
+    "Deliveries": {
+        "F110": Fault("killed while it takes deliveries in", "takes in the rest, and nothing twice"),
+        "F111": Fault("a body that nobody can read", "parks it with its bytes, and delays no other"),
+        "F112": Fault("a part of a body is broken", "records its neighbours, and keeps the part for a retry"),
+        "F113": Fault("PostgreSQL refuses one", "halves until that one stands alone, and tries it again"),
+        "F114": Fault("a bridge drops what its hook brought", "records it from the hook, and names the bridge"),
+    },
     "The config and who is told": {
         "F68": Fault("a pattern that would take for ever", "matches in linear time"),
         "F70": Fault("a wrong config while it runs", "says what is wrong, and keeps the old one"),

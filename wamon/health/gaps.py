@@ -40,8 +40,8 @@ MEANINGS: dict[Kind, str] = {
     "replaced": "The store wasn't the same any more: what the old one held beyond the last pass is known only if the "
     "new one holds it.",
     "captions": "Photos came without any text: where people wrote a number under them, the bridge didn't keep it.",
-    "store-missed": "A hook brought messages that the store lacks: they are recorded, and others that no hook brought may "
-    "be missing.",
+    "store-missed": "A hook brought messages that the store lacks: they are recorded, and others that no hook "
+    "brought may be missing.",
 }
 
 

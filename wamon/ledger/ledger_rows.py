@@ -35,9 +35,9 @@ class LedgerRows:
         rows = SQL.run(self._source.db, "known", **self._source.keys(r.message for r in readings))
         return {(jids[chat], message_id): Known(*held) for chat, message_id, *held in rows}
 
-    def add(self, rows: Iterable[bytes]) -> None:
+    def add(self, rows: Iterable[bytes], query: str = "copy") -> None:
         """Add rows as COPY takes them. Raises UniqueViolation where one is there."""
-        copied(self._source.db, SQL.sql("copy"), rows)
+        copied(self._source.db, SQL.sql(query), rows)
         failpoint("record.ledger")
 
     def write(self, changes: LedgerChanges, origins: Mapping[Key, Origin] | None = None) -> None:
@@ -46,7 +46,7 @@ class LedgerRows:
             self.add(self._drafter.ledger_rows(changes.new, self._source.groups))
         elif changes.new and origins is not None:
             brought = self._drafter.brought_rows(changes.new, self._source.groups, origins)
-            copied(self._source.db, SQL.sql("copy_brought"), brought)
+            self.add(brought, "copy_brought")
         if changes.witnessed:
             keys = self._source.keys(changes.witnessed)
             SQL.run(self._source.db, "witnessed", **keys)

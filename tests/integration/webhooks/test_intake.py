@@ -70,8 +70,8 @@ def test_the_forms_in_which_one_message_comes_are_one_message(office: Opened) ->
 def test_an_edit_changes_what_a_direct_message_says_and_its_first_form_changes_it_back_never(office: Opened) -> None:
     ours = office(hook("gowa", project="Lawley"))
     direct = {**GOWA, "payload": {**GOWA["payload"], "chat_id": f"{PHONE}@s.whatsapp.net"}}
-    edit = {"event": "message.edited", "payload": {**direct["payload"], "id": "E1", "original_message_id": "3EB0AA"}}
-    edit["payload"]["body"] = "DR1752029"
+    changed = {"id": "E1", "original_message_id": "3EB0AA", "body": "DR1752029"}
+    edit = {"event": "message.edited", "payload": {**GOWA["payload"], **changed, "chat_id": f"{PHONE}@s.whatsapp.net"}}
     for one in (direct, edit, direct):
         keep(ours, "gowa", one)
         take_in(ours)

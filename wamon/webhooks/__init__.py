@@ -1,0 +1,1 @@
+"""Deliveries of providers: proven and kept as they came, then recorded. In between lies PostgreSQL alone."""
