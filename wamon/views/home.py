@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,9 +97,13 @@ class Need:
     jid: Annotated[str, "the chat's JID"]
     chat: Annotated[int, "its group's number"]
     message_id: Annotated[str, "the message"]
-    about: Annotated[str, "what is answered, or what was written; empty for a dead letter"]
+    about: Annotated[str | None, "what is answered, or what was written: null for readers; empty for a dead letter"]
     likely: Annotated[str | None, "the number that was likely meant"]
     detail: Annotated[str, "why"]
+
+    def unquoted(self) -> Need:
+        """Without what the message wrote in place of a number."""
+        return replace(self, about=None) if self.kind == "near-miss" else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,8 @@ def _silent(groups: Sequence[WatchedGroup], totals: Totals) -> LookLine:
     first = next((group for group in groups if group.state == "warn"), None)
     if first and totals.warn == 1:
         return LookLine("warn", first.sentence, first.hint, f"/group/{first.chat}")
-    return LookLine("warn", f"{amount(totals.warn, 'group')} need a look.", "", "/groups?state=warn")
+    need = "needs" if totals.warn == 1 else "need"
+    return LookLine("warn", f"{amount(totals.warn, 'group')} {need} a look.", "", "/groups?state=warn")
 
 
 def _place(check: Check) -> tuple[bool, int]:

@@ -28,7 +28,8 @@ FROM (
             reason AS detail
      FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up ORDER BY failed_at LIMIT %(most)s)
     UNION ALL
-    (SELECT 2, 'reply-' || r.state, r.changed_at, r.chat, r.message_id, r.about, NULL, coalesce(r.reason, '')
+    (SELECT 2, 'reply-' || r.state, r.changed_at, r.chat, r.message_id,
+            CASE WHEN r.kind = 'near-miss' THEN 'a near miss' ELSE r.about END, NULL, coalesce(r.reason, '')
      FROM wamon.replies AS r
      WHERE r.state IN ('unknown', 'failed')
        AND NOT EXISTS (

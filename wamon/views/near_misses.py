@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +28,9 @@ class NearMiss:
     sent_at: Annotated[datetime, "when it was sent"]
     project: Annotated[str, "the project's name"]
     submitted_by: Annotated[str | None, "who sent it, as far as `privacy.show` allows"]
-    written: Annotated[str, "what was meant as a number, in capitals, with ` / ` for a line break"]
+    written: Annotated[
+        str | None, "what was meant as a number, in capitals, with ` / ` for a line break; null for readers of the page"
+    ]
     reason: Annotated[
         str,
         "`too-short`, `too-long`, `letters-apart`, `letters-swapped`, `letter-missing`, `letter-doubled`, "
@@ -39,6 +41,10 @@ class NearMiss:
     source: Annotated[str, "the bridge's name"]
     jid: Annotated[str, "the chat's JID"]
     message_id: Annotated[str, "the message"]
+
+    def unquoted(self) -> NearMiss:
+        """Without what the message wrote in place of a number."""
+        return replace(self, written=None)
 
 
 @dataclass(frozen=True, slots=True)

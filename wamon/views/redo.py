@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,11 +37,18 @@ class Redo:
 
     why: Annotated[str, "`incomplete`, `rejected`, `near-miss`, or `posted-again`, which is done"]
     project: Annotated[str, "the project's name"]
-    number: Annotated[str, "the drop number, or what was written in place of one"]
+    number: Annotated[str | None, "the drop number, or what was written in place of one: null for readers"]
     at: Annotated[datetime | None, "when it was posted; of a review null"]
+    message_id: Annotated[str | None, "the message; of a review null"]
     missing: Annotated[tuple[str, ...], "of an incomplete review: the steps that aren't there"]
-    detail: Annotated[str, "the last line of the review's comment; the number that was likely meant; may be empty"]
+    detail: Annotated[
+        str, "the last line of the review's comment; why it is no number, and which was likely meant; may be empty"
+    ]
     key: Annotated[str, "what the action that says it is done names; empty: that comes of itself"]
+
+    def unquoted(self) -> Redo:
+        """Without what the message wrote in place of a number."""
+        return replace(self, number=None, key="") if self.why == "near-miss" else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ def _incomplete(rows: Iterable[Mapping[str, Any]], people: Shows) -> Iterator[tu
         sender = str(row.get("submitted_by") or row.get("user_name") or "")
         missing = tuple(name for name, done in review_steps(row) if not done)
         number, project = str(row["drop_number"]), str(row.get("project") or "")
-        redo = Redo("incomplete", project, number, None, missing, last_line(row.get("comment")), "")
+        redo = Redo("incomplete", project, number, None, None, missing, last_line(row.get("comment")), "")
         yield people.shown(sender) or _NOBODY, redo
 
 
@@ -102,16 +109,18 @@ def _posted(found: Iterable[Post], people: Shows) -> Iterator[tuple[str, Redo]]:
     for post in found:
         why = "rejected" if post.kind == "rejected" else "posted-again"
         key = f"{post.jid} {post.message_id} {post.drop_number}" if why == "rejected" else ""
-        yield people.shown(post.sender) or _NOBODY, Redo(why, post.project, post.drop_number, post.sent_at, (), "", key)
+        redo = Redo(why, post.project, post.drop_number, post.sent_at, post.message_id, (), "", key)
+        yield people.shown(post.sender) or _NOBODY, redo
 
 
 def _near(found: Iterable[NearMiss], people: Shows) -> Iterator[tuple[str, Redo]]:
     for miss in found:
-        detail = f"likely {miss.likely}" if miss.likely else ""
+        likely = f", likely {miss.likely}" if miss.likely else ""
+        detail = f"{miss.reason.replace('-', ' ')}{likely}"
         key = f"{miss.chat} {miss.message_id} {miss.written}"
         yield (
             people.shown(miss.sender) or _NOBODY,
-            Redo("near-miss", miss.project, miss.written, miss.sent_at, (), detail, key),
+            Redo("near-miss", miss.project, miss.written, miss.sent_at, miss.message_id, (), detail, key),
         )
 
 

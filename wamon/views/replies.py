@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ class Reply:
     """A reply, and what became of it."""
 
     message_id: Annotated[str, "the message that it answers"]
-    about: Annotated[str, "the drop number, or what a near miss says"]
+    about: Annotated[str | None, "the drop number, or what a near miss says: null for readers of the page"]
     kind: Annotated[str, "`new`, `resubmission`, `rejected` or `near-miss`"]
     state: Annotated[str, "`due`, `sending`, `sent`, `unknown` (perhaps sent, never again), `failed` or `skipped`"]
     project: Annotated[str, "the project"]
@@ -31,6 +31,10 @@ class Reply:
     next_try_at: Annotated[datetime | None, "not before then is it tried; null: never again"]
     reply_id: Annotated[str | None, "its own message id, where the bridge tells or stores it"]
     chat: Annotated[int, "the group's number"]
+
+    def unquoted(self) -> Reply:
+        """Without what the message wrote in place of a number."""
+        return replace(self, about=None) if self.kind == "near-miss" else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,11 +70,15 @@ class NearMiss:
     """What was meant as a drop number and isn't one."""
 
     project: Annotated[str, "the project's name"]
-    written: Annotated[str, "as it stands in the message"]
+    written: Annotated[str | None, "as it stands in the message; null for readers of the page"]
     likely: Annotated[str | None, "the number that was likely meant"]
     reason: Annotated[str, "why it is no drop number, such as `too-short`"]
     sent_at: Annotated[datetime, "when it was sent"]
     sender: Annotated[str | None, "by whom"]
+
+    def unquoted(self) -> NearMiss:
+        """Without what the message wrote in place of a number."""
+        return replace(self, written=None)
 
 
 @dataclass(frozen=True, slots=True)

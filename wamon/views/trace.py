@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wamon.views.people import Shows
 
 SQL = Queries("wamon.views", "trace")
+
+_LIKELY = ", likely "
 
 MOST_MESSAGES = 200
 """Of one drop: more often nobody posts one."""
@@ -39,6 +41,13 @@ class Step:
     ]
     where: Annotated[str, "the project, the source or the review table"]
     detail: Annotated[str, "what more is known, such as the drop number; may be empty"]
+
+    def unquoted(self) -> Step:
+        """Without what the message wrote in place of a number, which is in capitals; what was likely meant stays."""
+        if self.what != "near-miss":
+            return self
+        _, likely, number = self.detail.rpartition(_LIKELY)
+        return replace(self, detail=f"likely {number}" if likely else "")
 
 
 @dataclass(frozen=True, slots=True)

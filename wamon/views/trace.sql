@@ -47,11 +47,13 @@ FROM (
            d.reason || ' (tried ' || d.attempts || ' times)', NULL, o.chat, o.message_id
     FROM own AS o JOIN wamon.dead_letters AS d USING (chat, message_id)
     UNION ALL
-    SELECT q.queued_at, 7, 'reply-due', o.project, q.about, NULL, o.chat, o.message_id
+    SELECT q.queued_at, 7, 'reply-due', o.project,
+           CASE WHEN q.kind = 'near-miss' THEN 'about a near miss' ELSE q.about END, NULL, o.chat, o.message_id
     FROM own AS o JOIN wamon.replies AS q USING (chat, message_id)
     UNION ALL
     SELECT q.changed_at, 8, 'reply-' || q.state, o.project,
-           CASE WHEN q.reason IS NULL THEN q.about ELSE q.about || ': ' || q.reason END, NULL, o.chat, o.message_id
+           concat_ws(': ', CASE WHEN q.kind = 'near-miss' THEN 'about a near miss' ELSE q.about END, q.reason), NULL, o.chat,
+           o.message_id
     FROM own AS o JOIN wamon.replies AS q USING (chat, message_id) WHERE q.state <> 'due'
     UNION ALL
     SELECT gone_at, 9, 'gone', source, 'not in the bridge''s store any more', NULL, chat, message_id

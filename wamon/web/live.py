@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from wamon.errors import WamonError
+from wamon.views.quotes import for_readers
 from wamon.web.guard import viewer_of
 from wamon.web.html import render
 from wamon.web.site import site_of
@@ -221,6 +222,7 @@ def _rendered(db: Database, topic: Topic, site: Site, key: tuple[str, bool]) -> 
     """The parts' HTML, made in the thread that read their view, and how many seconds that took."""
     (name, is_operator), began = key, site.clock.monotonic_seconds()
     view = topic.read(db, site, name.partition("/")[2])
+    view = view if is_operator else for_readers(view)
     parts = () if view is None else topic.parts
     html = {part: render(site, f"parts/{part}.html", view=view, is_operator=is_operator) for part in parts}
     return html, site.clock.monotonic_seconds() - began

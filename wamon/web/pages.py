@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 
 from wamon.views.document import as_json
+from wamon.views.quotes import for_readers
 from wamon.web.guard import viewer_of
 from wamon.web.html import compressed, page
 from wamon.web.site import Site, site_of
@@ -65,10 +66,14 @@ class Page:
         if any("\0" in value for value in [*request.path_params.values(), *request.query_params.values()]):
             raise HTTPException(404)  # no text of PostgreSQL holds one
         asked = Asked(site, request.path_params, request.query_params, _is_operator(request))
-        view = await site.database.run(self.read, asked)
+        view = await site.database.run(self._seen, asked)
         if view is None:
             raise HTTPException(404)
         return view
+
+    def _seen(self, db: Database, asked: Asked) -> Any:  # noqa: ANN401 - any view
+        view = self.read(db, asked)
+        return view if asked.is_operator else for_readers(view)
 
 
 def _is_operator(request: Request) -> bool:
