@@ -20,6 +20,7 @@ class Plan:
     rounds: int  # of a catch-up of `large`; of what is short there are more
     monitored: int  # messages that the typical monitor is granted
     posts: int  # whose latency is measured
+    deliveries: int  # to a hook
 
 
 FULL = Plan(
@@ -30,6 +31,7 @@ FULL = Plan(
     rounds=3,
     monitored=4_000,
     posts=300,
+    deliveries=10_000,
 )
 QUICK = Plan(
     sizes=(20_000,),
@@ -39,6 +41,7 @@ QUICK = Plan(
     rounds=1,
     monitored=500,
     posts=20,
+    deliveries=1_000,
 )
 
 
@@ -103,6 +106,11 @@ EXTRACTION = Subject("extraction alone", "texts/s")
 HELD_UP = Subject("the bridge's worst commit while its store is read", "ms")
 NOT_HELD_UP = Subject("the same while another store is read", "ms")
 
+DELIVERED = Subject("durable deliveries from 32 connections", "deliveries/s")
+DELIVERED_EACH = Subject("the same by a usual web application, one committed INSERT each", "deliveries/s")
+DELIVERY_MOST = Subject("from there to the answer, 99 of 100 within", "ms")
+DELIVERY_ALONE = Subject("a delivery from one connection, half of them within; beside it a bare committed INSERT", "ms")
+
 
 def verified(messages: int) -> Subject:
     return Subject(f"`verify` of {messages:,}", "s")
@@ -110,7 +118,7 @@ def verified(messages: int) -> Subject:
 
 def targets(plan: Plan) -> list[Target]:
     """What is claimed, or aimed at."""
-    return [*_catching_up(plan), *_growing(plan), *_waiting(plan), *_starting(plan)]
+    return [*_catching_up(plan), *_growing(plan), *_waiting(plan), *_starting(plan), *_delivering()]
 
 
 def _catching_up(plan: Plan) -> list[Target]:
@@ -196,4 +204,15 @@ def _starting(plan: Plan) -> list[Target]:
         Target("a running daemon's memory, MB", RESIDENT, 80),
         Target("`wamon --help`, times a bare typer program that imports rich", HELP, 2, (HELP, FLOOR)),
         Target(f"`verify` of {plan.large:,}, s", verified(plan.large), 60),
+    ]
+
+
+def _delivering() -> list[Target]:
+    """The floors prove, limit and log nothing."""
+    floor, each = (DELIVERED, FLOOR), (DELIVERED_EACH, FLOOR)
+    return [
+        Target("durable deliveries from 32 connections, of the floor's speed", DELIVERED, 0.5, floor, at_least=True),
+        Target("the same, times a usual web application's, which commits each", DELIVERED, 1.5, each, at_least=True),
+        Target("99 of 100 answered, times the floor's time", DELIVERY_MOST, 3, (DELIVERY_MOST, FLOOR)),
+        Target("one from one connection, times a bare committed INSERT", DELIVERY_ALONE, 3, (DELIVERY_ALONE, FLOOR)),
     ]

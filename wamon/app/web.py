@@ -35,7 +35,7 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
         from wamon.web.greeting import begin
         from wamon.web.hooks import Hooks, Limits
         from wamon.web.metrics import Metrics
-        from wamon.web.routes import pages
+        from wamon.web.routes import Front
         from wamon.web.server import serve as serve_pages
         from wamon.web.site import Site
         from wamon.web.writer import Writer
@@ -67,7 +67,7 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
         )
         logger.info("Serving on %s.", where.url, extra={"action": "web.started"})
         try:
-            serve_pages(pages(site), listener, site.stopping, partial(begin, site))
+            serve_pages(Front(site), listener, site.stopping, partial(begin, site))
         finally:
             writer.close(_STOP_SECONDS)
             hooks.close(_STOP_SECONDS)

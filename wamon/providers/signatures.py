@@ -23,7 +23,7 @@ def signed(
     delivery: Delivery, header: str, secrets: Sequence[str], *, prefix: str = "", digest: Callable[..., Any] = sha256
 ) -> Verdict:
     """Whether a header holds the HMAC of the body's bytes, in lower-case hex after its prefix."""
-    made = [prefix + hmac.new(secret.encode(), delivery.body, digest).hexdigest() for secret in secrets]
+    made = [prefix + hmac.digest(secret.encode(), delivery.body, digest).hex() for secret in secrets]
     return _one_of(delivery.headers.get(header), made)
 
 

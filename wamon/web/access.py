@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.requests import Request
+    from starlette.types import Scope
 
     from wamon.web.sessions import Role
 
@@ -45,9 +46,9 @@ class Viewer:
         return self.role == "operator"
 
 
-def host_verdict(request: Request) -> HostVerdict:
+def host_verdict(site: Site, scope: Scope) -> HostVerdict:
     """Whether the request is meant for us: its one Host header names us."""
-    site, given = site_of(request), request.headers.getlist("host")
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     if len(given) != 1 or not given[0]:
         return "missing"
     return "ours" if _name(given[0]) in {*LOCAL_NAMES, site.listen.name, *site.hosts} else "foreign"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HOOKS = "/hooks/"
-"""Whose refusals are logged there, in bounds."""
 _SLOW_SECONDS = 1
 _REFRESH_SECONDS = 10
 
@@ -68,7 +66,7 @@ def _count(request: Request, status: int, seconds: float) -> None:
     route, metrics = _route(request.scope), site_of(request).metrics
     metrics.requests.labels(route, str(status)).inc()
     metrics.request_seconds.labels(route).observe(seconds)
-    if (status >= 400 and not route.startswith(HOOKS)) or seconds > _SLOW_SECONDS:
+    if status >= 400 or seconds > _SLOW_SECONDS:
         logger.info(
             "Answered %s with %s after %.3f s.",
             route,

@@ -40,7 +40,7 @@ class Guard:
         await (answer or self._app)(scope, receive, send)
 
     async def _refusal(self, request: Request) -> Response | None:
-        verdict = host_verdict(request)
+        verdict = host_verdict(site_of(request), request.scope)
         request.state.is_local = verdict == "ours" and is_local(request)
         if request.url.path in UNGUARDED and verdict != "ours":
             return None

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
-from uuid import UUID, uuid4
-
-from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from wamon.errors import WamonError
 from wamon.failpoints import failpoint
-from wamon.log import correlation_id
+from wamon.log import correlated
 from wamon.web.writer import Event
 from wamon.webhooks import counts
 from wamon.webhooks.counts import Counts
@@ -23,7 +19,7 @@ from wamon.webhooks.delivery_log import DeliveryLog
 from wamon.webhooks.door import Delivery, Door, Verdict, doors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from starlette.types import Receive, Scope, Send
@@ -35,9 +31,11 @@ if TYPE_CHECKING:
     from wamon.web.writer import Writer
 
 PREFIX = "/hooks/"
-CORRELATION = "Wamon-Correlation-Id"
-_BUSY_SECONDS, _UNAVAILABLE_SECONDS = "2", "5"
+_CORRELATION = b"wamon-correlation-id"
+_BUSY_SECONDS, _UNAVAILABLE_SECONDS = b"2", b"5"
 _LINGER_SECONDS = 1
+
+_Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,12 @@ class Limits:
 class _Refused(Exception):
     """A delivery isn't taken: with which status, counted as what, and why."""
 
-    def __init__(self, status: int, result: str, why: str, **headers: str) -> None:
+    def __init__(
+        self, status: int, result: str, why: str, *, retry_after: bytes | None = None, closes: bool = False
+    ) -> None:
         super().__init__(why)
-        self.status, self.result, self.why, self.headers = status, result, why, headers
+        self.status, self.result, self.why, self.closes = status, result, why, closes
+        self.headers = [(b"retry-after", retry_after)] if retry_after else []
 
 
 class _Gone(Exception):
@@ -79,7 +80,8 @@ class Hooks:
         self._room = _Room(self._limits)
         self._clock = clock
         self._writer = writer
-        self._metrics = metrics
+        self._results = cache(metrics.hook_deliveries.labels)  # prometheus-client looks long for them
+        self._seconds = cache(metrics.hook_seconds.labels)
         self._doors = doors(hooks)
         self._logs = {name: DeliveryLog(name, clock) for name in self._doors}
 
@@ -88,25 +90,27 @@ class Hooks:
         """Of the addresses that exist."""
         return list(self._doors)
 
-    def routes(self) -> list[Route]:
-        """Their addresses; a name that isn't configured is an address where nothing is."""
-        return [Route(f"{PREFIX}{{name}}", self), Route(f"{PREFIX}{{name}}/{{suffix:path}}", self)]
+    def has(self, path: str) -> bool:
+        """Whether an address is one of a hook's."""
+        name, _, suffix = path.removeprefix(PREFIX).partition("/")
+        door = self._doors.get(name) if path.startswith(PREFIX) else None
+        return door is not None and (not suffix or door.has_suffix)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door = self._doors.get(scope["path_params"]["name"])
-        suffix = scope["path_params"].get("suffix", "")
-        if door is None or (suffix and not door.has_suffix):
-            raise HTTPException(404)
-        try:
-            answer = self._by_method(door, scope) or await self._received(door, suffix, scope, receive)
-        except _Gone:
+        """Answer at an address that `has` knows."""
+        name, _, suffix = scope["path"].removeprefix(PREFIX).partition("/")
+        door = self._doors[name]
+        if scope["method"] != "POST":
+            await _asked(door, scope, send)
             return
-        except _Refused as refusal:
-            answer = self._refused(door, refusal)
-            if refusal.headers.get("Connection"):
-                await _linger(answer, receive, send)
+        with correlated() as uid:
+            try:
+                await self._received(door, suffix, uid, scope, receive, send)
+            except _Gone:
                 return
-        await answer(scope, receive, send)
+            except _Refused as refusal:
+                self._tell(door, refusal)
+                await _refuse(refusal, receive, send)
 
     async def run(self) -> None:
         """Add what is counted to the hooks' rows, at most once a second, and not at all while nothing is."""
@@ -137,34 +141,26 @@ class Hooks:
             for name, one in counted.items():
                 self._count(name, one)
 
-    @staticmethod
-    def _by_method(door: Door, scope: Scope) -> Response | None:
-        """The answer to what is no delivery; None: it may be one."""
-        if scope["method"] == "POST":
-            return None
-        if scope["method"] != "GET" or not door.is_challenged:
-            raise HTTPException(405, headers={"Allow": "GET, POST" if door.is_challenged else "POST"})
-        said = door.challenge(_query(scope))
-        return Response(status_code=403) if said is None else PlainTextResponse(said)
-
-    async def _received(self, door: Door, suffix: str, scope: Scope, receive: Receive) -> Response:
+    async def _received(self, door: Door, suffix: str, uid: str, scope: Scope, receive: Receive, send: Send) -> None:
         """1. What it says of its length. 2. Room. 3. Its bytes. 4. What proves it. 5. What it is for. 6. The commit."""
         begun = self._clock.monotonic_seconds()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         length = _length(headers, door.most_bytes)
-        with self._room.taken(door.name, door.most_bytes if length is None else length):
+        size = door.most_bytes if length is None else length
+        self._room.take(door.name, size)
+        try:
             body = await self._read(receive, door.most_bytes)
             delivery = Delivery(headers, _query(scope), suffix, body, self._clock.now())
-            result, uid = await self._judged(door, delivery)
-        self._metrics.hook_deliveries.labels(door.name, result).inc()
-        self._metrics.hook_seconds.labels(door.name).observe(self._clock.monotonic_seconds() - begun)
-        return Response(
-            door.answer, headers={CORRELATION: str(uid)}, media_type="application/json" if door.answer else None
-        )
+            result = await self._judged(door, delivery, uid)
+        finally:
+            self._room.leave(door.name, size)
+        self._results(door.name, result).inc()
+        self._seconds(door.name).observe(self._clock.monotonic_seconds() - begun)
+        await _answer(send, 200, [(_CORRELATION, uid.encode())], door.answer, b"application/json")
 
-    async def _judged(self, door: Door, delivery: Delivery) -> tuple[str, UUID]:
-        """As what a delivery was taken, and under which id. Raises _Refused."""
-        log, peek, uid = self._logs[door.name], door.peek(delivery.body), UUID(correlation_id() or str(uuid4()))
+    async def _judged(self, door: Door, delivery: Delivery, uid: str) -> str:
+        """As what a delivery was taken. Raises _Refused."""
+        log, peek = self._logs[door.name], door.peek(delivery.body)
         size = len(delivery.body)
         is_told = log.speaks_before_proof()
         if is_told:
@@ -179,13 +175,12 @@ class Hooks:
         kind = door.kind(delivery, peek)
         if kind == "test":
             self._count(door.name, Counts(door.source, tests=1))
-            return "test", uid
+            return "test"
         event = Event(uid, door.name, door.source, delivery.body if kind == "event" else None)
         if not await self._writer.keep(event):
-            why = "PostgreSQL hasn't committed it"
-            raise _Refused(503, "unavailable", why, Retry_After=_UNAVAILABLE_SECONDS)
+            raise _Refused(503, "unavailable", "PostgreSQL hasn't committed it", retry_after=_UNAVAILABLE_SECONDS)
         self._count(door.name, Counts(door.source, came=True, stored=int(kind == "event")))
-        return "stored" if kind == "event" else "ring", uid
+        return "stored" if kind == "event" else "ring"
 
     async def _read(self, receive: Receive, most_bytes: int) -> bytes:
         """The whole body. Raises _Refused (too long, too slow), _Gone."""
@@ -194,19 +189,17 @@ class Hooks:
                 return await _body(receive, most_bytes)
         except TimeoutError:
             why = f"it wasn't read within {self._limits.read_seconds:g} s"
-            raise _Refused(408, "slow", why, Connection="close") from None
+            raise _Refused(408, "slow", why, closes=True) from None
 
-    def _refused(self, door: Door, refusal: _Refused) -> Response:
-        """Tell, count and answer a refusal."""
-        self._metrics.hook_deliveries.labels(door.name, refusal.result).inc()
+    def _tell(self, door: Door, refusal: _Refused) -> None:
+        """Log and count a refusal."""
+        self._results(door.name, refusal.result).inc()
         if refusal.status == 503:
             self._logs[door.name].put_off(refusal.why)
         else:
             self._logs[door.name].refused(refusal.why)
         if refusal.status != 503 or door.loses_what_is_put_off:
             self._count(door.name, Counts(door.source, refused=1))
-        headers = {name.replace("_", "-"): value for name, value in refusal.headers.items()}
-        return Response(status_code=refusal.status, headers=headers)
 
     def _count(self, name: str, one: Counts) -> None:
         self._counted.setdefault(name, Counts(one.source)).add(one)
@@ -221,28 +214,25 @@ class _Room:
         self._of_hooks: dict[str, int] = {}
         self._all = self._bytes = 0
 
-    @contextmanager
-    def taken(self, hook: str, size: int) -> Iterator[None]:
-        """Room for one of this size while the block runs. Raises _Refused."""
+    def take(self, hook: str, size: int) -> None:
+        """Have room for one of this size until it leaves. Raises _Refused."""
         limits, own = self._limits, self._of_hooks.get(hook, 0)
         if own >= limits.in_flight_of_a_hook or self._all >= limits.in_flight or self._bytes + size > limits.body_bytes:
-            raise _Refused(503, "busy", "too many at once", Retry_After=_BUSY_SECONDS)
-        self._take(hook, 1, size)
-        try:
-            yield
-        finally:
-            self._take(hook, -1, -size)
-
-    def _take(self, hook: str, requests: int, size: int) -> None:
-        self._of_hooks[hook] = self._of_hooks.get(hook, 0) + requests
-        self._all += requests
+            raise _Refused(503, "busy", "too many at once", retry_after=_BUSY_SECONDS)
+        self._of_hooks[hook] = own + 1
+        self._all += 1
         self._bytes += size
+
+    def leave(self, hook: str, size: int) -> None:
+        self._of_hooks[hook] -= 1
+        self._all -= 1
+        self._bytes -= size
 
 
 def _length(headers: Mapping[str, str], most_bytes: int) -> int | None:
     """How long the body says it is; None: it comes in chunks. Raises _Refused."""
     if "content-encoding" in headers:
-        raise _Refused(415, "encoded", "its body is encoded", Connection="close")
+        raise _Refused(415, "encoded", "its body is encoded", closes=True)
     said = headers.get("content-length")
     length = int(said) if said is not None else None
     if length is not None and length > most_bytes:
@@ -267,21 +257,41 @@ async def _body(receive: Receive, most_bytes: int) -> bytes:
 
 
 def _too_large(most_bytes: int) -> _Refused:
-    return _Refused(413, "too_large", f"it is longer than {most_bytes:,} bytes", Connection="close")
+    return _Refused(413, "too_large", f"it is longer than {most_bytes:,} bytes", closes=True)
 
 
 def _query(scope: Scope) -> Mapping[str, str]:
     return dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
 
 
-async def _linger(answer: Response, receive: Receive, send: Send) -> None:
-    """Answer, and take in for a moment what still comes: who is cut off while it sends never sees its answer."""
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-    try:
+async def _asked(door: Door, scope: Scope, send: Send) -> None:
+    """Answer what is no delivery: Meta's question whether the address is ours."""
+    if scope["method"] != "GET" or not door.is_challenged:
+        await _answer(send, 405, [(b"allow", b"GET, POST" if door.is_challenged else b"POST")])
+        return
+    said = door.challenge(_query(scope))
+    await _answer(send, 403 if said is None else 200, [], (said or "").encode(), b"text/plain; charset=utf-8")
+
+
+async def _refuse(refusal: _Refused, receive: Receive, send: Send) -> None:
+    """Answer. Where it closes, take in for a moment what still comes: who is cut off while it sends sees no answer."""
+    if not refusal.closes:
+        await _answer(send, refusal.status, refusal.headers)
+        return
+    await _begin(send, refusal.status, [*refusal.headers, (b"connection", b"close")], b"")
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    with suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_SECONDS):
             while (message := await receive())["type"] == "http.request" and message.get("more_body"):
                 pass
-    except TimeoutError:
-        pass
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _answer(send: Send, status: int, headers: _Headers, body: bytes = b"", media_type: bytes = b"") -> None:
+    await _begin(send, status, [*headers, (b"content-type", media_type)] if body else headers, body)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _begin(send: Send, status: int, headers: _Headers, body: bytes) -> None:
+    own = [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": own + headers})

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from wamon.errors import ConfigError, Retryable, SchemaError
 from wamon.web import acting, endpoints
-from wamon.web.access import Sessions
+from wamon.web.access import Sessions, host_verdict
 from wamon.web.answers import Answers, refused, unavailable
 from wamon.web.contents import PAGES, TOPICS
 from wamon.web.finding import find
@@ -24,6 +24,7 @@ from wamon.web.ready import Readiness
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from wamon.web.pages import Page
     from wamon.web.site import Site
@@ -32,12 +33,24 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 _TITLES = {404: "Not found", 405: "Not allowed"}
 
 
+class Front:
+    """The application that answers all requests to this site: deliveries, which come by hundreds, before any page."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._pages = pages(site)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        site = self._site
+        is_delivery = site.hooks.has(scope["path"]) and host_verdict(site, scope) == "ours"
+        await (site.hooks if is_delivery else self._pages)(scope, receive, send)
+
+
 def pages(site: Site) -> Starlette:
-    """The application that answers all requests to this site."""
+    """What answers all but deliveries."""
     known, hub = Sessions(), Hub(site, TOPICS)
     app = Starlette(
         routes=[
-            *site.hooks.routes(),
             *([] if site.only == "hooks" else _for_people(known, hub)),
             Route("/health", endpoints.health),
             Route("/ready", endpoints.ReadyEndpoint(Readiness(site)).__call__),

@@ -23,7 +23,6 @@ from wamon.web.database import Connection, Server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from uuid import UUID
 
     from prometheus_client import Histogram
 
@@ -40,7 +39,7 @@ _QUERIES = Queries("wamon.web", "writer")
 class Event(NamedTuple):
     """A delivery as it came. A body of None: its hook only rings."""
 
-    uid: UUID
+    uid: str
     hook: str
     source: str
     body: bytes | None

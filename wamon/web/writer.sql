@@ -3,7 +3,7 @@
 -- that may only insert can't read.
 INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256)
 SELECT uid, hook, source, body, sha256(body)
-FROM unnest(%(uids)b::uuid[], %(hooks)b::text[], %(sources)b::text[], %(bodies)b::bytea[])
+FROM unnest(%(uids)s::uuid[], %(hooks)s::text[], %(sources)s::text[], %(bodies)b::bytea[])
          AS new (uid, hook, source, body)
 CROSS JOIN set_config('synchronous_commit', 'on', true)
 ON CONFLICT DO NOTHING

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from wamon.log import logger
 from wamon.privacy import person_hash
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from wamon.clock import Clock
     from wamon.webhooks.door import Peek
 
@@ -17,6 +16,9 @@ MOST_UNPROVEN = 100
 """Lines of a second about deliveries whose proof failed. Further ones wait for their proof."""
 MOST_REFUSED = 10
 """Lines of a second about refusals, and as many about what was put off. The others are counted."""
+
+
+_hashed = lru_cache(1024)(person_hash)  # who writes once writes again
 
 
 class DeliveryLog:
@@ -33,9 +35,9 @@ class DeliveryLog:
         self.begin_second()
         return self._unproven < MOST_UNPROVEN
 
-    def received(self, peek: Peek, size: int, uid: UUID, person_key: bytes | None) -> None:
+    def received(self, peek: Peek, size: int, uid: str, person_key: bytes | None) -> None:
         """Log that a delivery came: never its text, and its person as a hash."""
-        person = person_hash(person_key, peek.kind, peek.value) if person_key and peek.kind else "-"
+        person = _hashed(person_key, peek.kind, peek.value) if person_key and peek.kind else "-"
         logger.info(
             "[WEBHOOK_RECEIVED] waId=%s, type=%s, hook=%s, bytes=%s, id=%s",
             person, peek.type, self._hook, size, uid,
