@@ -32,7 +32,7 @@ from wamon.app.run import plan
 from wamon.clock import Clock
 from wamon.daemon.beats import Bell
 from wamon.daemon.passes import Passes
-from wamon.daemon.rounds import Rounds
+from wamon.daemon.rounds import Connected, Rounds
 from wamon.daemon.side_tasks import SideThreads
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def _passing(config: Path) -> Iterator[tuple[Callable[[], None], Callable[[], No
     whole = plan(lambda: configured(config, {}), clock)
     bell = Bell()
     with whole.session(whole.load()) as connected:
+        assert isinstance(connected, Connected)
         rounds = Rounds(connected, bell, Passes(lambda: None), SideThreads(clock), chores=())
 
         def ring() -> None:

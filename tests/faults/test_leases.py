@@ -15,6 +15,7 @@ from wamon.app.commands import configured
 from wamon.app.run import plan
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import catch_up
+from wamon.daemon.rounds import Connected
 from wamon.errors import Busy, DatabaseUnavailable, Superseded
 from wamon.host.process import Process
 from wamon.postgres.connection import connected
@@ -83,6 +84,7 @@ def test_a_lease_that_a_backup_brought_is_taken_back_and_all_is_read_anew(
     office.scan()
     config = configured(office.config_path, {})
     with plan(lambda: config, CLOCK).session(config) as mine:
+        assert isinstance(mine, Connected)
         field.post(LAWLEY, "DR1000002")
         office.query(restored)
         with pytest.raises(DatabaseUnavailable, match="went back to a backup"):
@@ -102,6 +104,7 @@ def test_a_daemon_that_lost_its_lease_records_nothing_more_though_its_next_renew
     office.scan()
     config = configured(office.config_path, {})
     with plan(lambda: config, CLOCK).session(config) as mine:
+        assert isinstance(mine, Connected)
         field.post(LAWLEY, "DR1000002")
         with connected(office.dsn) as db, leased(db, "main"), pytest.raises(Busy, match="lost to another"):
             catch_up(mine.pipeline)

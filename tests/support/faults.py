@@ -132,6 +132,8 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F112": Fault("a part of a body is broken", "records its neighbours, and keeps the part for a retry"),
         "F113": Fault("PostgreSQL refuses one", "halves until that one stands alone, and tries it again"),
         "F114": Fault("a bridge drops what its hook brought", "records it from the hook, and names the bridge"),
+        "F115": Fault("two wamons with one hook", "lets one take in, and the other once that is gone"),
+        "F116": Fault("days of deliveries at once, repeated and shuffled", "records each message once"),
     },
     "The config and who is told": {
         "F68": Fault("a pattern that would take for ever", "matches in linear time"),

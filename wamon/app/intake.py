@@ -9,7 +9,8 @@ from wamon.app.commands import ledger, recorders_of, review_of, rules_of
 from wamon.bridge.people import Aliases
 from wamon.ledger.dead_letters import letters_of_events
 from wamon.ledger.source import BroughtSource
-from wamon.webhooks.intake import Feed, Intake, Taken
+from wamon.webhooks.intake import Feed, Intake, Taken, event_of
+from wamon.webhooks.proof import Proof, Unproven, prove
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.ledger.dead_letters import Letter
+    from wamon.ledger.review import Review
     from wamon.postgres.connection import Database
 
 
@@ -24,18 +26,13 @@ if TYPE_CHECKING:
 def intakes(config: Config, clock: Clock) -> Iterator[tuple[Database, Sequence[Intake]]]:
     """An intake for each source that a hook feeds, ready to work, over one connection of their own."""
     with ledger(config) as db:
-        yield db, [_begun(config, source, db, clock) for source in sources_of_hooks(config)]
-
-
-def sources_of_hooks(config: Config) -> list[str]:
-    """The sources that hooks feed."""
-    return list(dict.fromkeys(hook.source for hook in config.hooks if hook.secret))
+        yield db, [_begun(config, source, db, clock) for source in config.sources_of_hooks]
 
 
 def take_in_all(config: Config, clock: Clock) -> Taken:
     """Take in until nothing is new. What a store may still come to hold waits for the daemon, or the next time."""
     taken = Taken()
-    if not sources_of_hooks(config):
+    if not config.sources_of_hooks:
         return taken
     with intakes(config, clock) as (_, found):
         for intake in found:
@@ -44,10 +41,28 @@ def take_in_all(config: Config, clock: Clock) -> Taken:
     return taken
 
 
+def proofs(config: Config, clock: Clock, *, repair: bool) -> Proof:
+    """Compare what hooks brought with the ledger. `repair`: take in once more what that lacks, first."""
+    events = 0
+    unproven: list[Unproven] = []
+    if not config.sources_of_hooks:
+        return Proof(events, unproven)
+    with intakes(config, clock) as (_, found):
+        for intake in found:
+            if repair:
+                intake.retry({one.event for one in prove(intake).unproven})
+                while intake.take_in().events:
+                    pass
+            proof = prove(intake)
+            events += proof.events
+            unproven += proof.unproven
+    return Proof(events, unproven)
+
+
 def letters_of_hooks(config: Config) -> list[Letter]:
     """The deliveries, and parts of them, that couldn't be recorded; the last to fail first."""
     with ledger(config) as db:
-        found = [letter for source in sources_of_hooks(config) for letter in letters_of_events(db, source)]
+        found = [letter for source in config.sources_of_hooks for letter in letters_of_events(db, source)]
     return sorted(found, key=lambda letter: letter.failed_at, reverse=True)
 
 
@@ -62,11 +77,23 @@ def take_in_again(config: Config, events: Collection[int], clock: Clock) -> list
     return taken
 
 
-def discard(config: Config, letters: Collection[str], clock: Clock) -> None:
+def retry_letters(config: Config, letters: Collection[str], clock: Clock) -> None:
+    """Take the deliveries of these dead letters in once more."""
+    take_in_again(config, {event_of(letter) for letter in letters}, clock)
+
+
+def discard_letters(config: Config, letters: Collection[str], clock: Clock) -> None:
     """Give up these dead letters of deliveries."""
     with intakes(config, clock) as (_, found):
         for intake in found:
             intake.discard(letters)
+
+
+@contextmanager
+def reviews_of_hooks(config: Config, clock: Clock) -> Iterator[tuple[Review | None, Database]]:
+    """What writes the review rows that wait, where no store is read, and a connection of its own."""
+    with ledger(config) as db:
+        yield review_of(config, config.source, Aliases(config.bridge.people, None), db, clock), db
 
 
 def is_polled(config: Config, source: str) -> bool:

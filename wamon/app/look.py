@@ -46,7 +46,7 @@ def looking(config: Config, bridge: Bridge | None, clock: Clock) -> Iterator[Cal
 def _facts(config: Config, bridge: Bridge | None, clock: Clock) -> Iterator[Facts]:
     """What was looked at, on a connection that lasts as long as the block."""
     store = None if bridge is None else store_of(config, bridge)
-    subject = Subject(config, store, config.bridge.name if bridge is None else bridge.name, clock)
+    subject = Subject(config, store, config.source if bridge is None else bridge.name, clock)
     with ExitStack() as stack:
         yield collect(subject, _opened(config, stack))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, database, joined, ledger, opened, store_of, wanted_of
-from wamon.app.intake import intakes, sources_of_hooks
+from wamon.app.intake import intakes, reviews_of_hooks
 from wamon.app.look import looked_at
 from wamon.app.publish import alerts_of
 from wamon.bridge.access import access
@@ -26,12 +26,12 @@ from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
 from wamon.daemon.published import Look
 from wamon.daemon.reply_sender import ReplySender
-from wamon.daemon.review_writer import ReviewWriter
-from wamon.daemon.rounds import Connected
+from wamon.daemon.review_writer import BroughtReviewWriter, ReviewWriter
+from wamon.daemon.rounds import Connected, WithoutStore
 from wamon.daemon.side_tasks import SideTasks
 from wamon.daemon.status_rows import StatusRows
 from wamon.daemon.upkeep import Upkeep
-from wamon.errors import ConfigError, HostUnavailable
+from wamon.errors import Busy, ConfigError, HostUnavailable
 from wamon.health.check import Absent
 from wamon.health.checks import judged, unwell
 from wamon.host.claim import Claim
@@ -51,13 +51,15 @@ if TYPE_CHECKING:
     from wamon.daemon.passes import Passes
     from wamon.health.check import Check
     from wamon.health.facts import Facts
+    from wamon.postgres.connection import Database
+    from wamon.postgres.leases import Lease
 
 
 def plan(load: Callable[[], Config], clock: Clock, sizes: Sizes = USUAL_SIZES) -> Plan:
     """What the daemon is given."""
     state_file = cache(partial(StateFile, clock=clock))  # it outlives connections: what it told isn't told again
     claim = Claim()
-    sessions = partial(session, state_file=state_file, claim=claim, clock=clock, sizes=sizes)
+    sessions = partial(_session, state_file=state_file, claim=claim, clock=clock, sizes=sizes)
     return Plan(lambda: _packed(load), sessions, _Beside(clock, claim).side_tasks)
 
 
@@ -75,7 +77,7 @@ class _Beside:
         """What runs beside the passes."""
         clock = self._clock
         file = self._alerts.setdefault(config.state.dir, AlertsFile(config.state.dir))
-        notifier = Notifier(file, config.alerts, config.bridge.name, clock, str(config.timezone))
+        notifier = Notifier(file, config.alerts, config.source, clock, str(config.timezone))
         sender = AlertSender(notifier)
 
         def evaluate(checks: Sequence[Check]) -> None:
@@ -94,23 +96,24 @@ class _Beside:
             partial(alerts_of, config.alerts, file),
         )
         monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
+        always = (monitor, sender, rows, *_heartbeat(config, passes), *_intake(config, passes, clock))
+        daily = Daily(config, clock, ledger, database)
+        if config.has_hooks_alone:
+            return SideTasks(always, (daily, BroughtReviewWriter(partial(reviews_of_hooks, config, clock))))
         bridge = bridge_of(config)
         return SideTasks(
-            always=(monitor, sender, rows, *_heartbeat(config, passes), *_intake(config, passes, clock)),
+            always,
             chores=(
                 ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim),
                 Upkeep(partial(opened, config, bridge, clock)),
                 ReviewWriter(partial(opened, config, bridge, clock)),
-                Daily(config, clock, ledger, database),
+                daily,
             ),
         )
 
 
 def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:
-    if not sources_of_hooks(config):
-        return []
-    polled = config.bridge.name if config.bridge.path is not None else None
-    return [HookIntake(partial(intakes, config, clock), polled, passes, clock)]
+    return [HookIntake(partial(intakes, config, clock), passes, clock)] if config.sources_of_hooks else []
 
 
 def _heartbeat(config: Config, passes: Passes) -> list[Heartbeat]:
@@ -126,6 +129,19 @@ def _packed(load: Callable[[], Config]) -> Config:
     pickled = pickle.dumps(load())
     packed: Config = pickle.loads(pickled)  # noqa: S301
     return packed
+
+
+@contextmanager
+def _session(
+    config: Config, state_file: Callable[[Path], StateFile], claim: Claim, clock: Clock, sizes: Sizes
+) -> Iterator[Connected | WithoutStore]:
+    """As `session`; where no store is read, it holds the lease of a source that hooks feed."""
+    if config.has_hooks_alone:
+        with ledger(config) as db, _leased_one(db, config.sources_of_hooks) as lease:
+            yield WithoutStore(lease)
+    else:
+        with session(config, state_file, claim, clock, sizes) as connected:
+            yield connected
 
 
 @contextmanager
@@ -156,6 +172,21 @@ def session(
                 claim.release()
 
 
+@contextmanager
+def _leased_one(db: Database, sources: Sequence[str]) -> Iterator[Lease]:
+    """The lease of the first of these sources that nobody holds. Raises Busy where others hold all of them."""
+    with ExitStack() as stack:
+        for n, source in enumerate(sources, 1):
+            try:
+                lease = stack.enter_context(leased(db, source))
+            except Busy:
+                if n == len(sources):
+                    raise
+            else:
+                yield lease
+                return
+
+
 def _unwritable(state: StateFile) -> ConfigError | None:
     """Why the state directory can't be written, if it can't."""
     try:
@@ -175,6 +206,8 @@ def _troubles(config: Config, clock: Clock, publish: Callable[[Look], None]) -> 
 
 def _facts(config: Config, clock: Clock) -> Facts:
     """What health looks at. Doesn't open a store where that could lock the bridge out."""
+    if config.has_hooks_alone:
+        return looked_at(config, None, clock)
     bridge = bridge_of(config)
     with suppress(OSError):
         rights = access(bridge.path)

@@ -9,7 +9,7 @@ import typer
 from wamon.cli.options import ConfigOption, JsonOption, Said, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
     from zoneinfo import ZoneInfo
 
@@ -44,13 +44,15 @@ def add_to(app: typer.Typer) -> None:
 def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the messages that couldn't be recorded, the last to fail first.
 
-    One in `retry` is tried again by itself after 1, 2 and 4 minutes; then it is `dead`, and waits for you.
+    One in `retry` is tried again by itself after 1, 2 and 4 minutes; then it is `dead`, and waits for you. `event:12`
+    is a delivery to a hook, `event:12#3` a part of one.
 
     \b
     wamon dead list
     wamon dead list --json
     """
     from wamon.app.commands import ledger
+    from wamon.app.intake import letters_of_hooks
     from wamon.ledger.dead_letters import letters
     from wamon.render import say
     from wamon.views import dead as view
@@ -59,7 +61,8 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        answer = view.letters(letters(db, settings.bridge.name))
+        found = [*letters(db, settings.bridge.name), *letters_of_hooks(settings)]
+    answer = view.letters(sorted(found, key=lambda letter: letter.failed_at, reverse=True))
     if options.json:
         say(as_json(answer))
     else:
@@ -73,7 +76,7 @@ def show(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell all that is known of one such message; what it says stays in the bridge's store.
+    """Tell all that is known of one such message; what it says stays in the bridge's store, or in the delivery.
 
     Its correlation id is in the log beside each try.
 
@@ -82,16 +85,20 @@ def show(
     """
     from dataclasses import fields
 
+    from wamon.app.intake import letters_of_hooks
     from wamon.render import local, say
     from wamon.views import dead as view
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
-    with _opened(settings, options.clock) as pipeline:
-        (letter,) = _named(pipeline, [message_id])
-        stands = pipeline.store.find_one(letter.chat_jid, letter.message_id) is not None
-    answer = view.shown_letter(letter, in_store=stands)
+    if delivered := [letter for letter in letters_of_hooks(settings) if letter.message_id == message_id]:
+        answer = view.shown_letter(delivered[0], in_store=False)
+    else:
+        with _opened(settings, options.clock) as pipeline:
+            (letter,) = _named(pipeline, [message_id])
+            stands = pipeline.store.find_one(letter.chat_jid, letter.message_id) is not None
+        answer = view.shown_letter(letter, in_store=stands)
     if options.json:
         say(as_json(answer))
         return
@@ -117,6 +124,7 @@ def retry(
     wamon dead retry 3EB0C767D0D1A2B3C4D5
     wamon dead retry --all
     """
+    from wamon.app.intake import retry_letters
     from wamon.capture.scan import retry_one
     from wamon.errors import UsageError
     from wamon.views.dead import Retried
@@ -124,7 +132,7 @@ def retry(
     if bool(message_ids) == every:
         raise UsageError("Say which.", hint="Name message ids as `wamon dead list` shows them, or pass --all.")
     options = said(ctx, config, json)
-    recorded, still = _settle(options, message_ids or [], retry_one)
+    recorded, still = _settle(options, message_ids or [], retry_one, retry_letters)
     _end(options, Retried(recorded, still), "recorded", len(recorded))
 
 
@@ -135,18 +143,42 @@ def discard(ctx: typer.Context, message_ids: Ids, config: ConfigOption = None, j
     \b
     wamon dead discard 3EB0C767D0D1A2B3C4D5
     """
+    from wamon.app.intake import discard_letters
     from wamon.capture.scan import discard as discard_one
     from wamon.views.dead import Discarded
 
     options = said(ctx, config, json)
-    discarded, still = _settle(options, message_ids, discard_one)
+    discarded, still = _settle(options, message_ids, discard_one, discard_letters)
     _end(options, Discarded(discarded, still), "discarded", len(discarded))
 
 
 def _settle(
-    options: Said, message_ids: Sequence[str], act: Callable[[Pipeline, Letter], object]
+    options: Said,
+    message_ids: Sequence[str],
+    act: Callable[[Pipeline, Letter], object],
+    act_on_delivered: Callable[[Config, Collection[str], Clock], object],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids of those that are letters no more, and of those that still are."""
+    from wamon.app.intake import letters_of_hooks
+
+    settings = options.config()
+    delivered = [letter.message_id for letter in letters_of_hooks(settings)]
+    chosen = [one for one in delivered if not message_ids or one in message_ids]
+    if chosen:
+        act_on_delivered(settings, chosen, options.clock)
+    left = {letter.message_id for letter in letters_of_hooks(settings)} if chosen else set()
+    settled, still = [one for one in chosen if one not in left], [one for one in chosen if one in left]
+    of_store = [one for one in message_ids if one not in delivered]
+    if of_store or not (message_ids or settings.has_hooks_alone):
+        also_settled, also_still = _settle_of_store(options, of_store, act)
+        settled, still = settled + also_settled, still + also_still
+    return tuple(settled), tuple(still)
+
+
+def _settle_of_store(
+    options: Said, message_ids: Sequence[str], act: Callable[[Pipeline, Letter], object]
+) -> tuple[list[str], list[str]]:
+    """The same, of messages that a store holds."""
     from wamon.ledger.dead_letters import letters
 
     with _opened(options.config(), options.clock) as pipeline:
@@ -154,8 +186,8 @@ def _settle(
         for letter in chosen:
             act(pipeline, letter)
         left = {(letter.chat_jid, letter.message_id) for letter in letters(pipeline.source.db, pipeline.source.name)}
-    still = tuple(letter.message_id for letter in chosen if (letter.chat_jid, letter.message_id) in left)
-    return tuple(letter.message_id for letter in chosen if letter.message_id not in still), still
+    still = [letter.message_id for letter in chosen if (letter.chat_jid, letter.message_id) in left]
+    return [letter.message_id for letter in chosen if letter.message_id not in still], still
 
 
 def _end(options: Said, answer: views.Retried | views.Discarded, outcome: str, settled: int) -> None:

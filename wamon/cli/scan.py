@@ -11,6 +11,8 @@ from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOptio
 if TYPE_CHECKING:
     from wamon.capture.pipeline import Pipeline
     from wamon.capture.scan import Scanned
+    from wamon.cli.options import Said
+    from wamon.config.schema import Config
     from wamon.views.scan import Scan, ScannedGroup
 
 
@@ -31,7 +33,7 @@ def scan(
     """Read the bridge's store and record every drop in it that isn't recorded yet.
 
     It goes on where the last scan, or the daemon, came to; run again, it changes nothing. Killed at any moment, the
-    next one makes good.
+    next one makes good. What hooks brought is taken in, too, until nothing is new.
 
     \b
     wamon scan
@@ -39,6 +41,7 @@ def scan(
     wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
+    from wamon.app.intake import take_in_all
     from wamon.app.publish import publish_scan
     from wamon.render import say
     from wamon.views import scan as view
@@ -47,10 +50,15 @@ def scan(
     options = said(ctx, config, json)
     settings = options.config()
     names = group or []
+    if settings.has_hooks_alone and bridge is None:
+        _take_in(options, settings)
+        return
     with (rehearsing if dry_run else opened)(settings, bridge_of(settings, bridge, names), options.clock) as pipeline:
         began = pipeline.clock.monotonic_seconds()
         scanned = _scanned(pipeline, names)
-        answer = view.scan(pipeline, scanned, names, pipeline.clock.monotonic_seconds() - began)
+        brings_all = not (names or dry_run or bridge)
+        events = take_in_all(settings, options.clock).events if brings_all else 0
+        answer = view.scan(pipeline, scanned, names, pipeline.clock.monotonic_seconds() - began, events)
         if not dry_run:
             publish_scan(settings, bridge_of(settings, bridge, names), options.clock, pipeline.source.db)
     _tell_conflicts(scanned)
@@ -58,6 +66,22 @@ def scan(
         say(as_json(answer))
     else:
         _show(answer, dry_run=dry_run)
+
+
+def _take_in(options: Said, settings: Config) -> None:
+    """Where no store is read, what hooks brought is all there is to scan."""
+    from wamon.app.intake import take_in_all
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.scan import without_store
+
+    began = options.clock.monotonic_seconds()
+    events = take_in_all(settings, options.clock).events
+    answer = without_store(events, options.clock.monotonic_seconds() - began)
+    if options.json:
+        say(as_json(answer))
+    else:
+        say(f"No store is read. {answer.events:,} deliveries taken in, in {answer.elapsed_seconds:.1f} s.")
 
 
 def _scanned(pipeline: Pipeline, names: list[str]) -> Scanned:
@@ -77,7 +101,8 @@ def _show(answer: Scan, *, dry_run: bool) -> None:
     columns = ("Group", "Messages", "New drops", "Posted again", "Rejected", "Retracted", "Dead")
     table(columns, [_row(group) for group in answer.groups], right=columns[1:])
     would = "would be recorded; nothing was" if dry_run else "read and recorded"
-    say(f"{answer.read:,} messages {would}, in {answer.elapsed_seconds:.1f} s.")
+    brought = f" {answer.events:,} deliveries taken in." if answer.events else ""
+    say(f"{answer.read:,} messages {would}, in {answer.elapsed_seconds:.1f} s.{brought}")
 
 
 def _row(group: ScannedGroup) -> tuple[str | int, ...]:

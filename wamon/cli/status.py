@@ -60,7 +60,8 @@ def status(
 
     options = said(ctx, config, json)
     settings = options.config()
-    with looking(settings, bridge_of(settings, bridge), options.clock) as look:
+    found = None if settings.has_hooks_alone and bridge is None else bridge_of(settings, bridge)
+    with looking(settings, found, options.clock) as look:
         if watch:
             _watch(look, plain=plain or options.json or not sys.stdout.isatty())
             return

@@ -20,7 +20,7 @@ def show(facts: Facts, checks: Sequence[Check], most_groups: int = MOST_GROUPS) 
     from wamon.render import local, say
 
     store, zone = facts.subject.store, facts.subject.config.timezone
-    say(f"{facts.subject.source}, {local(facts.now, zone)} {zone}\n{store.path if store else 'No bridge.'}")
+    say(f"{facts.subject.source}, {local(facts.now, zone)} {zone}\n{store.path if store else _without_store(facts)}")
     _show_groups(facts, checks, most_groups)
     say("\n".join((_today(facts), _daemon(facts), _past(facts))))
     _show_latest(facts)
@@ -34,7 +34,20 @@ def sentences(facts: Facts, checks: Sequence[Check]) -> list[str]:
     silence = _silences(checks)
     told = [_group_sentence(group, silence[group.jid], facts) for group in facts.groups]
     troubles = [check.sentence for state in (State.BAD, State.WARN) for check in checks if check.state is state]
-    return [*told, _today(facts), _daemon(facts), _past(facts), *_latest(facts), *(troubles or ["All is well."])]
+    alone = [_without_store(facts)] if facts.subject.config.has_hooks_alone else []
+    return [
+        *alone,
+        *told,
+        _today(facts),
+        _daemon(facts),
+        _past(facts),
+        *_latest(facts),
+        *(troubles or ["All is well."]),
+    ]
+
+
+def _without_store(facts: Facts) -> str:
+    return "No store is read: hooks bring the messages." if facts.subject.config.has_hooks_alone else "No bridge."
 
 
 def _silences(checks: Sequence[Check]) -> dict[str | None, str]:

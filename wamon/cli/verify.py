@@ -56,11 +56,15 @@ def verify(
 
 def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
     from wamon.app.commands import bridge_of, opened
+    from wamon.app.intake import proofs
     from wamon.capture.verify import Verification
     from wamon.render import progress
     from wamon.views import verify as view
 
     settings = options.config()
+    delivered = proofs(settings, options.clock, repair=repair)
+    if settings.has_hooks_alone and bridge is None:
+        return view.without_store(delivered)
     with opened(settings, bridge_of(settings, bridge, names), options.clock) as pipeline:
         verification = Verification(pipeline, [pipeline.source.groups[jid] for jid in pipeline.named(names)])
         rows = pipeline.store.rows()
@@ -71,7 +75,7 @@ def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: b
             verified = verification.verify(advance)
         if not names:
             pipeline.source.note_verify(clean=verified.clean)
-        return view.verify(pipeline, verified)
+        return view.verify(pipeline, verified, delivered)
 
 
 def _show(found: Verify) -> None:
@@ -91,5 +95,6 @@ def _show(found: Verify) -> None:
     notes += [f"{found.older_rules:,} read under older rules"] if found.older_rules else []
     notes += [f"{found.without_text:,} whose text is gone; --repair reads it again"] if found.without_text else []
     notes += [f"{found.reviews_waiting:,} review rows waiting"] if found.reviews_waiting else []
+    notes += [f"{found.events:,} deliveries compared"] if found.events else []
     notes += [f"{found.store_missed:,} that the store lacks and a hook brought"] if found.store_missed else []
     say(f"{found.checked:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))

@@ -161,6 +161,21 @@ class Config(Section):
     hooks: tuple[Hook, ...] = ()
     groups: tuple[Group, ...] = ()
 
+    @property
+    def sources_of_hooks(self) -> tuple[str, ...]:
+        """The sources that hooks feed: a hook without a secret feeds none."""
+        return tuple(dict.fromkeys(hook.source for hook in self.hooks if hook.secret))
+
+    @property
+    def has_hooks_alone(self) -> bool:
+        """Whether no store is read: hooks bring all there is."""
+        return self.bridge.path is None and bool(self.sources_of_hooks)
+
+    @property
+    def source(self) -> str:
+        """The source that `run` works on: the bridge's, or the first that a hook feeds where no store is read."""
+        return self.sources_of_hooks[0] if self.has_hooks_alone else self.bridge.name
+
     def voices(self) -> dict[str, dict[ReplyKind, str]]:
         """The template of each kind of which something is said, by JID; none at all while replies are off."""
         if not self.replies.enabled:

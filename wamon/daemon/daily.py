@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wamon.daemon.side_tasks import Chore
 from wamon.ledger.retention import prune_sign_ins, prune_texts
 from wamon.postgres.backup import Table, dump_today
+from wamon.webhooks.retention import prune_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ class Daily(Chore):
             prune_sign_ins(db)
             if keep_text is not None:
                 prune_texts(db, keep_text)
+            if self._config.hooks:
+                prune_events(db)
 
     def _dump(self) -> None:
         config = self._config

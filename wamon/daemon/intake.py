@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from wamon.backoff import pause_seconds
 from wamon.daemon.side_tasks import SideTask
@@ -33,22 +33,17 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
 
 
 class HookIntake(SideTask):
-    """Takes in what hooks bring. `opened` gives the intakes, and the connection that they share.
-
-    `polled` is the source whose lease the passes hold, if they hold one.
-    """
+    """Takes in what hooks bring. `opened` gives the intakes, and the connection that they share."""
 
     name = "intake"
 
     def __init__(
         self,
         opened: Callable[[], AbstractContextManager[tuple[Database, Sequence[Intake]]]],
-        polled: str | None,
         passes: Passes,
         clock: Clock,
     ) -> None:
         self._opened = opened
-        self._polled = polled
         self._passes = passes
         self._clock = clock
         self._tries = 0
@@ -73,7 +68,7 @@ class HookIntake(SideTask):
     def _work(self, stopping: Stopping) -> None:
         """Look again and again, as long as PostgreSQL stays connected."""
         with self._opened() as (db, intakes), ExitStack() as stack:
-            rights = [self._right_to(db, intake.name) for intake in intakes]
+            rights = [_Right(db, intake.name, self._passes, self._clock) for intake in intakes]
             for right in rights:
                 stack.callback(right.give_up)
             while not stopping.is_set():
@@ -81,11 +76,6 @@ class HookIntake(SideTask):
                 self._tries, self._told = 0, ""
                 if not any(news):
                     stopping.wait(_LOOK_SECONDS)
-
-    def _right_to(self, db: Database, source: str) -> _Right:
-        if source == self._polled:
-            return _OfThePasses(db, source, self._passes)
-        return _Leased(db, source, self._clock)
 
     def _look(self, intake: Intake, right: _Right) -> bool:
         """Take in a batch of what is due; whether there was something."""
@@ -99,41 +89,21 @@ class HookIntake(SideTask):
         return taken.events > 0
 
 
-class _Right(Protocol):
-    """Which of several `run` works on a source."""
+class _Right:
+    """Which of several `run` works on a source: the lease that the passes hold is theirs, any other is taken here."""
 
-    def is_held(self) -> bool: ...
-    def give_up(self) -> None: ...
-
-
-class _OfThePasses:
-    """As long as the passes hold the source's lease."""
-
-    def __init__(self, db: Database, source: str, passes: Passes) -> None:
+    def __init__(self, db: Database, source: str, passes: Passes, clock: Clock) -> None:
         self._db = db
-        self._source = source
-        self._passes = passes
-
-    def is_held(self) -> bool:
-        holder = self._passes.holder
-        return holder is not None and is_held_by(self._db, self._source, holder)
-
-    def give_up(self) -> None:
-        """The passes give it up."""
-
-
-class _Leased:
-    """By a lease of the source's own, which is taken where nobody holds it."""
-
-    def __init__(self, db: Database, source: str, clock: Clock) -> None:
         self._lease = Lease(db, source)
-        self._source = source
+        self._passes = passes
         self._clock = clock
         self._holds = False
         self._look_at_seconds = -inf
         self._is_told = False
 
     def is_held(self) -> bool:
+        if self._passes.source == self._lease.source:
+            return is_held_by(self._db, self._lease.source, self._passes.holder or "")
         now_seconds = self._clock.monotonic_seconds()
         if now_seconds >= self._look_at_seconds:
             self._hold()

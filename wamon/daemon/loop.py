@@ -15,13 +15,13 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from wamon.backoff import pause_seconds
 from wamon.bridge.doorbell import Doorbell
 from wamon.daemon.beats import Bell, beats
 from wamon.daemon.passes import Passes
-from wamon.daemon.rounds import BEATS_SECONDS, Rounds
+from wamon.daemon.rounds import BEATS_SECONDS, Rounds, WithoutStore
 from wamon.daemon.side_tasks import SideThreads
 from wamon.daemon.stopping import Stopped
 from wamon.errors import Busy, ConfigError, HostUnavailable, Retryable, SchemaError, WamonError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from wamon.config.schema import Config
     from wamon.daemon.rounds import Connected
     from wamon.daemon.side_tasks import SideTasks
+    from wamon.postgres.leases import Lease
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 20.0
@@ -52,7 +53,7 @@ class Plan:
     """What the daemon is given by the composition root."""
 
     load: Callable[[], Config]
-    session: Callable[[Config], AbstractContextManager[Connected]]
+    session: Callable[[Config], AbstractContextManager[Connected | WithoutStore]]
     side_tasks: Callable[[Config, Passes], SideTasks]
 
 
@@ -155,6 +156,9 @@ class Daemon:
     def _work_while_connected(self, pause: _Pause) -> None:
         try:
             with self._plan.session(self._config) as connected:
+                self._passes.source, self._passes.holder = connected.lease.source, connected.lease.holder
+                if isinstance(connected, WithoutStore):
+                    self._attend(connected.lease, pause)
                 self._announce(connected.pipeline)
                 try:
                     self._serve(connected, pause)
@@ -208,13 +212,31 @@ class Daemon:
         if why is None and was is not None:
             logger.info("The store is watched again.", extra={"action": "doorbell.rings"})
 
+    def _attend(self, lease: Lease, pause: _Pause) -> NoReturn:
+        """Keep the lease, and begin chores, where hooks alone bring messages: the side tasks take those in."""
+        logger.info("No store is read: hooks bring the messages of %s.", lease.source, extra={"action": "watching"})
+        chores = {chore.name: chore for chore in self._tasks.chores}
+        beats_seconds = {"renew": BEATS_SECONDS["renew"]} | {name: one.beat_seconds for name, one in chores.items()}
+        self._bell.ring(*chores)
+        with beats(self._bell.ring, beats_seconds):
+            while True:
+                self._bell.check()
+                self._bell.hush()
+                if self._bell.rang("renew"):
+                    lease.renew()
+                self._passes.have_no_store()
+                for name in filter(self._bell.rang, chores):
+                    self._side.begin(chores[name])
+                pause.reset()
+                notify("WATCHDOG=1")
+                self._bell.wait(2 * BEATS_SECONDS["renew"])
+
     def _serve(self, connected: Connected, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
         chores = self._tasks.chores
         rounds = Rounds(connected, self._bell, self._passes, self._side, chores)
         beats_seconds = {"pass": interval_seconds, "recent": interval_seconds, **BEATS_SECONDS}
         beats_seconds |= {chore.name: chore.beat_seconds for chore in chores}
-        self._passes.holder = connected.lease.holder
         self._bell.ring(*beats_seconds.keys() - {"renew"})
         doorbell = Doorbell(connected.pipeline.store.path, self._bell.ring)
         with doorbell, beats(self._bell.ring, beats_seconds):

@@ -22,6 +22,7 @@ class Passes:
 
     def __init__(self, begun: Callable[[], None]) -> None:
         self.trouble: WamonError | None = None  # why no pass ends
+        self.source: str | None = None  # whose lease this daemon holds, or last held
         self.holder: str | None = None  # the name by which this daemon holds its source's lease, or last held it
         self.count = 0  # of passes that have ended
         self.is_ready = False
@@ -44,6 +45,14 @@ class Passes:
             self._told = None
             logger.info("Works again, and is up to date.", extra={"action": "recovered"})
         self._tell(f"Up to date: nothing waits in {amount(groups, 'group')}.")
+
+    def have_no_store(self) -> None:
+        """There are none: hooks alone bring messages."""
+        self.trouble = None
+        if self._told is not None:
+            self._told = None
+            logger.info("Works again.", extra={"action": "recovered"})
+        self._tell("No store is read: hooks bring the messages.")
 
     def go_on(self, rows: int) -> None:
         """A pass has ended, and so many rows are left."""

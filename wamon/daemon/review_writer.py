@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from wamon.capture.pipeline import Pipeline
     from wamon.daemon.stopping import Stopping
+    from wamon.ledger.review import Review
+    from wamon.postgres.connection import Database
 
 
 class ReviewWriter(Chore):
@@ -34,3 +36,21 @@ class ReviewWriter(Chore):
                 write_reviews(pipeline, lambda: not stopping.is_set())
         finally:
             give_back()
+
+
+class BroughtReviewWriter(Chore):
+    """The same where no store is read. `opened` gives what writes the rows, and its connection."""
+
+    name = "reviews"
+    beat_seconds = 60.0
+
+    def __init__(self, opened: Callable[[], AbstractContextManager[tuple[Review | None, Database]]]) -> None:
+        self._opened = opened
+
+    def is_due(self, pipeline: Pipeline) -> bool:  # noqa: ARG002 - there is none
+        return True
+
+    def run(self, stopping: Stopping) -> None:
+        with self._opened() as (review, db):
+            if review is not None:
+                review.write_due(db, go_on=lambda: not stopping.is_set())

@@ -36,6 +36,13 @@ class Connected:
     lease: Lease
 
 
+@dataclass(frozen=True, slots=True)
+class WithoutStore:
+    """What the daemon holds where no store is read: the lease of a source that hooks feed."""
+
+    lease: Lease
+
+
 class Rounds:
     """The rounds of one connection, and what the last one saw of the store."""
 

@@ -98,7 +98,7 @@ class StatusRows(SideTask):
             publisher.stop(self._restarts())
 
     def _publisher(self, db: Database, holder: str) -> Publisher:
-        subject = Subject(self._config, None, self._config.bridge.name, self._clock)
+        subject = Subject(self._config, None, self._config.source, self._clock)
         return Publisher(db, subject, self._started_at, self._restarts(), holder)
 
     def _begin_day(self, publisher: Publisher, stopping: Stopping) -> None:

@@ -22,9 +22,11 @@ _RECONNECT_OR_COME_BACK = f"{_RECONNECT} Has the phone left the group?"
 
 
 def checks(facts: Facts) -> Iterator[Check]:
-    """All of them."""
-    yield rights(facts)
+    """All of them; where no store is read, that one is none."""
     yield store(facts)
+    if facts.subject.config.has_hooks_alone:
+        return
+    yield rights(facts)
     yield journal(facts)
     yield source(facts)
     yield writing(facts)

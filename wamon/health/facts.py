@@ -158,21 +158,28 @@ def compared(facts: Facts) -> Facts:
 
 
 def _named(subject: Subject, recorded: Mapping[str, str]) -> dict[str, str]:
-    """The watched groups' names by JID: the config's, then those that only the database knows."""
+    """The watched groups' names by JID: the config's, then those that only the database knows.
+
+    None where no store is read: nobody can tell how fresh a group is that hooks bring.
+    """
+    if subject.config.has_hooks_alone:
+        return {}
     configured = {group.jid: group.name for group in subject.config.groups if group.enabled}
     return {**configured, **{jid: project for jid, project in recorded.items() if jid not in configured}}
 
 
 def _access(subject: Subject) -> Access | Absent:
     if subject.store is None:
-        return _nowhere()
+        return _nowhere(subject)
     try:
         return access(subject.store.path)
     except OSError as error:
         return Absent(f"{subject.store.path} can't be seen: {error.strerror}.", "Is bridge.path right?")
 
 
-def _nowhere() -> Absent:
+def _nowhere(subject: Subject) -> Absent:
+    if subject.config.has_hooks_alone:
+        return Absent("No bridge's store is read: hooks bring the messages.", "", State.OK)
     return Absent(
         "No bridge's store is named.",
         "Set bridge.path in the config (`wamon init --bridge FILE` writes one), or pass --bridge FILE.",
@@ -182,7 +189,7 @@ def _nowhere() -> Absent:
 
 def _store(subject: Subject, rights: Access | Absent, jids: Sequence[str], now: datetime) -> StoreFacts | Absent:
     if subject.store is None:
-        return _nowhere()
+        return _nowhere(subject)
     if not isinstance(rights, Absent) and rights.endangers_the_bridge and not rights.has_log:
         return Absent("To open the store now would leave files that lock the bridge out.")
     try:

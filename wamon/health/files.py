@@ -28,9 +28,10 @@ _TOO_FEW_FILES = 1_000
 
 
 def checks(facts: Facts) -> Iterator[Check]:
-    """All of them."""
+    """All of them; without a store there is no position to keep."""
     yield folder(facts)
-    yield state_file(facts)
+    if not facts.subject.config.has_hooks_alone:
+        yield state_file(facts)
     yield set_aside(facts)
     yield from room(facts)
 

@@ -27,6 +27,8 @@ def checks(facts: Facts) -> Iterator[Check]:
         yield lag(group)
     yield dead_letters(facts)
     yield reviews(facts)
+    if facts.subject.config.has_hooks_alone:
+        return
     yield sweep(facts)
     yield verify(facts)
 

@@ -34,7 +34,7 @@ class Lease:
 
     def __init__(self, db: Database, source: str) -> None:
         self._db = db
-        self._source = source
+        self.source = source
         self._renewed_at: datetime | None = None  # by the database's clock
         self.holder = str(uuid4())
 
@@ -42,23 +42,23 @@ class Lease:
         """Take the lease. Raises Busy where another process holds it."""
         me = Process.this()
         with transaction(self._db):
-            SQL.run(self._db, "lock", source=self._source)
-            found = SQL.run(self._db, "holder", source=self._source, lasts=LASTS).fetchone()
+            SQL.run(self._db, "lock", source=self.source)
+            found = SQL.run(self._db, "holder", source=self.source, lasts=LASTS).fetchone()
             if found is not None:
                 host, boot, pid, started, expired = found
                 standing = Process(host, boot, pid, started)
                 if not (expired or standing == me or standing.is_gone()):
                     raise Busy(
-                        f"Another wamon works on source {self._source}: process {pid} on {host}.",
+                        f"Another wamon works on source {self.source}: process {pid} on {host}.",
                         hint="Stop that one first, or start this one with --standby to wait for it.",
                     )
             self._put(me)
 
     def _put(self, me: Process) -> None:
         values = {"host": me.host, "boot": me.boot, "pid": me.pid, "process_started": me.process_started}
-        held = {"source": self._source, "holder": self.holder, "lasts": LASTS, **values}
+        held = {"source": self.source, "holder": self.holder, "lasts": LASTS, **values}
         self._renewed_at = SQL.value(self._db, "take", **held)
-        SQL.run(self._db, "raise_fence_of_former_holder", source=self._source)
+        SQL.run(self._db, "raise_fence_of_former_holder", source=self.source)
 
     def renew(self) -> None:
         """Hold the lease for longer.
@@ -67,14 +67,14 @@ class Lease:
         by a restore: we go on, and DatabaseUnavailable says that all is to be read anew.
         """
         with transaction(self._db):
-            renewed = SQL.run(self._db, "renew", source=self._source, holder=self.holder, lasts=LASTS).fetchone()
+            renewed = SQL.run(self._db, "renew", source=self.source, holder=self.holder, lasts=LASTS).fetchone()
             if renewed is not None:
                 (self._renewed_at,) = renewed
                 return
-            SQL.run(self._db, "lock", source=self._source)
-            if SQL.value(self._db, "was_taken", source=self._source, since=self._renewed_at):
+            SQL.run(self._db, "lock", source=self.source)
+            if SQL.value(self._db, "was_taken", source=self.source, since=self._renewed_at):
                 raise Busy(
-                    f"The lease on source {self._source} was lost to another wamon.",
+                    f"The lease on source {self.source} was lost to another wamon.",
                     hint="Start this one again; with --standby it waits for the other, and takes over from it.",
                 )
             self._put(Process.this())
@@ -86,7 +86,7 @@ class Lease:
     def release(self) -> None:
         """Let the next one in at once."""
         with transaction(self._db):
-            SQL.run(self._db, "release", source=self._source, holder=self.holder)
+            SQL.run(self._db, "release", source=self.source, holder=self.holder)
 
 
 def is_held_by(db: Database, source: str, holder: str) -> bool:

@@ -27,7 +27,7 @@ RETURNING renewed_at
 SELECT EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND taken_at > %(since)s)
 
 -- name: is_held_by
-SELECT EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND holder = %(holder)s AND expires_at > now())
+SELECT EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND holder::text = %(holder)s AND expires_at > now())
 
 -- name: release
 DELETE FROM wamon.leases WHERE source = %(source)s AND holder = %(holder)s

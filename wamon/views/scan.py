@@ -45,14 +45,24 @@ class Scan:
     read: Annotated[int, "messages read beyond the old position, of the groups scanned"]
     elapsed_seconds: Annotated[float, "how long it took"]
     groups: tuple[ScannedGroup, ...]
+    events: Annotated[int, "deliveries of hooks taken in"]
 
 
-def scan(pipeline: Pipeline, scanned: Scanned, names: Sequence[str], elapsed_seconds: float) -> Scan:
+def scan(pipeline: Pipeline, scanned: Scanned, names: Sequence[str], elapsed_seconds: float, events: int = 0) -> Scan:
     """What this scan did with the groups of these names, of all where none is given."""
     groups = tuple(_group(pipeline, scanned, jid) for jid in pipeline.named(names))
     return Scan(
-        complete=True, read=sum(scanned.read.values()), elapsed_seconds=round(elapsed_seconds, 3), groups=groups
+        complete=True,
+        read=sum(scanned.read.values()),
+        elapsed_seconds=round(elapsed_seconds, 3),
+        groups=groups,
+        events=events,
     )
+
+
+def without_store(events: int, elapsed_seconds: float) -> Scan:
+    """What a scan did where hooks alone bring messages."""
+    return Scan(complete=True, read=0, elapsed_seconds=round(elapsed_seconds, 3), groups=(), events=events)
 
 
 def _group(pipeline: Pipeline, scanned: Scanned, jid: str) -> ScannedGroup:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from wamon.capture import verify as proof
     from wamon.capture.pipeline import Pipeline
+    from wamon.webhooks.proof import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +32,44 @@ class Verify:
     without_text: Annotated[int, "messages with a drop whose texts are gone before `privacy.keep_text`"]
     reviews_waiting: Annotated[int, "rows of the review table that wait to be written; they aren't unclean"]
     store_missed: Annotated[int, "messages that hooks brought and the store lacks; they aren't unclean"]
+    events: Annotated[int, "deliveries of hooks compared, as long as their bodies are kept"]
     problems: tuple[Problem, ...]
 
 
-def verify(pipeline: Pipeline, verified: proof.Verified) -> Verify:
-    """What this verify found."""
+def verify(pipeline: Pipeline, verified: proof.Verified, delivered: Proof) -> Verify:
+    """What this verify found, of the store and of hooks."""
     return Verify(
-        clean=verified.clean,
+        clean=verified.clean and not delivered.unproven,
         checked=verified.checked,
         dead=verified.dead,
         older_rules=verified.older_rules,
         without_text=verified.without_text,
         reviews_waiting=verified.reviews_waiting,
         store_missed=verified.store_missed,
-        problems=tuple(_problem(pipeline, problem) for problem in verified.problems),
+        events=delivered.events,
+        problems=(*(_problem(pipeline, problem) for problem in verified.problems), *_unproven(delivered)),
+    )
+
+
+def without_store(delivered: Proof) -> Verify:
+    """What this verify found where hooks alone bring messages."""
+    return Verify(
+        clean=not delivered.unproven,
+        checked=0,
+        dead=0,
+        older_rules=0,
+        without_text=0,
+        reviews_waiting=0,
+        store_missed=0,
+        events=delivered.events,
+        problems=_unproven(delivered),
+    )
+
+
+def _unproven(delivered: Proof) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(1, None, one.message_id, f"came with delivery {one.event}, and isn't in the ledger")
+        for one in delivered.unproven
     )
 
 

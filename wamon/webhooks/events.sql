@@ -14,6 +14,14 @@ FROM (
 WHERE bytes_before < %(most_bytes)s
 ORDER BY event
 
+-- name: taken_in
+SELECT event, uid::text, hook, received_at, sha256, body, false
+FROM wamon.webhook_events
+WHERE source = %(source)s AND state = 'done' AND body IS NOT NULL AND messages > 0 AND hook = ANY(%(hooks)s)
+  AND event > %(after)s
+ORDER BY event
+LIMIT %(most)s
+
 -- name: lock
 SELECT event FROM wamon.webhook_events WHERE event = ANY(%(events)s) AND state = 'new' FOR UPDATE SKIP LOCKED
 

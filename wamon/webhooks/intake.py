@@ -189,6 +189,20 @@ class Intake:
                 SQL.run(db, "discard_letter", chat=self._letters_chat(), letter=letter)
                 SQL.run(db, "discard", event=event_of(letter), source=self.name)
 
+    def taken_in_after(self, event: int) -> list[Opened]:
+        """The next deliveries that became messages, as long as their bodies are kept."""
+        with transaction(self._source.db) as db:
+            values = {"hooks": list(self._feed.hooks), "after": event, "most": _MOST_EVENTS}
+            found = SQL.rows(db, "taken_in", Event, source=self.name, **values)
+        return [self._opened(one) for one in found]
+
+    def unrecorded(self, opened: Sequence[Opened]) -> list[tuple[int, Key]]:
+        """The messages of these that the ledger lacks, each with its delivery."""
+        said = self._said(opened)
+        with keyed_transaction(self._source.db):
+            known = self._recorder.known([one.reading for one in said])
+        return [(one.opened.event.event, one.key) for one in said if one.key not in known]
+
     def _due(self) -> list[Event]:
         limits = {"most": _MOST_EVENTS, "most_bytes": _MOST_BYTES, "patience": PATIENCE}
         with transaction(self._source.db) as db:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -12,6 +14,8 @@ from tests.support.bridges import LAWLEY
 from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDERS, WATI, meta_body, meta_message
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
+from wamon.postgres.connection import connected
+from wamon.webhooks.retention import prune_events
 
 Opened = Callable[..., Office]
 
@@ -183,3 +187,69 @@ def test_a_group_s_message_counts_where_the_group_is_watched(office: Opened) -> 
     take_in(ours)
     assert messages(ours) == [("gowa", LAWLEY, "W1", "done", None, "webhook")]
     assert events(ours) == [("done", 0), ("done", 1)]
+
+
+def test_a_dead_delivery_is_listed_and_retried_or_discarded_by_hand(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"), hook("meta"))
+    broken = keep(ours, "wati", b"no JSON")
+    part = keep(ours, "meta", meta_body(meta_message(id=7)))
+    take_in(ours)
+    listed = {letter["message_id"]: letter["status"] for letter in ours.answer("dead", "list")["letters"]}
+    assert listed == {f"event:{broken}": "retry", f"event:{part}#0": "dead"}
+    assert ours.run("dead", "retry", f"event:{broken}").returncode == 1
+    ours.query("UPDATE wamon.webhook_events SET body = %s WHERE event = %s", json.dumps(WATI).encode(), broken)
+    assert ours.answer("dead", "retry", f"event:{broken}")["recorded"] == [f"event:{broken}"]
+    assert ours.drops() == {("Lawley", "DR1752028")}
+    assert ours.answer("dead", "discard", f"event:{part}#0")["discarded"] == [f"event:{part}#0"]
+    assert ours.answer("dead", "list")["letters"] == []
+
+
+def test_deliveries_are_forgotten_once_they_were_kept_long_enough(office: Opened) -> None:
+    ours = office(hook("wati"), hook("meta"))
+    keep(ours, "wati", WATI)
+    keep(ours, "meta", meta_body(meta_message(id=7)))
+    take_in(ours)
+
+    def left_after(days: int) -> list[object]:
+        ours.query(
+            "UPDATE wamon.webhook_events SET ended_at = now() - %s, received_at = now() - %s",
+            *[timedelta(days=days, minutes=1)] * 2,
+        )
+        ours.query("UPDATE wamon.dead_letters SET failed_at = now() - %s", timedelta(days=days, minutes=1))
+        with connected(ours.dsn) as db:
+            prune_events(db)
+        return [*events(ours, "hook, body IS NOT NULL"), *ours.query("SELECT count(*) FROM wamon.dead_letters")]
+
+    assert left_after(0) == [("wati", True), ("meta", True), 1]
+    assert left_after(1) == [("wati", False), ("meta", True), 1]
+    assert left_after(30) == [("meta", True), 1]
+    assert left_after(90) == [0]
+    assert len(messages(ours)) == 1
+
+
+@pytest.mark.fault("F116")
+def test_days_of_meta_s_deliveries_repeated_and_shuffled_give_each_message_once(office: Opened) -> None:
+    ours = office(hook("meta", project="Lawley"))
+    said = [meta_message(id=f"wamid.{n:05}", text={"body": f"DR{1000000 + n}"}) for n in range(2000)]
+    shuffled = Random(15)
+    for _ in range(2):
+        shuffled.shuffle(said)
+        for n in range(0, len(said), 250):
+            keep(ours, "meta", meta_body(*said[n : n + 250], *said[:20]))
+    take_in(ours)
+    assert ours.query("SELECT count(*), count(DISTINCT message_id) FROM wamon.ledger") == [(2000, 2000)]
+    assert ours.query("SELECT count(*), count(DISTINCT drop_number) FROM wamon.submissions") == [(2000, 2000)]
+    assert ours.query("SELECT messages FROM wamon.groups WHERE kind = 'direct'") == [2000]
+
+
+def test_verify_names_a_delivered_message_that_the_ledger_lacks_and_repairs_it(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    ours.set(bridge={"path": None})
+    keep(ours, "wati", WATI)
+    take_in(ours)
+    ours.query("DELETE FROM wamon.submissions")
+    ours.query("DELETE FROM wamon.ledger")
+    found = json.loads(ours.run("verify", "--json").stdout)
+    assert [(problem["message_id"], found["clean"]) for problem in found["problems"]] == [("wamid.QUJD", False)]
+    repaired = ours.answer("verify", "--repair")
+    assert (repaired["clean"], repaired["events"], ours.drops()) == (True, 1, {("Lawley", "DR1752028")})
