@@ -8,13 +8,24 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.published import published
 from tests.support.web import Site, serving
+
+expect.set_options(timeout=20_000)  # a page says within 12 s that it isn't live, and hosts are busy
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = '<img src=x onerror=alert(1)>"><script>alert(2)</script>\u202e'

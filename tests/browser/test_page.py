@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.browser.conftest import HOSTILE, Open
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.office import Office
 from tests.support.web import Site
 
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+DESK, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
+NUMBERS = count()
+HALF, A4 = ViewportSize(width=640, height=400), ViewportSize(width=794, height=1123)
 PATHS = (
     "/",
     "/groups",
@@ -21,6 +31,8 @@ PATHS = (
     "/drop/DR1752028",
     "/redo",
     "/dead",
+    "/replies",
+    "/act/replies-off?key=main",
     "/gaps",
     "/rates",
     "/find?q=nothing",
@@ -41,27 +53,127 @@ def test_a_link_signs_in_and_its_code_leaves_the_address(browser: Browser, site:
     context.close()
 
 
-def test_a_drop_appears_without_a_reload_and_the_focus_stays(opened: Open, site: Site, bridge: VeryGoodPlugins) -> None:
+@pytest.fixture
+def posted(site: Site, bridge: VeryGoodPlugins) -> Callable[[], str]:
+    """Post the next drop and have it recorded; its number."""
+
+    def posted() -> str:
+        number = f"DR18{next(NUMBERS):05}"
+        bridge.post(LAWLEY, number, at=CLOCK.now())
+        site.office.scan()
+        return number
+
+    return posted
+
+
+def post(page: Page, number: str) -> Locator:
+    return page.locator("#posts").get_by_role("link", name=number)
+
+
+def test_a_drop_appears_without_a_reload_and_the_focus_stays(opened: Open, posted: Callable[[], str]) -> None:
     page = opened()
     search = page.get_by_role("searchbox")
     search.fill("DR17")
-    bridge.post(LAWLEY, "DR1752046", at=CLOCK.now())
-    site.office.scan()
-    expect(page.locator("#posts").get_by_role("link", name="DR1752046")).to_be_visible()
+    expect(post(page, posted())).to_be_visible()
     expect(search).to_be_focused()
     expect(search).to_have_value("DR17")
 
 
-def test_a_page_says_that_it_is_not_live_and_comes_back(opened: Open, site: Site) -> None:
+def test_who_was_asleep_gets_what_came_meanwhile_once(opened: Open, posted: Callable[[], str]) -> None:
     page = opened()
-    expect(page.locator("#posts")).to_contain_text("DR1752028")
-    page.wait_for_function("document.querySelector('#offline').textContent === ''")
+    expect(post(page, posted())).to_be_visible()
     page.context.set_offline(True)
     page.evaluate("source.close()")
-    expect(page.locator("#offline")).to_contain_text("Not live since", timeout=20_000)
+    meanwhile = posted()
+    expect(page.locator("#offline")).to_contain_text("Not live since")
     page.context.set_offline(False)
     page.evaluate("source = null; open()")
+    expect(post(page, meanwhile)).to_have_count(1)
     expect(page.locator("#offline")).to_be_empty()
+    require_each_once(page)
+
+
+def test_a_page_says_that_postgresql_hangs_and_comes_back(opened: Open, site: Site, posted: Callable[[], str]) -> None:
+    page = opened()
+    expect(post(page, posted())).to_be_visible()
+    with hanging(site.office):
+        expect(page.locator("#live")).to_contain_text("Not live. PostgreSQL hasn't answered since")
+        expect(page.locator("#live")).to_contain_text("Below: as of")
+        expect(page.locator("#posts")).to_contain_text("DR1752028")
+        assert site.get("/health").status == 200
+        assert page.request.get(page.url).status == 503
+    expect(page.locator("#live")).to_be_empty()
+    require_each_once(page)
+
+
+def require_each_once(page: Page) -> None:
+    numbers = page.locator("#posts li a").all_text_contents()
+    assert len(numbers) == len({*numbers})
+
+
+@contextmanager
+def hanging(office: Office) -> Iterator[None]:
+    """For as long as the block runs, PostgreSQL takes connections and answers nobody."""
+    own = office.query("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    server = int(Path(f"/proc/{own[0]}/stat").read_text().rpartition(")")[2].split()[1])
+    stopped: list[int] = []
+    try:
+        for pid in (server, *own):
+            with suppress(ProcessLookupError):  # such as the one that was asked for the pids
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+        yield
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def killed(site: Site) -> Iterator[Callable[[int], None]]:
+    """Have the daemon be one that was killed so many seconds ago, whose lease isn't over yet."""
+
+    def sign(by: str, seconds: int) -> None:
+        published_at = "published_at = now() - make_interval(secs => %s)"
+        site.office.query(f"UPDATE wamon.source_status SET by = %s, {published_at}", by, seconds)
+
+    site.office.query(
+        "INSERT INTO wamon.leases (source, holder, host, boot, pid, process_started, expires_at) "
+        "VALUES ('main', gen_random_uuid(), '', '', 1, 0, now() + interval '1 hour')"
+    )
+    yield partial(sign, "run")
+    site.office.query("DELETE FROM wamon.leases")
+    sign("scan", 0)
+
+
+def test_a_daemon_that_was_killed_is_late_and_then_down(opened: Open, killed: Callable[[int], None]) -> None:
+    page = opened()
+    heading, badge = page.get_by_role("heading", level=1), page.locator("#groups .badge")
+    killed(60)
+    expect(heading).to_contain_text("main is late")
+    expect(page.locator(".verdict")).to_have_class("verdict warn")
+    killed(200)
+    expect(heading).to_contain_text("Nothing is heard of main")
+    expect(page).to_have_title(re.compile("Nothing is heard of main"))
+    expect(page.locator(".verdict")).to_have_class("verdict bad")
+    expect(badge).to_have_text(["unknown"] * badge.count())
+
+
+def test_a_seventh_tab_opens_since_hidden_ones_give_their_connection_back(opened: Open) -> None:
+    page = opened()
+    context, address = page.context, page.url
+    page.close()
+    for _ in range(6):
+        page = context.new_page()
+        page.clock.install()
+        with page.expect_request(re.compile("/live")):
+            page.goto(address)
+        page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        with page.expect_event("requestfailed", lambda request: "/live" in request.url):
+            page.clock.run_for(11_000)
+    seventh = context.new_page()
+    seventh.goto(address)
+    expect(seventh.get_by_role("heading", level=1)).to_have_text("All recorded.")
 
 
 def test_the_keyboard_alone_finds_a_drop(opened: Open) -> None:
@@ -73,14 +185,22 @@ def test_the_keyboard_alone_finds_a_drop(opened: Open) -> None:
     expect(page.get_by_text("Posted", exact=True)).to_be_visible()
 
 
-def test_without_scripts_every_page_is_there(opened: Open) -> None:
+def test_without_scripts_pages_search_and_actions_are_there(opened: Open) -> None:
     page = opened("/", java_script_enabled=False)
-    expect(page.get_by_role("heading", level=1)).to_have_text("All recorded.")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("All recorded.")
     assert page.locator("noscript meta[http-equiv=refresh]").count() == 1
     page.get_by_role("link", name="Lawley", exact=True).first.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Lawley")
+    expect(heading).to_contain_text("Lawley")
     page.get_by_role("link", name="Groups", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Groups")
+    expect(heading).to_have_text("Groups")
+    page.get_by_role("searchbox").fill("1752034")
+    page.get_by_role("button", name="Find").click()
+    expect(heading).to_have_text("DR1752034")
+    page.get_by_role("link", name="wamon").first.click()
+    page.locator("#needs").get_by_role("link", name="Done").click()
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator("#needs")).to_have_text("Nothing waits for a person.")
 
 
 def test_names_full_of_markup_are_text(opened: Open) -> None:
@@ -91,30 +211,66 @@ def test_names_full_of_markup_are_text(opened: Open) -> None:
         assert page.locator("img[src=x]").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_pages_are_accessible_and_scroll_one_way(opened: Open, size: dict[str, int], scheme: str) -> None:
-    page = opened("/", viewport=size, color_scheme=scheme, bypass_csp=True)  # axe puts a script into the page
+def test_pages_are_accessible_and_scroll_one_way(opened: Open, size: ViewportSize) -> None:
+    """Also at 200 %, which leaves half of a desk; colours are the same at every width."""
+    page = opened("/", viewport=size, bypass_csp=True)  # axe puts a script into the page
     for path in PATHS:
         page.goto(re.sub(r"(?<=\d)/.*", path, page.url))
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+        require_accessible(page, path)
+        if size is DESK:
+            page.emulate_media(color_scheme="dark")
+            require_accessible(page, f"{path} dark", runOnly=["color-contrast"])
+            page.emulate_media(color_scheme="light")
+            page.set_viewport_size(HALF)
+        assert page.evaluate("document.documentElement.scrollWidth") <= (page.viewport_size or size)["width"], path
+        page.set_viewport_size(size)
 
 
-def test_a_first_visit_loads_little(opened: Open) -> None:
+def require_accessible(page: Page, what: str, **options: object) -> None:
+    found = Axe().run(page, options=options)
+    assert found.violations_count == 0, f"{what}: {found.generate_report()}"
+
+
+@pytest.fixture
+def many_groups(site: Site) -> Iterator[None]:
+    """Ten thousand more groups, half of them silent."""
+    with site.office.asking():
+        site.office.query(
+            "INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed) "
+            "SELECT 'main', n || '@many', 'Project ' || n, 'main', '', true FROM generate_series(1, 10000) AS n"
+        )
+        site.office.query(
+            "INSERT INTO wamon.group_status (chat, rank, state, day, new, why, sentence) "
+            "SELECT chat, 1 + chat % 2 * 2, CASE chat % 2 WHEN 0 THEN 'warn' ELSE 'ok' END, current_date, 3, "
+            "CASE chat % 2 WHEN 0 THEN 'silent' ELSE '' END, '' FROM wamon.groups WHERE jid LIKE '%@many'".replace(
+                "%", "%%"
+            )
+        )
+        yield
+        site.office.query(
+            "DELETE FROM wamon.group_status AS s USING wamon.groups AS g WHERE g.chat = s.chat AND g.jid LIKE '%%@many'"
+        )
+        site.office.query("DELETE FROM wamon.groups WHERE jid LIKE '%%@many'")
+
+
+def test_a_first_visit_loads_little_with_ten_thousand_groups(opened: Open, many_groups: None) -> None:
     sizes: list[int] = []
     page: Page = opened("/login")
     page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
     page.goto(page.url.replace("/login", "/"), wait_until="load")
-    expect(page.locator("#posts")).to_contain_text("DR1752028")
+    expect(page.locator("#groups tbody tr")).to_have_count(12)
+    expect(page.locator("#groups")).to_contain_text(re.compile("5,00. need a look"))
     assert sum(sizes) < 60_000
 
 
 def test_print_shows_the_answer_and_no_search(opened: Open) -> None:
-    page = opened()
+    page = opened(viewport=A4)
     page.emulate_media(media="print")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.locator("#groups")).to_be_visible()
     expect(page.locator("header form")).to_be_hidden()
     expect(page.locator("#pause")).to_be_hidden()
+    for part in ("#verdict", "#tiles", "#groups"):
+        box = page.locator(part).bounding_box()
+        assert box, part
+        assert box["y"] + box["height"] <= A4["height"], f"{part} isn't on the first page"

@@ -131,7 +131,7 @@ def _is_shared(group: Any, groups: Sequence[Any]) -> bool:  # noqa: ANN401 - a v
 
 
 def _state_in_words(group: Any) -> str:  # noqa: ANN401 - a view's group
-    if group.why:
+    if group.why and group.state != "unknown":
         return "silent"
     return {"ok": "fine", "warn": "look", "bad": "bad"}.get(group.state, "unknown")
 

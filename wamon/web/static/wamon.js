@@ -28,7 +28,7 @@ ages();
 setInterval(ages, 10000);
 
 const clock = (moment) => new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: body.dataset.zone }).format(moment);
-let source = null, at = body.dataset.at, heard = Date.now(), paused = false, hiding = 0;
+let source = null, heard = Date.now(), paused = false, hiding = 0;
 
 const text = document.createElement("textarea");
 const swap = (parts) => {
@@ -45,8 +45,8 @@ const hear = () => {
 };
 const open = () => {
   if (source || paused || document.hidden) return;
-  source = new EventSource(`/live?page=${encodeURIComponent(body.dataset.live)}&at=${encodeURIComponent(at)}`);
-  source.addEventListener("parts", (event) => { at = event.lastEventId; swap(JSON.parse(event.data)); setTimeout(hear, 50); });
+  source = new EventSource(`/live?page=${encodeURIComponent(body.dataset.live)}&at=${encodeURIComponent(body.dataset.at)}`);
+  source.addEventListener("parts", (event) => { body.dataset.at = event.lastEventId; swap(JSON.parse(event.data)); setTimeout(hear, 50); });
   source.addEventListener("beat", hear);
   source.addEventListener("error", () => { if (source && source.readyState === 2) { close(); setTimeout(open, 3000); } });
 };
