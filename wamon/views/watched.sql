@@ -98,3 +98,12 @@ FROM generate_series((now() AT TIME ZONE %(zone)s)::date - %(days)s + 1, (now() 
      AS d(day)
 LEFT JOIN posts AS p ON p.day = d.day::date
 ORDER BY 1, 2
+
+-- name: by_source after every
+SELECT source, coalesce(sum(behind), 0), coalesce(max(behind_seconds), 0)::float FROM every GROUP BY source
+
+-- name: by_state after every
+SELECT state, count(*) FROM every GROUP BY state
+
+-- name: by_project after every
+SELECT project, sum(new), sum(again), sum(rejected), sum(usual) FROM every GROUP BY project ORDER BY project LIMIT %(most)s

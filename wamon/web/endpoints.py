@@ -1,4 +1,4 @@
-"""What machines ask: /health, /ready, /metrics and /debug/check-orphaned-messages."""
+"""What machines ask: /health, /ready and /debug/check-orphaned-messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 
 from wamon.views.document import as_json
 from wamon.web.guard import sees_all
-from wamon.web.metrics import CONTENT_TYPE
 from wamon.web.site import site_of
 
 if TYPE_CHECKING:
@@ -45,11 +44,6 @@ class ReadyEndpoint:
         if not sees_all(request):
             del document["checks"]
         return JSONResponse(document, 200 if found.ready else 503)
-
-
-async def metrics(request: Request) -> Response:
-    """GET /metrics, for Prometheus."""
-    return Response(site_of(request).metrics.text(), media_type=CONTENT_TYPE)
 
 
 async def orphaned_messages(_request: Request) -> Response:

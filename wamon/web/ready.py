@@ -10,6 +10,7 @@ from wamon.errors import SchemaError, WamonError
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.views.sources import sources
+from wamon.web.kept import Kept
 from wamon.words import span
 
 if TYPE_CHECKING:
@@ -51,14 +52,12 @@ class Readiness:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._looked = (float("-inf"), ())  # type: tuple[float, tuple[ReadyCheck, ...]]
+        self._checks = Kept(self._look, KEPT_SECONDS, site.clock)
 
     async def now(self, *, web_alone: bool) -> Ready:
         """All checks, or this process's alone."""
-        site = self._site
-        if site.clock.monotonic_seconds() - self._looked[0] > KEPT_SECONDS:
-            self._looked = (site.clock.monotonic_seconds(), await self._look())
-        checks = tuple(check for check in self._looked[1] if check.source is None or not web_alone)
+        site, found = self._site, await self._checks.now()
+        checks = tuple(check for check in found if check.source is None or not web_alone)
         states = {check.state for check in checks}
         status = "unavailable" if "bad" in states else "late" if "warn" in states else "ok"
         return Ready(status != "unavailable", status, site.version, site.clock.now(), checks)
