@@ -127,6 +127,10 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F81": Fault("a text or a phone number where it doesn't belong", "tells none in logs, errors or answers"),
     },
     "Deliveries": {
+        "F99": Fault("killed between a delivery and its answer", "loses nothing that was answered with 200"),
+        "F100": Fault("forged, endless, encoded or too many deliveries", "refuses them in bounds, and keeps none"),
+        "F101": Fault("PostgreSQL is away, or commits too late", "answers 503 in time, so that the sender comes again"),
+        "F102": Fault("a commit that doesn't last, since a standby is away", "doesn't take it for one"),
         "F110": Fault("killed while it takes deliveries in", "takes in the rest, and nothing twice"),
         "F111": Fault("a body that nobody can read", "parks it with its bytes, and delays no other"),
         "F112": Fault("a part of a body is broken", "records its neighbours, and keeps the part for a retry"),

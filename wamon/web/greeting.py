@@ -21,15 +21,14 @@ _SECONDS_BETWEEN_TRIES = 60
 
 
 async def begin(site: Site) -> None:
-    """Say what is in the way and greet, then count what comes to hooks for as long as the site serves."""
+    """Say what is in the way, greet and stay known, and count what comes to hooks for as long as the site serves."""
     if site.hooks.names and site.public_url is None and not site.hosts:
         logger.warning(
             "Hooks are configured, and no name of a proxy: whom one on this host lets in may read /metrics. Set "
             "web.public_url or web.hosts.",
             extra={"action": "web.unnamed"},
         )
-    await greet(site)
-    await site.hooks.run()
+    await asyncio.gather(greet(site), site.hooks.run())
 
 
 async def greet(site: Site) -> None:

@@ -71,17 +71,13 @@ DELETE FROM wamon.dead_letters
 WHERE chat = %(chat)s AND kind = 'event' AND split_part(message_id, '#', 1) = ANY(%(letters)s)
 
 -- name: count
+-- Its day begins where the door counts the first delivery of a day.
 INSERT INTO wamon.hook_status AS s (hook, source, last_at, twins, duplicates)
 SELECT k.hook, %(source)s, now(), k.twins, k.duplicates
 FROM unnest(%(hooks)s::text[], %(twins)s::int[], %(duplicates)s::int[]) AS k(hook, twins, duplicates)
 ORDER BY k.hook
 ON CONFLICT (hook) DO UPDATE
-SET day = current_date,
-    stored = CASE WHEN s.day = current_date THEN s.stored ELSE 0 END,
-    refused = CASE WHEN s.day = current_date THEN s.refused ELSE 0 END,
-    tests = CASE WHEN s.day = current_date THEN s.tests ELSE 0 END,
-    twins = CASE WHEN s.day = current_date THEN s.twins ELSE 0 END + EXCLUDED.twins,
-    duplicates = CASE WHEN s.day = current_date THEN s.duplicates ELSE 0 END + EXCLUDED.duplicates
+SET twins = s.twins + EXCLUDED.twins, duplicates = s.duplicates + EXCLUDED.duplicates
 
 -- name: keep_status
 INSERT INTO wamon.hook_status (hook, source)

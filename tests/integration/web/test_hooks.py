@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
 from tests.support.deliveries import LID, PHONE, SECRET, SENDERS, meta_body, meta_message, signature
+from tests.support.forked import Forked
 from tests.support.hooks import HOOKS, VERIFY_TOKEN, deliver, good
 from tests.support.office import Office, eventually
-from tests.support.web import Site, serving
+from tests.support.ports import free_port
+from tests.support.web import Site, serving, status_of
+from wamon.failpoints import NAMES
 from wamon.privacy import person_hash
 
+MIB = 1024 * 1024
 EVENTS = "SELECT uid, hook, source, body, sha256, state FROM wamon.webhook_events ORDER BY event"
 
 
@@ -239,3 +248,82 @@ def test_metrics_count_deliveries_by_what_became_of_them(site: Site) -> None:
 def test_a_host_that_is_not_ours_is_refused_at_hooks_too(site: Site) -> None:
     assert deliver(site, "gowa", Host="evil.example.com").status == 421
     assert deliver(site, "gowa", Origin="https://evil.example.com").status == 200
+
+
+def chunked(site: Site, hook: str, raw: bytes, *, size: int = 65_536, **headers: str) -> int:
+    """The status of a delivery that comes in chunks."""
+    lines = [f"POST /hooks/{hook} HTTP/1.1", f"Host: {site.host}", "Transfer-Encoding: chunked", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    parts = [raw[at : at + size] for at in range(0, len(raw), size)]
+    body = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts) + b"0\r\n\r\n"
+    return status_of(site.raw("\r\n".join([*lines, "", ""]).encode() + body))
+
+
+@pytest.mark.fault("F100")
+@pytest.mark.parametrize(("provider", "most"), [("gowa", 1), ("meta", 4), ("vgp", 16)])
+def test_a_body_is_taken_up_to_its_sender_s_limit(site: Site, provider: str, most: int) -> None:
+    raw = b"x" * (most * MIB)
+    assert deliver(site, provider, raw).status == 200
+    answer = deliver(site, provider, raw + b"x")
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert [len(body) for body in bodies(site)] == [most * MIB]
+
+
+@pytest.mark.fault("F100")
+def test_a_body_that_says_it_is_too_long_is_refused_before_it_comes(site: Site) -> None:
+    head = f"POST /hooks/gowa HTTP/1.1\r\nHost: {site.host}\r\nContent-Length: {MIB + 1}\r\n\r\n"
+    assert status_of(site.raw(head.encode())) == 413
+
+
+@pytest.mark.fault("F100")
+def test_chunks_are_taken_up_to_the_limit(site: Site) -> None:
+    raw = b"x" * MIB
+    assert chunked(site, "gowa", raw, X_Hub_Signature_256=f"sha256={signature(raw)}") == 200
+    assert chunked(site, "gowa", raw + b"x", X_Hub_Signature_256=f"sha256={signature(raw + b'x')}") == 413
+    assert bodies(site) == [raw]
+
+
+@pytest.mark.fault("F100")
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+def test_an_encoded_body_is_refused(site: Site, encoding: str) -> None:
+    bomb = gzip.compress(bytes(10 * MIB))
+    assert deliver(site, "gowa", bomb, Content_Encoding=encoding).status == 415
+    assert bodies(site) == []
+
+
+@pytest.mark.fault("F100")
+def test_idle_connections_keep_no_delivery_out(site: Site) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2000:
+        pytest.skip("only root can open 1,100 connections here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(2000, resource.getrlimit(resource.RLIMIT_NOFILE)[0]), hard))
+    with ExitStack() as stack:
+        for _ in range(1_000):
+            stack.enter_context(site.connected())
+        assert deliver(site, "gowa").status == 200
+
+
+@pytest.mark.fault("F99")
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("hook.")])
+def test_a_kill_at_any_boundary_loses_nothing_that_was_answered(
+    open_office: Callable[..., Office], tmp_path: Path, name: str
+) -> None:
+    port = free_port()
+    office = open_office(tmp_path / "no-store.db", web={"listen": f"127.0.0.1:{port}"}, hooks=HOOKS)
+    with (tmp_path / "log").open("wb") as log:
+        environ = os.environ | {"WAMON_FAILPOINT": f"{name}:2:kill"}
+        process = Forked(["--config", str(office.config_path), "web"], env=environ, clock=office.clock, stderr=log)
+    site = Site(office, port, cast("Any", process), tmp_path / "log")
+    try:
+        eventually("it serves", site.is_up, said=site.said)
+        answered = [deliver(site, "gowa").headers["wamon-correlation-id"]]
+        with pytest.raises((OSError, HTTPException)):
+            answered.append(deliver(site, "gowa").headers["wamon-correlation-id"])
+        assert process.wait(20) == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.wait()
+
+    kept = [str(uid) for uid in office.query("SELECT uid FROM wamon.webhook_events ORDER BY event")]
+    assert kept[:1] == answered
+    assert len(kept) == (2 if name == "hook.committed" else 1)
