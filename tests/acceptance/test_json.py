@@ -16,6 +16,8 @@ import pytest
 from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK, first_morning
+from tests.support.deliveries import SECRET
+from tests.support.intake import hook
 from tests.support.json_page import VIEWS
 from tests.support.machine import Machine
 from tests.support.office import Office
@@ -209,7 +211,11 @@ def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None])
 def test_an_office_that_replies_answers(office: Office, ask: Callable[..., None]) -> None:
     office.set(replies={"enabled": True, "url": "http://127.0.0.1:1/", "quiet_hours": "20:00-06:00", "token": "x" * 16})
     office.set(web={"hosts": ["wamon.example.com"]})
+    shared: dict[str, object] = {"secret": SECRET, "of": "main", "account": "a", "project": "Lawley"}
+    meta = hook("meta", verify_token=SECRET, numbers=["900222"], send={"url": "http://localhost/", "token": SECRET})
+    office.set(hooks=[meta | shared])
     ask("config show")
+    office.set(hooks=[])
     with VeryGoodPlugins(office.store, seed=3, durable=False) as bridge:
         bridge.post(LAWLEY, "DR7700001", message_id="ASKED", at=CLOCK.now())
     office.scan()

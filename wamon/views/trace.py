@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from wamon.drops.extraction import candidates
 from wamon.errors import WamonError
 from wamon.ledger import review
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.views", "trace")
 
 _LIKELY = ", likely "
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LETTER = re.compile(r"event:([0-9]{1,18})(?:#|$)")
 
 MOST_MESSAGES = 200
 """Of one drop: more often nobody posts one."""
@@ -37,9 +40,10 @@ class Step:
     what: Annotated[
         str,
         "`posted`, `recorded`, `new`, `resubmission`, `rejected`, `retracted`, `near-miss`, `edited`, `retry`, `dead`, "
-        "`reply-due`, `reply-` and its state, `gone`, `review-made` or `review-changed`",
+        "`reply-due`, `reply-` and its state, `gone`, `review-made`, `review-changed`, `delivered`, `taken-in`, "
+        "`event-waits` or `event-dead`",
     ]
-    where: Annotated[str, "the project, the source or the review table"]
+    where: Annotated[str, "the project, the source, the hook or the review table"]
     detail: Annotated[str, "what more is known, such as the drop number; may be empty"]
 
     def unquoted(self) -> Step:
@@ -59,28 +63,55 @@ class Trace:
 
 
 def trace(db: Database, asked: str, review_table: str | None, people: Shows) -> Trace:
-    """What became of a message (by its id or correlation id) or a drop number, however that is written.
+    """What became of a message (by its id or correlation id), a delivery (by its own) or a drop number in any writing.
 
     Raises WamonError where nothing knows it.
     """
-    keys = messages_of(db, asked)
+    keys, events = messages_of(db, asked), events_of(db, asked)
+    keys += [key for key in messages_of_events(db, events) if key not in keys]
     numbers = candidates(asked)
     name = asked
-    if not keys and len(numbers) == 1:
+    if not keys and not events and len(numbers) == 1:
         (name,) = numbers
         keys = messages_of_drop(db, name)
-    if not keys:
+    if not keys and not events:
         raise WamonError(
             f"Nothing knows {asked}.", hint="Name a message id, a correlation id of the log, or a drop number."
         )
     reviewed = [name] if name in numbers else numbers_of(db, keys)
-    return Trace(name, steps(db, keys, reviewed, review_table, people))
+    found = [*steps(db, keys, reviewed, review_table, people), *delivered(db, keys, events)]
+    return Trace(name, tuple(sorted(found, key=lambda step: step.at)))
 
 
 def messages_of(db: Database, asked: str) -> list[tuple[int, str]]:
     """The messages of this id or correlation id: (chat, message id)."""
     with transaction(db):
         return SQL.run(db, "messages_of_id", id=asked).fetchall()
+
+
+def events_of(db: Database, asked: str) -> list[int]:
+    """The delivery of this correlation id, or that a dead letter names: `event:12`."""
+    uid = asked.lower() if _UID.fullmatch(asked.lower()) else None
+    letter = _LETTER.match(asked)
+    if uid is None and letter is None:
+        return []
+    with transaction(db):
+        return SQL.rows(db, "event_of_id", int, uid=uid, event=int(letter[1]) if letter else None)
+
+
+def messages_of_events(db: Database, events: Sequence[int]) -> list[tuple[int, str]]:
+    """The messages that these deliveries brought: (chat, message id)."""
+    if not events:
+        return []
+    with transaction(db, UNHURRIED_SECONDS):
+        return SQL.run(db, "messages_of_events", events=list(events)).fetchall()
+
+
+def delivered(db: Database, keys: Sequence[tuple[int, str]], events: Sequence[int]) -> list[Step]:
+    """What happened to these deliveries, and to those that brought these messages."""
+    with transaction(db):
+        found = {*events, *SQL.rows(db, "events_of", int, **_columns(keys))}
+        return SQL.rows(db, "steps_of_events", Step, events=sorted(found))
 
 
 def messages_of_drop(db: Database, number: str) -> list[tuple[int, str]]:

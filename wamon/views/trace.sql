@@ -1,8 +1,39 @@
 -- name: messages_of_id
 SELECT l.chat, l.message_id FROM wamon.ledger_rows AS l WHERE l.message_id = %(id)s
 UNION
-SELECT d.chat, d.message_id FROM wamon.dead_letters AS d WHERE d.correlation_id::text = lower(%(id)s)
+SELECT d.chat, d.message_id FROM wamon.dead_letters AS d
+WHERE d.correlation_id::text = lower(%(id)s) AND d.kind = 'message'
 ORDER BY 1, 2
+
+-- name: messages_of_events
+-- No index leads to them: it would cost each recording more than the look-up of one delivery now and then.
+SELECT l.chat, l.message_id
+FROM wamon.webhook_events AS e
+JOIN wamon.groups AS g USING (source)
+JOIN wamon.ledger_rows AS l ON l.chat = g.chat AND l.correlation_id = e.uid
+WHERE e.event = ANY(%(events)s)
+ORDER BY 1, 2
+
+-- name: event_of_id
+SELECT event FROM wamon.webhook_events WHERE uid = %(uid)s OR event = %(event)s
+
+-- name: events_of
+SELECT DISTINCT e.event
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+JOIN wamon.ledger_rows AS l USING (chat, message_id)
+JOIN wamon.webhook_events AS e ON e.uid = l.correlation_id
+
+-- name: steps_of_events
+SELECT t.at, t.what, t.hook, t.detail
+FROM wamon.webhook_events AS e
+CROSS JOIN LATERAL (
+    VALUES (e.received_at, 'delivered', e.hook, 'event ' || e.event),
+           (CASE WHEN e.state = 'new' THEN e.next_try_at ELSE e.ended_at END,
+            CASE e.state WHEN 'new' THEN 'event-waits' WHEN 'done' THEN 'taken-in' ELSE 'event-dead' END, e.hook,
+            CASE e.state WHEN 'done' THEN 'messages: ' || coalesce(e.messages, 0) ELSE coalesce(e.reason, '') END
+            || coalesce(', the same as event ' || e.same_as, ''))
+) AS t(at, what, hook, detail)
+WHERE e.event = ANY(%(events)s)
 
 -- name: messages_of_drop
 -- The first of them, where there are very many.
@@ -15,7 +46,8 @@ LIMIT %(most)s
 -- name: steps
 -- All that is known of these messages, in the order in which it happened. `place` orders what happened at one moment.
 WITH own AS (
-    SELECT l.chat, l.message_id, l.sent_at, l.seen_at, l.gone_at, l.status, l.reason, l.sender, g.project, g.jid, g.source
+    SELECT l.chat, l.message_id, l.sent_at, l.seen_at, l.gone_at, l.status, l.reason, l.sender, g.project, g.jid, g.source,
+           CASE l.via WHEN 'store' THEN '' WHEN 'both' THEN ', by store and hook' ELSE ', by a hook' END AS via
     FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
     JOIN wamon.ledger_rows AS l USING (chat, message_id)
     JOIN wamon.groups AS g USING (chat)
@@ -25,7 +57,7 @@ FROM (
     SELECT sent_at AS at, 1 AS place, 'posted' AS what, project AS place_name, '' AS detail, sender, chat, message_id
     FROM own WHERE sent_at IS NOT NULL
     UNION ALL
-    SELECT seen_at, 2, 'recorded', source, CASE WHEN reason IS NULL THEN status ELSE status || ': ' || reason END, NULL,
+    SELECT seen_at, 2, 'recorded', source, CASE WHEN reason IS NULL THEN status ELSE status || ': ' || reason END || via, NULL,
            chat, message_id
     FROM own
     UNION ALL

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import pytest
 
@@ -253,3 +254,17 @@ def test_verify_names_a_delivered_message_that_the_ledger_lacks_and_repairs_it(o
     assert [(problem["message_id"], found["clean"]) for problem in found["problems"]] == [("wamid.QUJD", False)]
     repaired = ours.answer("verify", "--repair")
     assert (repaired["clean"], repaired["events"], ours.drops()) == (True, 1, {("Lawley", "DR1752028")})
+
+
+def test_trace_tells_what_became_of_a_delivery_and_of_its_messages(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    uid = uuid4()
+    event = keep(ours, "wati", WATI, uid=uid)
+    take_in(ours)
+    told = [ours.answer("trace", asked)["steps"] for asked in (str(uid), "wamid.QUJD", f"event:{event}")]
+    expected = {"posted", "delivered", "recorded", "new", "taken-in"}
+    assert [{step["what"] for step in steps} & expected for steps in told] == [expected] * 3
+    assert [step["detail"] for step in told[0] if step["what"] == "recorded"] == ["done, by a hook"]
+    unread = keep(ours, "wati", b"no JSON")
+    take_in(ours)
+    assert [step["what"] for step in ours.answer("trace", f"event:{unread}")["steps"]] == ["delivered", "event-waits"]
