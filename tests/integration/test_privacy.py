@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
-from tests.support.clock import CLOCK
+from tests.support.clock import CLOCK, Moved
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
 from wamon.capture.scan import scan
@@ -152,12 +152,47 @@ def test_only_texts_of_messages_with_a_submission_or_near_miss_are_kept(office: 
 
 def test_texts_of_messages_that_are_old_already_are_not_kept(office: Office, field: Field) -> None:
     office.set(privacy={"keep_text": "90d"})
-    now = CLOCK.now()
+    now = office.database_now()
     field.post(LAWLEY, "DR1752011 old", at=now - timedelta(days=91))
     field.post(LAWLEY, "DR1752012 young", at=now - timedelta(days=89))
     office.scan()
     assert "DR1752011 old" not in texts(office)
     assert "DR1752012 young" in texts(office)
+
+
+@pytest.mark.fault("F97")
+@pytest.mark.parametrize("days", [-4000, 4000])
+def test_the_hosts_clock_says_nothing_about_which_texts_are_kept(office: Office, field: Field, days: int) -> None:
+    office.set(privacy={"keep_text": "90d"})
+    now = office.database_now()
+    field.post(LAWLEY, "DR1752011 old", at=now - timedelta(days=91))
+    edited = field.post(LAWLEY, "DR1752012 young", at=now - timedelta(days=89))
+    field.set_time(field.post(LAWLEY, "DR1752013 at no time"), "no time")
+    office.clock = Moved(CLOCK, timedelta(days=days))
+    office.scan()
+    field.edit(edited, "DR1752012 edited")
+    office.scan()
+    ours = {text for text in texts(office) if WORDS not in text}
+    assert ours == {"DR1752012 young", "DR1752012 edited", "DR1752013 at no time"}
+
+
+@pytest.mark.fault("F97")
+def test_texts_are_kept_where_the_newest_message_is_far_older_than_now_suggests(
+    tmp_path: Path, dsn: str, field: Field
+) -> None:
+    """At the first scan the store says so, later the ledger."""
+    office = Office(tmp_path / "office", dsn, field.path, privacy={"keep_text": "90d"})
+    now = office.database_now()
+    field.post(LAWLEY, "DR1752011", at=now - timedelta(days=120))
+    office.scan()
+    assert texts(office) == {"DR1752011"}
+    field.post(LAWLEY, "DR1752012", at=now - timedelta(days=119))
+    office.scan()
+    field.post(LAWLEY, "DR1752013", at=now)
+    office.scan()
+    field.post(LAWLEY, "DR1752014", at=now - timedelta(days=119))
+    office.scan()
+    assert texts(office) == {"DR1752011", "DR1752012", "DR1752013"}
 
 
 def test_where_no_text_is_to_be_kept_none_is(office: Office, field: Field) -> None:

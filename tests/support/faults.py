@@ -63,6 +63,11 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F96": Fault("a dump is played under a running daemon", "waits until it is whole, and goes on from there"),
         "F97": Fault("PostgreSQL's clock jumps", "prunes no young text, and waits for no dead one's lease"),
         "F98": Fault("a primary dies, and its standby is promoted", "reads again from the store what that lacked"),
+        "F99": Fault(
+            "the table of rejections is locked", "lets that drop's row wait, and records every post meanwhile"
+        ),
+        "F100": Fault("a project is renamed while its rows are held", "keeps the former name until they are free"),
+        "F101": Fault("psql plays a dump where the schema is missing", "makes none until psql is done or idle"),
     },
     "The state file": {
         "F22": Fault("its disk is full", "keeps the old file, says so, and records in PostgreSQL all the same"),

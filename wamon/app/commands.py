@@ -18,6 +18,7 @@ from wamon.drops.reading import Rules
 from wamon.errors import ConfigError, UsageError
 from wamon.ledger.recording import Recorder
 from wamon.ledger.rejections import Rejections
+from wamon.ledger.retention import keep_since
 from wamon.ledger.review import Review
 from wamon.ledger.source import Source, StoreAt
 from wamon.ledger.validation import Validation
@@ -175,8 +176,11 @@ def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, c
     aliases = Aliases(config.bridge.people, bridge.path)
     rules = rules_of(config, aliases)
     review = review_of(config, bridge.name, aliases, db, clock)
-    recorder_by = recorders_of(config, aliases, source, review, clock)
-    pipeline = Pipeline(store, rules, source, recorder_by(rules), review, state, clock)
+    offices = offices_of(config, bridge.name, review, aliases, db, clock)
+    since = keep_since(db, config.privacy.keep_text, store.newest)
+    recorder_by = recorders_of(config, source, offices, since, clock)
+    effects = [office.effects for office in offices]
+    pipeline = Pipeline(store, rules, source, recorder_by(rules), review, effects, state, clock)
 
     def renewed() -> tuple[Rules, Recorder] | None:
         if not pipeline.rules.ignored or aliases.every_form(config.scan.ignore_senders) == pipeline.rules.ignored:
@@ -198,23 +202,21 @@ def rules_of(config: Config, aliases: Aliases) -> Rules:
 
 
 def recorders_of(
-    config: Config, aliases: Aliases, source: Source, review: Review | None, clock: Clock
+    config: Config, source: Source, offices: Sequence[Review | Rejections], since: datetime, clock: Clock
 ) -> Callable[[Rules], Recorder]:
-    """What makes the recorder of a set of rules."""
-    held_to_a_list = {group.jid for group in config.groups if group.validate_}
-    rejections = _rejections(aliases, source.db) if held_to_a_list else None
+    """What makes the recorder of a set of rules. The office's tables follow first."""
     answered = {jid: frozenset(said) for jid, said in config.voices().items()}
     outbox = Outbox(source, answered, config.replies.max_age, clock)
-    followers = [follower for follower in (review, rejections, outbox) if follower is not None]
 
     def recorder_by(rules: Rules) -> Recorder:
         return Recorder(
             source,
             rules=source.rules_number(rules.fingerprint),
-            validation=Validation(held_to_a_list),
-            followers=followers,
+            validation=Validation(_held_to_a_list(config)),
+            followers=[*offices, outbox],
             own_replies=outbox,
             keep_text=config.privacy.keep_text,
+            keep_since=since,
             clock=clock,
         )
 
@@ -230,10 +232,21 @@ def review_of(config: Config, source: str, aliases: Aliases, db: Database, clock
     return review
 
 
-def _rejections(aliases: Aliases, db: Database) -> Rejections:
-    rejections = Rejections(aliases)
-    rejections.contact(db)
-    return rejections
+def offices_of(
+    config: Config, source: str, review: Review | None, aliases: Aliases, db: Database, clock: Clock
+) -> list[Review | Rejections]:
+    """What writes the office's tables: review rows, and rejections where a project is held to its list."""
+    offices: list[Review | Rejections] = [review] if review else []
+    if _held_to_a_list(config):
+        rejections = Rejections(source, aliases, clock)
+        rejections.contact(db)
+        offices.append(rejections)
+    return offices
+
+
+def _held_to_a_list(config: Config) -> set[str]:
+    """The groups of projects that accept only the numbers on their list, by JID."""
+    return {group.jid for group in config.groups if group.validate_}
 
 
 def _start(config: Config, now: datetime) -> StartRule:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from wamon.app.commands import ledger, recorders_of, review_of, rules_of
+from wamon.app.commands import ledger, offices_of, recorders_of, review_of, rules_of
 from wamon.bridge.people import Aliases
 from wamon.ledger.dead_letters import letters_of_events
+from wamon.ledger.retention import keep_since
 from wamon.ledger.source import BroughtSource
 from wamon.webhooks.intake import Feed, Intake, Taken, event_of
 from wamon.webhooks.proof import Proof, Unproven, prove
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.ledger.dead_letters import Letter
+    from wamon.ledger.effects import Effects
+    from wamon.ledger.rejections import Rejections
     from wamon.ledger.review import Review
     from wamon.postgres.connection import Database
 
@@ -90,10 +93,17 @@ def discard_letters(config: Config, letters: Collection[str], clock: Clock) -> N
 
 
 @contextmanager
-def reviews_of_hooks(config: Config, clock: Clock) -> Iterator[tuple[Review | None, Database]]:
-    """What writes the review rows that wait, where no store is read, and a connection of its own."""
+def effects_of_hooks(config: Config, clock: Clock) -> Iterator[tuple[Sequence[Effects], Database]]:
+    """What writes the rows for the office that wait, where no store is read, and a connection of its own."""
     with ledger(config) as db:
-        yield review_of(config, config.source, Aliases(config.bridge.people, None), db, clock), db
+        aliases = Aliases(config.bridge.people, None)
+        yield [office.effects for office in _offices(config, config.source, aliases, db, clock)], db
+
+
+def _offices(
+    config: Config, source: str, aliases: Aliases, db: Database, clock: Clock
+) -> Sequence[Review | Rejections]:
+    return offices_of(config, source, review_of(config, source, aliases, db, clock), aliases, db, clock)
 
 
 def is_polled(config: Config, source: str) -> bool:
@@ -107,7 +117,9 @@ def _begun(config: Config, name: str, db: Database, clock: Clock) -> Intake:
     polled = is_polled(config, name)
     aliases = Aliases(config.bridge.people, config.bridge.path if polled else None)
     rules = rules_of(config, aliases)
-    recorder = recorders_of(config, aliases, source, review_of(config, name, aliases, db, clock), clock)(rules)
+    offices = _offices(config, name, aliases, db, clock)
+    since = keep_since(db, config.privacy.keep_text, lambda: None)
+    recorder = recorders_of(config, source, offices, since, clock)(rules)
     hooks = {hook.name: hook for hook in config.hooks if hook.source == name}
     projects = {group.jid: group.name for group in config.groups if group.enabled}
     intake = Intake(source, Feed(hooks, projects, is_polled=polled), rules, recorder)

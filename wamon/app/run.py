@@ -12,7 +12,7 @@ from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, database, joined, ledger, opened, store_of, wanted_of
-from wamon.app.intake import intakes, reviews_of_hooks
+from wamon.app.intake import effects_of_hooks, intakes
 from wamon.app.look import looked_at
 from wamon.app.publish import alerts_of
 from wamon.bridge.access import access
@@ -24,9 +24,9 @@ from wamon.daemon.heartbeat import Heartbeat
 from wamon.daemon.intake import HookIntake
 from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
+from wamon.daemon.office_writer import BroughtOfficeWriter, OfficeWriter
 from wamon.daemon.published import Look
 from wamon.daemon.reply_sender import ReplySender
-from wamon.daemon.review_writer import BroughtReviewWriter, ReviewWriter
 from wamon.daemon.rounds import Connected, WithoutStore
 from wamon.daemon.side_tasks import SideTasks
 from wamon.daemon.status_rows import StatusRows
@@ -99,14 +99,14 @@ class _Beside:
         always = (monitor, sender, rows, *_heartbeat(config, passes), *_intake(config, passes, clock))
         daily = Daily(config, clock, ledger, database)
         if config.has_hooks_alone:
-            return SideTasks(always, (daily, BroughtReviewWriter(partial(reviews_of_hooks, config, clock))))
+            return SideTasks(always, (daily, BroughtOfficeWriter(partial(effects_of_hooks, config, clock))))
         bridge = bridge_of(config)
         return SideTasks(
             always,
             chores=(
                 ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim),
                 Upkeep(partial(opened, config, bridge, clock)),
-                ReviewWriter(partial(opened, config, bridge, clock)),
+                OfficeWriter(partial(opened, config, bridge, clock)),
                 daily,
             ),
         )

@@ -202,6 +202,12 @@ class Store:
         with self._open() as (db, _):
             return is_wal(db)
 
+    def newest(self) -> datetime | None:
+        """When the latest of the last rows was sent; None where none names a time."""
+        newest = partial(_rows_until, rowid=_LAST_ROWID, most_rows=self.sizes.page_rows)
+        rows = self._read(partial(newest, most_bytes=self.sizes.page_bytes))
+        return max(filter(None, (utc(row[4]) for row in rows)), default=None)
+
     def offsets(self) -> list[tuple[datetime, timedelta]]:
         """When the newest messages were sent, and their times' offsets from UTC; without those that name none."""
         newest = partial(_rows_until, rowid=_LAST_ROWID, most_rows=self.sizes.recent_rows)

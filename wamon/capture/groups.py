@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from wamon.errors import Locked
 from wamon.ledger.renaming import rename
 from wamon.ledger.source import Joining
 from wamon.log import logger
@@ -41,7 +42,10 @@ def join(pipeline: Pipeline, wanted: Sequence[Wanted], start: StartRule) -> None
     """Make the source serve exactly these groups. Raises Superseded, as every change of a source does."""
     _leave(pipeline, wanted)
     _come_back(pipeline, wanted)
-    _rename(pipeline, wanted)
+    # A chat that has lost its name keeps the one that it had.
+    pipeline.projects = {group.jid: group.project for group in wanted if group.project != group.jid}
+    if kept := follow_names(pipeline):
+        _tell_former_names(kept)
     new = [group for group in wanted if group.enabled and group.jid not in pipeline.source.groups]
     found = pipeline.state.open()
     if new and found.instance_id not in {None, pipeline.source.instance}:
@@ -83,14 +87,31 @@ def _come_back(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
         pipeline.source.enable(back)
 
 
-def _rename(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
-    """A group is its JID: what is recorded of it follows its project's name. A chat that has lost its name keeps it."""
+def follow_names(pipeline: Pipeline) -> list[str]:
+    """A group is its JID: what is recorded of it follows its project's name.
+
+    Where other people hold the office's rows, all keeps its former name for now: recording doesn't wait for them.
+    Returns these names.
+    """
     known = pipeline.source.groups
-    projects = {g.jid: g.project for g in wanted if g.jid in known and g.project not in {known[g.jid].project, g.jid}}
+    projects = {jid: name for jid, name in pipeline.projects.items() if jid in known and known[jid].project != name}
     if not projects:
-        return
-    for was, now in sorted({(one.was, one.now) for one in rename(pipeline.source, pipeline.review, projects)}):
+        return []
+    try:
+        renamed = rename(pipeline.source, pipeline.review, projects)
+    except Locked:
+        return sorted({known[jid].project for jid in projects})
+    for was, now in sorted({(one.was, one.now) for one in renamed}):
         logger.info("%s is called %s now, and its drops follow.", was, now, extra={"action": "project.renamed"})
+    return []
+
+
+def _tell_former_names(projects: Sequence[str]) -> None:
+    logger.warning(
+        "Recorded under the former name for now: %s. Other sessions have locked rows that are to follow the new one.",
+        ", ".join(projects),
+        extra={"action": "project.not_renamed"},
+    )
 
 
 def _joining(pipeline: Pipeline, group: Wanted, rule: StartRule, here: Place, found: Found) -> Joining:

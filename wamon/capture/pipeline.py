@@ -26,7 +26,7 @@ from wamon.log import correlated
 from wamon.model import FROM_THE_BEGINNING, MAIN, Start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wamon.bridge.store import Store
     from wamon.capture.backlog import DraftedBatch
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wamon.capture.state_file import StateFile
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
+    from wamon.ledger.effects import Effects
     from wamon.ledger.recording import NewBatch, Recorder
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
@@ -57,8 +58,12 @@ class Pipeline:
     source: Source
     recorder: Recorder
     review: Review | None
+    effects: Sequence[Effects]
+    """Those on the office's tables."""
     state: StateFile
     clock: Clock
+    projects: Mapping[str, str] = field(default_factory=dict)
+    """What the config calls the groups, by JID: their drops follow it (groups.follow_names)."""
     overlaps: dict[str, Overlap] = field(default_factory=dict)
     ahead: Ahead[ReadBatch] = field(default_factory=Ahead)
     check_lease: Callable[[], None] = lambda: None

@@ -44,7 +44,7 @@ def scan(pipeline: Pipeline, progress: Callable[[Pass], None] = lambda _: None) 
     scanned.recorded.add(pipeline.retrying(reread_recent, pipeline))
     scanned.recorded.add(retry(pipeline))
     scanned.recorded.add(admit(pipeline))
-    scanned.recorded.conflicts += write_reviews(pipeline)
+    scanned.recorded.conflicts += write_waiting(pipeline)
     if cold:  # everything was read just now
         pipeline.source.note_sweep()
     elif pipeline.source.sweep_due():
@@ -151,9 +151,9 @@ def admit(pipeline: Pipeline) -> Recorded:
     return recorded
 
 
-def write_reviews(pipeline: Pipeline, go_on: Callable[[], bool] = lambda: True) -> list[Drop]:
-    """Write the review rows that wait and are due; the drops whose row is another project's."""
-    return pipeline.review.write_due(pipeline.source.db, go_on=go_on) if pipeline.review else []
+def write_waiting(pipeline: Pipeline, go_on: Callable[[], bool] = lambda: True) -> list[Drop]:
+    """Write what waits for the office's tables and is due; the drops whose row is another project's."""
+    return [drop for effects in pipeline.effects for drop in effects.write_due(pipeline.source.db, go_on=go_on)]
 
 
 def _stays_rejected(_: Candidate, refusal: Refusal) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from wamon.bridge.store import can_be_asked_for
 from wamon.capture.pipeline import readings_of
 from wamon.capture.prefetch import each
+from wamon.errors import Locked, Poison, TimedOut
 from wamon.failpoints import failpoint
-from wamon.halving import bisect
 from wamon.ledger.changes import Recorded, held_to, newest_of_each
 from wamon.ledger.comparison import Comparison
 from wamon.ledger.recording import Batch
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from wamon.capture.pipeline import Pipeline
-    from wamon.halving import Refusal
-    from wamon.ledger.changes import Drop, Key
+    from wamon.ledger.changes import Key
     from wamon.ledger.comparison import Held
     from wamon.model import Group, Message, Reading
 
@@ -167,7 +166,7 @@ class Verification:
 
     def _would_keep_text(self, reading: Reading) -> bool:
         """Whether reading it again brings its text back: its time in the store may be another than the ledger's."""
-        return bool(self._pipeline.recorder.drafter.kept_text(reading, self._pipeline.clock.now()))
+        return bool(self._pipeline.recorder.drafter.kept_text(reading))
 
     def _pages(self, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
         wanted = {group.jid.encode(): group.jid for group in self._groups if group.enabled}
@@ -252,10 +251,8 @@ class Verification:
         ]
 
     def _reviews_waiting(self) -> int:
-        if not (review := self._pipeline.review):
-            return 0
         with transaction(self._pipeline.source.db) as db:
-            return review.waiting(db)
+            return sum(effects.waiting(db) for effects in self._pipeline.effects)
 
     def _projects(self) -> list[str]:
         return sorted({group.project for group in self._groups})
@@ -317,9 +314,13 @@ class Verification:
     def _restore_reviews(self) -> None:
         if not (review := self._pipeline.review):
             return
-        retrying, restore = self._pipeline.retrying, self._comparison.restore_reviews
-        for drops in self._portions(list(self._comparison.drops_without_review(review, self._projects()))):
-            bisect(drops, lambda part: retrying(restore, review, part.items), _waits_for_the_next_sweep)
+        try:
+            for drops in self._portions(list(self._comparison.drops_without_review(review, self._projects()))):
+                self._pipeline.retrying(self._comparison.restore_reviews, review, drops)
+        except (Locked, Poison, TimedOut) as refusal:
+            logger.warning(
+                "Review rows are restored by the next sweep. %s", refusal, extra={"action": "review.refused"}
+            )
 
 
 def _problem(message: Message, holds: Held | None, detail: str, *, is_ahead: bool) -> Problem:
@@ -341,7 +342,3 @@ def _odd_numbers(expected: set[str], live: set[str]) -> str | None:
     parts = [f"lacks the submission of {' '.join(lacking)}"] if lacking else []
     parts += [f"has a submission of {' '.join(beyond)}, which it doesn't say"] if beyond else []
     return " and ".join(parts) or None
-
-
-def _waits_for_the_next_sweep(_: Drop, refusal: Refusal) -> None:
-    logger.warning("A review row can't be restored. %s", refusal, extra={"action": "review.refused"})

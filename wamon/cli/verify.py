@@ -94,7 +94,7 @@ def _show(found: Verify) -> None:
     notes = [f"{found.dead:,} dead letters"] if found.dead else []
     notes += [f"{found.older_rules:,} read under older rules"] if found.older_rules else []
     notes += [f"{found.without_text:,} whose text is gone; --repair reads it again"] if found.without_text else []
-    notes += [f"{found.reviews_waiting:,} review rows waiting"] if found.reviews_waiting else []
+    notes += [f"{found.reviews_waiting:,} with rows of the office's tables waiting"] if found.reviews_waiting else []
     notes += [f"{found.events:,} deliveries compared"] if found.events else []
     notes += [f"{found.store_missed:,} that the store lacks and a hook brought"] if found.store_missed else []
     say(f"{found.checked:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))

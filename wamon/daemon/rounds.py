@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wamon.bridge.stamp import Trust, stamp
+from wamon.capture.groups import follow_names
 from wamon.capture.pipeline import reread_recent
 from wamon.capture.scan import admit, catch_up, retry
 from wamon.errors import BridgeUnavailable, BridgeUnknown
@@ -64,6 +65,7 @@ class Rounds:
         try:
             self._pass()
             if self._bell.rang("retry"):
+                self._pipeline.retrying(follow_names, self._pipeline)
                 self._tell_posted(retry(self._pipeline))
                 self._tell_posted(admit(self._pipeline))
                 self._trust.doubt()

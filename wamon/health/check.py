@@ -64,7 +64,7 @@ TITLES = {
     "recording.daemon": "The daemon",
     "recording.lag": "How far a group is behind",
     "recording.dead": "Dead letters",
-    "recording.reviews": "Review rows that wait",
+    "recording.reviews": "Rows of the office's tables that wait",
     "recording.sweep": "The last sweep",
     "recording.verify": "The last verify",
     "database.server": "PostgreSQL",

@@ -70,7 +70,7 @@ class SourceHistory(NamedTuple):
 
 
 class ReviewsWaiting(NamedTuple):
-    """The review rows that couldn't be written yet."""
+    """The rows of the office's tables that couldn't be written yet."""
 
     rows: int = 0
     since: datetime | None = None

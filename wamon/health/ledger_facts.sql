@@ -25,7 +25,7 @@ WHERE l.status IN ('retry', 'dead') AND l.chat = ANY(%(chats)s)
 GROUP BY l.chat, l.status
 
 -- name: reviews_waiting
-SELECT count(DISTINCT (project, drop_number)), min(parked_at), (array_agg(reason ORDER BY wait))[1]
+SELECT count(DISTINCT (review_table, project, drop_number)), min(parked_at), (array_agg(reason ORDER BY wait))[1]
 FROM wamon.review_waits WHERE source = %(source)s
 
 -- name: newest

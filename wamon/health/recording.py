@@ -101,16 +101,17 @@ def dead_letters(facts: Facts) -> Check:
 
 
 def reviews(facts: Facts) -> Check:
-    """Whether rows of the review table couldn't be written."""
+    """Whether rows of the office's tables couldn't be written."""
     ledger_facts = facts.ledger_facts
     if isinstance(ledger_facts, Absent):
         return unknown("recording.reviews", ledger_facts)
     waiting = ledger_facts.reviews_waiting
     if waiting.since is None:
-        return Check("recording.reviews", State.OK, "No review row waits.", numbers={"waiting": 0})
+        return Check("recording.reviews", State.OK, "No row of the office's tables waits.", numbers={"waiting": 0})
     since_seconds = age(waiting.since, facts.database_now)
     numbers = {"waiting": waiting.rows, "since_seconds": since_seconds}
-    told = f"{amount(waiting.rows, 'review row')} waiting to be written, the first for {span(since_seconds)}."
+    rows = amount(waiting.rows, "row")
+    told = f"{rows} of the office's tables waiting to be written, the first for {span(since_seconds)}."
     if since_seconds < _REVIEW_SECONDS:
         return Check("recording.reviews", State.OK, told, numbers=numbers)
     hint = "The posts are recorded. The rows are tried again by themselves, at least once an hour."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.changes import Candidate
 from wamon.ledger.submissions import lock_projects
-from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, keyed_transaction, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -120,12 +120,16 @@ class Comparison:
             last = drops[-1]
 
     def restore_reviews(self, review: Review, drops: Sequence[Drop]) -> None:
-        """Insert the review rows that are still missing, each from its drop's first submission."""
+        """Have the review rows made that are still missing, each from its drop's first submission.
+
+        Raises Locked, Poison and TimedOut where the table can't be read now.
+        """
         with self._source.fenced() as db:
             lock_projects(db, {project for project, _ in drops})
-            lacking = review.missing(db, drops)
+            with attempt(db):
+                lacking = review.missing(db, drops)
             values = {"projects": [project for project, _ in lacking], "drops": [number for _, number in lacking]}
-            review.insert(db, SQL.rows(db, "first_submission", Candidate.recorded, **values))
+            review.restore(db, SQL.rows(db, "first_submission", Candidate.recorded, **values))
 
     def missed(self, groups: Sequence[Group]) -> list[Key]:
         """The messages of these groups that hooks brought, and that no pass has met in the store."""

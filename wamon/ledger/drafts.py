@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from wamon.clock import Clock
     from wamon.ledger.changes import Key
     from wamon.model import Group, Reading
     from wamon.postgres.copy import Row
@@ -85,7 +84,7 @@ class Drafter:
 
     rules: int
     keep_text: timedelta | None  # None: for ever
-    clock: Clock
+    keep_since: datetime  # a text that was sent before is too old: retention.sent_before
 
     def drafted(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Draft:
         """The draft of a batch's readings, which come in row order."""
@@ -118,8 +117,6 @@ class Drafter:
         )
 
     def _ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
-        now = self.clock.now()
-
         @cache
         def verdict(reason: str | None) -> bytes:
             status = text("ignored") + text(reason) if reason else text("done") + NULL
@@ -128,7 +125,7 @@ class Drafter:
         for reading in readings:
             message, numbers, reason, near = reading
             _, jid, message_id, sender, sent_at, _, _, _, content_hash = message
-            kept = self.kept_text(reading, now) if numbers or near else None
+            kept = self.kept_text(reading) if numbers or near else None
             yield (
                 _LEDGER,
                 int4(groups[jid].chat),
@@ -141,11 +138,12 @@ class Drafter:
                 texts(numbers) if numbers else NULL,
             )
 
-    def kept_text(self, reading: Reading, now: datetime) -> str | None:
+    def kept_text(self, reading: Reading) -> str | None:
         """A message's text, where it says something and is young enough to be kept."""
         message, numbers, _, near = reading
         if not numbers and not near:
             return None
         if self.keep_text is None:
             return message.text
-        return None if min(message.sent_at or now, now) <= now - self.keep_text else message.text
+        is_young = message.sent_at is None or message.sent_at >= self.keep_since
+        return message.text if self.keep_text and is_young else None

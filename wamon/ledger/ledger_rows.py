@@ -66,7 +66,6 @@ class LedgerRows:
         """Have the rows of these messages hold what they say now; what they said is kept beside them."""
         keys = self._source.keys(reading.message for reading in changed)
         hashes = [reading.message.content_hash for reading in changed]
-        now = self._drafter.clock.now()
         SQL.run(self._source.db, "keep_revisions", **keys, hashes=hashes)
         SQL.run(
             self._source.db,
@@ -76,7 +75,7 @@ class LedgerRows:
             rules=self._drafter.rules,
             statuses=[reading.status for reading in changed],
             reasons=[reading.reason for reading in changed],
-            texts=[self._drafter.kept_text(reading, now) for reading in changed],
+            texts=[self._drafter.kept_text(reading) for reading in changed],
             numbers=[_joined(reading) for reading in changed],
         )
         SQL.run(self._source.db, "forget_letters", **keys)

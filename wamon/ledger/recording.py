@@ -9,7 +9,7 @@
 
 All of it is set-based. A batch that PostgreSQL refuses is halved until the poison message stands alone; that one is
 parked with its retries, in a transaction of its own, and delays nobody else. So is one that takes too long, until the
-halves fit. The review table refuses nothing: what can't be written there waits (review_waits).
+halves fit. The office's tables refuse nothing: what can't be written there waits (effects).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from wamon.ledger.submissions import Submissions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from wamon.clock import Clock
     from wamon.errors import Poison
@@ -89,11 +89,12 @@ class Recorder:
         followers: Sequence[Follower],
         own_replies: OwnReplies,
         keep_text: timedelta | None,
+        keep_since: datetime,
         clock: Clock,
     ) -> None:
         self._source = source
         self.rules = rules
-        self.drafter = Drafter(rules, keep_text, clock)
+        self.drafter = Drafter(rules, keep_text, keep_since)
         self._ledger = LedgerRows(source, self.drafter)
         in_order = any(one.shares_rows for one in followers)
         self._submissions = Submissions(source, validation, clock, in_order=in_order)

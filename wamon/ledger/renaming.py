@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SQL = Queries("wamon.ledger", "renaming")
 
+_WITHOUT_WAITING = "SET LOCAL lock_timeout = '500ms'"
+"""Recording waits for the fence meanwhile."""
 _CARRIED = ("carry_submissions", "carry_near_misses", "carry_replies")
 
 
@@ -36,7 +38,7 @@ class Renamed(NamedTuple):
 
 
 def rename(source: Source, review: Review | None, projects: Mapping[str, str]) -> list[Renamed]:
-    """Give groups' projects other names, by JID. Raises Superseded."""
+    """Give groups' projects other names, by JID. Raises Superseded, and Locked where others hold the office's rows."""
     known = source.groups
     renamed = [Renamed(known[jid].chat, jid, known[jid].project, now) for jid, now in projects.items()]
     with source.fenced() as db, transaction(db, UNHURRIED_SECONDS):
@@ -47,9 +49,10 @@ def rename(source: Source, review: Review | None, projects: Mapping[str, str]) -
         for one in renamed:
             for query in _CARRIED:
                 SQL.run(db, query, chat=one.chat, was=one.was, now=one.now)
+        db.execute(_WITHOUT_WAITING)
         if review is not None:
             review.rename(db, renamed)
-        rejections.rename(db, renamed)
+        rejections.rename(db, source.name, renamed)
         for was, now in {(one.was, one.now) for one in renamed if one.wholly}:
             _carry_list(db, was, now)
     source.load()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from wamon.postgres.connection import Database
@@ -19,6 +21,18 @@ def prune_sign_ins(db: Database) -> None:
     """Forget the links and sessions of pages that open nothing any more."""
     with transaction(db):
         SQL.run(db, "prune_sign_ins")
+
+
+def keep_since(db: Database, keep: timedelta | None, newest_of_store: Callable[[], datetime | None]) -> datetime:
+    """The moment before which a text is too old to be kept, by PostgreSQL's clock as of now.
+
+    Where nothing is recorded yet, the store's newest message says whether that clock can be right.
+    """
+    if keep is None:
+        return datetime.min.replace(tzinfo=UTC)
+    with transaction(db):
+        newest = SQL.value(db, "newest_recorded")
+        return cast("datetime", SQL.value(db, "keep_since", keep=keep, newest=newest or newest_of_store()))
 
 
 def prune_texts(db: Database, keep: timedelta) -> int:

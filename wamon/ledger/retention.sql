@@ -7,6 +7,13 @@ FROM wamon.heard WHERE last_sent_at <= now()
 WITH links AS (DELETE FROM wamon.web_links WHERE expires_at < now())
 DELETE FROM wamon.web_sessions WHERE expires_at < now()
 
+-- name: newest_recorded
+SELECT max(last_sent_at) FROM wamon.groups WHERE last_sent_at <= now()
+
+-- name: keep_since
+-- As sent_before.
+SELECT least(now(), %(newest)s::timestamptz + interval '7 days') - %(keep)s::interval
+
 -- name: prune_ledger
 UPDATE wamon.ledger_rows SET text = NULL
 WHERE ctid = ANY(ARRAY(

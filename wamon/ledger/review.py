@@ -8,30 +8,27 @@ Where the table exists, only the columns that are there are written. Days and ti
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psycopg import DataError, IntegrityError, InternalError, ProgrammingError, sql
 
-from wamon.errors import Locked, Poison, TimedOut
-from wamon.halving import Refusal, bisect
 from wamon.ledger import review_table
 from wamon.ledger.changes import ALL_IS_KNOWN
+from wamon.ledger.effects import Effects, Written
 from wamon.ledger.review_rows import ReviewRows
 from wamon.ledger.review_table import ReviewTable
-from wamon.ledger.review_waits import Effect, Waits
+from wamon.ledger.waits import Effect
 from wamon.log import logger
-from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
-from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from wamon.bridge.people import Aliases
     from wamon.clock import Clock
-    from wamon.halving import Part
     from wamon.ledger.changes import Candidate, Drop, Key
     from wamon.ledger.following import Conflict, Posted
     from wamon.ledger.renaming import Renamed
@@ -42,16 +39,6 @@ if TYPE_CHECKING:
 
 SQL = Queries("wamon.ledger", "review")
 
-_MOST_REFUSED = 10
-"""Of the effects that wait, as many are refused at one time: the others wait for the next, for it isn't the rows."""
-
-
-class Written(NamedTuple):
-    """What became of effects: the drops whose row is another project's, and why those wait that couldn't be written."""
-
-    conflicts: Sequence[Conflict] = ()
-    hindered: Mapping[Drop, str] = {}
-
 
 class Review:
     """Follows recordings of one source: the review table, as it was found at first contact."""
@@ -60,13 +47,12 @@ class Review:
 
     def __init__(self, table: str, source: str, aliases: Aliases, zone: ZoneInfo, clock: Clock) -> None:
         self.name = review_table.named(table)
-        self._source = source
         self._aliases = aliases
         self._zone = zone
         self._clock = clock
         self._table = ReviewTable(self.name)
         self._rows = ReviewRows(self._table, aliases, zone, clock)
-        self._waits = Waits(self.name)
+        self.effects = Effects(self.name, source, self._write)
         self._review_from: datetime | None = None
 
     def contact(self, db: Database) -> None:
@@ -116,106 +102,9 @@ class Review:
     def follow(self, db: Database, posted: Posted) -> Sequence[Conflict]:
         """What a recording's submissions mean for review rows; what a repair brought back only adds missing rows.
 
-        What can't be written now waits, with what follows on its drop; the recording goes on. Returns the drops for
-        which no row could be made, since another project's row holds the number.
+        Returns the drops for which no row could be made, since another project's row holds the number.
         """
-        effects = self._effects(db, posted)
-        if not effects:
-            return ()
-        behind = self._waits.of(db, {effect.drop for effect in effects})
-        written = self._tried(db, [effect for effect in effects if effect.drop not in behind])
-        why = {**dict.fromkeys(behind, f"Earlier posts of the drop wait for {self.name}."), **written.hindered}
-        self._waits.keep(db, self._source, [(effect, why[effect.drop]) for effect in effects if effect.drop in why])
-        if written.hindered:
-            self._tell_waiting(written.hindered)
-        return written.conflicts
-
-    def _tried(self, db: Database, effects: Sequence[Effect]) -> Written:
-        """Write effects; where PostgreSQL refuses that, all of them are hindered."""
-        if not effects:
-            return Written()
-        try:
-            with attempt(db):
-                return self._write(db, effects)
-        except (Poison, TimedOut, Locked) as error:
-            return Written((), {effect.drop: self._why(error) for effect in effects})
-
-    def _why(self, refusal: Poison | TimedOut | Locked) -> str:
-        if isinstance(refusal, Locked):
-            return f"Another session has locked {self.name}."
-        if isinstance(refusal, TimedOut):
-            return f"Writing {self.name} takes too long: has it a slow trigger, or is the server overloaded?"
-        said = str(refusal)
-        return said if self.name in said else f"{said.removesuffix('.')} at {self.name}."
-
-    def _tell_waiting(self, hindered: Mapping[Drop, str]) -> None:
-        first = next(iter(hindered.values()))
-        logger.warning(
-            "%s of %s can't be written now. %s",
-            amount(len(hindered), "row"),
-            self.name,
-            first,
-            extra={"action": "review.waits", "drops": sorted(number for _, number in hindered)[:10]},
-        )
-
-    def write_due(self, db: Database, *, go_on: Callable[[], bool] = lambda: True) -> list[Conflict]:
-        """Write what waits and is due, a portion a transaction. What is refused by itself waits for longer.
-
-        Returns conflicts, as `follow`. Raises DatabaseUnavailable, SchemaError.
-        """
-        conflicts: list[Conflict] = []
-        refused: list[Drop] = []
-        settled: list[Drop] = []
-
-        def act(part: Part[Drop]) -> None:
-            if len(refused) < _MOST_REFUSED and go_on():
-                written, drops = self._write_waiting(db, part.items)
-                conflicts.extend(written.conflicts)
-                refused.extend(written.hindered)
-                settled.extend(drops)
-
-        def alone(drop: Drop, refusal: Refusal) -> None:
-            refused.append(drop)
-            with transaction(db):
-                self._waits.put_off(db, drop, str(refusal))
-
-        while go_on() and len(refused) < _MOST_REFUSED and (due := self._due(db)):
-            before = len(refused) + len(settled)
-            bisect(due, act, alone)
-            if len(refused) + len(settled) == before:  # another one is at them
-                break
-        return conflicts
-
-    def has_due(self, db: Database) -> bool:
-        """Whether something waits whose time has come."""
-        with transaction(db):
-            return self._waits.has_due(db)
-
-    def waiting(self, db: Database) -> int:
-        """How many drops' rows wait to be written. Within a transaction."""
-        return self._waits.count(db)
-
-    def _due(self, db: Database) -> list[Drop]:
-        with transaction(db):
-            return self._waits.due(db)
-
-    def _write_waiting(self, db: Database, drops: Sequence[Drop]) -> tuple[Written, set[Drop]]:
-        """Write what waits for these drops; what became of it, and the drops of which nothing waits any more.
-
-        Raises Poison where the table refuses, for whatever reason.
-        """
-        try:
-            with transaction(db):
-                effects = self._waits.effects(db, drops)
-                with attempt(db):
-                    written = self._write(db, effects)
-                done = [effect for effect in effects if effect.drop not in written.hindered]
-                self._waits.forget(db, done)
-                for drop, why in written.hindered.items():
-                    self._waits.put_off(db, drop, why)
-        except (Poison, TimedOut, Locked) as error:
-            raise Poison(self._why(error)) from None
-        return written, {effect.drop for effect in done}
+        return self.effects.follow(db, self._meant(db, posted))
 
     def _write(self, db: Database, effects: Sequence[Effect]) -> Written:
         """Write effects. Raises as the table refuses."""
@@ -245,7 +134,7 @@ class Review:
                 hindered[project, number] = why
         return hindered
 
-    def _effects(self, db: Database, posted: Posted) -> list[Effect]:
+    def _meant(self, db: Database, posted: Posted) -> list[Effect]:
         """What a recording means for review rows, in row order."""
         now = self._clock.now()
         arrived = [Effect("posted", candidate, latest, now) for candidate, latest in _arrived(posted)]
@@ -305,7 +194,7 @@ class Review:
 
     def rename(self, db: Database, renamed: Sequence[Renamed]) -> None:
         """Within a transaction: have rows follow their projects' new names. Where the table refuses them, they stay."""
-        self._waits.rename(db, self._source, renamed)
+        self.effects.rename(db, renamed)
         if not self._table.has_project:
             return
         try:
@@ -325,13 +214,14 @@ class Review:
         lacking = [drop for drop in drops if drop not in held]
         if not lacking:
             return lacking
-        waiting = self._waits.of(db, lacking)
+        waiting = self.effects.awaited(db, lacking)
         lacking = [drop for drop in lacking if drop not in waiting]
         return self._rows.unheld(db, lacking) if self._rows.one_row_a_number(db) else lacking
 
-    def insert(self, db: Database, candidates: Sequence[Candidate]) -> None:
-        """Insert a row for each that has none. Raises as the table refuses."""
-        self._rows.insert(db, candidates)
+    def restore(self, db: Database, candidates: Sequence[Candidate]) -> None:
+        """Have each drop that lacks its row get one from this post, now or later; no row is opened again."""
+        now = self._clock.now()
+        self.effects.follow(db, [Effect("posted", candidate, ALL_IS_KNOWN, now) for candidate in candidates])
 
 
 def types_of_columns(db: Database, table: str | None) -> dict[str, str]:

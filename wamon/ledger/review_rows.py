@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wamon.ledger.changes import Candidate, Drop
     from wamon.ledger.renaming import Renamed
     from wamon.ledger.review_table import ReviewTable
-    from wamon.ledger.review_waits import Effect
+    from wamon.ledger.waits import Effect
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.ledger", "review_rows")

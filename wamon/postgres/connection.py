@@ -175,13 +175,14 @@ def keyed_transaction(db: Database) -> Iterator[Database]:
 
 
 _ATTEMPT = "SAVEPOINT attempt; SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'"
+_ATTEMPTED = "RELEASE SAVEPOINT attempt; SET LOCAL lock_timeout = '25s'; SET LOCAL statement_timeout = '30s'"
 
 
 @contextmanager
 def attempt(db: Database) -> Iterator[None]:
     """A part of a transaction that may be refused without it, within short limits, on tables that others use.
 
-    Raises Poison, TimedOut and Locked: then what it did is undone, and the transaction goes on.
+    Raises Poison, TimedOut and Locked: then what it did is undone, and the transaction goes on, under its own limits.
     """
     db.execute(_ATTEMPT)
     try:
@@ -190,6 +191,7 @@ def attempt(db: Database) -> Iterator[None]:
     except (Poison, TimedOut, Locked):
         db.execute("ROLLBACK TO SAVEPOINT attempt")
         raise
+    db.execute(_ATTEMPTED)
 
 
 @contextmanager

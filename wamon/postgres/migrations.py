@@ -34,14 +34,25 @@ _BOOTSTRAP = """
 """
 
 
-# A dump's own session says so; and its keys to other tables are the last that it makes.
+# Keys to other tables are the last that a dump makes; functions, types and tables are the first. What psql plays says
+# nothing of itself: where the schema isn't whole, its session counts for as long as it is busy.
 _RESTORE = """
-    SELECT EXISTS (
-        SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pg_restore'
-    ), to_regclass('wamon.cursors') IS NOT NULL AND NOT (
-        to_regclass('wamon.migrations') IS NOT NULL
-        AND EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('wamon.rewinds') AND contype = 'f')
+    WITH schema AS (
+        SELECT to_regclass('wamon.migrations') IS NOT NULL
+               AND EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('wamon.rewinds') AND contype = 'f')
+               AS is_whole,
+               EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('wamon'))
+               OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('wamon')) AS is_begun
     )
+    SELECT EXISTS (
+        SELECT
+        FROM pg_stat_activity
+        WHERE datname = current_database()
+          AND (application_name = 'pg_restore'
+               OR application_name = 'psql' AND NOT is_whole
+                  AND (state <> 'idle' OR state_change > now() - interval '5 seconds'))
+    ), is_begun AND NOT is_whole
+    FROM schema
 """
 # What this user lacks to see the schema, and to change it.
 _MISSING_GRANTS = """

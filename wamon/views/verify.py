@@ -30,7 +30,7 @@ class Verify:
     dead: Annotated[int, "dead letters; they aren't unclean"]
     older_rules: Annotated[int, "messages read under older rules"]
     without_text: Annotated[int, "messages with a drop whose texts are gone before `privacy.keep_text`"]
-    reviews_waiting: Annotated[int, "rows of the review table that wait to be written; they aren't unclean"]
+    reviews_waiting: Annotated[int, "drops whose rows in the office's tables wait to be written; they aren't unclean"]
     store_missed: Annotated[int, "messages that hooks brought and the store lacks; they aren't unclean"]
     events: Annotated[int, "deliveries of hooks compared, as long as their bodies are kept"]
     problems: tuple[Problem, ...]

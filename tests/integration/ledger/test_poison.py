@@ -17,7 +17,7 @@ from wamon.ledger.dead_letters import Parking
 POISON = "DR6666666"
 WORDS = "keep this between us"
 IN_THE_REVIEW_TABLE, IN_THE_SUBMISSIONS = "public.qa_photo_reviews", "wamon.submission_rows"
-"""What the review table refuses is no message's fault: test_review_waits.py."""
+"""What the review table refuses is no message's fault: test_effects.py."""
 
 
 @pytest.fixture

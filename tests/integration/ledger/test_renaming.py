@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VELO_TEST, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.groups import follow_names
+from wamon.capture.scan import catch_up
 
 Open = Callable[..., Office]
 BY_PEOPLE = "UPDATE qa_photo_reviews SET incomplete = true, comment = 'Photo 3 is blurred', feedback_sent = now()"
@@ -155,3 +158,44 @@ def test_a_group_renamed_in_whatsapp_stays_one_group(field: Field, open_office: 
     assert office.drops() == {("Lawley Phase 2", "DR1752001")}
     assert sorted(office.kinds().values()) == ["new", "resubmission", "resubmission"]
     assert reviews(office) == [("Lawley Phase 2", "DR1752001", True)]
+
+
+@pytest.mark.fault("F100")
+@pytest.mark.parametrize("held", ["qa_photo_reviews", "invalid_drop_submissions"])
+def test_a_renaming_waits_for_held_rows_and_recording_goes_on_under_the_former_name(
+    field: Field, open_office: Open, held: str
+) -> None:
+    office = open_office(field.path, groups=groups(mohadin="Mohadin"))
+    office.scan()
+    office.query("INSERT INTO wamon.allow_lists (project) VALUES ('Mohadin')")
+    office.query("INSERT INTO wamon.allowed_numbers VALUES ('Mohadin', 'DR1752028')")
+    field.post(MOHADIN, "DR1752028 DR1752034")
+    office.scan()
+    office.set(groups=groups(mohadin="Mohadin East"))
+    with psycopg.connect(office.dsn) as clerk:
+        clerk.execute(f"SELECT * FROM {held} FOR UPDATE")
+        field.post(MOHADIN, "DR1752040")
+        done = office.run("scan")
+        assert (done.returncode, office.query("SELECT DISTINCT project FROM wamon.submissions")) == (0, ["Mohadin"])
+        assert len(office.submissions()) == 3
+        assert "under the former name for now: Mohadin" in done.stderr
+    office.scan()
+    for rows in ("wamon.submissions", held):
+        assert office.query(f"SELECT DISTINCT project FROM {rows}") == ["Mohadin East"]
+
+
+@pytest.mark.fault("F100")
+def test_a_daemon_renames_once_the_rows_are_free(field: Field, open_office: Open) -> None:
+    office = open_office(field.path, groups=groups(lawley="Lawley"))
+    field.post(LAWLEY, "DR1752028")
+    office.scan()
+    office.set(groups=groups(lawley="Lawley Act 3"))
+    with psycopg.connect(office.dsn) as clerk:
+        clerk.execute("SELECT * FROM qa_photo_reviews FOR UPDATE")
+        with office.opened() as pipeline:
+            field.post(LAWLEY, "DR1752034")
+            catch_up(pipeline)
+            assert follow_names(pipeline) == ["Lawley"]
+            clerk.rollback()
+            assert follow_names(pipeline) == []
+    assert [project for project, *_ in reviews(office)] == ["Lawley Act 3", "Lawley Act 3"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from tests.support.bridges import PROJECTS, Lharries, VeryGoodPlugins
@@ -155,3 +156,81 @@ def test_an_office_table_with_other_columns_is_filled_as_far_as_it_goes(
     assert office.query("SELECT drop_number, reason, seen FROM public.invalid_drop_submissions") == [
         ("DR1752034", "not on the project's list", None)
     ]
+
+
+# Who holds the office's rows
+
+
+WAITS = (
+    "SELECT drop_number, what, reason FROM wamon.review_waits WHERE review_table = 'public.invalid_drop_submissions'"
+)
+
+
+def come_due(office: Office) -> None:
+    office.query("UPDATE wamon.review_waits SET next_try_at = now()")
+
+
+@pytest.mark.fault("F99")
+def test_a_locked_table_keeps_no_rejected_post_from_being_recorded(office: Office, bridge: Lharries) -> None:
+    allow(office, "DR1752028")
+    with psycopg.connect(office.dsn) as admin:
+        admin.execute("LOCK TABLE invalid_drop_submissions")
+        bridge.post(LAWLEY, "DR1752028 and DR1752034")
+        office.scan()
+        assert [(number, kind) for number, kind, _ in kinds(office)] == [
+            ("DR1752028", "new"),
+            ("DR1752034", "rejected"),
+        ]
+        assert reviews(office) == ["DR1752028"]
+        reason = "Another session has locked public.invalid_drop_submissions."
+        assert office.query(WAITS) == [("DR1752034", "rejected", reason)]
+        verified = office.verify()
+        assert (verified.clean, verified.reviews_waiting) == (True, 1)
+    come_due(office)
+    office.scan()
+    assert (invalid(office), office.query(WAITS)) == (["DR1752034"], [])
+
+
+@pytest.mark.fault("F99")
+def test_a_locked_row_delays_the_taking_back_of_no_other(office: Office, bridge: Lharries) -> None:
+    allow(office)
+    bridge.post(LAWLEY, "DR1752028 and DR1752034")
+    office.scan()
+    with psycopg.connect(office.dsn) as clerk:
+        clerk.execute("SELECT FROM invalid_drop_submissions WHERE drop_number = 'DR1752028' FOR SHARE")
+        allow(office, "DR1752028", "DR1752034")
+        office.scan()
+        assert [kind for _, kind, _ in kinds(office)] == ["new", "new"]
+        assert invalid(office) == ["DR1752028"]
+        reason = "Another session has locked the row in public.invalid_drop_submissions."
+        assert office.query(WAITS) == [("DR1752028", "admitted", reason)]
+    come_due(office)
+    office.scan()
+    assert (invalid(office), office.query(WAITS)) == ([], [])
+
+
+@pytest.mark.fault("F99")
+def test_what_was_rejected_and_admitted_behind_one_lock_leaves_no_row(office: Office, bridge: Lharries) -> None:
+    allow(office)
+    with psycopg.connect(office.dsn) as admin:
+        admin.execute("LOCK TABLE invalid_drop_submissions")
+        bridge.post(LAWLEY, "DR1752028")
+        office.scan()
+        allow(office, "DR1752028")
+        office.scan()
+        assert [what for _, what, _ in office.query(WAITS)] == ["rejected", "admitted"]
+    come_due(office)
+    office.scan()
+    assert (invalid(office), office.query(WAITS)) == ([], [])
+
+
+@pytest.mark.fault("F93")
+def test_a_rejection_that_the_table_refuses_waits_and_parks_no_message(office: Office, bridge: Lharries) -> None:
+    allow(office)
+    office.query("ALTER TABLE invalid_drop_submissions ADD CONSTRAINT no_sixes CHECK (drop_number NOT LIKE 'DR66%%')")
+    bridge.post(LAWLEY, "DR1752034 DR6666666")
+    office.scan()
+    assert [number for number, *_ in kinds(office)] == ["DR1752034", "DR6666666"]
+    assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+    assert invalid(office) == ["DR1752034"]
+    assert "public.invalid_drop_submissions.no_sixes" in office.query(WAITS)[0][2]

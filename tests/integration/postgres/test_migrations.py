@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, Lharries
-from tests.support.office import Office
+from tests.support.office import Office, eventually
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable, SchemaError
 from wamon.postgres.connection import connected
@@ -106,6 +106,7 @@ def test_killed_at_a_step_s_boundary_it_stands_before_or_after_the_step(
         assert query(empty_dsn, "SELECT version FROM wamon.migrations") == [(standing,)]
     else:
         assert query(empty_dsn, "SELECT to_regnamespace('wamon')") == [(None,)]
+    eventually("psql is gone", lambda: query(empty_dsn, PSQL) == [(0,)])
     assert migrated(empty_dsn) == NAMES[standing:]
 
 
@@ -294,3 +295,37 @@ def test_a_writer_from_before_hooks_writes_its_rows_as_ever(office: Office) -> N
     assert office.query("SELECT DISTINCT via FROM wamon.ledger_rows") == ["store"]
     assert office.query("SELECT kind FROM wamon.dead_letters") == ["message"]
     assert office.query("SELECT DISTINCT kind FROM wamon.groups") == ["group"]
+
+
+# Under a dump that psql plays
+
+
+PSQL = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'psql'"
+BEGUN = {
+    "a function": "CREATE FUNCTION wamon.hear() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+    "a table": "CREATE TABLE wamon.allow_lists (project text)",
+}
+
+
+@pytest.mark.fault("F101")
+@pytest.mark.parametrize("first", BEGUN)
+def test_a_schema_that_a_dump_has_only_begun_is_left_to_it(empty_dsn: str, first: str) -> None:
+    query(empty_dsn, f"CREATE SCHEMA wamon; {BEGUN[first]}")
+    with pytest.raises(DatabaseUnavailable, match="isn't whole"):
+        migrated(empty_dsn)
+    query(empty_dsn, "DROP SCHEMA wamon CASCADE; CREATE SCHEMA wamon")
+    assert migrated(empty_dsn) == NAMES
+
+
+@pytest.mark.fault("F101")
+def test_while_psql_is_busy_where_the_schema_is_missing_none_is_made(empty_dsn: str) -> None:
+    with psycopg.connect(empty_dsn, application_name="psql") as busy:
+        busy.execute("DROP SCHEMA IF EXISTS wamon")
+        with pytest.raises(DatabaseUnavailable, match="A restore is at work"):
+            migrated(empty_dsn)
+        assert query(empty_dsn, "SELECT to_regnamespace('wamon')") == [(None,)]
+    eventually("psql is gone", lambda: query(empty_dsn, PSQL) == [(0,)])
+    assert migrated(empty_dsn) == NAMES
+    with psycopg.connect(empty_dsn, application_name="psql") as busy:
+        busy.execute("SELECT 1")
+        assert migrated(empty_dsn) == []

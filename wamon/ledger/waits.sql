@@ -14,7 +14,12 @@ FROM unnest(%(whats)s::text[], %(projects)s::text[], %(drops)s::text[], %(jids)s
      AS k
 
 -- name: has_due
-SELECT EXISTS (SELECT FROM wamon.review_waits WHERE review_table = %(table)s AND next_try_at <= now())
+SELECT EXISTS (
+    SELECT FROM wamon.review_waits
+    WHERE review_table = %(table)s
+    GROUP BY project, drop_number
+    HAVING (array_agg(next_try_at ORDER BY wait))[1] <= now()
+)
 
 -- name: due
 -- Of a drop the first effect says when, for the others wait behind it.

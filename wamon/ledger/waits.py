@@ -1,7 +1,7 @@
-"""Review effects that wait: what posts mean for rows of the review table, where these couldn't be written.
+"""Effects that wait: what posts mean for the office's tables, where that couldn't be written with them.
 
-Recording keeps them in its own transaction, so that neither a locked row nor a refusing trigger keeps back a post. They
-are written later, drop by drop, in their order; until then what follows on a drop waits behind them.
+Recording keeps them in its own transaction. They are written later, drop by drop, in their order; until then what
+follows on a drop waits behind them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wamon.ledger.renaming import Renamed
     from wamon.postgres.connection import Database
 
-SQL = Queries("wamon.ledger", "review_waits")
+SQL = Queries("wamon.ledger", "waits")
 
 _FIRST_PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 3600.0
@@ -29,9 +29,9 @@ _PORTION = 100
 
 
 class Effect(NamedTuple):
-    """What one submission means for its drop's review row."""
+    """What one submission means for its drop's rows in one of the office's tables."""
 
-    what: str  # `posted`, `retracted` or `revived`
+    what: str  # for a review row `posted`, `retracted` or `revived`; for rejections `rejected` or `admitted`
     candidate: Candidate
     latest: datetime | None  # when the latest post of its drop before it was sent
     seen_at: datetime  # when it was recorded
@@ -43,7 +43,7 @@ class Effect(NamedTuple):
 
 
 class Waits:
-    """The effects that wait for one review table, whichever source they are of."""
+    """The effects that wait for one table, whichever source they are of."""
 
     def __init__(self, table: str) -> None:
         self._table = table

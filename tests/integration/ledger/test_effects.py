@@ -243,7 +243,7 @@ def test_a_row_that_waits_for_a_minute_is_told(office: Office, field: Field) -> 
     office.query("UPDATE wamon.review_waits SET parked_at = now() - interval '61 seconds'")
     old = recording.reviews(looked_at(config, None, office.clock))
     assert (young.state, old.state) == ("ok", "warn")
-    assert "1 review row" in old.sentence
+    assert "1 row of the office's tables" in old.sentence
     assert "locked public.qa_photo_reviews" in old.sentence
 
 
