@@ -66,8 +66,8 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F99": Fault(
             "the table of rejections is locked", "lets that drop's row wait, and records every post meanwhile"
         ),
-        "F100": Fault("a project is renamed while its rows are held", "keeps the former name until they are free"),
-        "F101": Fault("psql plays a dump where the schema is missing", "makes none until psql is done or idle"),
+        "F104": Fault("a project is renamed while its rows are held", "keeps the former name until they are free"),
+        "F105": Fault("psql plays a dump where the schema is missing", "makes none until psql is done or idle"),
     },
     "The state file": {
         "F22": Fault("its disk is full", "keeps the old file, says so, and records in PostgreSQL all the same"),

@@ -160,7 +160,7 @@ def test_a_group_renamed_in_whatsapp_stays_one_group(field: Field, open_office: 
     assert reviews(office) == [("Lawley Phase 2", "DR1752001", True)]
 
 
-@pytest.mark.fault("F100")
+@pytest.mark.fault("F104")
 @pytest.mark.parametrize("held", ["qa_photo_reviews", "invalid_drop_submissions"])
 def test_a_renaming_waits_for_held_rows_and_recording_goes_on_under_the_former_name(
     field: Field, open_office: Open, held: str
@@ -184,7 +184,7 @@ def test_a_renaming_waits_for_held_rows_and_recording_goes_on_under_the_former_n
         assert office.query(f"SELECT DISTINCT project FROM {rows}") == ["Mohadin East"]
 
 
-@pytest.mark.fault("F100")
+@pytest.mark.fault("F104")
 def test_a_daemon_renames_once_the_rows_are_free(field: Field, open_office: Open) -> None:
     office = open_office(field.path, groups=groups(lawley="Lawley"))
     field.post(LAWLEY, "DR1752028")

@@ -170,7 +170,7 @@ def come_due(office: Office) -> None:
     office.query("UPDATE wamon.review_waits SET next_try_at = now()")
 
 
-@pytest.mark.fault("F99")
+@pytest.mark.fault("F103")
 def test_a_locked_table_keeps_no_rejected_post_from_being_recorded(office: Office, bridge: Lharries) -> None:
     allow(office, "DR1752028")
     with psycopg.connect(office.dsn) as admin:
@@ -191,7 +191,7 @@ def test_a_locked_table_keeps_no_rejected_post_from_being_recorded(office: Offic
     assert (invalid(office), office.query(WAITS)) == (["DR1752034"], [])
 
 
-@pytest.mark.fault("F99")
+@pytest.mark.fault("F103")
 def test_a_locked_row_delays_the_taking_back_of_no_other(office: Office, bridge: Lharries) -> None:
     allow(office)
     bridge.post(LAWLEY, "DR1752028 and DR1752034")
@@ -209,7 +209,7 @@ def test_a_locked_row_delays_the_taking_back_of_no_other(office: Office, bridge:
     assert (invalid(office), office.query(WAITS)) == ([], [])
 
 
-@pytest.mark.fault("F99")
+@pytest.mark.fault("F103")
 def test_what_was_rejected_and_admitted_behind_one_lock_leaves_no_row(office: Office, bridge: Lharries) -> None:
     allow(office)
     with psycopg.connect(office.dsn) as admin:

@@ -307,7 +307,7 @@ BEGUN = {
 }
 
 
-@pytest.mark.fault("F101")
+@pytest.mark.fault("F105")
 @pytest.mark.parametrize("first", BEGUN)
 def test_a_schema_that_a_dump_has_only_begun_is_left_to_it(empty_dsn: str, first: str) -> None:
     query(empty_dsn, f"CREATE SCHEMA wamon; {BEGUN[first]}")
@@ -317,7 +317,7 @@ def test_a_schema_that_a_dump_has_only_begun_is_left_to_it(empty_dsn: str, first
     assert migrated(empty_dsn) == NAMES
 
 
-@pytest.mark.fault("F101")
+@pytest.mark.fault("F105")
 def test_while_psql_is_busy_where_the_schema_is_missing_none_is_made(empty_dsn: str) -> None:
     with psycopg.connect(empty_dsn, application_name="psql") as busy:
         busy.execute("DROP SCHEMA IF EXISTS wamon")
