@@ -63,7 +63,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F96": Fault("a dump is played under a running daemon", "waits until it is whole, and goes on from there"),
         "F97": Fault("PostgreSQL's clock jumps", "prunes no young text, and waits for no dead one's lease"),
         "F98": Fault("a primary dies, and its standby is promoted", "reads again from the store what that lacked"),
-        "F99": Fault(
+        "F103": Fault(
             "the table of rejections is locked", "lets that drop's row wait, and records every post meanwhile"
         ),
         "F104": Fault("a project is renamed while its rows are held", "keeps the former name until they are free"),
