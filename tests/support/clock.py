@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 
 from wamon.clock import Clock
@@ -45,6 +47,16 @@ class _Suite(Moved):
     def begin_at(self, moment: datetime) -> None:
         self.by += moment - self.now()
         self.began_at = moment
+
+    @contextmanager
+    def as_hosts(self) -> Iterator[None]:
+        """The host's time while the block runs: for what goes by PostgreSQL's clock, which `--today` doesn't move."""
+        by, began_at = self.by, self.began_at
+        self.begin_at(HOST.now())
+        try:
+            yield
+        finally:
+            self.by, self.began_at = by, began_at
 
 
 CLOCK = _Suite()

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
+from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.web import TOKEN, Site, serving
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _at_postgresqls_time() -> Iterator[None]:
+    """Pages are of the moment that PostgreSQL tells."""
+    with CLOCK.as_hosts():
+        yield
 
 
 @pytest.fixture(scope="module")
