@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from wamon.halving import Part
     from wamon.ledger.changes import Drop
-    from wamon.ledger.following import Conflict
-    from wamon.ledger.renaming import Renamed
+    from wamon.ledger.following import Conflict, Renamed
     from wamon.ledger.waits import Effect
     from wamon.postgres.connection import Database
 

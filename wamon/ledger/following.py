@@ -5,7 +5,7 @@ none of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 Conflict = tuple[str, str]
 """(project, drop number) whose review row is another project's."""
+
+
+class Renamed(NamedTuple):
+    """A group whose project has another name now."""
+
+    chat: int
+    jid: str
+    was: str
+    now: str
+    wholly: bool = False  # no group keeps the old name, and the new one is all that came of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from wamon.bridge.people import Aliases
     from wamon.clock import Clock
     from wamon.ledger.changes import Candidate, Drop
-    from wamon.ledger.following import Conflict, Posted
-    from wamon.ledger.renaming import Renamed
+    from wamon.ledger.following import Conflict, Posted, Renamed
     from wamon.model import Reading
     from wamon.postgres.connection import Database
 

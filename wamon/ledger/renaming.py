@@ -6,9 +6,10 @@ name takes its place, that is the whole project: its list and the rows that peop
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from wamon.ledger import rejections
+from wamon.ledger.following import Renamed
 from wamon.ledger.submissions import lock_projects
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
@@ -25,16 +26,6 @@ SQL = Queries("wamon.ledger", "renaming")
 _WITHOUT_WAITING = "SET LOCAL lock_timeout = '500ms'"
 """Recording waits for the fence meanwhile."""
 _CARRIED = ("carry_submissions", "carry_near_misses", "carry_replies")
-
-
-class Renamed(NamedTuple):
-    """A group whose project has another name now."""
-
-    chat: int
-    jid: str
-    was: str
-    now: str
-    wholly: bool = False  # no group keeps the old name, and the new one is all that came of it
 
 
 def rename(source: Source, review: Review | None, projects: Mapping[str, str]) -> list[Renamed]:

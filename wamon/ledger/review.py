@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from wamon.bridge.people import Aliases
     from wamon.clock import Clock
     from wamon.ledger.changes import Candidate, Drop, Key
-    from wamon.ledger.following import Conflict, Posted
-    from wamon.ledger.renaming import Renamed
+    from wamon.ledger.following import Conflict, Posted, Renamed
     from wamon.model import Message, Reading
     from wamon.postgres.connection import Database
 

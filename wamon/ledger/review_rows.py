@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wamon.bridge.people import Aliases
     from wamon.clock import Clock
     from wamon.ledger.changes import Candidate, Drop
-    from wamon.ledger.renaming import Renamed
+    from wamon.ledger.following import Renamed
     from wamon.ledger.review_table import ReviewTable
     from wamon.ledger.waits import Effect
     from wamon.postgres.connection import Database

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.ledger.changes import Drop
-    from wamon.ledger.renaming import Renamed
+    from wamon.ledger.following import Renamed
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.ledger", "waits")

@@ -1,20 +1,32 @@
-"""What machines ask: /health, /ready and /debug/check-orphaned-messages."""
+"""What machines ask: /health, /ready, /metrics and /debug/check-orphaned-messages."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
+from wamon.errors import WamonError
 from wamon.views.document import as_json
+from wamon.views.figures import figures
+from wamon.web.exposition import Exposition
 from wamon.web.guard import sees_all
+from wamon.web.kept import Kept
 from wamon.web.site import site_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
+    from wamon.views.figures import Figures
     from wamon.web.ready import Readiness
+    from wamon.web.site import Site
+
+_FIGURES_SECONDS = 5
 
 
 async def health(request: Request) -> Response:
@@ -44,6 +56,30 @@ class ReadyEndpoint:
         if not sees_all(request):
             del document["checks"]
         return JSONResponse(document, 200 if found.ready else 503)
+
+
+class MetricsEndpoint:
+    """GET /metrics: what this process counts, and PostgreSQL's figures; not those where hooks alone are served."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._known: Sequence[str] = ()  # the sources, as of the last look that found any
+        self._figures = Kept(self._look, _FIGURES_SECONDS, site.clock)
+
+    async def __call__(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint
+        text = self._site.metrics.text()
+        if self._site.only != "hooks":
+            found = await self._figures.now()
+            text += generate_latest(Exposition(found, self._known))
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    async def _look(self) -> Figures | None:
+        try:
+            found = await self._site.database.run(figures)
+        except WamonError:
+            return None
+        self._known = [source.name for source in found.sources]
+        return found
 
 
 async def orphaned_messages(_request: Request) -> Response:

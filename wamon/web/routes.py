@@ -20,7 +20,6 @@ from wamon.web.guard import Guard
 from wamon.web.html import assets, takes_gzip
 from wamon.web.live import Hub
 from wamon.web.login import SignIn, WrongForm
-from wamon.web.metrics import MetricsEndpoint
 from wamon.web.ready import Readiness
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def pages(site: Site) -> Starlette:
             *([] if site.only == "hooks" else _for_people(known, hub)),
             Route("/health", endpoints.health),
             Route("/ready", endpoints.ReadyEndpoint(Readiness(site)).__call__),
-            Route("/metrics", MetricsEndpoint(site).__call__),
+            Route("/metrics", endpoints.MetricsEndpoint(site).__call__),
             Route("/debug/check-orphaned-messages", endpoints.orphaned_messages, methods=["GET", "POST"]),
         ],
         middleware=[Middleware(Answers), Middleware(Guard, known)],
