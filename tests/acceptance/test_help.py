@@ -46,6 +46,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
         ("doctor",),
         ("gaps",),
         *(("alerts", name) for name in ("list", "test")),
+        *(("hooks", name) for name in ("list", "test")),
         *(("dead", name) for name in ("list", "show", "retry", "discard")),
         *(("report", name) for name in ("daily", "weekly")),
         *(("service", name) for name in ("install", "show", "uninstall")),

@@ -17,11 +17,13 @@ from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK, first_morning
 from tests.support.deliveries import SECRET
+from tests.support.hooks import deliver
 from tests.support.intake import hook
 from tests.support.json_page import VIEWS
 from tests.support.machine import Machine
 from tests.support.office import Office
 from tests.support.receivers import hooks
+from tests.support.web import serving
 from wamon.alerts.notifier import notifier
 from wamon.app.commands import configured
 from wamon.health.check import Check, State
@@ -225,6 +227,15 @@ def test_an_office_that_replies_answers(office: Office, ask: Callable[..., None]
     ask("replies off")
     ask("replies on")
     ask("replies list")
+
+
+def test_an_office_with_hooks_answers(office: Office, ask: Callable[..., None]) -> None:
+    office.set(hooks=[hook("gowa", of="main", secret=SECRET)])
+    with serving(office) as site:
+        deliver(site, "gowa")
+        ask("hooks test", "gowa")
+        ask("hooks list")
+    ask("hooks test", "gowa", status=1)
 
 
 def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> None:

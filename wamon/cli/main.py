@@ -21,6 +21,7 @@ from wamon.cli import (
     failpoints,
     gaps,
     groups,
+    hooks,
     hygiene,
     init,
     output,
@@ -89,6 +90,7 @@ dead.add_to(app)
 config_commands.add_to(app)
 alerts.add_to(app)
 replies.add_to(app)
+hooks.add_to(app)
 db.add_to(app)
 demo.add_to(app)
 service.add_to(app)

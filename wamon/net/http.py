@@ -77,7 +77,8 @@ def _target(parts: SplitResult) -> str:
 
 def _answer(response: http.client.HTTPResponse, most_bytes: int) -> Answer:
     body = response.read(most_bytes) if most_bytes else b""
-    return Answer(response.status, body, _retry_after_seconds(response.headers))
+    headers = response.headers
+    return Answer(response.status, body, _retry_after_seconds(headers), headers.get("Wamon-Correlation-Id"))
 
 
 def _retry_after_seconds(headers: http.client.HTTPMessage) -> float | None:

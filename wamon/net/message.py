@@ -25,6 +25,7 @@ class Answer:
     status: int
     body: bytes  # its beginning: no more than was asked for
     retry_after_seconds: float | None = None  # from Retry-After
+    correlation_id: str | None = None  # from Wamon-Correlation-Id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,98 @@
+"""`wamon hooks`: what providers deliver by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from wamon.views.hooks import Hook
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(
+        commands,
+        name="hooks",
+        help="""Look after the addresses at which providers deliver messages by themselves.
+
+        \b
+        wamon hooks list
+        wamon hooks test wati
+        """,
+    )
+
+
+@commands.command("list")
+def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List the hooks of the config: what came today, what was refused, when the last came, what waits.
+
+    \b
+    wamon hooks list
+    wamon hooks list --json
+    """
+    from wamon.app.commands import ledger
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.hooks import hooks
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        answer = hooks(db, settings.hooks, settings.timezone)
+    if options.json:
+        say(as_json(answer))
+    else:
+        _show(answer.hooks, settings.timezone)
+
+
+@commands.command("test")
+def deliver_sample(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A hook of the config.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Deliver a proven sample to a hook by its real address, through whatever proxy stands before it.
+
+    It carries the header `Wamon-Test: 1`, so that it is only counted. Ends with 1 where it wasn't taken.
+
+    \b
+    wamon hooks test wati
+    """
+    from wamon.app.hooks import deliver_sample as delivered
+    from wamon.render import say
+    from wamon.views.document import as_json
+
+    options = said(ctx, config, json)
+    answer = delivered(options.config(), name)
+    if options.json:
+        say(as_json(answer))
+    else:
+        say(f"{answer.url}: {answer.sentence} {answer.hint}".rstrip())
+    raise typer.Exit(0 if answer.taken else 1)
+
+
+def _show(hooks: Sequence[Hook], zone: ZoneInfo) -> None:
+    from wamon.render import local, paragraph, table
+
+    if not hooks:
+        paragraph("No hook is configured. docs/webhooks.md says how one is set up, provider by provider.")
+        return
+    columns = ("Hook", "Provider", "Source", "Today", "Refused", "Lost", "Last", "Waiting", "Dead")
+    rows = [
+        (h.name, h.provider, h.source, h.stored_today, h.refused_today, h.lost_today,
+         local(h.last_at, zone) if h.last_at else "never", h.waiting, h.dead)
+        for h in hooks
+    ]  # fmt: skip
+    table(columns, rows, right=("Today", "Refused", "Lost", "Waiting", "Dead"))
+    for hook in hooks:
+        if not hook.open:
+            paragraph(f"{hook.name} has no secret, so /hooks/{hook.name} doesn't exist.")
