@@ -41,6 +41,10 @@ class Directory:
         self.shown: Callable[[str], str | None] = cache(self._shown)
         """A sender as the config lets people see it; None where it lets nothing be seen, or there is none."""
 
+    def key(self, sender: str) -> str:
+        """What all forms of a person have in common."""
+        return self.person(sender).key
+
     def _shown(self, sender: str) -> str | None:
         return None if self._show == "none" else _words(self.person(sender), self._show)
 

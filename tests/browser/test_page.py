@@ -35,6 +35,8 @@ PATHS = (
     "/act/replies-off?key=main",
     "/gaps",
     "/rates",
+    "/alerts",
+    "/reports",
     "/find?q=nothing",
     "/login",
 )

@@ -40,6 +40,7 @@ from wamon.views import (
     replay,
     replies,
     report,
+    report_page,
     restart,
     scan,
     service,
@@ -121,6 +122,7 @@ PAGES: Mapping[str, tuple[type, ...]] = {
     "/gaps.json": (lists.GapsPage,),
     "/alerts.json": (alerts_page.AlertsPage,),
     "/rates.json": (rates.RatesPage,),
+    "/reports.json": (report_page.ReportPage,),
     "/actions.json": (actions.ActionsPage,),
 }
 """Each page of `wamon web` whose data can be had as JSON, and its view."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wamon.health.baseline import HALF_HOURS, half_hours, usual_by
 from wamon.health.ledger_facts import usual_curves
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from wamon.health.gaps import Gap
     from wamon.ledger.near_misses import NearMiss as Recorded
     from wamon.postgres.connection import Database
-    from wamon.privacy import Directory
     from wamon.reports.period import Period
     from wamon.reports.posts import Post
 
@@ -99,6 +98,14 @@ class Bar(NamedTuple):
         return self.new + self.resubmission + self.rejected
 
 
+class People(Protocol):
+    """How a sender is shown (None: not at all), and what all forms of one person have in common."""
+
+    def shown(self, sender: str, /) -> str | None: ...
+
+    def key(self, sender: str, /) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All of it, people already as they may be seen."""
@@ -161,7 +168,7 @@ def _usual(db: Database, period: Period) -> dict[str, float]:
 
 
 def report(
-    period: Period, what: Found, people: Directory, gaps: Sequence[Gap], *, gaps_unknown: str | None = None
+    period: Period, what: Found, people: People, gaps: Sequence[Gap], *, gaps_unknown: str | None = None
 ) -> Report:
     """Work the report out."""
     return Report(
@@ -188,18 +195,18 @@ def _project(project: str, what: Found) -> Project:
     return Project(project, _counts(own, near), what.usual.get(project), unchecked)
 
 
-def _senders(what: Found, people: Directory) -> list[Sender]:
+def _senders(what: Found, people: People) -> list[Sender]:
     """Each person's posts by project, the busiest first. Two forms of one sender are one person."""
     posts: dict[tuple[str, str], list[Post]] = {}
     near: dict[tuple[str, str], list[Recorded]] = {}
     shown: dict[str, str] = {}
     for post in what.posts:
-        posts.setdefault((post.project, people.person(post.sender).key), []).append(post)
+        posts.setdefault((post.project, people.key(post.sender)), []).append(post)
     for miss in what.near:
-        near.setdefault((miss.project, people.person(miss.sender).key), []).append(miss)
+        near.setdefault((miss.project, people.key(miss.sender)), []).append(miss)
     for sender in {post.sender for post in what.posts} | {miss.sender for miss in what.near}:
         if seen := people.shown(sender):
-            shown[people.person(sender).key] = seen
+            shown[people.key(sender)] = seen
     rows = [
         Sender(project, shown[key], _counts(posts.get((project, key), []), near.get((project, key), [])))
         for project, key in posts.keys() | near.keys()
@@ -208,13 +215,13 @@ def _senders(what: Found, people: Directory) -> list[Sender]:
     return sorted(rows, key=lambda row: ([-count for count in row.counts], row.project, row.sender))
 
 
-def _again(post: Post, what: Found, people: Directory) -> Again:
+def _again(post: Post, what: Found, people: People) -> Again:
     first_at, first = what.firsts.get((post.project, post.drop_number), (None, ""))
     sender, first_sender = people.shown(post.sender), people.shown(first)
     return Again(post.project, post.drop_number, post.sent_at, sender, first_at, first_sender)
 
 
-def _near_miss(miss: Recorded, people: Directory) -> NearMiss:
+def _near_miss(miss: Recorded, people: People) -> NearMiss:
     return NearMiss(miss.project, miss.written, miss.likely, miss.reason, miss.sent_at, people.shown(miss.sender))
 
 

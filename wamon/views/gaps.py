@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+from zoneinfo import ZoneInfo
+
+from wamon.health import gaps as health
+from wamon.ledger.source import Source as Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from wamon.health import gaps as health
+    from wamon.postgres.connection import Database
+    from wamon.views.sources import Source
+
+_MOST_GROUPS = 500
+"""Of a source with more groups, gaps aren't looked for within a page: `wamon gaps` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +48,26 @@ def gaps(since: datetime, found: Iterable[health.Gap]) -> Gaps:
 
 def _gap(gap: health.Gap) -> Gap:
     return Gap(gap.kind, gap.start, gap.end, gap.group, gap.jid, gap.detail, gap.meaning)
+
+
+class Told(NamedTuple):
+    """The gaps that the database tells, in their order, and why they aren't all; None: they are."""
+
+    gaps: Sequence[health.Gap]
+    unknown: str | None
+
+
+def told_by_database(db: Database, known: Sequence[Source], since: datetime, now: datetime, zone: ZoneInfo) -> Told:
+    """Of every source, what can be told without its store. Within a snapshot, whose limits hold."""
+    found: list[health.Gap] = []
+    unknown = None
+    for source in known:
+        position = Position(db, source.name)
+        position.collect()
+        groups = [group for group in position.groups.values() if group.enabled]
+        if len(groups) > _MOST_GROUPS:
+            unknown = f"{source.name} has {len(groups):,} groups: `wamon gaps` looks through them."
+            continue
+        window = health.Window(since, now, ZoneInfo(source.zone) if source.zone else zone)
+        found += health.recorded_gaps(position, groups, window)
+    return Told(sorted(found, key=lambda gap: (gap.start, gap.group or "")), unknown)

@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
-from wamon.health.gaps import Window, recorded_gaps
 from wamon.ledger import dead_letters
-from wamon.ledger.source import Source as Position
 from wamon.replies import queue
 from wamon.views import dead, gaps
 from wamon.views.actions import REPLY_DONE, done
@@ -29,8 +27,6 @@ PAGE_ROWS = 100
 T = TypeVar("T")
 
 _LISTED = timedelta(days=7)
-_MOST_GROUPS = 500
-"""Of a source with more groups, silences aren't looked for within a page: `wamon gaps` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +81,7 @@ class GapsPage:
     stale: Annotated[datetime | None, "the last sign of life of the source that is down for longest; null: none is"]
     since: Annotated[datetime, "gaps before it aren't looked for"]
     gaps: tuple[Gap, ...]
+    unknown: Annotated[str | None, "why they aren't all; null: they are"]
     failed: tuple[Failed, ...]
 
 
@@ -122,16 +119,10 @@ def _page(found: Sequence[T], key: Callable[[T], str], after: str | None) -> tup
 def gaps_page(db: Database, zone: ZoneInfo) -> GapsPage:
     """The gaps. Raises DatabaseUnavailable, SchemaError."""
     with snapshot(db) as moment:
-        known = sources(db)
-    since, found, failed = moment.at - _LISTED, list[Gap](), list[Failed]()
-    for source in known:
-        position = Position(db, source.name)
-        position.collect()
-        groups = [group for group in position.groups.values() if group.enabled]
-        if len(groups) > _MOST_GROUPS:
-            failed.append(Failed(source.name, f"has {len(groups):,} groups: `wamon gaps` looks through them"))
-            continue
-        window = Window(since, moment.at, ZoneInfo(source.zone) if source.zone else zone)
-        found += gaps.gaps(since, recorded_gaps(position, groups, window)).gaps
-    found.sort(key=lambda gap: gap.start, reverse=True)
-    return GapsPage(moment.at, str(zone), stale_since(known), since, tuple(found), tuple(failed))
+        known, since = sources(db), moment.at - _LISTED
+        told = moment.panel("gaps", lambda db: gaps.told_by_database(db, known, since, moment.at, zone), _NO_GAPS)
+    newest_first = gaps.gaps(since, reversed(told.gaps)).gaps
+    return GapsPage(moment.at, str(zone), stale_since(known), since, newest_first, told.unknown, moment.failed)
+
+
+_NO_GAPS = gaps.Told((), None)

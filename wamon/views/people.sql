@@ -1,2 +1,5 @@
 -- name: shown
-SELECT shown FROM wamon.people_shown WHERE sender = %(sender)s ORDER BY source LIMIT 1
+SELECT DISTINCT ON (sender) sender, shown, phone_hashes[1]
+FROM wamon.people_shown
+WHERE sender = ANY(%(senders)s)
+ORDER BY sender, source

@@ -17,6 +17,8 @@ from wamon.views.lists import dead_page, gaps_page, replies_page
 from wamon.views.message_page import message_page
 from wamon.views.rates import rates_page
 from wamon.views.redo import redo_page
+from wamon.views.report_page import Asked as Wished
+from wamon.views.report_page import report_page
 from wamon.views.watched import Wanted
 from wamon.web.live import Topic
 from wamon.web.pages import Asked, Page
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from wamon.views.message_page import MessagePage
     from wamon.views.rates import RatesPage
     from wamon.views.redo import RedoPage
+    from wamon.views.report_page import ReportPage
     from wamon.web.site import Site
 
 _QUERIES = Queries("wamon.web", "pulse")
@@ -108,6 +111,11 @@ def _rates(db: Database, asked: Asked) -> RatesPage:
     return rates_page(db, asked.site.zone)
 
 
+def _report(db: Database, asked: Asked) -> ReportPage | None:
+    kind, day = (asked.path.get(name) or asked.text(name) for name in ("kind", "date"))
+    return report_page(db, asked.site.zone, Wished(kind, day, asked.text("project")))
+
+
 def _number(text: str | None) -> int | None:
     """A chat's number; None where it is none."""
     number = int(text) if text and text.isascii() and text.isdigit() and len(text) < 11 else None
@@ -127,6 +135,8 @@ PAGES = (
     Page("/gaps", "gaps.html", _gaps),
     Page("/alerts", "alerts.html", _alerts),
     Page("/rates", "rates.html", _rates),
+    Page("/reports", "reports.html", _report),
+    Page("/reports/{kind}/{date}", "reports.html", _report),
     Page("/actions", "actions.html", _actions, for_operators=True),
 )
 

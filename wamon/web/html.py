@@ -57,6 +57,7 @@ PAGES: Sequence[tuple[str, str]] = (
     ("/gaps", "Gaps"),
     ("/alerts", "Alerts"),
     ("/rates", "Rates"),
+    ("/reports", "Reports"),
 )
 """What every page leads to: addresses and names."""
 SIGNS = {

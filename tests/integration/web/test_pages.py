@@ -34,6 +34,9 @@ PAGES = (
     "/gaps",
     "/alerts",
     "/rates",
+    "/reports",
+    "/reports?kind=weekly&project=Mohadin",
+    "/reports/daily/2026-01-31",
 )
 
 
@@ -93,7 +96,7 @@ def test_a_page_is_there_for_everybody_and_what_messages_say_for_operators_alone
 
 
 def test_an_operator_reads_what_was_written(site: Site, operator: dict[str, str]) -> None:
-    for path in ("/redo", "/", "/message/MISS"):
+    for path in ("/redo", "/", "/message/MISS", "/reports"):
         assert MISS in site.get(path, Accept="text/html", **operator).text, path
 
 
