@@ -80,6 +80,7 @@ class Ground:
             "bridge": {"path": str(store)},
             "database": {"url": dsn, "review_table": review_table or ""},
             "state": {"dir": str(folder / "state")},
+            "web": {"token": "${WAMON_WEB_TOKEN:-}"},
             "groups": [{"name": f"Project {n}", "jid": jid(n)} for n in range(groups)],
         }
         path = folder / "wamon.yaml"

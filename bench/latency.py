@@ -32,14 +32,24 @@ class Latency(NamedTuple):
 
 
 def measure(
-    dsn: str, store: Path, groups: int, posts: int, *, table: str = "wamon.submission_rows", seed: int = 7
+    dsn: str,
+    store: Path,
+    groups: int,
+    posts: int,
+    *,
+    table: str = "wamon.submission_rows",
+    seed: int = 7,
+    first: int = 0,
 ) -> Latency:
-    """Post at random moments while somebody works on the store; how long each took to come to the table."""
+    """Post at random moments while somebody works on the store; how long each took to come to the table.
+
+    `first`: how many were posted before.
+    """
     random = Random(seed)
     seconds = []
-    with closing(Writer(store, groups)) as writer, psycopg.connect(dsn, autocommit=True) as db:
+    with closing(Writer(store, groups, first=first)) as writer, psycopg.connect(dsn, autocommit=True) as db:
         db.execute(_TELL.format(table))
-        for n in range(posts):
+        for n in range(first, first + posts):
             time.sleep(random.uniform(0.05, 0.25))
             number = f"DR{8_000_000 + n}"
             writer.post(number)

@@ -21,6 +21,7 @@ class Plan:
     monitored: int  # messages that the typical monitor is granted
     posts: int  # whose latency is measured
     deliveries: int  # to a hook
+    watched_groups: int  # on the page whose snapshot is measured
 
 
 FULL = Plan(
@@ -32,6 +33,7 @@ FULL = Plan(
     monitored=4_000,
     posts=300,
     deliveries=10_000,
+    watched_groups=10_000,
 )
 QUICK = Plan(
     sizes=(20_000,),
@@ -42,6 +44,7 @@ QUICK = Plan(
     monitored=500,
     posts=20,
     deliveries=1_000,
+    watched_groups=1_000,
 )
 
 
@@ -112,13 +115,29 @@ DELIVERY_MOST = Subject("from there to the answer, 99 of 100 within", "ms")
 DELIVERY_ALONE = Subject("a delivery from one connection, half of them within; beside it a bare committed INSERT", "ms")
 
 
+VIEWERS = 200
+WATCHED = Subject(f"`wamon web` with {VIEWERS} viewers and a post a second, of a core", "%")
+WEB_RESIDENT = Subject(f"the memory of `wamon web` with {VIEWERS} viewers", "MB")
+WEB_START = Subject("from the start of `wamon web` to its first answer", "s")
+SEEN_HALF = Subject("from the bridge's commit to a viewer's screen, half of them within", "s")
+SEEN_MOST = Subject("the same, all of them within", "s")
+RECORDED_MOST = Subject(
+    f"from the bridge's commit to a row, 99 of 100 within, beside {VIEWERS} viewers and 50 requests/s; beside none",
+    "ms",
+)
+
+
+def snapshot(messages: int, groups: int) -> Subject:
+    return Subject(f"the home page's snapshot of {_store(messages, groups)}; its own queries by hand", "ms")
+
+
 def verified(messages: int) -> Subject:
     return Subject(f"`verify` of {messages:,}", "s")
 
 
 def targets(plan: Plan) -> list[Target]:
     """What is claimed, or aimed at."""
-    return [*_catching_up(plan), *_growing(plan), *_waiting(plan), *_starting(plan), *_delivering()]
+    return [*_catching_up(plan), *_growing(plan), *_waiting(plan), *_starting(plan), *_delivering(), *_showing(plan)]
 
 
 def _catching_up(plan: Plan) -> list[Target]:
@@ -215,4 +234,23 @@ def _delivering() -> list[Target]:
         Target("the same, times a usual web application's, which commits each", DELIVERED, 1.5, each, at_least=True),
         Target("99 of 100 answered, times the floor's time", DELIVERY_MOST, 3, (DELIVERY_MOST, FLOOR)),
         Target("one from one connection, times a bare committed INSERT", DELIVERY_ALONE, 3, (DELIVERY_ALONE, FLOOR)),
+    ]
+
+
+def _showing(plan: Plan) -> list[Target]:
+    home = snapshot(plan.large, plan.watched_groups)
+    return [
+        Target("the home page's queries, ms", home, 50, who=FLOOR),
+        Target("its whole snapshot, times those", home, 3, (home, FLOOR)),
+        Target(f"{VIEWERS} viewers of `wamon web`, % of a core", WATCHED, 10),
+        Target("its memory meanwhile, MB", WEB_RESIDENT, 80),
+        Target("its start, s", WEB_START, 1.5),
+        Target("from the bridge's commit to a screen, half of them, s", SEEN_HALF, 1),
+        Target("the same, all of them, s", SEEN_MOST, 2),
+        Target(
+            "99 of 100 recorded beside viewers and requests, times as without",
+            RECORDED_MOST,
+            1.5,
+            (RECORDED_MOST, FLOOR),
+        ),
     ]
