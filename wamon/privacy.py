@@ -7,7 +7,6 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from wamon.bridge.people import NOBODY, people_file, read_people
 from wamon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ _BETWEEN_DIGITS = re.compile(r"[\s()./…-]")
 
 def people_of(config: Config) -> Directory:
     """The people whom the bridge knows now, nobody where it can't be read, and how they are shown."""
+    from wamon.bridge.people import NOBODY, people_file, read_people
+
     path = people_file(config.bridge.people, config.bridge.path)
     return Directory(read_people(path) if path else NOBODY, config.privacy.show)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.support.clock import CLOCK
-from wamon.app.commands import bridge_of, ledger
+from wamon.app.commands import bridge_of
+from wamon.app.database import ledger
 from wamon.clock import Clock
 from wamon.config.schema import Config
 from wamon.daemon.reply_sender import ReplySender

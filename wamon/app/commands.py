@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from wamon.app.database import ledger
 from wamon.bridge.people import Aliases
 from wamon.bridge.store import Store
 from wamon.capture.groups import StartRule, Wanted, adopt, join
@@ -23,8 +24,6 @@ from wamon.ledger.review import Review
 from wamon.ledger.source import Source, StoreAt
 from wamon.ledger.validation import Validation
 from wamon.model import USUAL_SIZES, Sizes
-from wamon.postgres.connection import connected
-from wamon.postgres.migrations import migrate, require_current
 from wamon.replies.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -77,34 +76,6 @@ def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str
 def store_of(config: Config, bridge: Bridge) -> Store:
     """The store of a bridge, read with the configured flavour."""
     return Store(bridge.path, config.bridge.flavour, bridge.sizes)
-
-
-@contextmanager
-def database(config: Config) -> Iterator[str]:
-    """A DSN for as long as the block runs: the configured database's, or the embedded PostgreSQL's."""
-    if config.database.url is not None:
-        yield config.database.url.get_secret_value()
-        return
-    from wamon.postgres.embedded import server as embedded
-
-    with embedded.running(config.state.dir) as dsn:
-        yield dsn
-
-
-@contextmanager
-def ledger(config: Config) -> Iterator[Database]:
-    """A connection to a database whose schema is this wamon's."""
-    with database(config) as dsn, connected(dsn) as db:
-        migrate(db)
-        yield db
-
-
-@contextmanager
-def reading(config: Config) -> Iterator[Database]:
-    """A connection for what never migrates. Raises SchemaError where the schema isn't this wamon's."""
-    with database(config) as dsn, connected(dsn) as db:
-        require_current(db)
-        yield db
 
 
 @contextmanager

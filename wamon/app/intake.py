@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from wamon.app.commands import ledger, offices_of, recorders_of, review_of, rules_of
+from wamon.app.commands import offices_of, recorders_of, review_of, rules_of
+from wamon.app.database import ledger
 from wamon.bridge.people import Aliases
 from wamon.ledger.dead_letters import letters_of_events
 from wamon.ledger.retention import keep_since

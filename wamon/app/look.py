@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from wamon.app.commands import database, store_of
+from wamon.app.commands import store_of
+from wamon.app.database import database
 from wamon.errors import WamonError
 from wamon.health.check import Absent
 from wamon.health.facts import NOT_MADE, Facts, Subject, collect, compared

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
-from wamon.app.commands import bridge_of, database, joined, ledger, opened, store_of, wanted_of
+from wamon.app.commands import bridge_of, joined, opened, store_of, wanted_of
+from wamon.app.database import database, ledger
 from wamon.app.intake import effects_of_hooks, intakes
 from wamon.app.look import looked_at
 from wamon.app.publish import alerts_of

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wamon.app.commands import reading
+from wamon.app.database import reading
 from wamon.config.web import Listen
 from wamon.errors import Busy, ConfigError
 from wamon.host import sockets

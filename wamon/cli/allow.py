@@ -68,7 +68,7 @@ def import_(
     wamon drops allow import drops.csv --project Lawley --column "Plan no"
     wamon drops allow import drops.ods --project Lawley --column C --replace
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.ledger import allow_list
     from wamon.render import progress, say
     from wamon.spreadsheets.numbers import read
@@ -107,7 +107,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon drops allow list
     wamon drops allow list --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.render import say
     from wamon.views import allow as view
     from wamon.views.document import as_json
@@ -138,7 +138,7 @@ def missing(
     wamon drops allow missing
     wamon drops allow missing --project Lawley --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.ledger import allow_list
     from wamon.render import say
     from wamon.views import allow as view
@@ -173,7 +173,7 @@ def strangers(
     wamon drops allow strangers
     wamon drops allow strangers --project Lawley --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.ledger import allow_list
     from wamon.privacy import people_of
     from wamon.render import say
@@ -210,7 +210,7 @@ def export(
     wamon drops allow export --project Lawley
     wamon drops allow export lawley.xlsx --project Lawley
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.render import say
     from wamon.spreadsheets.numbers import as_csv, write
     from wamon.views.allow import Exported, Numbers
@@ -247,7 +247,7 @@ def clear(
     wamon drops allow clear --project Lawley
     wamon drops allow clear --project Lawley --yes
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.ledger import allow_list
     from wamon.render import say
     from wamon.views.allow import Cleared

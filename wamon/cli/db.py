@@ -42,7 +42,7 @@ def url(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fals
     wamon db url
     psql "$(wamon db url)" -c 'SELECT * FROM wamon.drops'
     """
-    from wamon.app.commands import database
+    from wamon.app.database import database
     from wamon.postgres.embedded import server as embedded
     from wamon.render import say
     from wamon.views.db import Url
@@ -69,7 +69,7 @@ def migrate(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     \b
     wamon db migrate
     """
-    from wamon.app.commands import database
+    from wamon.app.database import database
     from wamon.postgres import migrations
     from wamon.postgres.connection import connected
     from wamon.render import say
@@ -102,7 +102,7 @@ def dump(
     wamon db dump backup.dump
     wamon db dump - | gpg --encrypt --recipient office > backup.dump.gpg
     """
-    from wamon.app.commands import database
+    from wamon.app.database import database
     from wamon.postgres.backup import Table
     from wamon.postgres.backup import dump as write_dump
     from wamon.render import say
@@ -139,7 +139,7 @@ def restore(
     wamon db restore backup.dump
     wamon db restore backup.dump --force
     """
-    from wamon.app.commands import database
+    from wamon.app.database import database
     from wamon.postgres.backup import Table
     from wamon.postgres.backup import restore as read_dump
     from wamon.render import say

@@ -51,7 +51,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon dead list
     wamon dead list --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.app.intake import letters_of_hooks
     from wamon.ledger.dead_letters import letters
     from wamon.render import say

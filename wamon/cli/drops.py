@@ -78,7 +78,7 @@ def list_(
     wamon drops list --kind rejected --sender Sipho
     wamon drops list --kind resubmission --since 24h --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.privacy import people_of
     from wamon.render import say
     from wamon.views import drops as view
@@ -114,7 +114,7 @@ def show(
     wamon drops show 1752028 --json
     wamon drops show DR1752028done
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.privacy import people_of
     from wamon.render import say
     from wamon.views import drops as view

@@ -61,7 +61,7 @@ def export(
     wamon drops export rejected.csv --project Lawley --kind rejected
     wamon drops export lawley.xlsx --project Lawley --review
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.errors import UsageError
     from wamon.privacy import people_of
     from wamon.render import progress, say

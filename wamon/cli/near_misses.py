@@ -60,7 +60,7 @@ def near(
     wamon drops near --project Lawley --since today
     wamon drops near --since 2026-11-01 --until 2026-11-30 --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.cli import times
     from wamon.privacy import people_of
     from wamon.render import say

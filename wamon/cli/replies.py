@@ -47,7 +47,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     """
     from datetime import timedelta
 
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.render import say
     from wamon.replies.queue import is_off, listed
     from wamon.views import replies as view
@@ -100,7 +100,7 @@ def discard(
     \b
     wamon replies discard 3EB0C767D0D1A2B3C4D5
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.errors import UsageError
     from wamon.render import say
     from wamon.replies import queue
@@ -123,7 +123,7 @@ def discard(
 
 
 def _switch(options: Said, *, off: bool) -> None:
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.render import say
     from wamon.replies.queue import switch
     from wamon.views.document import as_json

@@ -121,7 +121,7 @@ def _report(options: Said, make: Callable[[date, ZoneInfo, datetime], Period], w
 
 
 def _collected(settings: Config, clock: Clock, period: Period, project: str | None) -> Report:
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.cli.filters import require_project
     from wamon.privacy import people_of
     from wamon.reports import posts

@@ -369,7 +369,8 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     \b
     wamon service prepare --json
     """
-    from wamon.app.commands import bridge_of, database
+    from wamon.app.commands import bridge_of
+    from wamon.app.database import database
     from wamon.postgres.connection import connected
     from wamon.render import say
     from wamon.service.restart import position

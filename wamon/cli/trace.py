@@ -34,7 +34,7 @@ def trace(
     wamon trace 3EB0C767D0D1A2B3C4D5
     wamon trace DR1752028 --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.privacy import people_of
     from wamon.render import say
     from wamon.views import trace as view

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from wamon.drops.slips import LOOK_ALIKES
 
 if TYPE_CHECKING:
@@ -22,6 +19,9 @@ def likeliest(written: str, numbers: Sequence[str]) -> str | None:
 
     None where none is near enough, or two are equally near.
     """
+    from rapidfuzz import process  # its 40 modules, which a page needs that looks for a number
+    from rapidfuzz.distance import OSA
+
     plain = _plain(written)
     nearest = process.extract(plain, numbers, scorer=OSA.distance, score_cutoff=_MOST_EDITS, limit=2)
     if not nearest or (len(nearest) > 1 and nearest[0][1] == nearest[1][1]):
