@@ -38,7 +38,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon hooks list
     wamon hooks list --json
     """
-    from wamon.app.commands import ledger
+    from wamon.app.database import ledger
     from wamon.render import say
     from wamon.views.document import as_json
     from wamon.views.hooks import hooks
