@@ -49,31 +49,36 @@ class Page:
 
     async def json(self, request: Request) -> Response:
         """The view as JSON."""
-        return compressed(request, (as_json(await self._view(request)) + "\n").encode(), "application/json")
+        return await self._made(
+            request, lambda view: compressed(request, (as_json(view) + "\n").encode(), "application/json")
+        )
 
     async def show(self, request: Request) -> Response:
         """The view as a page."""
         hub: Hub = request.app.state.hub
         topic = (self.topic or "").format(**request.path_params)
         version = hub.version(topic, is_operator=_is_operator(request))
-        view = await self._view(request)
-        return page(request, self.template, view=view, topic=topic, version=version, query=request.query_params)
+        values: dict[str, Any] = {"topic": topic, "version": version, "query": request.query_params}
+        return await self._made(request, lambda view: page(request, self.template, view=view, **values))
 
-    async def _view(self, request: Request) -> Any:  # noqa: ANN401 - any view
+    async def _made(self, request: Request, make: Callable[[Any], Response]) -> Response:
+        """The answer, made in the thread that read its view: a long page holds up nothing that is live."""
         site = site_of(request)
         if self.for_operators and not _is_operator(request):
             raise HTTPException(403)
         if any("\0" in value for value in [*request.path_params.values(), *request.query_params.values()]):
             raise HTTPException(404)  # no text of PostgreSQL holds one
         asked = Asked(site, request.path_params, request.query_params, _is_operator(request))
-        view = await site.database.run(self._seen, asked)
-        if view is None:
+        answer = await site.database.run(self._answer, asked, make)
+        if answer is None:
             raise HTTPException(404)
-        return view
+        return answer
 
-    def _seen(self, db: Database, asked: Asked) -> Any:  # noqa: ANN401 - any view
+    def _answer(self, db: Database, asked: Asked, make: Callable[[Any], Response]) -> Response | None:
         view = self.read(db, asked)
-        return view if asked.is_operator else for_readers(view)
+        if view is None:
+            return None
+        return make(view if asked.is_operator else for_readers(view))
 
 
 def _is_operator(request: Request) -> bool:
