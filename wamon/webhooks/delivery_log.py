@@ -50,16 +50,24 @@ class DeliveryLog:
         self._unproven += 1
         self._refused += 1
         if self._refused <= MOST_REFUSED:
-            extra = {"action": "hook.refused", "hook": self._hook}
-            logger.warning("[SECURITY] Refused a delivery to hook %s: %s", self._hook, why, extra=extra)
+            logger.warning(
+                "[SECURITY] Refused a delivery to hook %s: %s",
+                self._hook,
+                why,
+                extra={"action": "hook.refused", "hook": self._hook},
+            )
 
     def put_off(self, why: str) -> None:
         """Log that a delivery couldn't be kept now, or count it."""
         self.begin_second()
         self._put_off += 1
         if self._put_off <= MOST_REFUSED:
-            extra = {"action": "hook.put-off", "hook": self._hook}
-            logger.warning("Put off a delivery to hook %s: %s.", self._hook, why, extra=extra)
+            logger.warning(
+                "Put off a delivery to hook %s: %s.",
+                self._hook,
+                why,
+                extra={"action": "hook.put-off", "hook": self._hook},
+            )
 
     def begin_second(self) -> None:
         """Log what the last second only counted, once it is over."""
@@ -70,8 +78,16 @@ class DeliveryLog:
         self._second = second
         self._unproven = self._refused = self._put_off = 0
         if refused > 0:
-            extra = {"action": "hook.refused", "hook": self._hook, "count": refused}
-            logger.warning("[SECURITY] Refused %s more in a second to hook %s", refused, self._hook, extra=extra)
+            logger.warning(
+                "[SECURITY] Refused %s more in a second to hook %s",
+                refused,
+                self._hook,
+                extra={"action": "hook.refused", "hook": self._hook, "count": refused},
+            )
         if put_off > 0:
-            extra = {"action": "hook.put-off", "hook": self._hook, "count": put_off}
-            logger.warning("Put off %s more in a second to hook %s.", put_off, self._hook, extra=extra)
+            logger.warning(
+                "Put off %s more in a second to hook %s.",
+                put_off,
+                self._hook,
+                extra={"action": "hook.put-off", "hook": self._hook, "count": put_off},
+            )

@@ -414,8 +414,11 @@ def _letter(event: int) -> str:
 
 
 def _tell(taken: Taken) -> None:
-    about = {"action": "intake", "events": taken.events, "awaited": taken.awaited}
-    logger.info("Took in %s.", amount(taken.events, "event"), extra=about)
+    logger.info(
+        "Took in %s.",
+        amount(taken.events, "event"),
+        extra={"action": "intake", "events": taken.events, "awaited": taken.awaited},
+    )
     if taken.missed:
         logger.warning(
             "The bridge's store lacks %s that a hook brought: recorded from there. `wamon gaps` lists them.",
@@ -425,5 +428,9 @@ def _tell(taken: Taken) -> None:
 
 
 def _tell_fault(hook: str, fault: AccountFault) -> None:
-    about = {"action": "hook.fault", "hook": hook}
-    logger.warning("Hook %s: its provider tells of a fault of the account, code %s.", hook, fault.code, extra=about)
+    logger.warning(
+        "Hook %s: its provider tells of a fault of the account, code %s.",
+        hook,
+        fault.code,
+        extra={"action": "hook.fault", "hook": hook},
+    )

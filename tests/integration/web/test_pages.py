@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
-from tests.support.clock import CLOCK
+from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.people import write_people
 from tests.support.published import noon, published
@@ -36,7 +36,7 @@ PAGES = (
     "/rates",
     "/reports",
     "/reports?kind=weekly&project=Mohadin",
-    "/reports/daily/2026-01-31",
+    "/reports/daily/{day}",
 )
 
 
@@ -77,7 +77,7 @@ def operator(site: Site) -> dict[str, str]:
 def addresses(site: Site, path: str) -> tuple[str, str]:
     """A page's address, and its JSON's."""
     (chat,) = site.office.query("SELECT chat FROM wamon.groups WHERE jid = %s", LAWLEY)
-    bare, question, query = path.format(chat=chat).partition("?")
+    bare, question, query = path.format(chat=chat, day=first_morning().date()).partition("?")
     return bare + question + query, ("/home" if bare == "/" else bare) + ".json" + question + query
 
 
