@@ -46,6 +46,21 @@ def test_the_list_tells_what_came_and_a_test_leaves_a_count_only(
     assert found["wati"]["last_at"]
     table = office.run("hooks", "list").stdout
     assert "shut has no secret, so /hooks/shut doesn't exist." in table
+    found_out = json.loads(office.run("doctor", "--json").stdout)["checks"]
+    checks = [check for check in found_out if check["name"].startswith("hooks.")]
+    assert {(check["name"], check["numbers"]["hook"]): check["state"] for check in checks} == {
+        ("hooks.address", "bell"): "ok",
+        ("hooks.source", "bell"): "ok",
+        ("hooks.refused", "bell"): "warn",
+        ("hooks.address", "wati"): "ok",
+        ("hooks.refused", "wati"): "ok",
+        ("hooks.address", "shut"): "warn",
+        ("hooks.refused", "shut"): "ok",
+    }
+    warned = {check["name"]: check["sentence"] for check in checks if check["state"] == "warn"}
+    assert warned["hooks.refused"].endswith(
+        "1 of today's deliveries; if wacli sent them, it doesn't deliver them again."
+    )
 
 
 def test_a_test_says_what_is_in_the_way(open_office: Callable[..., Office], tmp_path: Path) -> None:

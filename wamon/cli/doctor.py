@@ -26,6 +26,7 @@ _TITLES = {
     "database": "Database",
     "files": "Files",
     "clock": "Clock",
+    "hooks": "Hooks",
     "service": "Service",
     "alerts": "Alerts",
 }

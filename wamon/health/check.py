@@ -78,6 +78,9 @@ TITLES = {
     "files.room": "Room on the disk",
     "clock.messages": "The messages' times",
     "clock.database": "The clocks of host and database",
+    "hooks.address": "Whether a hook's address exists",
+    "hooks.source": "Whose second witness a hook is",
+    "hooks.refused": "Deliveries that were refused",
 }
 """Every check by its name, and what it looks at."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamon.health import bridge, database, files, recording
+from wamon.health import bridge, database, files, hooks, recording
 from wamon.health.check import Check, State
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from wamon.health.facts import Facts
 
-_SECTIONS = ("bridge", "recording", "database", "files", "clock")
+_SECTIONS = ("bridge", "recording", "database", "files", "clock", "hooks")
 
 
 def check_all(facts: Facts) -> list[Check]:
@@ -27,7 +27,7 @@ def unwell(checks: Iterable[Check]) -> list[Check]:
 
 def judged(facts: Facts) -> Iterator[Check]:
     """Every check, one after the other."""
-    for room in (bridge, recording, database, files):
+    for room in (bridge, recording, database, files, hooks):
         yield from room.checks(facts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -103,6 +104,7 @@ class Facts:
     latest: Sequence[Post] = ()
     refused: WamonError | None = None  # why the store isn't taken for this source's
     review: ReviewTable | Absent | None = None  # None: none is configured
+    refused_today: Mapping[str, int] = field(default_factory=dict)  # deliveries, by hook
 
     @property
     def database_now(self) -> datetime:
@@ -135,7 +137,10 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
     latest = _latest(subject, ledger_facts, now)
     refused = None if isinstance(store, Absent) else _refused(subject, ledger_facts)
     review = _review(subject, db, server)
-    return Facts(subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest, refused, review)
+    deliveries = _refused_today(subject, db)
+    return Facts(
+        subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest, refused, review, deliveries
+    )
 
 
 def compared(facts: Facts) -> Facts:
@@ -287,6 +292,15 @@ def _ledger_facts(subject: Subject, db: Database | Absent, server: Server | Abse
     except WamonError as error:
         return Absent.because(error)
     return NEVER_RECORDED if ledger_facts.past is None else ledger_facts
+
+
+def _refused_today(subject: Subject, db: Database | Absent) -> Mapping[str, int]:
+    """How many deliveries each hook refused today; nothing where it can't be known, which other checks tell."""
+    if isinstance(db, Absent) or not subject.config.hooks:
+        return {}
+    with suppress(WamonError):
+        return asked.refused_today(db, subject.config.timezone)
+    return {}
 
 
 def _with_ledger(

@@ -126,6 +126,12 @@ def ledger_facts(db: Database, source: str) -> LedgerFacts:
     return LedgerFacts(position, past and SourceHistory(*past), held, advanced, **by_status, reviews_waiting=waiting)
 
 
+def refused_today(db: Database, zone: ZoneInfo) -> dict[str, int]:
+    """How many deliveries each hook refused today."""
+    with transaction(db):
+        return dict(SQL.run(db, "refused_today", zone=str(zone)).fetchall())
+
+
 def newest(db: Database, chats: Sequence[int], now: datetime) -> dict[int, datetime]:
     """When the newest recorded message of each chat was sent, leaving out those from the future."""
     with keyed_transaction(db):

@@ -1,0 +1,56 @@
+"""Do deliveries come in: is each hook's address there, does its source exist, is anything refused?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamon.health.check import Check, State
+from wamon.webhooks.providers import KNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wamon.config.hooks import Hook
+    from wamon.health.facts import Facts
+
+
+def checks(facts: Facts) -> Iterator[Check]:
+    """Those of each hook. None of a config without hooks."""
+    for hook in facts.subject.config.hooks:
+        yield address(hook)
+        if hook.of is not None:
+            yield source(hook, facts.subject.config.bridge.name)
+        yield refusals(hook, facts.refused_today.get(hook.name, 0))
+
+
+def address(hook: Hook) -> Check:
+    """Whether the hook has a secret: without one anybody could deliver, so its address doesn't exist."""
+    numbers = {"hook": hook.name}
+    if hook.secret:
+        return Check("hooks.address", State.OK, f"/hooks/{hook.name} is open to {hook.provider}.", numbers=numbers)
+    sentence = f"The hook {hook.name} has no secret, so /hooks/{hook.name} doesn't exist."
+    hint = "Set hooks[].secret: `openssl rand -hex 24` prints one. Its sender needs the same."
+    return Check("hooks.address", State.WARN, sentence, hint, numbers=numbers)
+
+
+def source(hook: Hook, bridge: str) -> Check:
+    """Whether the bridge is there whose second witness the hook is."""
+    numbers = {"hook": hook.name}
+    if hook.of == bridge:
+        return Check("hooks.source", State.OK, f"{hook.name} is the second witness of {bridge}.", numbers=numbers)
+    sentence = (
+        f"The hook {hook.name} is of {hook.of}, and this config's bridge is {bridge}: nobody records what it brings."
+    )
+    return Check("hooks.source", State.BAD, sentence, f"Say `of: {bridge}`, or leave it out.", numbers=numbers)
+
+
+def refusals(hook: Hook, refused: int) -> Check:
+    """Whether deliveries of today were refused."""
+    numbers = {"hook": hook.name, "refused_today": refused}
+    if not refused:
+        return Check("hooks.refused", State.OK, f"{hook.name} refused nothing today.", numbers=numbers)
+    repeats = KNOWN[hook.provider].repeats
+    after = "it delivers them again for a while" if repeats else "it doesn't deliver them again"
+    sentence = f"{hook.name} refused {refused:,} of today's deliveries; if {hook.provider} sent them, {after}."
+    hint = f"Has it the hook's secret? `wamon hooks test {hook.name}` tries ours; the log of `wamon web` says why."
+    return Check("hooks.refused", State.WARN, sentence, hint, numbers=numbers)
