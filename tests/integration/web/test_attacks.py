@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import resource
 import select
-import shutil
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.support.office import Office, eventually
-from tests.support.ports import free_port
+from tests.support.nginx import NGINX, nginx
+from tests.support.office import Office
 from tests.support.web import TOKEN, Answer, Site, received, serving, status_of
 
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 MB = 1024 * 1024
 CLOSED = (0, 400)
 
@@ -150,32 +147,9 @@ def test_requests_in_a_row_on_one_connection_are_bounded_alike(site: Site) -> No
     assert site.get("/health").status == 200
 
 
-@contextmanager
-def nginx(folder: Path, to: Site, *lines: str) -> Iterator[int]:
-    """Debian's nginx in front of a site, on this port, with a plain proxy_pass and these lines."""
-    port = free_port()
-    folder.mkdir()
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"pid {folder}/pid; error_log {folder}/error.log; daemon off; worker_processes 1;\n"
-        "events { worker_connections 64; }\n"
-        f"http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n"
-        f"fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
-        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass {to.url}; {' '.join(lines)} }} }} }}\n"
-    )
-    process = subprocess.Popen([str(NGINX), "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL)
-    try:
-        eventually("nginx listens", lambda: _listens(port), said=(folder / "error.log").read_text)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
+def passing_all(to: Site, *lines: str) -> str:
+    """A server with a plain proxy_pass and these lines."""
+    return f"server {{ listen @LISTEN@; location / {{ proxy_pass {to.url}; {' '.join(lines)} }} }}"
 
 
 def through(port: int, site: Site) -> Callable[..., Answer]:
@@ -186,7 +160,7 @@ def through(port: int, site: Site) -> Callable[..., Answer]:
 @pytest.mark.skipif(NGINX is None, reason="nginx isn't installed here")
 @pytest.mark.parametrize("line", ["", "proxy_http_version 1.1;"])
 def test_a_guest_of_a_plain_proxy_sees_no_page(site: Site, tmp_path: Path, line: str) -> None:
-    with nginx(tmp_path / "nginx", site, line) as port:
+    with nginx(tmp_path / "nginx", passing_all(site, line)) as port:
         get = through(port, site)
         assert [get(path).status for path in ("/", "/home.json", "/live", "/drop/DR1752028")] == [401] * 4
         assert get("/health").status == 200
@@ -199,7 +173,7 @@ def test_a_guest_of_a_configured_proxy_sees_no_endpoint_either(
     name = "wamon.example.com"
     with (
         serving(open_office(tmp_path / "none.db"), token=TOKEN, hosts=[name], public_url=f"https://{name}") as site,
-        nginx(tmp_path / "nginx", site, "proxy_http_version 1.1;", "proxy_set_header Host $host;") as port,
+        nginx(tmp_path / "nginx", passing_all(site, "proxy_http_version 1.1;", "proxy_set_header Host $host;")) as port,
     ):
         get = through(port, site)
         assert [get(path, Host="localhost").status for path in ("/metrics", "/debug/check-orphaned-messages")] == [
