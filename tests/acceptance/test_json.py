@@ -16,9 +16,9 @@ import pytest
 from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK, first_morning
-from tests.support.deliveries import SECRET
+from tests.support.deliveries import SECRET, WATI
 from tests.support.hooks import deliver
-from tests.support.intake import hook
+from tests.support.intake import hook, keep
 from tests.support.json_page import VIEWS
 from tests.support.machine import Machine
 from tests.support.office import Office
@@ -217,6 +217,8 @@ def test_an_office_that_replies_answers(office: Office, ask: Callable[..., None]
     meta = hook("meta", verify_token=SECRET, numbers=["900222"], send={"url": "http://localhost/", "token": SECRET})
     office.set(hooks=[meta | shared])
     ask("config show")
+    office.set(hooks=[hook("wati")])
+    ask("hooks replay", str(keep(office, "wati", WATI)), "0")
     office.set(hooks=[])
     with VeryGoodPlugins(office.store, seed=3, durable=False) as bridge:
         bridge.post(LAWLEY, "DR7700001", message_id="ASKED", at=CLOCK.now())

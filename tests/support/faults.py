@@ -143,6 +143,8 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F114": Fault("a bridge drops what its hook brought", "records it from the hook, and names the bridge"),
         "F115": Fault("two wamons with one hook", "lets one take in, and the other once that is gone"),
         "F116": Fault("days of deliveries at once, repeated and shuffled", "records each message once"),
+        "F117": Fault("PostgreSQL goes away while deliveries wait", "takes them in once it is back"),
+        "F118": Fault("an older wamon works beside a hook of its store", "goes on after it, and loses nothing"),
     },
     "The config and who is told": {
         "F68": Fault("a pattern that would take for ever", "matches in linear time"),

@@ -69,6 +69,7 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "dead show": (dead.ShownLetter,),
     "dead retry": (dead.Retried,),
     "dead discard": (dead.Discarded,),
+    "hooks replay": (hooks.ReplayedEvents,),
     "gaps": (gaps.Gaps,),
     "trace": (trace.Trace,),
     "drops list": (drops.Drops,),

@@ -16,6 +16,7 @@ from wamon.webhooks.proof import Proof, Unproven, prove
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
@@ -79,6 +80,12 @@ def take_in_again(config: Config, events: Collection[int], clock: Clock) -> list
             while intake.take_in().events:
                 pass
     return taken
+
+
+def taken_in_since(config: Config, moment: datetime, clock: Clock) -> list[int]:
+    """The deliveries that came since then, were taken in, and whose bodies are still kept."""
+    with intakes(config, clock) as (_, found):
+        return [event for intake in found for event in intake.since(moment)]
 
 
 def retry_letters(config: Config, letters: Collection[str], clock: Clock) -> None:

@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
         \b
         wamon hooks list
         wamon hooks test wati
+        wamon hooks replay --since 3h
         """,
     )
 
@@ -78,6 +79,46 @@ def deliver_sample(
     else:
         say(f"{answer.url}: {answer.sentence} {answer.hint}".rstrip())
     raise typer.Exit(0 if answer.taken else 1)
+
+
+@commands.command()
+def replay(
+    ctx: typer.Context,
+    events: Annotated[
+        list[int] | None, typer.Argument(metavar="EVENT", help="The number of a delivery, such as 12 of event:12.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="All that came from then on.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take kept deliveries in once more: what the ledger lacks of them is recorded, and nothing twice.
+
+    A body is kept for a day once it was taken in, for 90 where a part of it couldn't be read.
+
+    \b
+    wamon hooks replay 12 13
+    wamon hooks replay --since 3h
+    """
+    from wamon.app.intake import take_in_again, taken_in_since
+    from wamon.cli import times
+    from wamon.errors import UsageError
+    from wamon.render import say
+    from wamon.views.document import as_json
+    from wamon.views.hooks import ReplayedEvents
+
+    if bool(events) == (since is not None):
+        raise UsageError("Say which.", hint="Name deliveries by their numbers, or pass --since TIME.")
+    options = said(ctx, config, json)
+    settings, now = options.config(), options.clock.now()
+    chosen = events or []
+    if since is not None:
+        chosen = taken_in_since(settings, times.since(since, settings.timezone, now) or now, options.clock)
+    taken = take_in_again(settings, chosen, options.clock)
+    answer = ReplayedEvents(tuple(taken), tuple(event for event in chosen if event not in taken))
+    if options.json:
+        say(as_json(answer))
+    else:
+        say(f"{len(answer.events):,} of {len(chosen):,} deliveries taken in again.")
 
 
 def _show(hooks: Sequence[Hook], zone: ZoneInfo) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wamon.errors import DatabaseUnavailable, Superseded
 from wamon.failpoints import failpoint
 from wamon.model import BEGINNING, MAIN, Anchor, Group, Place
-from wamon.postgres.connection import keyed_transaction, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -315,10 +315,13 @@ class BroughtSource(Source):
     kinds: Sequence[ChatKind] = ("group", "direct")
 
     def add_chats(self, kind: ChatKind, projects: Mapping[str, str]) -> None:
-        """Have chats, by JID, that no store is read for."""
-        with transaction(self.db):
+        """Have chats, by JID, that no store is read for. What an older wamon called gone of them is there."""
+        disabled = [group.chat for group in self.groups.values() if group.jid in projects and not group.enabled]
+        with transaction(self.db, UNHURRIED_SECONDS):
             chats = {"jids": list(projects), "projects": list(projects.values())}
             SQL.run(self.db, "add_chats", source=self.name, kind=kind, **chats)
+            if disabled:
+                SQL.run(self.db, "none_is_gone", chats=disabled)
         self.load()
 
 

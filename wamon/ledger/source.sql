@@ -34,6 +34,9 @@ FROM unnest(%(jids)s::text[], %(projects)s::text[]) AS k(jid, project)
 ON CONFLICT (source, jid) DO UPDATE SET enabled = true, project = EXCLUDED.project, tail = 'main'
 WHERE NOT g.enabled OR g.project <> EXCLUDED.project
 
+-- name: none_is_gone
+UPDATE wamon.ledger_rows SET gone_at = NULL WHERE chat = ANY(%(chats)s) AND gone_at IS NOT NULL
+
 -- name: join_groups
 INSERT INTO wamon.groups (source, jid, project, tail, start, start_before, start_anchors, start_passed)
 SELECT %(source)s, k.jid, k.project, %(tail)s, k.start, k.start_before, k.start_anchors::jsonb,

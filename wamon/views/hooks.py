@@ -85,3 +85,11 @@ def _hook(
         waiting=waiting,
         dead=dead,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedEvents:
+    """What `wamon hooks replay` did."""
+
+    events: Annotated[tuple[int, ...], "the deliveries that were taken in again"]
+    gone: Annotated[tuple[int, ...], "those whose bodies aren't kept any more"]

@@ -66,3 +66,16 @@ def test_of_two_daemons_with_one_hook_one_takes_in_and_the_other_once_that_is_go
             keep(prod, "wati", {**WATI, "whatsappMessageId": "wamid.2", "text": "DR1752029"})
             eventually("the next", lambda: ("Lawley", "DR1752029") in prod.drops(), said=second.said)
             assert second.end() == 0
+
+
+@pytest.mark.fault("F117")
+def test_deliveries_that_wait_while_postgresql_is_away_are_taken_in_once_it_is_back(without_store: Office) -> None:
+    office = without_store
+    with office.running() as daemon:
+        keep(office, "wati", WATI)
+        eventually("the drop", lambda: office.drops() == FIRST, said=daemon.said)
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        office.query(f"{others} AND pid <> pg_backend_pid()")
+        keep(office, "wati", {**WATI, "whatsappMessageId": "wamid.2", "text": "DR1752029"})
+        eventually("the next", lambda: len(office.drops()) == 2, said=daemon.said)
+        assert daemon.end() == 0

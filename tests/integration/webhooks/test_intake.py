@@ -268,3 +268,14 @@ def test_trace_tells_what_became_of_a_delivery_and_of_its_messages(office: Opene
     unread = keep(ours, "wati", b"no JSON")
     take_in(ours)
     assert [step["what"] for step in ours.answer("trace", f"event:{unread}")["steps"]] == ["delivered", "event-waits"]
+
+
+def test_a_replay_brings_back_what_was_lost_and_doubles_nothing(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    first, second = keep(ours, "wati", WATI), keep(ours, "wati", {**WATI, "whatsappMessageId": "wamid.2"})
+    take_in(ours)
+    ours.query("DELETE FROM wamon.ledger WHERE message_id = 'wamid.2'")
+    assert ours.answer("hooks", "replay", "--since", "1h")["events"] == [first, second]
+    assert [row[2] for row in messages(ours)] == ["wamid.2", "wamid.QUJD"]
+    ours.query("UPDATE wamon.webhook_events SET body = NULL WHERE event = %s", first)
+    assert ours.answer("hooks", "replay", str(first)) == {"events": [], "gone": [first]}

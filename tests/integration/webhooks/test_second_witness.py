@@ -97,3 +97,31 @@ def test_a_running_daemon_takes_in_and_a_hook_rings_its_pass(office: Office) -> 
         eventually("the hook's message", lambda: len(office.drops()) == 2, said=daemon.said)
         eventually("its name", lambda: "store lacks 1 message" in daemon.said(), said=daemon.said)
         assert daemon.end() == 0
+
+
+@pytest.mark.fault("F118")
+def test_what_an_older_wamon_does_to_a_chat_that_it_doesn_t_know_is_undone_and_nothing_is_lost(
+    office: Office, field: Field
+) -> None:
+    """It disables a chat that its config doesn't name, calls its messages gone, and gives up letters."""
+    direct = {**GOWA, "payload": {**GOWA["payload"], "chat_id": f"{PHONE}@s.whatsapp.net", "body": "DR1750005"}}
+    keep(office, "gowa", direct)
+    keep(office, "gowa", b"no JSON")
+    keep(office, "gowa", in_lawley(GOWA, "DR1750002", "S2"), ago=LATE)
+    take_in(office)
+    office.query("INSERT INTO wamon.cursors (source, tail) VALUES ('main', 'direct')")
+    office.query("UPDATE wamon.groups SET enabled = false, tail = 'direct' WHERE jid = 'direct'")
+    office.query("UPDATE wamon.ledger_rows SET gone_at = now() WHERE via = 'webhook'")
+    office.query("UPDATE wamon.dead_letters SET next_try_at = NULL, reason = 'its row has vanished from the store'")
+    field.post(LAWLEY, "DR1750002", message_id="S2")
+    office.query("UPDATE wamon.ledger_rows SET gone_at = NULL WHERE message_id = 'S2'")  # its pass met it
+    keep(office, "gowa", {**direct, "payload": {**direct["payload"], "id": "D2", "body": "DR1750006"}})
+    office.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s' WHERE state = 'new'")
+    take_in(office)
+    office.sweep()
+    office.scan()
+    assert office.query(VIA) == [("3EB0AA", "webhook"), ("D2", "webhook"), ("S1", "store"), ("S2", "both")]
+    assert office.query("SELECT gone_at FROM wamon.ledger WHERE gone_at IS NOT NULL") == []
+    assert office.query("SELECT enabled, tail FROM wamon.groups WHERE jid = 'direct'") == [(True, "main")]
+    assert office.query("SELECT attempts, next_try_at IS NULL FROM wamon.dead_letters") == [(2, False)]
+    assert office.verify().clean
