@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import catchups, door, extraction, growth, holding, passes, peers, proof, screen, startup
+from bench import catchups, door, extraction, growth, holding, intake, passes, peers, proof, screen, startup
 from bench.figures import Figures
 from bench.ground import ground, say
 from bench.page import about, page
@@ -63,6 +63,7 @@ def _measure(here: Ground, figures: Figures, plan: Plan, python: Path | None) ->
     startup.measure(here, figures, plan.large)
     extraction.measure(figures, plan.large)
     door.measure(here, figures, plan.deliveries, plan.rounds)
+    intake.measure(here, figures, plan.backlog, plan.rounds)
     screen.measure(here, figures, plan.large, plan.watched_groups, plan.posts)
 
 

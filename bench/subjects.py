@@ -21,6 +21,7 @@ class Plan:
     monitored: int  # messages that the typical monitor is granted
     posts: int  # whose latency is measured
     deliveries: int  # to a hook
+    backlog: int  # messages of deliveries that wait
     watched_groups: int  # on the page whose snapshot is measured
 
 
@@ -33,6 +34,7 @@ FULL = Plan(
     monitored=4_000,
     posts=300,
     deliveries=10_000,
+    backlog=100_000,
     watched_groups=10_000,
 )
 QUICK = Plan(
@@ -44,6 +46,7 @@ QUICK = Plan(
     monitored=500,
     posts=20,
     deliveries=1_000,
+    backlog=5_000,
     watched_groups=1_000,
 )
 
@@ -109,6 +112,8 @@ EXTRACTION = Subject("extraction alone", "texts/s")
 HELD_UP = Subject("the bridge's worst commit while its store is read", "ms")
 NOT_HELD_UP = Subject("the same while another store is read", "ms")
 
+TAKEN_IN = Subject("a backlog of deliveries, one message each, into the ledger", "messages/s")
+DAYS_AWAY = Subject("as many messages of Meta's, each delivered twice by batches in any order, into the ledger", "s")
 DELIVERED = Subject("durable deliveries from 32 connections", "deliveries/s")
 DELIVERED_EACH = Subject("the same by a usual web application, one committed INSERT each", "deliveries/s")
 DELIVERY_MOST = Subject("from there to the answer, 99 of 100 within", "ms")
@@ -137,7 +142,15 @@ def verified(messages: int) -> Subject:
 
 def targets(plan: Plan) -> list[Target]:
     """What is claimed, or aimed at."""
-    return [*_catching_up(plan), *_growing(plan), *_waiting(plan), *_starting(plan), *_delivering(), *_showing(plan)]
+    return [
+        *_catching_up(plan),
+        *_growing(plan),
+        *_waiting(plan),
+        *_starting(plan),
+        *_delivering(),
+        *_taking_in(plan),
+        *_showing(plan),
+    ]
 
 
 def _catching_up(plan: Plan) -> list[Target]:
@@ -253,4 +266,12 @@ def _showing(plan: Plan) -> list[Target]:
             1.5,
             (RECORDED_MOST, FLOOR),
         ),
+    ]
+
+
+def _taking_in(plan: Plan) -> list[Target]:
+    large = (catch_up(plan.large), WAMON)
+    return [
+        Target("a backlog of deliveries, of the catch-up's speed", TAKEN_IN, 0.3, large, at_least=True),
+        Target(f"{plan.backlog:,} messages of days away, s", DAYS_AWAY, 600),
     ]

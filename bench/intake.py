@@ -1,0 +1,99 @@
+"""Deliveries that wait, taken into the ledger: one message each, and Meta's of days away, repeated and shuffled."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from hashlib import sha256
+from random import Random
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import yaml
+
+from bench.figures import WAMON
+from bench.ground import WAMON as COMMAND
+from bench.ground import measured, say
+from bench.subjects import DAYS_AWAY, TAKEN_IN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from bench.figures import Figures
+    from bench.ground import Ground
+
+_SECRET = "a-secret-of-the-bench"
+_A_BATCH = 1_000
+_COPY = "COPY wamon.webhook_events (uid, hook, source, body, sha256) FROM STDIN"
+
+
+def measure(ground: Ground, figures: Figures, messages: int, rounds: int) -> None:
+    """Each by a `wamon scan` without a store."""
+    for _ in range(rounds):
+        say(f"taking {messages:,} deliveries in")
+        with _waiting(ground, "wati", (_wati(n) for n in range(messages))) as config:
+            figures.add(TAKEN_IN, WAMON, messages / _take_in(config, messages))
+    say(f"taking {messages:,} messages of days in")
+    with _waiting(ground, "meta", _days(messages)) as config:
+        figures.add(DAYS_AWAY, WAMON, _take_in(config, messages))
+
+
+def _take_in(config: Path, messages: int) -> float:
+    """For how many seconds it took. Raises AssertionError unless each message is recorded once."""
+    seconds = measured(*COMMAND, "--config", config, "scan", "--json").seconds
+    with psycopg.connect(yaml.safe_load(config.read_text("utf-8"))["database"]["url"]) as db:
+        ((found,),) = db.execute("SELECT count(*) FROM wamon.ledger_rows").fetchall()
+        ((waiting,),) = db.execute("SELECT count(*) FROM wamon.webhook_events WHERE state <> 'done'").fetchall()
+    if (found, waiting) != (messages, 0):
+        raise AssertionError(f"{found:,} of {messages:,} are recorded, and {waiting:,} deliveries wait")
+    return seconds
+
+
+@contextmanager
+def _waiting(ground: Ground, provider: str, bodies: Iterable[Any]) -> Iterator[Path]:
+    """The config of a database in which these deliveries wait."""
+    with ground.database() as dsn:
+        config = ground.config(ground.folder / "no-store.db", dsn)
+        settings = yaml.safe_load(config.read_text("utf-8"))
+        settings["bridge"].pop("path")
+        settings["hooks"] = [{"name": provider, "provider": provider, "secret": _SECRET, "project": "Lawley"}]
+        config.write_text(yaml.safe_dump(settings), "utf-8")
+        measured(*COMMAND, "--config", config, "db", "migrate")
+        with psycopg.connect(dsn) as db, db.cursor().copy(_COPY) as copy:
+            for body in bodies:
+                raw = json.dumps(body).encode()
+                copy.write_row((uuid4(), provider, provider, raw, sha256(raw).digest()))
+        yield config
+
+
+def _wati(n: int) -> dict[str, object]:
+    said = {"id": f"m{n}", "whatsappMessageId": f"wamid.{n:08}", "timestamp": str(1_795_860_000 + n)}
+    return {"eventType": "message", "type": "text", "text": f"DR{1_000_000 + n}", "waId": _phone(n), **said}
+
+
+def _days(messages: int) -> Iterator[dict[str, object]]:
+    """Meta's queue: each message in two batches, in any order, and some of them twice in one."""
+    said = [_meta(n) for n in range(messages)]
+    shuffled = Random(72)
+    for _ in range(2):
+        shuffled.shuffle(said)
+        for n in range(0, messages, _A_BATCH):
+            yield _delivery([*said[n : n + _A_BATCH], *said[n : n + 20]])
+
+
+def _meta(n: int) -> dict[str, object]:
+    text = {"body": f"DR{1_000_000 + n}"}
+    return {"id": f"wamid.{n:08}", "from": _phone(n), "timestamp": str(1_795_860_000 + n), "type": "text", "text": text}
+
+
+def _delivery(messages: list[dict[str, object]]) -> dict[str, object]:
+    value = {"metadata": {"phone_number_id": "900222"}, "contacts": [], "messages": messages}
+    return {"entry": [{"id": "900111", "changes": [{"field": "messages", "value": value}]}]}
+
+
+def _phone(n: int) -> str:
+    """Of 500 people."""
+    return f"2782000{n % 500:04}"
