@@ -67,6 +67,9 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
             "the table of rejections is locked", "lets that drop's row wait, and records every post meanwhile"
         ),
         "F104": Fault("a project is renamed while its rows are held", "keeps the former name until they are free"),
+        "F106": Fault(
+            "a proof runs while passes are held up", "calls nothing wrong that is still to come or to be written"
+        ),
         "F105": Fault("psql plays a dump where the schema is missing", "makes none until psql is done or idle"),
     },
     "The state file": {

@@ -57,6 +57,7 @@ class Problem:
     jid: str
     message_id: str
     detail: str
+    is_ahead: bool = False  # no pass has come to its message yet
 
 
 class Difference(NamedTuple):
@@ -90,6 +91,11 @@ class Verified:
     @property
     def clean(self) -> bool:
         return not self.problems
+
+    @property
+    def wrong(self) -> list[Problem]:
+        """What is wrong also where passes go on meanwhile, and still have messages before them."""
+        return [problem for problem in self.problems if not problem.is_ahead]
 
 
 def sweep(pipeline: Pipeline, progress: Callable[[int], None] = lambda _: None) -> Recorded:
@@ -327,7 +333,7 @@ def _problem(message: Message, holds: Held | None, detail: str, *, is_ahead: boo
     if is_ahead:
         detail += ": no pass has come to it yet"
     promise = CURSOR_PASSES_NOTHING if holds is None and not is_ahead else EVERY_ROW_IN_THE_LEDGER
-    return Problem(promise, message.chat_jid, message.message_id, detail)
+    return Problem(promise, message.chat_jid, message.message_id, detail, is_ahead)
 
 
 def _misread(reading: Reading, holds: Held) -> str | None:

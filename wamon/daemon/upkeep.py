@@ -46,14 +46,15 @@ class Upkeep(Chore):
 def _verify(pipeline: Pipeline, stopping: Stopping) -> None:
     groups = [pipeline.source.groups[jid] for jid in pipeline.named([])]
     verified = Verification(pipeline, groups).verify(lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES))
-    pipeline.source.note_verify(clean=verified.clean)
-    if verified.clean:
+    wrong = verified.wrong
+    pipeline.source.note_verify(clean=not wrong)
+    if not wrong:
         logger.info(
             "Verified %s: nothing is lost or doubled.", amount(verified.checked, "row"), extra={"action": "verify"}
         )
         return
     logger.error(
         "Verify found %s. `wamon verify` lists them, and --repair mends what can be mended.",
-        amount(len(verified.problems), "problem"),
-        extra={"action": "verify", "promises": sorted({problem.promise for problem in verified.problems})},
+        amount(len(wrong), "problem"),
+        extra={"action": "verify", "promises": sorted({problem.promise for problem in wrong})},
     )

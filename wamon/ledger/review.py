@@ -209,12 +209,11 @@ class Review:
 
     def missing(self, db: Database, drops: Sequence[Drop]) -> list[Drop]:
         """Those of the drops that have no review row, for which none waits, and whose number no other project holds."""
-        held = self._rows.of(db, drops)
-        lacking = [drop for drop in drops if drop not in held]
+        waiting = self.effects.awaited(db, drops)  # first: what waits now may be written in a moment
+        there = waiting | self._rows.of(db, drops)
+        lacking = [drop for drop in drops if drop not in there]
         if not lacking:
             return lacking
-        waiting = self.effects.awaited(db, lacking)
-        lacking = [drop for drop in lacking if drop not in waiting]
         return self._rows.unheld(db, lacking) if self._rows.one_row_a_number(db) else lacking
 
     def restore(self, db: Database, candidates: Sequence[Candidate]) -> None:

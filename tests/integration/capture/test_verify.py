@@ -6,18 +6,24 @@ import json
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.verify import Verification
 from wamon.cli.main import main
+from wamon.daemon.stopping import Stopping
+from wamon.daemon.upkeep import Upkeep
+from wamon.ledger.review_rows import ReviewRows
+from wamon.postgres.connection import Database
 
 ON_ONE_SERVER = pytest.mark.parametrize("any_dsn", ["embedded 18"], indirect=True)
 """Enough for what isn't SQL's."""
@@ -422,3 +428,45 @@ def test_young_messages_whose_text_is_gone_are_counted_and_read_again(office: Of
     code, found = verify("--repair")
     assert (code, found["without_text"]) == (0, 0)
     assert set(office.query("SELECT text FROM wamon.texts")) == kept
+
+
+# Beside passes and writers
+
+
+@ON_ONE_SERVER
+@pytest.mark.fault("F106")
+def test_the_daily_proof_calls_no_message_wrong_that_a_pass_is_still_to_come_to(office: Office, field: Field) -> None:
+    field.post(LAWLEY, "DR1752077")
+    Upkeep(office.opened).run(Stopping())
+    assert office.query("SELECT last_verify_clean FROM wamon.sources") == [True]
+    office.query("DELETE FROM wamon.ledger_rows WHERE message_id = 'A'")
+    office.query("UPDATE wamon.sources SET last_verify_at = now() - interval '2 days'")
+    Upkeep(office.opened).run(Stopping())
+    assert office.query("SELECT last_verify_clean FROM wamon.sources") == [False]
+
+
+@ON_ONE_SERVER
+@pytest.mark.fault("F106")
+def test_a_review_row_that_is_written_while_it_is_looked_for_is_not_missing(
+    office: Office, field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(office.dsn) as admin:
+        admin.execute("LOCK TABLE qa_photo_reviews")
+        field.post(LAWLEY, "DR1752077")
+        office.scan()
+    found = ReviewRows.of
+
+    def found_then_written(
+        self: ReviewRows, db: Database, drops: Iterable[tuple[str, str]], **how: bool
+    ) -> set[tuple[str, str]]:
+        rows = found(self, db, drops, **how)
+        monkeypatch.setattr(ReviewRows, "of", found)
+        office.scan()
+        return rows
+
+    with office.opened() as pipeline:
+        verification = Verification(pipeline, list(pipeline.source.groups.values()))
+        office.query("UPDATE wamon.review_waits SET next_try_at = now()")
+        monkeypatch.setattr(ReviewRows, "of", found_then_written)
+        assert verification.verify().problems == []
+    assert office.query("SELECT count(*) FROM qa_photo_reviews WHERE drop_number = 'DR1752077'") == [1]
