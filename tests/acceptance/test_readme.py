@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.bridges import LAWLEY, MAMELODI, VelocityFibre
 from tests.support.pages import beside
 from wamon.config.load import load
@@ -54,16 +55,7 @@ class Desk:
     def run(self, line: str) -> str:
         """A line of the README, which must end well; what it prints."""
         there = line.replace(STORE, str(self.store)).replace("/srv/wamon", str(self.folder))
-        done = subprocess.run(
-            ["sh", "-c", there],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-        )
+        done = forked.run_line(there, env=self.environ, cwd=self.folder)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -29,20 +28,6 @@ from wamon.daemon import loop as tested
 
 Open = Callable[..., Office]
 LONG = {"scan": {"interval": "1h"}}
-
-
-@contextmanager
-def spawned(
-    office: Office, *words: str, prologue: str = "", stderr: int | IO[Any] = subprocess.PIPE, **more: Any
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A real wamon whose process does something to itself first."""
-    code = f"import sys; from wamon.__main__ import main; sys.argv[0] = 'wamon'\n{prologue}\nmain()"
-    command = [sys.executable, "-c", code, "--config", str(office.config_path), *words]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, **more) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 # Signals in the middle of a batch
@@ -89,7 +74,6 @@ def test_asked_to_end_where_it_hangs_it_ends_all_the_same_and_the_next_one_compl
     tmp_path: Path, field: Field, open_office: Open, step: str
 ) -> None:
     office = open_office(field.path, **LONG)
-    hang = {**os.environ, "WAMON_FAILPOINT": f"{step}:1:hang"}
     hangs = tmp_path / "hangs"
     prologue = (
         "import wamon.daemon.loop, wamon.failpoints, pathlib\n"
@@ -97,10 +81,9 @@ def test_asked_to_end_where_it_hangs_it_ends_all_the_same_and_the_next_one_compl
         "wait = wamon.failpoints.hang\n"
         f"wamon.failpoints.hang = lambda: (pathlib.Path({str(hangs)!r}).touch(), wait())"
     )
-    with spawned(office, "run", prologue=prologue, env=hang) as process:
-        eventually("it hangs", hangs.exists)
-        process.terminate()
-        assert process.wait(timeout=20) == 0
+    with office.running(prologue=prologue, WAMON_FAILPOINT=f"{step}:1:hang") as daemon:
+        eventually("it hangs", hangs.exists, said=daemon.said)
+        assert daemon.end() == 0
     assert tested._SECONDS_TO_FINISH < 10, "systemd and people wait that long"
     field.post(LAWLEY, "DR1000002")
     with office.running() as daemon:
@@ -138,9 +121,8 @@ def test_a_backlog_larger_than_the_memory_it_may_use_is_recorded(field: Field, o
     office = open_office(field.path)
     room = address_space_of_a_scan(office) + 64 * MIB
     fill(field, rows=300, kilobytes=300)
-    with spawned(office, "scan", prologue=limited("AS", room)) as process:
-        _, said = process.communicate(timeout=100)
-    assert process.returncode == 0, said.decode()
+    done = scan_with(office, limited("AS", room))
+    assert done.returncode == 0, done.stderr
     assert len(office.drops()) == 301
     assert office.verify().clean
 
@@ -177,6 +159,13 @@ def limited(what: str, most: int) -> str:
     return f"import resource; resource.setrlimit(resource.RLIMIT_{what}, ({most}, {most}))"
 
 
+def scan_with(office: Office, prologue: str) -> subprocess.CompletedProcess[str]:
+    """A real `wamon scan` whose process does something to itself first."""
+    code = f"import sys; from wamon.__main__ import main; sys.argv[0] = 'wamon'\n{prologue}\nmain()"
+    command = [sys.executable, "-c", code, "--config", str(office.config_path), "scan"]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100, stdin=subprocess.DEVNULL)
+
+
 def address_space_of_a_scan(office: Office) -> int:
     """The most that a scan of a small store maps, of which most is shared code."""
     tell = (
@@ -184,10 +173,9 @@ def address_space_of_a_scan(office: Office) -> int:
         "peak = lambda: next(l for l in pathlib.Path('/proc/self/status').read_text().splitlines() if 'VmPeak' in l)\n"
         "atexit.register(lambda: print(peak().split()[1], file=sys.stderr))"
     )
-    with spawned(office, "scan", prologue=tell) as process:
-        _, said = process.communicate(timeout=100)
-    assert process.returncode == 0, said.decode()
-    return int(said.split()[-1]) * 1024
+    done = scan_with(office, tell)
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.split()[-1]) * 1024
 
 
 @pytest.mark.fault("F6")
@@ -197,10 +185,9 @@ def test_one_that_runs_out_of_memory_ends_without_a_text_in_its_words_and_the_ne
     office = open_office(field.path)
     room = address_space_of_a_scan(office) + 16 * MIB
     fill(field, rows=1, kilobytes=32 * 1024)
-    with spawned(office, "scan", prologue=limited("AS", room)) as process:
-        _, said = process.communicate(timeout=100)
-    assert process.returncode != 0
-    assert b"...." not in said
+    done = scan_with(office, limited("AS", room))
+    assert done.returncode != 0
+    assert "...." not in done.stderr
     office.scan()
     assert len(office.drops()) == 2
     assert office.verify().clean
@@ -281,36 +268,36 @@ def test_a_daemon_lives_on_where_nobody_takes_its_log(
     field: Field, open_office: Open, prologue: str, words: list[str]
 ) -> None:
     office = open_office(field.path, **LONG)
-    with spawned(office, "run", *words, prologue=prologue) as process:
+    with office.running(*words, prologue=prologue) as daemon:
         recorded(office, "DR1000001")
         field.post(LAWLEY, "DR1000002")
         recorded(office, "DR1000002")
         office.config_path.write_text(office.config_path.read_text() + "nonsense: 1\n")
-        process.send_signal(signal.SIGHUP)
+        daemon.process.send_signal(signal.SIGHUP)
         field.post(LAWLEY, "DR1000003")
         recorded(office, "DR1000003")
-        assert process.poll() is None
-        process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert daemon.process.poll() is None
+        assert daemon.end() == 0
     office.set()
     assert office.query("SELECT count(*) FROM wamon.leases") == [0]
     assert_whole(office, field)
 
 
 @pytest.mark.fault("F82")
-def test_a_daemon_outlives_the_reader_of_its_log(field: Field, open_office: Open) -> None:
+def test_a_daemon_outlives_the_reader_of_its_log(tmp_path: Path, field: Field, open_office: Open) -> None:
     """As journald is that reader, and may be restarted."""
     office = open_office(field.path, **LONG)
-    with spawned(office, "run") as process:
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    with office.running(prologue=f"import os; os.dup2(os.open({str(log)!r}, os.O_WRONLY), 2)") as daemon:
         recorded(office, "DR1000001")
-        assert process.stderr is not None
-        process.stderr.close()
+        os.close(reader)
         for number in ("DR1000002", "DR1000003"):
             field.post(LAWLEY, number)
             recorded(office, number)
-        assert process.poll() is None
-        process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert daemon.process.poll() is None
+        assert daemon.end() == 0
     assert_whole(office, field)
 
 
@@ -355,14 +342,10 @@ def test_whoever_is_told_how_it_is_and_does_not_read_stops_nothing(field: Field,
 
 
 @pytest.mark.fault("F81")
-def test_an_unforeseen_error_of_a_chore_is_told_without_its_words(
-    tmp_path: Path, field: Field, open_office: Open
-) -> None:
+def test_an_unforeseen_error_of_a_chore_is_told_without_its_words(field: Field, open_office: Open) -> None:
     office = open_office(field.path, **LONG)
-    log = tmp_path / "log"
     fails = "from wamon.daemon.daily import Daily\ndef run(*_): raise ValueError('the canary sings')\nDaily.run = run"
-    with log.open("wb") as stderr, spawned(office, "run", prologue=fails, stderr=stderr) as process:
-        eventually("it is told", lambda: "ValueError" in log.read_text("utf-8"), said=lambda: log.read_text("utf-8"))
-        process.terminate()
-        process.wait(timeout=20)
-    assert "canary" not in log.read_text("utf-8")
+    with office.running(prologue=fails) as daemon:
+        eventually("it is told", lambda: "ValueError" in daemon.said(), said=daemon.said)
+        daemon.end()
+    assert "canary" not in daemon.said()

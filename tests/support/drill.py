@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
+from tests.support import forked
 from tests.support.bridges import VeryGoodPlugins
+from tests.support.clock import HOST
 from tests.support.environment import ROOT_HOME, environment
+from tests.support.forked import Forked
 from tests.support.office import Office, eventually
 from tests.support.pages import Sections, Step, pattern
 from tests.support.truth import Field
@@ -29,13 +31,8 @@ class Daemon:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
             listener.bind(name)
             listener.settimeout(60)
-            self._process = subprocess.Popen(
-                ["wamon", "run"],
-                cwd=folder,
-                env={**environ, "NOTIFY_SOCKET": "@" + name[1:]},
-                stdin=subprocess.DEVNULL,
-                stderr=self._log,
-            )
+            told = {**environ, "NOTIFY_SOCKET": "@" + name[1:]}
+            self._process = Forked(["run"], env=told, clock=HOST, stderr=self._log, cwd=folder)
             try:
                 while listener.recv(1000) != b"READY=1":
                     pass
@@ -120,16 +117,7 @@ class Drill:
 
     def sh(self, line: str, ends: int = 0) -> str:
         """Run a line; what it prints, and what it says where it ends with an error."""
-        done = subprocess.run(
-            ["sh", "-c", line],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            cwd=self.cwd,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-        )
+        done = forked.run_line(line, env=self.environ, cwd=self.cwd)
         assert done.returncode == ends, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr if ends else done.stdout
 

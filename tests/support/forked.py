@@ -1,13 +1,16 @@
 """`wamon` processes that begin at once: forked from a process that has imported all of wamon.
 
-They are real ones, with ids, signals, exit codes, a folder, an environment and files of their own. What begins before
-wamon's first line is not theirs: a test of the program file, of the interpreter or of how it writes has `program()`.
+They are real ones, with ids, signals, exit codes, a folder, an environment and files of their own; a `prologue`, some
+Python, is run there before wamon's first line. What begins earlier is not theirs: a test of the program file, of the
+interpreter or of how it writes has `program()`.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from io import TextIOWrapper
 from multiprocessing import get_context, reduction
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -37,10 +41,11 @@ class Forked:
         stderr: IO[Any],
         stdout: IO[Any] | None = None,
         cwd: Path | None = None,
+        prologue: str = "",
     ) -> None:
         with Path(os.devnull).open("r+b", buffering=0) as nothing:
             files = [_File(file.fileno()) for file in (nothing, stdout or nothing, stderr)]
-            begin = _Begin(list(words), dict(env), str(cwd or Path.cwd()), clock.now() - HOST.now(), files)
+            begin = _Begin(list(words), dict(env), str(cwd or Path.cwd()), clock.now() - HOST.now(), prologue, files)
             self._process = _context().Process(target=begin, daemon=True)
             self._process.start()
         self.pid = self._process.pid or 0
@@ -85,6 +90,26 @@ def run(
         return subprocess.CompletedProcess(["wamon", *words], code, stdout.read(), stderr.read())
 
 
+def run_line(line: str, *, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Have a line of a page run to its end, at the host's time: by a shell, unless it is only a `wamon` with words."""
+    if re.fullmatch(_A_WAMON_WITH_WORDS, line):
+        return run(shlex.split(line)[1:], env=env, clock=HOST, cwd=cwd)
+    return subprocess.run(
+        ["sh", "-c", line],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+_A_WAMON_WITH_WORDS = r"""wamon( ([\w./:,@%+…-]+|'[^']*'|"[^"$`\\]*"))*"""
+"""What a shell takes for these words and nothing else."""
+
+
 @functools.cache
 def _context() -> ForkServerContext:
     """One server for each process that runs tests; it ends with that."""
@@ -113,6 +138,7 @@ class _Begin:
     env: dict[str, str]
     cwd: str
     ahead: timedelta
+    prologue: str
     files: Sequence[Any]
 
     def __call__(self) -> None:
@@ -128,5 +154,7 @@ class _Begin:
             os.close(file)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+        unbuffered = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115
+        sys.stderr = TextIOWrapper(unbuffered, "utf-8", "backslashreplace", write_through=True)
+        exec(self.prologue, {"sys": sys})
         main(Moved(HOST, self.ahead) if self.ahead else HOST)

@@ -114,11 +114,16 @@ class Office:
         return ["--config", str(self.config_path), *words]
 
     @contextmanager
-    def running(self, *words: str, **environ: str) -> Iterator[Daemon]:
-        """A real `wamon run` for as long as the block runs; killed at its end, if it still lives."""
+    def running(self, *words: str, prologue: str = "", **environ: str) -> Iterator[Daemon]:
+        """A real `wamon run` for as long as the block runs; killed at its end, if it still lives.
+
+        Its process runs the `prologue`, some Python, first.
+        """
         log = self.folder / f"run-{uuid4().hex}.log"
         with log.open("wb") as stderr:
-            process = Forked(self._words("run", *words), env={**os.environ, **environ}, clock=self.clock, stderr=stderr)
+            words = ("run", *words)
+            env = {**os.environ, **environ}
+            process = Forked(self._words(*words), env=env, clock=self.clock, stderr=stderr, prologue=prologue)
         try:
             yield Daemon(process, log)
         finally:
