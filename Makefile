@@ -38,7 +38,8 @@ quick: static
 
 chaos: $(STAMP)
 	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 \
-		tests/faults/test_properties.py tests/faults/test_crash_of_a_first_scan.py tests/faults/test_crash_of_a_later_scan.py
+		tests/faults/test_properties.py tests/faults/test_crash_of_a_first_scan.py tests/faults/test_crash_of_a_later_scan.py \
+		tests/faults/test_random_kills.py tests/integration/capture/test_every_bridge.py tests/integration/web/test_restarts.py
 
 # The peers live apart: they need much that wamon doesn't. Where they can't be had, the bench says so, and goes on.
 bench: $(STAMP)

@@ -6,7 +6,6 @@ many examples of 50 steps at random.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from psycopg.errors import UndefinedTable
 
 from tests.support.bridges import PROJECTS, Gowa, Key, Lharries, Renumbering, VeryGoodPlugins, Wacli
 from tests.support.chaos import Movable, Running, Stalled, ahead, failing, record, until_killed
+from tests.support.environment import EXAMPLES
 from tests.support.office import Office
 from tests.support.oracle import (
     FEWEST_THAT_BREAK,
@@ -50,9 +50,6 @@ from wamon.errors import BridgeUnavailable, DatabaseUnavailable, Retryable, Supe
 from wamon.failpoints import NAMES
 from wamon.ledger.dead_letters import letters
 from wamon.model import MAIN, Sizes
-
-EXAMPLES = os.environ.get("WAMON_CHAOS_EXAMPLES")
-"""Read here: the session's fixtures remove such variables before any test runs."""
 
 SIZES = Sizes(page_rows=10, overlap_rows=5)
 MOST_BACKUPS = 2  # each takes as long as five other steps
@@ -614,9 +611,7 @@ STABLE = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-AT_RANDOM = settings(
-    STABLE, max_examples=int(EXAMPLES or 1), stateful_step_count=50, derandomize=False, print_blob=True
-)
+AT_RANDOM = settings(STABLE, max_examples=max(EXAMPLES, 1), stateful_step_count=50, derandomize=False, print_blob=True)
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 600)

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import Gowa, Lharries, VeryGoodPlugins, Wacli
+from tests.support.environment import EXAMPLES
 from tests.support.office import Office
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
 from wamon.model import Sizes
 
-ROUNDS = 25
+ROUNDS = 100 if EXAMPLES else 10  # `make chaos` has more
 
 
 @pytest.mark.parametrize("bridge", [Lharries, VeryGoodPlugins, Wacli, Gowa], ids=lambda bridge: bridge.__name__)

@@ -9,6 +9,12 @@ from pathlib import Path
 from tests.support.clock import CLOCK, HOST
 from wamon.clock import Clock
 
+EXAMPLES = int(os.environ.get("WAMON_CHAOS_EXAMPLES", "0"))
+"""How many random histories `make chaos` asks for, beside all else that it has more of; 0 in the suite.
+
+Read here, since the session's fixtures remove such variables before any test runs.
+"""
+
 ROOT_HOME = Path("/var/lib/wamon")
 """Where a wamon run by root keeps its servers; that of the tests' own process is elsewhere."""
 

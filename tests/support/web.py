@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.support.environment import program
+from tests.support.forked import Forked
 from tests.support.office import Office, eventually
 from tests.support.ports import free_port
 from wamon.postgres.connection import connected
@@ -50,7 +52,7 @@ class Answer:
 class Site:
     """A `wamon web` that runs. `session`: the cookie with which it is asked, once somebody signed in."""
 
-    def __init__(self, office: Office, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, office: Office, port: int, process: Forked | subprocess.Popen[bytes], log: Path) -> None:
         self.office = office
         self.port = port
         self.process = process
@@ -149,17 +151,18 @@ def _answer(response: HTTPResponse) -> Answer:
 
 @contextmanager
 def serving(
-    office: Office, *words: str, port: int = 0, handed: socket.socket | None = None, **web: object
+    office: Office, *words: str, port: int = 0, handed: socket.socket | None = None, prologue: str = "", **web: object
 ) -> Iterator[Site]:
     """A `wamon web` for as long as the block runs, killed at its end; `web` is its section of the config.
 
-    `handed`: a listening socket, which it gets as systemd hands one over.
+    `handed`: a listening socket, which it gets as systemd hands one over. Else its process runs the `prologue`, some
+    Python, first.
     """
     port = port or (handed.getsockname()[1] if handed else free_port())
     office.set(web={"listen": f"127.0.0.1:{port}", **web})
     log = office.folder / f"web-{uuid4().hex}.log"
     with log.open("wb") as stderr:
-        process = started(office, *words, stderr=stderr, handed=handed)
+        process = started(office, *words, stderr=stderr, handed=handed, prologue=prologue)
     site = Site(office, port, process, log)
     try:
         eventually("the page is up", site.is_up, said=site.said)
@@ -169,12 +172,14 @@ def serving(
         process.wait()
 
 
-def started(office: Office, *words: str, stderr: Any, handed: socket.socket | None = None) -> subprocess.Popen[bytes]:
+def started(
+    office: Office, *words: str, stderr: Any, handed: socket.socket | None = None, prologue: str = ""
+) -> Forked | subprocess.Popen[bytes]:
     """The process alone, as soon as it is begun."""
-    command = [*program(office.clock), "--config", str(office.config_path), "web", *words]
-    if handed:
-        command = [sys.executable, "-c", _AS_SYSTEMD, str(handed.fileno()), *command]
-    descriptors = (handed.fileno(),) if handed else ()
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, pass_fds=descriptors
-    )
+    words = ("--config", str(office.config_path), "web", *words)
+    if handed is None:
+        return Forked(words, env=os.environ, clock=office.clock, stderr=stderr, prologue=prologue)
+    number = handed.fileno()
+    command = [sys.executable, "-c", _AS_SYSTEMD, str(number), *program(office.clock), *words]
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=stderr, pass_fds=(number,))

@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,18 @@ from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually
 from tests.support.published import published
 from tests.support.server import Server
-from tests.support.web import TOKEN, Site, serving
+from tests.support.web import TOKEN, Site
+from tests.support.web import serving as usually_serving
 from wamon.postgres.connection import connected
 from wamon.postgres.embedded import server as embedded
 from wamon.postgres.migrations import migrate
 
 BEARER = f"Authorization: Bearer {TOKEN}"
+QUICK = """
+from wamon.web import database, live
+live._PULSE_SECONDS, live._REST, live.BEAT_SECONDS, database._PAUSE_SECONDS = 0.05, 0, 0.5, 0.1
+"""
+serving = partial(usually_serving, prologue=QUICK)
 PARTS = {"title", "verdict", "look", "tiles", "needs", "posts", "groups", "hours", "sources", "live"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections import Counter
@@ -10,10 +9,11 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from tests.support.environment import EXAMPLES
 from tests.support.office import Office, eventually
 from tests.support.web import serving
 
-RESTARTS = 20 if "WAMON_CHAOS_EXAMPLES" in os.environ else 4
+RESTARTS = 20 if EXAMPLES else 2  # `make chaos` has more
 KEPT, NEW = 3, 4
 """Clients that keep their connection, at 10 requests a second, and with a new one each time, at 5: 50 in all."""
 
