@@ -36,10 +36,13 @@ test: $(STAMP)
 quick: static
 	@$(PYTEST) --numprocesses=2 tests/unit
 
+# What the suite has an example of, and here many.
+CHAOS := tests/faults/test_properties.py $(wildcard tests/faults/test_crash_*.py) tests/faults/test_random_kills.py \
+	tests/integration/capture/test_every_bridge.py tests/integration/web/test_restarts.py \
+	tests/integration/bridge/test_store.py tests/unit/bridge tests/unit/config tests/unit/drops
+
 chaos: $(STAMP)
-	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 \
-		tests/faults/test_properties.py tests/faults/test_crash_of_a_first_scan.py tests/faults/test_crash_of_a_later_scan.py \
-		tests/faults/test_random_kills.py tests/integration/capture/test_every_bridge.py tests/integration/web/test_restarts.py
+	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 $(CHAOS)
 
 # The peers live apart: they need much that wamon doesn't. Where they can't be had, the bench says so, and goes on.
 bench: $(STAMP)

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.support import memory, skips
+from tests.support import asking, memory, skips
 from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.server import with_template
@@ -72,6 +72,12 @@ def _own_environment() -> None:
         if name.startswith("WAMON_") or name in {"COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE"}:
             del os.environ[name]
     os.environ["PYTHONPATH"] = str(ROOT)  # so that a process that is handed our clock knows what it is
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _asks() -> Iterator[None]:
+    yield
+    asking.end()
 
 
 @pytest.fixture(autouse=True)

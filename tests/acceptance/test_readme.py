@@ -82,7 +82,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for line in commands():
             if not line.startswith("make "):
                 desk.run(line)
-        yield desk
+        with embedded.running(desk.state):  # else each command below starts and stops it
+            yield desk
     finally:
         desk.leave()
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
@@ -22,6 +19,7 @@ from wamon.postgres import connection
 
 IMPATIENT = "from wamon.postgres import connection; connection._SECONDS_FOR_ITS_ANSWER = -28"
 """An answer is given up after two seconds instead of 35."""
+NO_ANSWER = "it has not answered for 2 s"
 
 
 @pytest.fixture
@@ -78,26 +76,14 @@ def test_a_daemon_whose_commit_is_not_answered_goes_on_and_doubles_nothing(
 
 @pytest.mark.fault("F12")
 def test_a_daemon_on_a_link_that_has_gone_silent_takes_a_new_one(office: Office, field: Field, proxy: Proxy) -> None:
-    log = office.folder / "run.log"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen([*impatient(office), "run"], stderr=stderr, env=os.environ)
-    try:
-        recorded(office, "DR1000001", log.read_text)
+    with office.running(prologue=IMPATIENT) as daemon:
+        recorded(office, "DR1000001", daemon.said)
         proxy.silence()
         field.post(LAWLEY, "DR1000002")
-        eventually("it gives the link up", lambda: "it has not answered for 2 s" in log.read_text(), said=log.read_text)
-        recorded(office, "DR1000002", log.read_text)
-        process.terminate()
-        assert process.wait(timeout=20) == 0
-    finally:
-        process.kill()
-        process.wait()
+        eventually("it gives the link up", lambda: NO_ANSWER in daemon.said(), said=daemon.said)
+        recorded(office, "DR1000002", daemon.said)
+        assert daemon.end() == 0
     assert_whole(office, field)
-
-
-def impatient(office: Office) -> list[str]:
-    code = f"import sys; from wamon.__main__ import main; sys.argv[0] = 'wamon'; {IMPATIENT}; main()"
-    return [sys.executable, "-c", code, "--config", str(office.config_path)]
 
 
 @pytest.mark.fault("F12")
@@ -107,12 +93,11 @@ def test_a_scan_on_a_link_that_falls_silent_in_a_transaction_ends_with_69_and_th
     office.scan()
     field.post(LAWLEY, "DR1000002")
     proxy.break_at_commit(3, "silence")
-    done = subprocess.run(
-        [*impatient(office), "scan"], check=False, capture_output=True, text=True, timeout=60, env=os.environ
-    )
+    with office.begun("scan", prologue=IMPATIENT) as broken:
+        assert broken.process.wait(timeout=60) == 69
     assert proxy.has_broken()
-    assert (done.returncode, done.stderr.count("\n")) == (69, 1)
-    assert "it has not answered for 2 s" in done.stderr
+    assert broken.said().count("\n") == 1
+    assert NO_ANSWER in broken.said()
     proxy.cut()
     office.scan()
     assert_whole(office, field)

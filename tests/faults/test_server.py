@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.bridges import LAWLEY, MOHADIN
 from tests.support.checks import assert_whole, recorded
-from tests.support.environment import program
 from tests.support.office import Office, eventually
 from tests.support.server import Server
 from tests.support.truth import Field
@@ -201,15 +199,13 @@ def test_whoever_loses_a_real_deadlock_records_everything_at_its_next_try(field:
     office = open_office(field.path)
     office.scan()
     field.post(LAWLEY, "DR1000002")
-    wamon = [*program(), "--config", str(office.config_path), "scan"]
-    with psycopg.connect(office.dsn) as other, subprocess.Popen(wamon, stderr=subprocess.PIPE, text=True) as scan:
+    with psycopg.connect(office.dsn) as other, office.begun("scan") as scan:
         other.execute("SET deadlock_timeout = '90s'")  # so that it is the scan that finds out
         other.execute("LOCK TABLE wamon.submission_rows IN SHARE MODE")
         eventually("the scan waits", lambda: office.query("SELECT 1 FROM pg_locks WHERE NOT granted"))
         other.execute("UPDATE wamon.cursors SET seq = seq")
         other.rollback()
-        _, said = scan.communicate(timeout=60)
-    assert scan.returncode == 69
-    assert "DeadlockDetected" in said
+        assert scan.process.wait(timeout=60) == 69
+    assert "DeadlockDetected" in scan.said()
     office.scan()
     assert_whole(office, field)

@@ -53,8 +53,8 @@ def field(folder: Path) -> Iterator[Field]:
 
 
 @contextmanager
-def running(office: Office, wrap: Wrap = list, *, prologue: str = "") -> Iterator[Daemon]:
-    """A real `wamon run`, its command wrapped, or whose process does something to itself first."""
+def running(office: Office, wrap: Wrap, *, prologue: str = "") -> Iterator[Daemon]:
+    """A real `wamon run`, its command wrapped, whose process does something to itself first."""
     code = f"import sys; from wamon.__main__ import main; sys.argv[0] = 'wamon'\n{prologue}\nmain()"
     command = [sys.executable, "-c", code, "--config", str(office.config_path), "run"]
     log = office.folder / f"run-{uuid4().hex}.log"
@@ -129,7 +129,7 @@ def test_a_folder_that_is_missing_at_the_start_is_waited_for(
     office = open_office(field.path, **SHORT)
     away = tmp_path / "away"
     folder.rename(away)
-    with running(office) as daemon:
+    with office.running() as daemon:
         says(daemon, "isn't there")
         says(daemon, f"The store can't be watched: {folder}: No such file or directory.")
         away.rename(folder)
@@ -164,7 +164,7 @@ def test_a_folder_that_takes_the_place_of_another_is_read_and_watched(
 ) -> None:
     """As after a restore, or a new release of the bridge."""
     office = open_office(field.path, **SHORT)
-    with running(office) as daemon:
+    with office.running() as daemon:
         recorded(office, "DR1000001", daemon.said)
         field.bridge.close()
         folder.rename(tmp_path / "old")
@@ -186,7 +186,7 @@ def test_a_store_in_wal_mode_behind_a_link_is_read_as_it_is_written(
     link = tmp_path / "messages.db"
     link.symlink_to(field.path)
     office = open_office(link, **LONG)
-    with running(office) as daemon:
+    with office.running() as daemon:
         recorded(office, "DR1000001", daemon.said)
         for number in ("DR1000002", "DR1000003"):
             field.post(LAWLEY, number)
@@ -255,7 +255,7 @@ def test_the_first_run_on_a_host_without_file_descriptors_goes_on_when_there_are
         f"most = max(map(int, os.listdir('/proc/self/fd'))) + {room}\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))"
     )
-    with running(office, prologue=few) as daemon:
+    with running(office, list, prologue=few) as daemon:
         eventually("trouble", lambda: daemon.said() or office.drops(), said=daemon.said)
         assert daemon.process.poll() is None, daemon.said()
         hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)[1]

@@ -15,6 +15,12 @@ EXAMPLES = int(os.environ.get("WAMON_CHAOS_EXAMPLES", "0"))
 Read here, since the session's fixtures remove such variables before any test runs.
 """
 
+
+def examples(most: int) -> int:
+    """How many a property test tries: a quarter in the suite, all of them in `make chaos`."""
+    return most if EXAMPLES else most // 4
+
+
 ROOT_HOME = Path("/var/lib/wamon")
 """Where a wamon run by root keeps its servers; that of the tests' own process is elsewhere."""
 

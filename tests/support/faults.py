@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -167,6 +168,7 @@ What can go wrong, what wamon does then, and the tests that bring it about. Made
 """
 
 
+@functools.cache
 def held_by() -> dict[str, list[str]]:
     """The tests of each fault, as paths and names."""
     tests: dict[str, list[str]] = {number: [] for number in FAULTS}

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-import psycopg
 import yaml
 
 from tests.support import forked
+from tests.support.asking import ask
 from tests.support.bridges import PROJECTS
 from tests.support.clock import CLOCK
 from tests.support.forked import Forked
@@ -35,7 +35,7 @@ from wamon.model import USUAL_SIZES, Sizes
 
 
 class Daemon:
-    """A running `wamon run` and what it has said."""
+    """A running `wamon`, mostly `wamon run`, and what it has said."""
 
     def __init__(self, process: Forked | subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
@@ -71,7 +71,6 @@ class Office:
         self.store = store
         self.sizes = sizes
         self.clock: Clock = CLOCK
-        self._asked: psycopg.Connection[Any] | None = None
         self.config_path = folder / "wamon.yaml"
         self.state_path = folder / "state" / "state.json"
         self.settings: dict[str, Any] = {
@@ -113,16 +112,19 @@ class Office:
     def _words(self, *words: str) -> list[str]:
         return ["--config", str(self.config_path), *words]
 
-    @contextmanager
-    def running(self, *words: str, prologue: str = "", **environ: str) -> Iterator[Daemon]:
-        """A real `wamon run` for as long as the block runs; killed at its end, if it still lives.
+    def running(self, *words: str, prologue: str = "", **environ: str) -> AbstractContextManager[Daemon]:
+        """A real `wamon run` for as long as the block runs, as `begun` has it."""
+        return self.begun("run", *words, prologue=prologue, **environ)
 
-        Its process runs the `prologue`, some Python, first.
+    @contextmanager
+    def begun(self, *words: str, prologue: str = "", **environ: str) -> Iterator[Daemon]:
+        """A real `wamon` process that runs beside the block; killed at its end, if it still lives.
+
+        It runs the `prologue`, some Python, first.
         """
-        log = self.folder / f"run-{uuid4().hex}.log"
+        log = self.folder / f"{words[0]}-{uuid4().hex}.log"
+        env = {**os.environ, **environ}
         with log.open("wb") as stderr:
-            words = ("run", *words)
-            env = {**os.environ, **environ}
             process = Forked(self._words(*words), env=env, clock=self.clock, stderr=stderr, prologue=prologue)
         try:
             yield Daemon(process, log)
@@ -151,25 +153,9 @@ class Office:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    @contextmanager
-    def asking(self) -> Iterator[psycopg.Connection[Any]]:
-        """One connection for all queries of the block, each of which makes its own otherwise: as long as most take."""
-        if self._asked:
-            yield self._asked
-            return
-        with psycopg.connect(self.dsn, autocommit=True) as db:
-            self._asked = db
-            try:
-                yield db
-            finally:
-                self._asked = None
-
     def query(self, sql: str, *values: object) -> list[Any]:
         """Rows of the database; of one column, its values."""
-        with self.asking() as db:
-            cursor = db.execute(cast("Any", sql), values)
-            rows = cursor.fetchall() if cursor.description else []
-        return [row[0] if len(row) == 1 else tuple(row) for row in rows]
+        return [row[0] if len(row) == 1 else row for row in ask(self.dsn, sql, *values)]
 
     def database_now(self) -> datetime:
         """Now by PostgreSQL's clock, which believes nothing that a test is told."""
@@ -193,12 +179,11 @@ class Office:
         """All that a replay must not change: the ledger, submissions and drops, without the times of recording."""
         ledger = "chat_jid, message_id, status, reason, revision, content_hash, sender, sent_at"
         submissions = "chat_jid, message_id, drop_number, project, kind, live, sent_at, sender"
-        with self.asking():
-            return {
-                "ledger": self.query(f"SELECT {ledger} FROM wamon.ledger ORDER BY 1, 2"),
-                "submissions": self.query(f"SELECT {submissions} FROM wamon.submissions ORDER BY 1, 2, 3"),
-                "drops": self.query("SELECT * FROM wamon.drops ORDER BY 1, 2"),
-            }
+        return {
+            "ledger": self.query(f"SELECT {ledger} FROM wamon.ledger ORDER BY 1, 2"),
+            "submissions": self.query(f"SELECT {submissions} FROM wamon.submissions ORDER BY 1, 2, 3"),
+            "drops": self.query("SELECT * FROM wamon.drops ORDER BY 1, 2"),
+        }
 
 
 def run_while(office: Office, act: Callable[[], None], clock: Clock = CLOCK) -> None:

@@ -16,6 +16,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.support import asking
 from tests.support.bridges import PROJECTS, VeryGoodPlugins
 from tests.support.environment import EXAMPLES
 from tests.support.office import Office
@@ -69,7 +70,8 @@ class Stage:
         return Office(folder / "office", dsn, folder / "messages.db", SIZES, groups=self.groups)
 
     def keep(self, office: Office) -> None:
-        """Have the stage begin where this office stands."""
+        """Have the stage begin where this office stands: PostgreSQL copies what nobody is connected to."""
+        asking.end()
         self.database = str(conninfo_to_dict(office.dsn)["dbname"])
 
     def end(self, office: Office) -> None:
@@ -157,17 +159,16 @@ def _refuse_one_drop(office: Office) -> None:
 def outcome(office: Office) -> dict[str, Any]:
     """All that must not depend on how a scan came about."""
     state = json.loads(office.state_path.read_text())
-    with office.asking():
-        return {
-            **office.everything(),
-            "review": office.query("SELECT drop_number, project, whatsapp_message_date, resubmitted FROM "
-                                   "public.qa_photo_reviews ORDER BY 1, 2"),
-            "cursors": office.query("SELECT tail, rowid FROM wamon.cursors ORDER BY 1"),
-            "groups": office.query("SELECT jid, tail, start, messages, last_message_id FROM wamon.groups ORDER BY 1"),
-            "letters": office.query("SELECT message_id FROM wamon.dead_letters"),
-            "state": {jid: (group["messages"], group["last_processed_id"]) for jid, group in state["groups"].items()},
-            "rowids": {name: source["rowid"] for name, source in state["sources"].items()},
-        }  # fmt: skip
+    return {
+        **office.everything(),
+        "review": office.query("SELECT drop_number, project, whatsapp_message_date, resubmitted FROM "
+                               "public.qa_photo_reviews ORDER BY 1, 2"),
+        "cursors": office.query("SELECT tail, rowid FROM wamon.cursors ORDER BY 1"),
+        "groups": office.query("SELECT jid, tail, start, messages, last_message_id FROM wamon.groups ORDER BY 1"),
+        "letters": office.query("SELECT message_id FROM wamon.dead_letters"),
+        "state": {jid: (group["messages"], group["last_processed_id"]) for jid, group in state["groups"].items()},
+        "rowids": {name: source["rowid"] for name, source in state["sources"].items()},
+    }  # fmt: skip
 
 
 def undisturbed(stage: Stage, folder: Path) -> dict[str, Any]:

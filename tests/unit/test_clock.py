@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -14,15 +15,23 @@ HOST_TIME = re.compile(
 DATE = re.compile(r"\b20\d\d-(0[1-9]|1[0-2])(-\d\d)?\b")
 
 
-def sources(folder: str) -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        yield str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))
+@functools.cache
+def sources(folder: str) -> Sequence[tuple[str, ast.Module]]:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))) for path in paths]
 
 
 def asks_the_host(tree: ast.Module) -> list[int]:
     """Where the host is asked for the time, or a clock is made that asks it."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [call.lineno for call in calls if HOST_TIME.fullmatch(ast.unparse(call.func))]
+    return [call.lineno for call in calls if HOST_TIME.fullmatch(named(call.func))]
+
+
+def named(function: ast.expr) -> str:
+    """The dotted name of what is called; nothing where it has none."""
+    if isinstance(function, ast.Attribute):
+        return f"{named(function.value)}.{function.attr}"
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def dates(tree: ast.Module) -> list[int]:
@@ -35,7 +44,7 @@ def is_date(node: ast.expr) -> bool:
         return isinstance(node.value, str) and DATE.search(node.value) is not None
     if not isinstance(node, ast.Call):
         return False
-    name = ast.unparse(node.func).rpartition(".")[2]
+    name = named(node.func).rpartition(".")[2]
     year = [node.args[0]] if name in {"date", "datetime"} and node.args else []
     year += [one.value for one in node.keywords if one.arg == "year"]
     return any(isinstance(one, ast.Constant) for one in year)

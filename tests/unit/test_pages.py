@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from wamon import errors
 from wamon.capture import verify
-from wamon.cli.main import app
+from wamon.cli.main import command as made
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "state/README.md")
@@ -55,7 +54,7 @@ def said_in_code(text: str) -> list[str]:
 
 def command(words: list[str]) -> str | None:
     """The first of the words that names no command, as far as they name one."""
-    at: Any = typer.main.get_command(app)
+    at: Any = made()
     for word in words:
         inner = getattr(at, "commands", None)  # a group's
         if inner is None:

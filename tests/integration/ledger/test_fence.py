@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Event
@@ -15,7 +13,6 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
-from tests.support.environment import program
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.bridge.store import Page
@@ -94,14 +91,10 @@ def test_two_that_scan_at_once_record_everything_once(field: Field, offices: tup
 @pytest.mark.fault("F56")
 def test_two_processes_that_scan_at_once_record_everything_once(field: Field, offices: tuple[Office, Office]) -> None:
     post_round(field, range(1750000, 1751200))
-    wamon = [*program(), "scan", "--config"]
-    with ExitStack() as stack:
-        both = [
-            stack.enter_context(subprocess.Popen([*wamon, str(office.config_path)], stderr=subprocess.PIPE, text=True))
-            for office in offices
-        ]
-        endings = [(*process.communicate(timeout=100), process.returncode) for process in both]
-    assert [code for *_, code in endings] == [0, 0], endings
+    one, other = offices
+    with one.begun("scan") as here, other.begun("scan") as there:
+        for begun in (here, there):
+            assert begun.process.wait(timeout=100) == 0, begun.said()
     assert_whole(offices[0], field)
 
 
@@ -262,18 +255,16 @@ def test_a_process_whose_connection_is_ended_says_so_in_one_paragraph_and_the_ne
 ) -> None:
     post_round(field, range(1750000, 1750003))
     office, _ = offices
-    wamon = [*program(), "--config", str(office.config_path), "scan"]
     with psycopg.connect(office.dsn) as holding:
         holding.execute("LOCK TABLE wamon.ledger_rows IN SHARE MODE")
-        with subprocess.Popen(wamon, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with office.begun("scan") as begun:
             pid = None
             while pid is None:  # until it waits for the lock
                 pid = next(iter(_waiting_for(office, holding.info.backend_pid)), None)
-                assert process.poll() is None, process.communicate()
+                assert begun.process.poll() is None, begun.said()
             office.query("SELECT pg_terminate_backend(%s, 10000)", pid)
-            _, said = process.communicate(timeout=100)
-    assert process.returncode == 69
-    (paragraph,) = said.strip().splitlines()
+            assert begun.process.wait(timeout=100) == 69
+    (paragraph,) = begun.said().strip().splitlines()
     assert paragraph.startswith("PostgreSQL can't be used now: ")
     office.scan()
     assert_whole(office, field)

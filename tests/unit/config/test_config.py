@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.support.environment import examples
 from wamon.config import document, fields, show
 from wamon.config import load as tested
 from wamon.config.alerts import Alerts
@@ -720,7 +721,7 @@ groups: [{name: 'no', jid: 1@g.us, description: "12:30", enabled: false, validat
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.sampled_from("${}: -#'"), max_size=30))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200), deadline=None)
 def test_any_text_survives_being_shown(read: Any, text: str) -> None:
     config = defaults(HOST | {"WAMON_STATE_DIR": "/s"})
     group = Group(name="A", jid="1@g.us", description=text)
@@ -842,7 +843,7 @@ def is_told(line: str, file: Path) -> bool:
 
 @pytest.mark.parametrize("loader", [yaml.BaseLoader, document.LOADER])
 @given(content=ANYTHING, value=st.text(max_size=20))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(400), deadline=None)
 @pytest.mark.fault("F70")
 def test_no_file_gives_anything_but_a_config_or_lines(file: Path, loader: type, content: bytes, value: str) -> None:
     file.write_bytes(content)
@@ -869,7 +870,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(content=st.dictionaries(KEYS, VALUES, max_size=5), variable=st.text())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(400), deadline=None)
 def test_no_data_gives_anything_but_a_config_or_lines(file: Path, content: dict[str, Any], variable: str) -> None:
     file.write_text(yaml.safe_dump(content))
     found = outcome(file, HOST | dict.fromkeys(tested.OVERRIDES, variable))
