@@ -17,7 +17,7 @@ help:
 	@echo "make test   every test; T=tests/integration/capture runs those alone"
 	@echo "make quick  format, lint, types, imports and the unit tests: about a minute"
 	@echo "make check  format, lint, types, imports, then every test"
-	@echo "make chaos  thousands of random histories of faults, and every way to end a scan; EXAMPLES=n says how many"
+	@echo "make chaos  what the suite has one example of, thousands of times: histories, ways to end; EXAMPLES=n says how many"
 	@echo "make bench  everything measured against its floor and its peers, into bench/RESULTS.md: half an hour"
 	@echo "make lock   both requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
 

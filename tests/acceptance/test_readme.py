@@ -82,8 +82,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for line in commands():
             if not line.startswith("make "):
                 desk.run(line)
-        with embedded.running(desk.state):  # else each command below starts and stops it
-            yield desk
+        embedded.keep(desk.state)  # else each command below starts and stops the server
+        yield desk
     finally:
         desk.leave()
 

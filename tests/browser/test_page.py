@@ -237,23 +237,22 @@ def require_accessible(page: Page, what: str, **options: object) -> None:
 @pytest.fixture
 def many_groups(site: Site) -> Iterator[None]:
     """Ten thousand more groups, half of them silent."""
-    with site.office.asking():
-        site.office.query(
-            "INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed) "
-            "SELECT 'main', n || '@many', 'Project ' || n, 'main', '', true FROM generate_series(1, 10000) AS n"
+    site.office.query(
+        "INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed) "
+        "SELECT 'main', n || '@many', 'Project ' || n, 'main', '', true FROM generate_series(1, 10000) AS n"
+    )
+    site.office.query(
+        "INSERT INTO wamon.group_status (chat, rank, state, day, new, why, sentence) "
+        "SELECT chat, 1 + chat % 2 * 2, CASE chat % 2 WHEN 0 THEN 'warn' ELSE 'ok' END, current_date, 3, "
+        "CASE chat % 2 WHEN 0 THEN 'silent' ELSE '' END, '' FROM wamon.groups WHERE jid LIKE '%@many'".replace(
+            "%", "%%"
         )
-        site.office.query(
-            "INSERT INTO wamon.group_status (chat, rank, state, day, new, why, sentence) "
-            "SELECT chat, 1 + chat % 2 * 2, CASE chat % 2 WHEN 0 THEN 'warn' ELSE 'ok' END, current_date, 3, "
-            "CASE chat % 2 WHEN 0 THEN 'silent' ELSE '' END, '' FROM wamon.groups WHERE jid LIKE '%@many'".replace(
-                "%", "%%"
-            )
-        )
-        yield
-        site.office.query(
-            "DELETE FROM wamon.group_status AS s USING wamon.groups AS g WHERE g.chat = s.chat AND g.jid LIKE '%%@many'"
-        )
-        site.office.query("DELETE FROM wamon.groups WHERE jid LIKE '%%@many'")
+    )
+    yield
+    site.office.query(
+        "DELETE FROM wamon.group_status AS s USING wamon.groups AS g WHERE g.chat = s.chat AND g.jid LIKE '%%@many'"
+    )
+    site.office.query("DELETE FROM wamon.groups WHERE jid LIKE '%%@many'")
 
 
 def test_a_first_visit_loads_little_with_ten_thousand_groups(opened: Open, many_groups: None) -> None:
