@@ -29,9 +29,9 @@ from wamon.model import Sizes
 
 Open = Callable[..., Office]
 
-MESSAGES = 4_000
-SIZES = Sizes(page_rows=60, long_backlog_rows=500)
-BATCHES_APART = 8  # the first batch, of 480, is read here
+MESSAGES = 2_000
+SIZES = Sizes(page_rows=30, long_backlog_rows=250)
+BATCHES_APART = 8  # the first batch, of 240, is read here
 TEXTS = ("DR{}", "dr {} done, DR{}", "D R{}", "pole {} :-)", "Goeiemôre DR {}", "", "\uff24\uff32{}")
 
 
@@ -167,12 +167,12 @@ def test_a_message_that_is_refused_parks_and_the_others_are_recorded(
 ) -> None:
     office = open_office(store)
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
-        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID2000'")
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID1000'")
     with office.refusing("DR9999999"):
         scanned = office.scan()
     assert begun
     assert sum(count for (_, kind), count in scanned.recorded.counts.items() if kind == "dead") == 0
-    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID2000"]
+    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID1000"]
     office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
     office.scan()
     assert_whole(office, store)
@@ -280,7 +280,7 @@ def test_killed_itself_wamon_leaves_no_process_behind(
     office, mark = open_office(store), uuid4().hex
     monkeypatch.setenv("MARK", mark)
     until_killed(office.scan, "record.committed:4:kill", may_break=False)
-    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * 480]
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * 240]
     eventually("nobody reads any more", lambda: not marked(mark))
     office.scan()
     assert_whole(office, store)

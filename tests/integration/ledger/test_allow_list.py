@@ -101,6 +101,6 @@ def test_recent_numbers_are_those_that_count(db: Database) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_long_list_is_imported_and_replaced_at_once(db: Database) -> None:
-    numbers = [f"DR{n}" for n in range(1_000_000, 1_200_000)]
-    assert allow_list.import_numbers(db, "Lawley", numbers)[:3] == (200_000, 0, 200_000)
-    assert allow_list.replace_numbers(db, "Lawley", numbers[100_000:])[:3] == (0, 100_000, 100_000)
+    numbers = [f"DR{n}" for n in range(1_000_000, 1_050_000)]
+    assert allow_list.import_numbers(db, "Lawley", numbers)[:3] == (50_000, 0, 50_000)
+    assert allow_list.replace_numbers(db, "Lawley", numbers[25_000:])[:3] == (0, 25_000, 25_000)
