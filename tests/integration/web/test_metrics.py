@@ -20,6 +20,7 @@ from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.published import noon, published
 from tests.support.web import TOKEN, Site, serving
+from wamon.web.exposition import Exposition
 
 CONFIG = Path(__file__).parents[3] / "config"
 DASHBOARD, RULES = CONFIG / "grafana/wamon.json", CONFIG / "prometheus/wamon.rules.yml"
@@ -109,6 +110,11 @@ def test_while_postgresql_is_away_this_process_is_told_of_and_no_source_is_up(si
     assert found["wamon_up"] == {("",): 0.0}
     assert "wamon_web_viewers" in found
     assert "wamon_late" not in found
+
+
+def test_a_source_that_was_known_is_not_up_while_postgresql_is_away() -> None:
+    (up,) = Exposition(None, ["main", "other"]).collect()
+    assert [(*sample.labels.values(), sample.value) for sample in up.samples] == [("main", 0.0), ("other", 0.0)]
 
 
 def test_with_hooks_alone_no_source_is_told_of(site: Site) -> None:
