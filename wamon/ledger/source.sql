@@ -113,7 +113,7 @@ UPDATE wamon.sources SET store_path = %(path)s, store_host = %(host)s WHERE sour
 SELECT g.jid, l.message_id
 FROM wamon.ledger_rows AS l
 JOIN wamon.groups AS g USING (chat)
-WHERE g.source = %(source)s AND l.gone_at IS NULL
+WHERE g.source = %(source)s AND l.gone_at IS NULL AND l.via <> 'webhook'
 ORDER BY l.message_id
 LIMIT %(most)s
 

@@ -85,6 +85,8 @@ def test_direct_messages_of_a_hook_of_a_store_are_recorded_at_once(office: Offic
     keep(office, "gowa", direct)
     take_in(office)
     assert ("Lawley", "DR1750005") in office.drops()
+    with office.opened() as pipeline:
+        assert pipeline.source.some_messages(10) == [(LAWLEY, "S1")], "by these a store is known again that moved"
     office.sweep()
     office.scan()
     assert office.query("SELECT count(*) FROM wamon.ledger WHERE gone_at IS NOT NULL") == [0]
