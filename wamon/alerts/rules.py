@@ -37,6 +37,7 @@ RULES = (
             "bridge.source": State.BAD,
             "bridge.writing": State.BAD,
             "bridge.rights": State.BAD,
+            "bridge.dropped": State.WARN,
         },
     ),
     Rule("dead", "Messages couldn't be recorded", {"recording.dead": State.WARN}, "dead"),

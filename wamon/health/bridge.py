@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wamon.bridge.snapshot import MOUNT_THE_FOLDER
 from wamon.health.baseline import PATIENCE_SECONDS, patience
 from wamon.health.check import Absent, Check, State, unknown
-from wamon.words import age, span
+from wamon.words import age, amount, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +30,25 @@ def checks(facts: Facts) -> Iterator[Check]:
     yield journal(facts)
     yield source(facts)
     yield writing(facts)
+    if facts.subject.config.bridge.name in facts.subject.config.sources_of_hooks:
+        yield dropped(facts)
     for group in facts.groups:
         yield freshness(facts, group)
     yield captions(facts)
     yield messages_clock(facts)
+
+
+def dropped(facts: Facts) -> Check:
+    """Whether the store lacks what a hook of the bridge brought."""
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent):
+        return unknown("bridge.dropped", ledger_facts)
+    missed = ledger_facts.store_missed
+    if not missed:
+        return Check("bridge.dropped", State.OK, "The store has all that hooks brought.", numbers={"messages": 0})
+    sentence = f"The bridge's store lacks {amount(missed, 'message')} of the last day that a hook brought."
+    hint = "They are recorded; `wamon gaps` lists them. What no hook brought is lost: is the bridge's disk full?"
+    return Check("bridge.dropped", State.WARN, sentence, hint, numbers={"messages": missed})
 
 
 def store(facts: Facts) -> Check:

@@ -59,6 +59,7 @@ TITLES = {
     "bridge.doorbell": "Whether a write is noticed at once",
     "bridge.source": "Whose store it is",
     "bridge.writing": "Whether the bridge still brings messages",
+    "bridge.dropped": "Whether the store has what hooks brought",
     "bridge.freshness": "How fresh a group is",
     "bridge.captions": "Whether the bridge keeps captions",
     "recording.daemon": "The daemon",

@@ -286,7 +286,7 @@ def _ledger_facts(subject: Subject, db: Database | Absent, server: Server | Abse
     if not server.readable:
         return Absent("The schema is a newer wamon's.")
     try:
-        ledger_facts = asked.ledger_facts(db, subject.source)
+        ledger_facts = asked.ledger_facts(db, subject.source, subject.config.sources_of_hooks)
     except SchemaError as error:
         return Absent("The schema is older than this wamon.") if server.outdated else Absent.because(error)
     except WamonError as error:

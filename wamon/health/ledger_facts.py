@@ -91,6 +91,8 @@ class LedgerFacts:
     dead: Mapping[int, int]
     retry: Mapping[int, int]
     reviews_waiting: ReviewsWaiting = NO_REVIEW_WAITS
+    dead_deliveries: int = 0  # of any source that hooks feed, and parts of them
+    store_missed: int = 0  # messages of the last day that a hook brought and the store lacks
 
 
 class Post(NamedTuple):
@@ -110,8 +112,8 @@ def server(db: Database) -> Server:
     return Server(number, encoding, read_only, now, version, oldest_writer, migrations()[-1].version)
 
 
-def ledger_facts(db: Database, source: str) -> LedgerFacts:
-    """What is known of a source, without joining it."""
+def ledger_facts(db: Database, source: str, sources_of_hooks: Sequence[str]) -> LedgerFacts:
+    """What is known of a source, without joining it, and of what hooks brought."""
     position = Source(db, source)
     position.collect()
     chats = [group.chat for group in position.groups.values()]
@@ -121,9 +123,10 @@ def ledger_facts(db: Database, source: str) -> LedgerFacts:
         advanced = dict(SQL.run(db, "advanced", source=source).fetchall())
         unfinished = SQL.run(db, "unfinished", chats=chats).fetchall()
         (waiting,) = SQL.rows(db, "reviews_waiting", ReviewsWaiting, source=source)
-    by_status = {status: {chat: n for chat, has, n in unfinished if has == status} for status in ("dead", "retry")}
-    held = lease and _holder(lease)
-    return LedgerFacts(position, past and SourceHistory(*past), held, advanced, **by_status, reviews_waiting=waiting)
+        ((deliveries, missed),) = SQL.run(db, "of_hooks", sources=list(sources_of_hooks), chats=chats)
+    dead, retry = ({chat: n for chat, has, n in unfinished if has == status} for status in ("dead", "retry"))
+    history, held = past and SourceHistory(*past), lease and _holder(lease)
+    return LedgerFacts(position, history, held, advanced, dead, retry, waiting, deliveries, missed)
 
 
 def refused_today(db: Database, zone: ZoneInfo) -> dict[str, int]:

@@ -28,6 +28,11 @@ GROUP BY l.chat, l.status
 SELECT count(DISTINCT (review_table, project, drop_number)), min(parked_at), (array_agg(reason ORDER BY wait))[1]
 FROM wamon.review_waits WHERE source = %(source)s
 
+-- name: of_hooks
+SELECT (SELECT count(*) FROM wamon.dead_letters AS d JOIN wamon.groups AS g USING (chat)
+        WHERE d.kind = 'event' AND d.next_try_at IS NULL AND g.source = ANY(%(sources)s)),
+       (SELECT count(*) FROM wamon.store_missed WHERE chat = ANY(%(chats)s) AND noted_at > now() - interval '1 day')
+
 -- name: newest
 SELECT k.chat, h.sent_at
 FROM unnest(%(chats)s::int[]) AS k(chat)

@@ -91,7 +91,8 @@ def dead_letters(facts: Facts) -> Check:
     ledger_facts = facts.ledger_facts
     if isinstance(ledger_facts, Absent):
         return unknown("recording.dead", ledger_facts)
-    dead, retry = sum(ledger_facts.dead.values()), sum(ledger_facts.retry.values())
+    dead = sum(ledger_facts.dead.values()) + ledger_facts.dead_deliveries
+    retry = sum(ledger_facts.retry.values())
     numbers = {"dead": dead, "retry": retry}
     told = f"{amount(dead, 'dead letter')}, {amount(retry, 'message')} waiting for another try."
     if dead:

@@ -72,6 +72,8 @@ def test_what_a_bridge_drops_is_recorded_from_the_hook_and_named_until_it_comes(
     assert office.query("SELECT gone_at FROM wamon.ledger WHERE message_id = 'S2'") == [None]
     found = [gap for gap in office.answer("gaps")["gaps"] if gap["kind"] == "store-missed"]
     assert [(gap["group"], gap["detail"]) for gap in found] == [("Lawley", "1 message that a hook brought")]
+    checks = {check["name"]: check["sentence"] for check in office.answer("status")["checks"]}
+    assert checks["bridge.dropped"] == "The bridge's store lacks 1 message of the last day that a hook brought."
     verified = office.answer("verify")
     assert (verified["clean"], verified["store_missed"]) == (True, 1)
     field.post(LAWLEY, "DR1750002", message_id="S2")

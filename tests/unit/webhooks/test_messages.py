@@ -1,0 +1,44 @@
+"""What a delivery holds, as the ledger has it; and which aliases are one person's."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+
+from wamon.providers.deliveries import Alias
+from wamon.webhooks.messages import sender_of, stanza_id
+from wamon.webhooks.people import merged
+
+PHONE, LID, BSUID = Alias("phone", "27820000001"), Alias("lid", "99000000000001"), Alias("bsuid", "ZA.19f3k2")
+OTHER = Alias("phone", "27820000002")
+STANZA = "3EB0AABBCCDDEEFF0011"
+
+
+@pytest.mark.parametrize(
+    ("message_id", "found"),
+    [
+        (
+            "wamid." + b64encode(b"\x1c\x18\x0b27820000001\x15\x02\0\x12\x18\x14" + STANZA.encode() + b"\0").decode(),
+            STANZA,
+        ),
+        ("wamid.QUJD", None),
+        ("wamid.!", None),
+        ("wamid.", None),
+        ("3EB0AA", None),
+    ],
+)
+def test_a_wamid_tells_the_id_that_a_bridge_on_the_same_phone_has(message_id: str, found: str | None) -> None:
+    assert stanza_id(message_id) == found
+
+
+def test_a_sender_is_named_by_the_id_that_is_known_best() -> None:
+    assert sender_of([BSUID, LID, PHONE]) == "27820000001"
+    assert sender_of([BSUID, LID]) == "99000000000001@lid"
+    assert sender_of([BSUID]) == "ZA.19f3k2"
+    assert sender_of([]) == ""
+
+
+def test_aliases_that_come_together_are_one_person_s_over_any_number_of_deliveries() -> None:
+    together = merged([(PHONE,), (LID, BSUID), (OTHER,), (), (PHONE, LID)])
+    assert sorted(map(set, together), key=len) == [{OTHER}, {PHONE, LID, BSUID}]
