@@ -68,6 +68,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
             "the table of rejections is locked", "lets that drop's row wait, and records every post meanwhile"
         ),
         "F104": Fault("a project is renamed while its rows are held", "keeps the former name until they are free"),
+        "F107": Fault("a server is set up for other programs", "sets for each transaction what it relies on"),
         "F106": Fault(
             "a proof runs while passes are held up", "calls nothing wrong that is still to come or to be written"
         ),

@@ -71,6 +71,8 @@ _LIMITS: LiteralString = """
 """A server, a database or a role may have any of these otherwise, and what wamon writes and reads would change with
 them. JIT costs more than it saves: most statements take less than a millisecond.
 """
+_OF_LATER_SERVERS: LiteralString = ", set_config('transaction_timeout', '0', true)"
+_KNOW_IT = 170_000
 _BY_KEY: LiteralString = """,
     set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)
@@ -157,10 +159,14 @@ def transaction(db: Database, statement_seconds: int = _STATEMENT_SECONDS) -> It
     db.statement_seconds = statement_seconds
     try:
         with explained(), db.transaction():
-            db.execute(_LIMITS, [str(statement_seconds)])
+            db.execute(_limits(db), [str(statement_seconds)])
             yield db
     finally:
         db.statement_seconds = _STATEMENT_SECONDS
+
+
+def _limits(db: Database) -> LiteralString:
+    return _LIMITS + _OF_LATER_SERVERS if db.info.server_version >= _KNOW_IT else _LIMITS
 
 
 @contextmanager
@@ -173,7 +179,7 @@ def keyed_transaction(db: Database) -> Iterator[Database]:
         yield db
         return
     with explained(), db.transaction():
-        db.execute(_LIMITS + _BY_KEY, [str(_STATEMENT_SECONDS)])
+        db.execute(_limits(db) + _BY_KEY, [str(_STATEMENT_SECONDS)])
         yield db
 
 
@@ -204,7 +210,7 @@ def snapshot(db: Database, statement_seconds: int) -> Iterator[Database]:
     try:
         with explained(), db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            db.execute(_LIMITS, [str(statement_seconds)])
+            db.execute(_limits(db), [str(statement_seconds)])
             db.shows_a_moment = True
             yield db
     finally:

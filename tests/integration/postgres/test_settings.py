@@ -26,6 +26,7 @@ OTHERS = {
     "transform_null_equals": "on",
     "default_transaction_isolation": "serializable",
     "jit": "on",
+    "transaction_timeout": "1h",
 }
 OURS = {
     "datestyle": "ISO, YMD",
@@ -38,6 +39,7 @@ OURS = {
     "transform_null_equals": "off",
     "transaction_isolation": "read committed",
     "jit": "off",
+    "transaction_timeout": "0",
 }
 
 
@@ -50,6 +52,7 @@ def others(own_dsn: str) -> str:
     return own_dsn
 
 
+@pytest.mark.fault("F107")
 def test_a_transaction_has_settings_of_its_own(others: str) -> None:
     with connected(others) as db, transaction(db):
         found = {name: db.execute("SELECT current_setting(%s)", [name]).fetchall()[0][0] for name in OURS}
