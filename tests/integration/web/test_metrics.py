@@ -154,6 +154,43 @@ def test_prometheus_takes_the_rules(promtool: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_rules_fire_though_several_pages_are_scraped(promtool: str, tmp_path: Path) -> None:
+    """Of two pages: a source that is down, one that is behind, and a project with fewer drops than half of usual."""
+    series = {
+        'wamon_up{source="main"%s}': "0+0x120",
+        'wamon_behind_seconds{source="other"%s}': "700+0x120",
+        'wamon_messages_behind{source="other"%s}': "3+0x120",
+        'wamon_posts_today{project="Lawley",kind="new"%s}': "9+0x120",
+        'wamon_posts_usual{project="Lawley"%s}': "20+0x120",
+        'wamon_posts_today{project="Small",kind="new"%s}': "1+0x120",
+        'wamon_posts_usual{project="Small"%s}': "9+0x120",
+    }
+    pages = [f',instance="{page}"' for page in ("a:8006", "b:8006")]
+    given = [{"series": name % page, "values": values} for name, values in series.items() for page in pages]
+    looks = {
+        f"count(ALERTS{{alertname='{name}',alertstate='firing'}})": count
+        for name, count in {"WamonSourceDown": 2, "WamonBehind": 2, "WamonFewDrops": 1}.items()
+    }
+    tests = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": given,
+                "promql_expr_test": [
+                    {"expr": expr, "eval_time": "90m", "exp_samples": [{"labels": "{}", "value": count}]}
+                    for expr, count in looks.items()
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(tests))  # JSON is YAML, too
+    done = subprocess.run([promtool, "test", "rules", file], check=False, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_prometheus_finds_nothing_to_say_of_the_metrics(promtool: str, site: Site) -> None:
     served = site.get("/metrics").body
     done = subprocess.run([promtool, "check", "metrics"], check=False, input=served, capture_output=True, timeout=60)

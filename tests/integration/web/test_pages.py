@@ -110,3 +110,24 @@ def test_a_reader_sees_where_a_near_miss_is_who_wrote_it_and_what_was_likely_mea
         ("Lawley", "SWAPPED", None),
     }
     assert "letters swapped, likely DR1000001" in {item["detail"] for item in near}
+
+
+def streamed(site: Site, cookie: dict[str, str]) -> str:
+    """The first parts of the home page that a stream sends."""
+    with site.connected() as sock:
+        sock.sendall(
+            f"GET /live?page=home HTTP/1.1\r\nHost: {site.host}\r\nCookie: {cookie['Cookie']}\r\n\r\n".encode()
+        )
+        found = b""
+        while not (b'"sources"' in found and found.endswith(b"\n\n\r\n")):
+            part = sock.recv(65536)
+            assert part, found
+            found += part
+    return found.decode()
+
+
+def test_a_stream_tells_a_reader_no_more_than_the_page(
+    site: Site, reader: dict[str, str], operator: dict[str, str]
+) -> None:
+    assert MISS in streamed(site, operator)
+    assert MISS not in streamed(site, reader)
