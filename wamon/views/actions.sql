@@ -3,7 +3,7 @@
 SELECT g.project, d.message_id
 FROM wamon.dead_letters AS d
 JOIN wamon.groups AS g USING (chat)
-WHERE d.chat || ' ' || d.message_id = %(key)s AND NOT d.given_up
+WHERE d.chat || ' ' || d.message_id = %(key)s AND NOT d.given_up AND d.kind = 'message'
 
 -- name: reply
 SELECT r.project, r.about

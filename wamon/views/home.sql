@@ -26,7 +26,7 @@ SELECT n.kind, n.at, g.project, g.jid, n.chat, n.key, n.about, n.likely, n.detai
 FROM (
     (SELECT 1 AS place, 'dead-letter' AS kind, failed_at AS at, chat, message_id AS key, '' AS about, NULL AS likely,
             reason AS detail
-     FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up ORDER BY failed_at LIMIT %(most)s)
+     FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up AND kind = 'message' ORDER BY failed_at LIMIT %(most)s)
     UNION ALL
     (SELECT 2, 'reply-' || r.state, r.changed_at, r.chat, r.message_id,
             CASE WHEN r.kind = 'near-miss' THEN 'a near miss' ELSE r.about END, NULL, coalesce(r.reason, '')
