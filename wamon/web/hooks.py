@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from wamon.errors import WamonError
 from wamon.failpoints import failpoint
-from wamon.log import correlated
+from wamon.log import correlated, log_failure
 from wamon.web.writer import Event
 from wamon.webhooks import counts
 from wamon.webhooks.counts import Counts
@@ -105,12 +105,20 @@ class Hooks:
             return
         with correlated() as uid:
             try:
-                await self._received(door, suffix, uid, scope, receive, send)
+                await self._received(door, suffix, uid, scope, receive)
+                refusal = None
             except _Gone:
                 return
-            except _Refused as refusal:
+            except _Refused as error:
+                refusal = error
+            except Exception as error:  # noqa: BLE001 - the fault is ours: the sender is to come again
+                log_failure("delivery", error)
+                refusal = _Refused(503, "unavailable", "wamon failed", retry_after=_UNAVAILABLE_SECONDS)
+            if refusal:
                 self._tell(door, refusal)
                 await _refuse(refusal, receive, send)
+            else:
+                await _answer(send, 200, [(_CORRELATION, uid.encode())], door.answer, b"application/json")
 
     async def run(self) -> None:
         """Add what is counted to the hooks' rows, at most once a second, and not at all while nothing is."""
@@ -141,7 +149,7 @@ class Hooks:
             for name, one in counted.items():
                 self._count(name, one)
 
-    async def _received(self, door: Door, suffix: str, uid: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _received(self, door: Door, suffix: str, uid: str, scope: Scope, receive: Receive) -> None:
         """1. What it says of its length. 2. Room. 3. Its bytes. 4. What proves it. 5. What it is for. 6. The commit."""
         begun = self._clock.monotonic_seconds()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -156,7 +164,6 @@ class Hooks:
             self._room.leave(door.name, size)
         self._results(door.name, result).inc()
         self._seconds(door.name).observe(self._clock.monotonic_seconds() - begun)
-        await _answer(send, 200, [(_CORRELATION, uid.encode())], door.answer, b"application/json")
 
     async def _judged(self, door: Door, delivery: Delivery, uid: str) -> str:
         """As what a delivery was taken. Raises _Refused."""

@@ -70,12 +70,13 @@ class Writer:
         if self._queue.qsize() >= MOST_WAITING:
             return False
         loop = asyncio.get_running_loop()
-        done = loop.create_future()
+        done: asyncio.Future[bool] = loop.create_future()
+        late = loop.call_later(self._seconds, _answer, done, False)
         self._queue.put(_Waiting(event, done, loop))
         try:
-            return await asyncio.wait_for(done, self._seconds)
-        except TimeoutError:
-            return False
+            return await done
+        finally:
+            late.cancel()
 
     def close(self, seconds: float) -> None:
         """End the thread once what waits is committed; one that waits for PostgreSQL is left to the process's end."""
@@ -155,11 +156,15 @@ def _settle(batch: Sequence[_Waiting], *, committed: bool) -> None:
 
     def settled() -> None:
         for one in batch:
-            if not one.done.done():
-                one.done.set_result(committed)
+            _answer(one.done, committed)
 
     if batch:
         try:
             batch[0].loop.call_soon_threadsafe(settled)
         except RuntimeError:
             return  # the loop has ended, and with it who waited
+
+
+def _answer(done: asyncio.Future[bool], committed: bool) -> None:  # noqa: FBT001 - as call_later hands it
+    if not done.done():
+        done.set_result(committed)

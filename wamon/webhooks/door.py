@@ -33,6 +33,7 @@ class Door:
         self.answer = known.answer
         self.loses_what_is_put_off = not known.repeats and hook.provider != "evolution"
         self._hook = hook
+        self._secrets = hook.secrets
         self._sender = known.sender
 
     def peek(self, body: bytes) -> Peek:
@@ -41,7 +42,7 @@ class Door:
 
     def verify(self, delivery: Delivery) -> Verdict:
         """What its proof is worth, over the bytes as they came."""
-        return self._sender.verify(delivery, self._hook.secrets)
+        return self._sender.verify(delivery, self._secrets)
 
     def kind(self, delivery: Delivery, peek: Peek) -> Kind:
         """What a proven delivery is for: what has no id only rings for a store that is read anyway."""

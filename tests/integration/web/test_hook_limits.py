@@ -22,6 +22,7 @@ from wamon.web.database import DatabaseThreads
 from wamon.web.hooks import Hooks, Limits
 from wamon.web.metrics import Metrics
 from wamon.web.writer import Writer
+from wamon.webhooks.door import Door
 
 Opened = Callable[[], AbstractContextManager[Database]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -197,3 +198,13 @@ def test_a_role_that_may_only_insert_keeps_deliveries(own_dsn: str) -> None:
         finally:
             db.execute("DROP OWNED BY hooks_of_the_test")
             db.execute("DROP ROLE hooks_of_the_test")
+
+
+def test_a_fault_of_ours_has_the_sender_come_again(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("27820000001 said DR1752028")
+
+    monkeypatch.setattr(Door, "verify", broken)
+    with asked(opened) as site:
+        answer = asyncio.run(site.deliver_whole())
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")

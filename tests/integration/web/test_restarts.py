@@ -10,19 +10,21 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.support.environment import EXAMPLES
+from tests.support.hooks import good, hook
 from tests.support.office import Office, eventually
 from tests.support.web import serving
 
 RESTARTS = 20 if EXAMPLES else 2  # `make chaos` has more
 KEPT, NEW = 3, 4
-"""Clients that keep their connection, at 10 requests a second, and with a new one each time, at 5: 50 in all."""
+"""Clients that keep their connection, at 10 deliveries a second, and with a new one each time, at 5: 50 in all."""
 
 
 class Load:
-    """Clients that ask all the time, and what became of each request."""
+    """Clients that deliver all the time, and what became of each delivery."""
 
     def __init__(self, port: int) -> None:
         self._port = port
+        _, self._body, self._proof = good("gowa")
         self._ended = threading.Event()
         keeping = [threading.Thread(target=self._ask, args=(0.1, True)) for _ in range(KEPT)]
         self._clients = keeping + [threading.Thread(target=self._ask, args=(0.2, False)) for _ in range(NEW)]
@@ -47,7 +49,7 @@ class Load:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
         while not self._ended.wait(pause_seconds):
             try:
-                connection.request("GET", "/health")
+                connection.request("POST", "/hooks/gowa", self._body, self._proof)
                 answer = connection.getresponse()
                 answer.read()
                 self.outcomes[str(answer.status)] += 1
@@ -59,8 +61,8 @@ class Load:
         connection.close()
 
 
-def test_a_restart_breaks_no_request(open_office: Callable[..., Office], tmp_path: Path) -> None:
-    office = open_office(tmp_path / "no-store.db")
+def test_a_restart_breaks_no_delivery_and_loses_none(open_office: Callable[..., Office], tmp_path: Path) -> None:
+    office = open_office(tmp_path / "no-store.db", hooks=[hook("gowa", "gowa")])
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as held:
         load = Load(held.getsockname()[1])
         load.begin()
@@ -71,3 +73,4 @@ def test_a_restart_breaks_no_request(open_office: Callable[..., Office], tmp_pat
         with serving(office, handed=held):
             load.end()
     assert set(load.outcomes) == {"200"}
+    assert office.query("SELECT count(*) FROM wamon.webhook_events") == [load.outcomes["200"]]
