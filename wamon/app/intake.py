@@ -11,7 +11,8 @@ from wamon.bridge.people import Aliases
 from wamon.ledger.dead_letters import letters_of_events
 from wamon.ledger.retention import keep_since
 from wamon.ledger.source import BroughtSource
-from wamon.webhooks.intake import Feed, Intake, Taken, event_of
+from wamon.webhooks.events import event_of
+from wamon.webhooks.intake import Feed, Intake, Taken
 from wamon.webhooks.proof import Proof, Unproven, prove
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def proofs(config: Config, clock: Clock, *, repair: bool) -> Proof:
     with intakes(config, clock) as (_, found):
         for intake in found:
             if repair:
-                intake.retry({one.event for one in prove(intake).unproven})
+                intake.events.retry({one.event for one in prove(intake).unproven})
                 while intake.take_in().events:
                     pass
             proof = prove(intake)
@@ -76,7 +77,7 @@ def take_in_again(config: Config, events: Collection[int], clock: Clock) -> list
     taken: list[int] = []
     with intakes(config, clock) as (_, found):
         for intake in found:
-            taken += intake.retry(events)
+            taken += intake.events.retry(events)
             while intake.take_in().events:
                 pass
     return taken
@@ -85,7 +86,7 @@ def take_in_again(config: Config, events: Collection[int], clock: Clock) -> list
 def taken_in_since(config: Config, moment: datetime, clock: Clock) -> list[int]:
     """The deliveries that came since then, were taken in, and whose bodies are still kept."""
     with intakes(config, clock) as (_, found):
-        return [event for intake in found for event in intake.since(moment)]
+        return [event for intake in found for event in intake.events.since(moment)]
 
 
 def retry_letters(config: Config, letters: Collection[str], clock: Clock) -> None:
@@ -97,7 +98,7 @@ def discard_letters(config: Config, letters: Collection[str], clock: Clock) -> N
     """Give up these dead letters of deliveries."""
     with intakes(config, clock) as (_, found):
         for intake in found:
-            intake.discard(letters)
+            intake.events.discard(letters)
 
 
 @contextmanager

@@ -38,8 +38,8 @@ WHERE e.event = ANY(%(events)s) AND EXISTS (
 -- name: done
 UPDATE wamon.webhook_events AS e
 SET state = 'done', ended_at = now(), messages = k.messages, reason = k.reason,
-    same_as = (SELECT min(o.event) FROM wamon.webhook_events AS o
-               WHERE o.hook = e.hook AND o.sha256 = e.sha256 AND o.event < e.event)
+    same_as = (SELECT o.event FROM wamon.webhook_events AS o
+               WHERE o.hook = e.hook AND o.sha256 = e.sha256 AND o.event < e.event ORDER BY o.received_at LIMIT 1)
 FROM unnest(%(events)s::bigint[], %(messages)s::int[], %(reasons)s::text[]) AS k(event, messages, reason)
 WHERE e.event = k.event
 RETURNING e.hook, e.same_as IS NOT NULL
@@ -58,7 +58,7 @@ SET attempts = attempts + 1, reason = %(reason)s,
     ended_at = CASE WHEN attempts + 1 > array_length(%(pauses_seconds)s::float8[], 1) THEN now() END,
     next_try_at = now() + make_interval(secs => coalesce((%(pauses_seconds)s::float8[])[attempts + 1], 0))
 WHERE event = %(event)s AND state = 'new'
-RETURNING attempts, state = 'dead', CASE WHEN state = 'new' THEN next_try_at END, uid::text
+RETURNING attempts, CASE WHEN state = 'new' THEN next_try_at END
 
 -- name: put_letter
 INSERT INTO wamon.dead_letters (chat, message_id, kind, reason, attempts, next_try_at, correlation_id)

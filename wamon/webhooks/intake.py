@@ -15,27 +15,25 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from wamon.errors import Superseded, TimedOut
 from wamon.failpoints import failpoint
 from wamon.halving import bisect
-from wamon.ledger.dead_letters import PAUSES_SECONDS
 from wamon.ledger.drafts import Origin
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
-from wamon.postgres.queries import Queries
 from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping
+from wamon.webhooks.events import Ended, Events
 from wamon.webhooks.messages import NAMELESS, brought, stanza_id
 from wamon.webhooks.people import join_people
 from wamon.webhooks.providers import KNOWN
 from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from wamon.config.hooks import Hook
@@ -46,29 +44,10 @@ if TYPE_CHECKING:
     from wamon.ledger.source import BroughtSource
     from wamon.postgres.connection import Database
     from wamon.providers.deliveries import Alias, Parsed
+    from wamon.webhooks.events import Event
     from wamon.webhooks.messages import Brought
 
-SQL = Queries("wamon.webhooks", "events")
-
-PATIENCE = timedelta(seconds=60)
-"""How long a store may take to hold what a hook has brought."""
-_TWINS_WITHIN = timedelta(seconds=3)
-_MOST_EVENTS = 500
-_MOST_BYTES = 4 * 1024 * 1024
 _LAST_ROW = 2**63 - 1
-_WITH_BROKEN_PARTS = "parts"
-
-
-class Event(NamedTuple):
-    """A delivery as it was kept."""
-
-    event: int
-    uid: str
-    hook: str
-    received_at: datetime
-    sha256: bytes
-    body: bytes
-    is_young: bool  # its store may still come to hold what it brought
 
 
 class Opened(NamedTuple):
@@ -87,6 +66,11 @@ class Opened(NamedTuple):
     def broken(self) -> list[Broken]:
         """Its parts that can't be read."""
         return [part for part in self.parts if isinstance(part, Broken)]
+
+    @property
+    def is_test(self) -> bool:
+        """Whether its sender only tried the address."""
+        return any(isinstance(part, Ping) for part in self.parts)
 
     @property
     def is_nameless(self) -> bool:
@@ -146,55 +130,43 @@ class Intake:
         self._recorder = recorder
         self._rang_at: datetime | None = None
         self.name = source.name
+        self.events = Events(source, list(feed.hooks))
 
     def begin(self) -> None:
         """Have a chat for one-to-one messages, and a row for each hook."""
         self._source.load()
         project = next((hook.project for hook in self._feed.hooks.values() if hook.project), "")
         self._source.add_chats("direct", {DIRECT: project})
-        with transaction(self._source.db) as db:
-            SQL.run(db, "keep_status", hooks=list(self._feed.hooks), source=self.name)
+        self.events.keep_status()
 
     def rang(self) -> bool:
         """Whether a hook has said, without more, that the store has news since this was last asked."""
-        with transaction(self._source.db) as db:
-            was, self._rang_at = self._rang_at, SQL.value(db, "rang", hooks=list(self._feed.hooks))
+        was, self._rang_at = self._rang_at, self.events.rang_at()
         return self._feed.is_polled and was != self._rang_at is not None
 
     def take_in(self) -> Taken:
         """Take in what is due, a batch of it. Raises DatabaseUnavailable and SchemaError."""
         taken = Taken()
-        opened = [self._opened(event) for event in self._due()]
+        opened = [self._opened(event) for event in self.events.due()]
+
+        def alone(one: Opened, refusal: Refusal) -> None:
+            """PostgreSQL takes nothing of this delivery: it waits for its next try, and delays no other."""
+            if isinstance(refusal, TimedOut):
+                raise refusal
+            with transaction(self._source.db) as db:
+                self.events.refuse(db, one.event, str(refusal))
+            taken.events += 1
+
         if opened:
             failpoint("event.parsed")
             self._add_groups(opened)
-            bisect(opened, lambda part: taken.add(self._record(part)), self._refuse_alone)
+            bisect(opened, lambda part: taken.add(self._record(part)), alone)
             _tell(taken)
         return taken
 
-    def retry(self, events: Iterable[int]) -> list[int]:
-        """Have these taken in once more; those whose bodies are still kept."""
-        with transaction(self._source.db) as db:
-            return [event for (event,) in SQL.run(db, "retry", events=list(events), source=self.name)]
-
-    def since(self, moment: datetime) -> list[int]:
-        """The deliveries that came since then, were taken in, and whose bodies are still kept."""
-        with transaction(self._source.db) as db:
-            return [event for (event,) in SQL.run(db, "since", since=moment, source=self.name)]
-
-    def discard(self, letters: Iterable[str]) -> None:
-        """Give these dead letters up."""
-        for letter in letters:
-            with transaction(self._source.db) as db:
-                SQL.run(db, "discard_letter", chat=self._letters_chat(), letter=letter)
-                SQL.run(db, "discard", event=event_of(letter), source=self.name)
-
     def taken_in_after(self, event: int) -> list[Opened]:
         """The next deliveries that became messages, as long as their bodies are kept."""
-        with transaction(self._source.db) as db:
-            values = {"hooks": list(self._feed.hooks), "after": event, "most": _MOST_EVENTS}
-            found = SQL.rows(db, "taken_in", Event, source=self.name, **values)
-        return [self._opened(one) for one in found]
+        return [self._opened(one) for one in self.events.taken_in_after(event)]
 
     def unrecorded(self, opened: Sequence[Opened]) -> list[tuple[int, Key]]:
         """The messages of these that the ledger lacks, each with its delivery."""
@@ -202,11 +174,6 @@ class Intake:
         with keyed_transaction(self._source.db):
             known = self._recorder.known([one.reading for one in said])
         return [(one.opened.event.event, one.key) for one in said if one.key not in known]
-
-    def _due(self) -> list[Event]:
-        limits = {"most": _MOST_EVENTS, "most_bytes": _MOST_BYTES, "patience": PATIENCE}
-        with transaction(self._source.db) as db:
-            return SQL.rows(db, "due", Event, source=self.name, hooks=list(self._feed.hooks), **limits)
 
     def _opened(self, event: Event) -> Opened:
         sender = KNOWN[self._feed.hooks[event.hook].provider].sender
@@ -231,7 +198,7 @@ class Intake:
     def _record_once(self, opened: Sequence[Opened]) -> Taken:
         said = self._said(opened)
         with self._within(said) as db:
-            locked = {event for (event,) in SQL.run(db, "lock", events=[one.event.event for one in opened])}
+            locked = self.events.lock(db, [one.event.event for one in opened])
             failpoint("event.claimed")
             taken = self._settle(db, [one for one in opened if one.event.event in locked], said)
             failpoint("event.recorded")
@@ -253,29 +220,28 @@ class Intake:
 
     def _settle(self, db: Database, opened: Sequence[Opened], all_said: Sequence[Said]) -> Taken:
         """Record what these deliveries say, and be done with them."""
-        twins = self._twins(db, opened)
+        twins = self.events.twins(db, [one.event for one in opened if one.is_nameless])
         live = {one.event.event for one in opened if one.event.event not in twins}
         said = [one for one in all_said if one.opened.event.event in live]
         self._join_people(db, [one for one in opened if one.event.event in live])
         known = self._recorder.known([one.reading for one in said])
         awaited = [one for one in said if self._is_awaited(one, known)]
-        recorded = self._bring(known, [one for one in said if not self._is_awaited(one, known)])
-        taken = Taken(len(opened), recorded.counts, awaited=len(awaited))
-        taken.missed = self._note_missed(known, said, awaited)
+        ready = [one for one in said if not self._is_awaited(one, known)]
+        recorded = self._bring(known, ready)
+        missed = self._note_missed(known, ready)
         self._end(db, opened, twins, Counter(one.opened.event.event for one in said), awaited)
-        return taken
+        return Taken(len(opened), recorded.counts, missed, len(awaited))
 
     def _bring(self, known: Mapping[Key, Known], said: Sequence[Said]) -> Recorded:
         origins = {one.key: one.origin for one in said}
         unread = {DIRECT} if self._feed.is_polled else set(self._source.groups)
         return self._recorder.bring([one.reading for one in said], known, origins, unread)
 
-    def _note_missed(self, known: Mapping[Key, Known], said: Sequence[Said], awaited: Sequence[Said]) -> int:
-        """How many messages of watched groups the store lacks, though it had its time."""
+    def _note_missed(self, known: Mapping[Key, Known], said: Sequence[Said]) -> int:
+        """How many of these, of watched groups, the store lacks, though it had its time."""
         if not self._feed.is_polled:
             return 0
-        still = {one.key for one in awaited}
-        missed = {one.key: one.reading.message for one in said if one.key not in known.keys() | still}
+        missed = {one.key: one.reading.message for one in said if one.key not in known}
         messages = [message for message in missed.values() if message.chat_jid != DIRECT]
         self._recorder.note_missed(messages)
         return len(messages)
@@ -307,22 +273,6 @@ class Intake:
         start = Start(_LAST_ROW, group.start_before) if group.start_before else FROM_THE_BEGINNING
         return Said(opened, self._rules.read(message, start), origin)
 
-    def _twins(self, db: Database, opened: Sequence[Opened]) -> set[int]:
-        """Those deliveries without an id of which another one made the same message a moment before."""
-        nameless = [one.event for one in opened if one.is_nameless]
-        if not nameless:
-            return set()
-        found = SQL.run(db, "twins", events=[event.event for event in nameless], within=_TWINS_WITHIN)
-        twins = {event for (event,) in found}
-        made: dict[tuple[str, bytes], datetime] = {}
-        for event in nameless:
-            before = made.get((event.hook, event.sha256))
-            if before is not None and abs(event.received_at - before) <= _TWINS_WITHIN:
-                twins.add(event.event)
-            elif event.event not in twins:
-                made[event.hook, event.sha256] = event.received_at
-        return twins
-
     def _join_people(self, db: Database, opened: Sequence[Opened]) -> None:
         by_account: dict[str, list[tuple[Alias, ...]]] = {}
         for one in opened:
@@ -342,75 +292,15 @@ class Intake:
         waiting = {one.opened.event.event for one in awaited}
         for one in opened:
             if one.unreadable:
-                self._refuse(db, one.event, f"its body can't be read: {one.unreadable}")
+                self.events.refuse(db, one.event, f"its body can't be read: {one.unreadable}")
         rest = [one for one in opened if one.event.event not in waiting and not one.unreadable]
-        tests = [one.event.event for one in rest if any(isinstance(part, Ping) for part in one.parts)]
-        if tests:
-            SQL.run(db, "forget", events=tests)
-        if waiting:
-            SQL.run(db, "wait", events=sorted(waiting), patience=PATIENCE)
-        self._finish(db, [one for one in rest if one.event.event not in tests], twins, messages)
-
-    def _finish(self, db: Database, opened: Sequence[Opened], twins: set[int], messages: Counter[int]) -> None:
-        if not opened:
-            return
-        events = [one.event.event for one in opened]
-        SQL.run(db, "forget_letters", chat=self._letters_chat(), letters=[_letter(event) for event in events])
-        for one in opened:
-            for part in one.broken:
-                self._put_letter(db, one.event, f"{_letter(one.event.event)}#{part.place}", part.why, 1, None)
+        self.events.wait(db, sorted(waiting))
+        self.events.forget(db, [one.event.event for one in rest if one.is_test])
+        done = [one for one in rest if not one.is_test]
+        for one in done:
             for fault in (part for part in one.parts if isinstance(part, AccountFault)):
                 _tell_fault(one.event.hook, fault)
-        reasons = [_WITH_BROKEN_PARTS if one.broken else None for one in opened]
-        counts = [messages[event] for event in events]
-        ended = SQL.run(db, "done", events=events, messages=counts, reasons=reasons).fetchall()
-        self._count(db, Counter(one.event.hook for one in opened if one.event.event in twins), ended)
-
-    def _count(self, db: Database, twins: Counter[str], ended: Iterable[tuple[str, bool]]) -> None:
-        duplicates = Counter(hook for hook, is_same in ended if is_same)
-        duplicates.subtract(twins)
-        if hooks := sorted(duplicates.keys() | twins.keys()):
-            counts = {"twins": [twins[hook] for hook in hooks], "duplicates": [duplicates[hook] for hook in hooks]}
-            SQL.run(db, "count", hooks=hooks, source=self.name, **counts)
-
-    def _refuse_alone(self, opened: Opened, refusal: Refusal) -> None:
-        """PostgreSQL takes nothing of this delivery: it waits for its next try, and delays no other."""
-        if isinstance(refusal, TimedOut):
-            raise refusal
-        with transaction(self._source.db) as db:
-            self._refuse(db, opened.event, str(refusal))
-
-    def _refuse(self, db: Database, event: Event, why: str) -> None:
-        refused = SQL.run(db, "refuse", event=event.event, reason=why, pauses_seconds=PAUSES_SECONDS).fetchone()
-        if refused is None:
-            return
-        attempts, _, next_try_at, _ = refused
-        self._put_letter(db, event, _letter(event.event), why, attempts, next_try_at)
-        logger.warning(
-            "A delivery to hook %s was parked. %s",
-            event.hook,
-            why,
-            extra={"action": "event.parked", "event": event.event, "correlation_id": event.uid, "attempts": attempts},
-        )
-
-    def _put_letter(
-        self, db: Database, event: Event, letter: str, why: str, attempts: int, next_try_at: datetime | None
-    ) -> None:
-        values = {"reason": why, "attempts": attempts, "next_try_at": next_try_at, "uid": event.uid}
-        SQL.run(db, "put_letter", chat=self._letters_chat(), message_id=letter, **values)
-
-    def _letters_chat(self) -> int:
-        return self._source.groups[DIRECT].chat
-
-
-def event_of(letter: str) -> int:
-    """The delivery that a dead letter's name tells of. Raises ValueError for another's name."""
-    return int(letter.removeprefix(NAMELESS).partition("#")[0])
-
-
-def _letter(event: int) -> str:
-    """The name of a delivery among the dead letters."""
-    return f"{NAMELESS}{event}"
+        self.events.end(db, [Ended(one.event, messages[one.event.event], one.broken) for one in done], twins)
 
 
 def _tell(taken: Taken) -> None:
