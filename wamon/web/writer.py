@@ -123,17 +123,20 @@ class Writer:
         return True
 
     def _commit(self, db: Database, events: Sequence[Event]) -> None:
-        """Raises DatabaseUnavailable. May be done twice: the second time adds nothing."""
+        """Raises DatabaseUnavailable. May be done twice: the second time adds nothing.
+
+        Each statement is a transaction by itself: one way to the server and back, and what rings needn't wait for rows.
+        """
         self._warned = False
         kept = [event for event in events if event.body is not None]
         ringing = [event.hook for event in events if event.body is None]
-        with explained(), db.transaction():
+        with explained():
             if kept:
                 uids, hooks, sources, bodies = zip(*kept, strict=True)
                 _QUERIES.run(db, "keep", uids=list(uids), hooks=list(hooks), sources=list(sources), bodies=list(bodies))
             if ringing:
                 _QUERIES.run(db, "ring", hooks=ringing)
-            failpoint("hook.inserted")
+        failpoint("hook.inserted")
         if self._warned:
             raise DatabaseUnavailable(
                 "PostgreSQL stopped waiting for a standby, so what it committed may not last.",
