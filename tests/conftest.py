@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from tests.support import asking, memory, skips
 from tests.support.clock import CLOCK
 from tests.support.office import Office
-from tests.support.server import with_template
+from tests.support.server import Initialised, with_template
 from wamon.log import logger
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.embedded import server as embedded
@@ -99,7 +99,14 @@ def reachable() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def _embedded_18(reachable: Path) -> Iterator[str]:
+def initialised(reachable: Path) -> Initialised:
+    """A data directory to copy, so that only those who are about initdb wait for it."""
+    return Initialised(reachable / "initialised")
+
+
+@pytest.fixture(scope="session")
+def _embedded_18(reachable: Path, initialised: Initialised) -> Iterator[str]:
+    initialised.copy(reachable / "state", reachable / "lib")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "ROOT_HOME", reachable / "lib")
         with embedded.running(reachable / "state") as dsn:

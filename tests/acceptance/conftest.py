@@ -19,6 +19,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGood
 from tests.support.environment import ROOT_HOME, environment
 from tests.support.machine import Machine
 from tests.support.office import Office
+from tests.support.server import Initialised
 from wamon.postgres.embedded.home import locate
 
 PRIVATE_CHAT = "27820000077@s.whatsapp.net"
@@ -38,12 +39,17 @@ def wamon(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def embedded_in() -> Iterator[Callable[[Path], Path]]:
-    """Say which state directory's embedded server a test will use; afterwards it is stopped and gone."""
+def embedded_in(initialised: Initialised) -> Iterator[Callable[..., Path]]:
+    """Say which state directory's embedded server a test will use; afterwards it is stopped and gone.
+
+    `is_new`: nothing of it is there yet. Else initdb has been run.
+    """
     folders: list[Path] = []
 
-    def noted(state_dir: Path) -> Path:
+    def noted(state_dir: Path, *, is_new: bool = False) -> Path:
         folders.append(state_dir)
+        if not is_new:
+            initialised.copy(state_dir, ROOT_HOME)
         return state_dir
 
     yield noted

@@ -25,7 +25,7 @@ from wamon.postgres.migrations import migrations
 
 
 def test_the_embedded_servers_address_serves_until_it_is_stopped(
-    wamon: Run, tmp_path: Path, store: Path, embedded_in: Callable[[Path], Path]
+    wamon: Run, tmp_path: Path, store: Path, embedded_in: Callable[..., Path]
 ) -> None:
     state = embedded_in(tmp_path / "state")
     config = tmp_path / "wamon.yaml"
@@ -214,7 +214,7 @@ def test_an_edit_that_the_backup_does_not_know_is_found_by_the_first_scan_after_
 
 
 def test_a_server_that_is_served_outlives_the_commands_that_use_it(
-    wamon: Run, tmp_path: Path, embedded_in: Callable[[Path], Path]
+    wamon: Run, tmp_path: Path, embedded_in: Callable[..., Path]
 ) -> None:
     state = embedded_in(tmp_path / "state")
     config, log = tmp_path / "wamon.yaml", tmp_path / "serve.log"

@@ -21,10 +21,10 @@ def command_lines() -> Iterator[str]:
 
 
 def test_it_finds_the_truth_and_run_again_the_same(
-    wamon: Run, tmp_path: Path, embedded_in: Callable[[Path], Path]
+    wamon: Run, tmp_path: Path, embedded_in: Callable[..., Path]
 ) -> None:
     folder = tmp_path / "demo"
-    embedded_in(folder / "state")
+    embedded_in(folder / "state", is_new=True)
     first = wamon("demo", "--dir", str(folder))
     assert first.returncode == 0, first.stderr
     again = wamon("demo", "--dir", str(folder), "--json", WAMON_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
@@ -44,7 +44,7 @@ def test_it_finds_the_truth_and_run_again_the_same(
     assert len(json.loads(listed.stdout)["drops"]) == len(drops)
 
 
-def test_its_people_are_made_up(wamon: Run, tmp_path: Path, embedded_in: Callable[[Path], Path]) -> None:
+def test_its_people_are_made_up(wamon: Run, tmp_path: Path, embedded_in: Callable[..., Path]) -> None:
     embedded_in(tmp_path / "demo/state")
     killed = wamon("demo", "--dir", "demo", WAMON_FAILPOINT="pass.begin:1:kill")
     assert killed.returncode == -9

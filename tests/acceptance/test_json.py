@@ -182,7 +182,7 @@ def test_an_office_with_dead_letters_answers(office: Office, ask: Callable[..., 
 
 
 def test_an_office_that_is_new_answers(
-    wamon: Run, tmp_path: Path, fresh_dsn: str, answers: dict[str, list[Any]], embedded_in: Callable[[Path], Path]
+    wamon: Run, tmp_path: Path, fresh_dsn: str, answers: dict[str, list[Any]], embedded_in: Callable[..., Path]
 ) -> None:
     office = Office(tmp_path / "new", fresh_dsn, write_store(tmp_path / "messages.db"))
     answers["db migrate"].append(office.answer("db", "migrate"))

@@ -212,7 +212,7 @@ def test_the_primary_is_lost_and_a_standby_takes_over(drill: Drill) -> None:
         drill.systemctl("stop")
 
 
-def test_the_embedded_postgresql_is_lost(embedded_in: Callable[[Path], Path], drill: Drill) -> None:
+def test_the_embedded_postgresql_is_lost(embedded_in: Callable[..., Path], drill: Drill) -> None:
     office = drill.office
     home = locate(embedded_in(drill.state), ROOT_HOME)
     office.set(database={"url": ""})

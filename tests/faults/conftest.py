@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
-from tests.support.server import Server, with_template
+from tests.support.server import Initialised, Server, with_template
 from tests.support.truth import Field
 from wamon.postgres.embedded import server as embedded
 
@@ -21,9 +21,10 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture(scope="module")
-def server(reachable: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(reachable: Path, initialised: Initialised, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server that the module's tests may stop."""
     state_dir = reachable / request.module.__name__
+    initialised.copy(state_dir, reachable / "lib")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "ROOT_HOME", reachable / "lib")
         with embedded.running(state_dir) as dsn:

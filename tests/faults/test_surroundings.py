@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, Wacli
 from tests.support.checks import assert_whole, recorded
+from tests.support.environment import program
 from tests.support.namespaces import give_inotify, without_inotify
 from tests.support.office import Daemon, Office, eventually
 from tests.support.proxy import Proxy
@@ -111,9 +112,10 @@ def test_without_inotify_it_works_by_its_interval_says_so_once_and_is_rung_for_w
 def test_doctor_tells_that_no_write_can_be_noticed(field: Field, open_office: Open) -> None:
     office = open_office(field.path)
     office.scan()
-    command = [sys.executable, "-m", "wamon", "--config", str(office.config_path), "doctor", "--json"]
-    for wrap, state in ((list, "ok"), (without_inotify, "warn")):
-        done = subprocess.run(wrap(command), check=False, capture_output=True, text=True, timeout=100)
+    command = [*program(), "--config", str(office.config_path), "doctor", "--json"]
+    there = office.run("doctor", "--json")
+    without = subprocess.run(without_inotify(command), check=False, capture_output=True, text=True, timeout=100)
+    for done, state in ((there, "ok"), (without, "warn")):
         checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
         assert checks["bridge.doorbell"]["state"] == state, done.stderr
     assert "fs.inotify.max_user_instances" in checks["bridge.doorbell"]["sentence"]

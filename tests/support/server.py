@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from wamon.postgres.connection import connected
 from wamon.postgres.embedded import programs
 from wamon.postgres.embedded import server as embedded
+from wamon.postgres.embedded.home import locate, make_parent
 from wamon.postgres.migrations import migrate
 
 
@@ -42,6 +44,21 @@ class Server:
         yield
         self.stop("fast")
         self.start()
+
+
+class Initialised:
+    """A data directory as initdb makes it, made once below this folder; copies take a tenth of its time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._place = locate(folder / "state", folder / "lib")
+        make_parent(self._place)
+        embedded._initialise(self._place)
+
+    def copy(self, state_dir: Path, root_home: Path) -> None:
+        """Have this state directory's server find it made already."""
+        place = locate(state_dir, root_home)
+        make_parent(place)
+        subprocess.run(["cp", "-a", str(self._place.data), str(place.data)], check=True)
 
 
 def with_template(dsn: str) -> str:

@@ -355,7 +355,8 @@ def test_what_is_no_file_is_set_aside(field: Field, open_office: Open, kind: str
 def _run_limited(office: Office, prologue: str, *words: str) -> subprocess.CompletedProcess[str]:
     """A real wamon whose process does something to itself first."""
     code = f"import sys; from wamon.__main__ import main; sys.argv[0] = 'wamon'\n{prologue}\nmain()"
-    command = [sys.executable, "-c", code, "--config", str(office.config_path), *words]
+    # -B: it would cut off the bytecode of a module that changed, for all who import that later.
+    command = [sys.executable, "-B", "-c", code, "--config", str(office.config_path), *words]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
 
 

@@ -181,7 +181,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def initialised() -> Iterator[Callable[[Place], None]]:
+def with_data() -> Iterator[Callable[[Place], None]]:
     """Copies of a data directory made once, so that not every test waits for initdb."""
     with contextlib.ExitStack() as stack:
         made: dict[str | None, Path] = {}
@@ -208,9 +208,9 @@ def fresh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.fixture
-def place(fresh: Place, initialised: Callable[[Place], None]) -> Place:
+def place(fresh: Place, with_data: Callable[[Place], None]) -> Place:
     """A data directory is there, no server."""
-    initialised(fresh)
+    with_data(fresh)
     return fresh
 
 
@@ -223,8 +223,8 @@ def ours_fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 
 @pytest.fixture
-def ours(ours_fresh: Place, initialised: Callable[[Place], None]) -> Place:
-    initialised(ours_fresh)
+def ours(ours_fresh: Place, with_data: Callable[[Place], None]) -> Place:
+    with_data(ours_fresh)
     return ours_fresh
 
 
@@ -315,7 +315,7 @@ def test_root_copies_programs_that_the_account_cannot_reach_once(
 
 
 def test_a_path_too_long_for_a_socket_moves_it_to_a_private_directory(
-    ours_fresh: Place, initialised: Callable[[Place], None], monkeypatch: pytest.MonkeyPatch
+    ours_fresh: Place, with_data: Callable[[Place], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = Place(ours_fresh.base / ("x" * 100), None)
     long.state.mkdir(parents=True)
@@ -327,7 +327,7 @@ def test_a_path_too_long_for_a_socket_moves_it_to_a_private_directory(
     owner = embedded.home(long.state).owner
     os.chown(runtime, owner.uid, owner.gid)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    initialised(long)
+    with_data(long)
     with embedded.running(long.state) as dsn:
         assert f"host={runtime}/wamon-{owner.uid}-" in dsn
         monkeypatch.delenv("XDG_RUNTIME_DIR")
@@ -354,7 +354,7 @@ def test_a_socket_directory_laid_by_somebody_else_is_fatal(ours: Place, trap: st
 
 
 def test_odd_names_and_the_callers_pg_variables_do_not_matter(
-    ours_fresh: Place, initialised: Callable[[Place], None], monkeypatch: pytest.MonkeyPatch
+    ours_fresh: Place, with_data: Callable[[Place], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd = Place(ours_fresh.base / """a b,c'd"e$(f)&g%h""", None)
     odd.state.mkdir(parents=True)
@@ -369,7 +369,7 @@ def test_odd_names_and_the_callers_pg_variables_do_not_matter(
         "PGSSLMODE": "verify-full",
     }.items():
         monkeypatch.setenv(name, text)
-    initialised(odd)
+    with_data(odd)
     with embedded.running(odd.state) as dsn:
         assert value(dsn, "select 1") == 1
 
@@ -569,10 +569,10 @@ def test_a_copied_home_gets_a_server_of_its_own(ours: Place) -> None:
 @pytest.mark.parametrize("action", ["kill", "raise"])
 @pytest.mark.parametrize("name", ["embedded.initdb", "embedded.start", "embedded.stop"])
 def test_an_end_at_any_step_leaves_the_next_one_a_working_home(
-    ours_fresh: Place, initialised: Callable[[Place], None], name: str, action: str
+    ours_fresh: Place, with_data: Callable[[Place], None], name: str, action: str
 ) -> None:
     if name == "embedded.stop":
-        initialised(ours_fresh)
+        with_data(ours_fresh)
     process = ours_fresh.child(WAMON_FAILPOINT=f"{name}:1:{action}")
     process.communicate()
     assert process.returncode == (-signal.SIGKILL if action == "kill" else FailpointRaised.exit_code)

@@ -16,7 +16,7 @@ from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office, eventually
 from tests.support.published import published
-from tests.support.server import Server
+from tests.support.server import Initialised, Server
 from tests.support.web import TOKEN, Site
 from tests.support.web import serving as usually_serving
 from wamon.postgres.connection import connected
@@ -174,9 +174,14 @@ def test_more_viewers_than_there_is_room_for_are_asked_to_come_later(office: Off
 
 
 def test_a_page_says_since_when_postgresql_is_away_and_comes_back_by_itself(
-    tmp_path: Path, reachable: Path, bridge: VeryGoodPlugins, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    reachable: Path,
+    initialised: Initialised,
+    bridge: VeryGoodPlugins,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(embedded, "ROOT_HOME", reachable / "lib")
+    initialised.copy(reachable / "live", reachable / "lib")
     with embedded.running(reachable / "live") as dsn:
         with connected(dsn) as db:
             migrate(db)
