@@ -18,7 +18,7 @@ import psycopg
 from bench import catchups, latency
 from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
-from bench.ground import memory_kib, process, say
+from bench.ground import measured, memory_kib, process, say
 from bench.stores import Writer
 from bench.subjects import (
     RECORDED_MOST,
@@ -29,9 +29,11 @@ from bench.subjects import (
     WEB_RESIDENT,
     WEB_START,
     snapshot,
+    snapshot_cpu,
 )
 from wamon.postgres.connection import connected
 from wamon.views.home import home
+from wamon.web.sessions import note_served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +65,13 @@ def measure(ground: Ground, figures: Figures, messages: int, groups: int, posts:
     """The snapshot over many groups; the rest beside a daemon of few, which records as people post."""
     say(f"the page's snapshot of {groups:,} groups")
     with ground.database() as dsn:
-        catchups.scan(ground.config(ground.store(messages, groups), dsn, groups), messages)
+        config = ground.config(ground.store(messages, groups), dsn, groups)
+        catchups.scan(config, messages)
+        with connected(dsn) as db:
+            note_served(db)
+        measured(*COMMAND, "--config", config, "scan")  # which publishes, since there is somebody to read it
+        with psycopg.connect(dsn, autocommit=True) as db:
+            db.execute("ANALYZE")  # as autovacuum does within a minute
         _measure_snapshot(figures, dsn, messages, groups)
     store = ground.copy(ground.store(messages))
     with ground.database() as dsn:
@@ -81,6 +89,7 @@ def _measure_snapshot(figures: Figures, dsn: str, messages: int, groups: int) ->
     subject, zone = snapshot(messages, groups), ZoneInfo("UTC")
     with connected(dsn) as db, psycopg.connect(dsn, autocommit=True) as bare:
         queries = _queries(db, zone)
+        began_seconds = _cpu_seconds(bare.info.backend_pid)
         for _ in range(_ROUNDS):
             began = time.perf_counter()
             home(db, zone)
@@ -91,6 +100,8 @@ def _measure_snapshot(figures: Figures, dsn: str, messages: int, groups: int) ->
                 bare.execute(sql, values).fetchall()
             bare.execute("COMMIT")
             figures.add(subject, FLOOR, (time.perf_counter() - began) * 1000)
+        cpu_seconds = (_cpu_seconds(bare.info.backend_pid) - began_seconds) / _ROUNDS
+        figures.add(snapshot_cpu(messages, groups), WAMON, cpu_seconds * 1000)
 
 
 def _queries(db: Database, zone: ZoneInfo) -> list[_Query]:

@@ -13,6 +13,7 @@ from wamon.app.database import reading
 from wamon.config.web import Listen
 from wamon.errors import Busy, ConfigError
 from wamon.host import sockets
+from wamon.host.memory import share_one_arena
 from wamon.log import logger
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _STOP_SECONDS = 0.5
 def serve(config: Config, config_path: Path | None, listen: Listen | None, only: Only, clock: Clock) -> None:
     """Serve all, or one half, until SIGTERM. Raises ConfigError (no extra, no token), Busy (the port is taken)."""
     _require_extra()
+    share_one_arena()
     with _listener(listen or config.web.listen) as listener:
         from wamon.web.database import DatabaseThreads
         from wamon.web.greeting import begin

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wamon.errors import WamonError
+from wamon.host.memory import give_back
 from wamon.log import logger
 from wamon.web import sessions
 from wamon.web.html import compile_templates
@@ -35,6 +36,7 @@ async def greet(site: Site) -> None:
     """Look at PostgreSQL, so that its connection stands, or the log says why not; have templates ready; stay known."""
     await _greet(site)
     await asyncio.to_thread(compile_templates)
+    give_back()
     if site.only != "hooks":
         await _stay_known(site)
 
