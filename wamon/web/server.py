@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 16 * 1024
 READ_SECONDS = 10
-"""For a head, and again for a body."""
+"""For a head."""
+BODY_SECONDS = READ_SECONDS + 2
+"""Longer than a hook waits for a body: that one answers first."""
 STUCK_SECONDS = 10
 """For how long a connection may take nothing of what is sent to it."""
 MOST_PIPELINED = 16
@@ -96,7 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise TooManyPipelinedError  # the parser ends with it, and uvicorn closes the connection
         self._idle.pop(self, None)
         self._in_head, self._head_bytes = False, 0
-        self._set_deadline(READ_SECONDS)
+        self._set_deadline(BODY_SECONDS)
         status = self._wrong_head()
         self.app = partial(_refused, status) if status else self._pages
         super().on_headers_complete()

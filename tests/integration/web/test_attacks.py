@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hooks import hook
 from tests.support.nginx import NGINX, nginx
 from tests.support.office import Office
 from tests.support.web import TOKEN, Answer, Site, received, serving, status_of
@@ -111,9 +112,18 @@ def test_idle_connections_keep_nobody_out(site: Site) -> None:
 
 
 def test_who_sends_a_byte_now_and_then_is_cut_off(open_office: Callable[..., Office], tmp_path: Path) -> None:
-    soon = "from wamon.web import server; server.READ_SECONDS = 1"
-    office = open_office(tmp_path / "none.db")
-    with serving(office, prologue=soon) as site, site.connected() as head, site.connected() as body:
+    soon = (
+        "from functools import partial; from wamon.web import hooks, server; server.READ_SECONDS = 1;"
+        "server.BODY_SECONDS = 3; hooks.Limits = partial(hooks.Limits, read_seconds=1)"
+    )
+    office = open_office(tmp_path / "none.db", hooks=[hook("gowa", "gowa")])
+    with (
+        serving(office, prologue=soon) as site,
+        site.connected() as head,
+        site.connected() as body,
+        site.connected() as delivery,
+    ):
+        delivery.sendall(f"POST /hooks/gowa HTTP/1.1\r\nHost: {site.host}\r\nContent-Length: 9\r\n\r\nx".encode())
         head.sendall(b"GET /health HTTP/1.1\r\n")
         form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n"
         body.sendall(f"POST /login HTTP/1.1\r\nHost: {site.host}\r\nOrigin: {site.url}\r\n{form}".encode())
@@ -123,6 +133,7 @@ def test_who_sends_a_byte_now_and_then_is_cut_off(open_office: Callable[..., Off
             assert time.monotonic() < deadline, "it was let go on"
             waiting = {sock for sock in waiting if not _is_cut_off_after(sock, b"x")}
             select.select(waiting, (), (), 0.1)
+        assert status_of(received(delivery)) == 408
         assert site.get("/health").status == 200
 
 
