@@ -36,11 +36,20 @@ class Retryable(WamonError):
         self.retry_after_seconds = retry_after_seconds
 
 
+_NO_THREAD = "can't start new thread"
+"""Python's words."""
+
+
 class HostUnavailable(Retryable):
     """The host has no room, memory, right or whatever else wamon needs of it."""
 
     @classmethod
-    def because(cls, error: OSError) -> HostUnavailable:
+    def because(cls, error: OSError | RuntimeError) -> HostUnavailable:
+        """Raises the error again where it is none of the host's."""
+        if isinstance(error, RuntimeError):
+            if str(error) != _NO_THREAD:
+                raise error
+            return cls("The host lets wamon start no thread.", hint="Raise TasksMax= of its unit, or `ulimit -u`.")
         where = f" ({error.filename})" if error.filename else ""
         hint = "Nothing is lost. It is mended on the host: room, limits, rights; wamon goes on by itself."
         return cls(f"The host refuses what wamon needs: {error.strerror or type(error).__name__}{where}.", hint=hint)

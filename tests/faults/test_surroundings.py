@@ -267,6 +267,34 @@ def test_the_first_run_on_a_host_without_file_descriptors_goes_on_when_there_are
     assert_whole(office, field)
 
 
+# Threads
+
+
+@pytest.mark.parametrize("room", [1, 2, 4])
+@pytest.mark.fault("F108")
+def test_on_a_host_that_starts_no_thread_it_goes_on_when_there_are_some(
+    field: Field, open_office: Open, room: int
+) -> None:
+    """Each thread takes a GiB of addresses, of which there are few."""
+    office = open_office(field.path, **SHORT)
+    few = (
+        "import resource, threading\n"
+        "threading.stack_size(1 << 30)\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        f"most = pages * resource.getpagesize() + (700 << 20) + ({room} << 30)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))"
+    )
+    with running(office, list, prologue=few) as daemon:
+        eventually("trouble", lambda: "no thread" in daemon.said(), said=daemon.said)
+        assert daemon.process.poll() is None, daemon.said()
+        hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_AS)[1]
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_AS, (hard, hard))
+        recorded(office, "DR1000001", daemon.said)
+        eventually("all of it works", lambda: office.query("SELECT count(*) FROM wamon.source_status") == [1])
+        assert daemon.end() == 0
+    assert_whole(office, field)
+
+
 def end_connections(office: Office) -> None:
     office.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -42,6 +42,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
             "no inotify is to be had, or the store's folder is missing, shut or replaced",
             "looks once an interval, says so once, and listens again when it can",
         ),
+        "F108": Fault("the host starts no thread", "waits, says so, and goes on when it does"),
         "F87": Fault("no file descriptor is left", "waits, says so, and goes on when there are some"),
     },
     "PostgreSQL and the way to it": {

@@ -79,7 +79,10 @@ class Daemon:
         """Work until SIGTERM or SIGINT. Raises what can't be tried again, and Busy where another holds the source."""
         with Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             worker = threading.Thread(target=self._work, args=(signals.end,), name="passes", daemon=True)
-            worker.start()
+            try:
+                worker.start()
+            except RuntimeError as error:
+                raise HostUnavailable.because(error) from None
             for number in signals:
                 if number != signal.SIGHUP:
                     break
@@ -174,7 +177,7 @@ class Daemon:
             self._bell.stopping.wait(_STANDBY_SECONDS)
         except Retryable as error:
             self._wait_out(error, pause)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             self._wait_out(HostUnavailable.because(error), pause)
         except (ConfigError, SchemaError) as error:
             if self._passes.count == 0:
@@ -243,6 +246,7 @@ class Daemon:
             while True:
                 self._bell.check()
                 self._bell.hush()
+                self._side.start_rest()
                 self._tell_silence(doorbell.listen())
                 rounds.go_round()
                 pause.reset()

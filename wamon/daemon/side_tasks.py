@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wamon.daemon.stopping import Stopped, Stopping
+from wamon.errors import HostUnavailable
 from wamon.log import log_failure
 
 if TYPE_CHECKING:
@@ -58,15 +59,24 @@ class SideThreads:
         self._clock = clock
         self._stopping = Stopping()
         self._running: dict[str, _Running] = {}
+        self._unstarted: list[SideTask] = []
         self._failures: dict[str, str] = {}  # what was logged of each task that failed when it last ran
 
     def replace(self, tasks: Sequence[SideTask]) -> None:
         """Have all that runs end, and run these instead: each once the one of its name has ended."""
         self.stop()
         self._stopping = Stopping()
-        for task in tasks:
-            former = self._running.get(task.name)
-            self._start(task, threading.Thread(target=self._keep_running, args=(task, self._stopping, former)))
+        self._unstarted = list(tasks)
+        self.start_rest()
+
+    def start_rest(self) -> None:
+        """Start those of them for which the host had no thread left."""
+        while self._unstarted:
+            task = self._unstarted[0]
+            args = (task, self._stopping, self._running.get(task.name))
+            if not self._start(task, threading.Thread(target=self._keep_running, args=args)):
+                return
+            self._unstarted.pop(0)
 
     def begin(self, chore: Chore) -> None:
         """Run a chore once, unless it still runs."""
@@ -82,11 +92,18 @@ class SideThreads:
         """The threads whose end is to be waited for."""
         return (running.thread for running in self._running.values() if not running.task.may_be_cut)
 
-    def _start(self, task: SideTask, thread: threading.Thread) -> None:
+    def _start(self, task: SideTask, thread: threading.Thread) -> bool:
+        """Whether the host lets it start. That it doesn't is logged once."""
         thread.name = task.name
         thread.daemon = True  # one that doesn't end must not keep the process
+        try:
+            thread.start()
+        except RuntimeError as error:
+            refusal = HostUnavailable.because(error)
+            self._failures[task.name] = log_failure(task.name, refusal, unless=self._failures.get(task.name))
+            return False
         self._running[task.name] = _Running(task, thread)
-        thread.start()
+        return True
 
     def _keep_running(self, task: SideTask, stopping: Stopping, former: _Running | None) -> None:
         """Run a task, and again after a pause where it fails."""
