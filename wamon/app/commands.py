@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wamon.app.database import ledger
@@ -16,7 +17,7 @@ from wamon.capture.state_file import ReadOnlyStateFile, StateFile
 from wamon.capture.store_identity import accept, here
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
-from wamon.errors import ConfigError, UsageError
+from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError, UsageError
 from wamon.ledger.recording import Recorder
 from wamon.ledger.rejections import Rejections
 from wamon.ledger.retention import keep_since
@@ -28,12 +29,13 @@ from wamon.replies.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.postgres.connection import Database
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def configured(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -148,7 +150,7 @@ def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, c
     rules = rules_of(config, aliases)
     review = review_of(config, bridge.name, aliases, db, clock)
     offices = offices_of(config, bridge.name, review, aliases, db, clock)
-    since = keep_since(db, config.privacy.keep_text, store.newest)
+    since = keep_since(db, config.privacy.keep_text, partial(_newest_of, store))
     recorder_by = recorders_of(config, source, offices, since, clock)
     effects = [office.effects for office in offices]
     pipeline = Pipeline(store, rules, source, recorder_by(rules), review, effects, state, clock)
@@ -161,6 +163,14 @@ def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, c
 
     pipeline.renewed = renewed
     return pipeline
+
+
+def _newest_of(store: Store) -> datetime | None:
+    """When its newest message was sent; long ago while it can't be read: until then no text counts as too old."""
+    try:
+        return store.newest()
+    except (BridgeUnavailable, BridgeUnknown):
+        return _LONG_AGO
 
 
 def rules_of(config: Config, aliases: Aliases) -> Rules:
