@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wamon.app.commands import offices_of, recorders_of, review_of, rules_of
 from wamon.app.database import ledger
 from wamon.bridge.people import Aliases
+from wamon.capture.groups import follow_names
 from wamon.ledger.dead_letters import letters_of_events
 from wamon.ledger.retention import keep_since
 from wamon.ledger.source import BroughtSource
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from wamon.config.schema import Config
     from wamon.ledger.dead_letters import Letter
     from wamon.ledger.effects import Effects
-    from wamon.ledger.rejections import Rejections
-    from wamon.ledger.review import Review
     from wamon.postgres.connection import Database
 
 
@@ -106,13 +105,9 @@ def effects_of_hooks(config: Config, clock: Clock) -> Iterator[tuple[Sequence[Ef
     """What writes the rows for the office that wait, where no store is read, and a connection of its own."""
     with ledger(config) as db:
         aliases = Aliases(config.bridge.people, None)
-        yield [office.effects for office in _offices(config, config.source, aliases, db, clock)], db
-
-
-def _offices(
-    config: Config, source: str, aliases: Aliases, db: Database, clock: Clock
-) -> Sequence[Review | Rejections]:
-    return offices_of(config, source, review_of(config, source, aliases, db, clock), aliases, db, clock)
+        review = review_of(config, config.source, aliases, db, clock)
+        offices = offices_of(config, config.source, review, aliases, db, clock)
+        yield [office.effects for office in offices], db
 
 
 def is_polled(config: Config, source: str) -> bool:
@@ -126,11 +121,14 @@ def _begun(config: Config, name: str, db: Database, clock: Clock) -> Intake:
     polled = is_polled(config, name)
     aliases = Aliases(config.bridge.people, config.bridge.path if polled else None)
     rules = rules_of(config, aliases)
-    offices = _offices(config, name, aliases, db, clock)
+    review = review_of(config, name, aliases, db, clock)
+    offices = offices_of(config, name, review, aliases, db, clock)
     since = keep_since(db, config.privacy.keep_text, lambda: None)
     recorder = recorders_of(config, source, offices, since, clock)(rules)
     hooks = {hook.name: hook for hook in config.hooks if hook.source == name}
     projects = {group.jid: group.name for group in config.groups if group.enabled}
+    if not polled:
+        follow_names(source, review, projects)
     intake = Intake(source, Feed(hooks, projects, is_polled=polled), rules, recorder)
     intake.begin()
     return intake

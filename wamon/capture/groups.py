@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from wamon.capture.old_state import OldState
     from wamon.capture.pipeline import Pipeline
     from wamon.capture.state_file import Found
+    from wamon.ledger.review import Review
+    from wamon.ledger.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def join(pipeline: Pipeline, wanted: Sequence[Wanted], start: StartRule) -> None
     _come_back(pipeline, wanted)
     # A chat that has lost its name keeps the one that it had.
     pipeline.projects = {group.jid: group.project for group in wanted if group.project != group.jid}
-    if kept := follow_names(pipeline):
+    if kept := follow_names(pipeline.source, pipeline.review, pipeline.projects):
         _tell_former_names(kept)
     new = [group for group in wanted if group.enabled and group.jid not in pipeline.source.groups]
     found = pipeline.state.open()
@@ -87,18 +89,18 @@ def _come_back(pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
         pipeline.source.enable(back)
 
 
-def follow_names(pipeline: Pipeline) -> list[str]:
+def follow_names(source: Source, review: Review | None, names: Mapping[str, str]) -> list[str]:
     """A group is its JID: what is recorded of it follows its project's name.
 
     Where other people hold the office's rows, all keeps its former name for now: recording doesn't wait for them.
     Returns these names.
     """
-    known = pipeline.source.groups
-    projects = {jid: name for jid, name in pipeline.projects.items() if jid in known and known[jid].project != name}
+    known = source.groups
+    projects = {jid: name for jid, name in names.items() if jid in known and known[jid].project != name}
     if not projects:
         return []
     try:
-        renamed = rename(pipeline.source, pipeline.review, projects)
+        renamed = rename(source, review, projects)
     except Locked:
         return sorted({known[jid].project for jid in projects})
     for was, now in sorted({(one.was, one.now) for one in renamed}):

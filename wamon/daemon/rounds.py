@@ -65,7 +65,7 @@ class Rounds:
         try:
             self._pass()
             if self._bell.rang("retry"):
-                self._pipeline.retrying(follow_names, self._pipeline)
+                self._follow_names()
                 self._tell_posted(retry(self._pipeline))
                 self._tell_posted(admit(self._pipeline))
                 self._trust.doubt()
@@ -75,6 +75,10 @@ class Rounds:
             return
         self._pipeline.state.flush_if_due()
         self._begin_chores()
+
+    def _follow_names(self) -> None:
+        pipeline = self._pipeline
+        pipeline.retrying(follow_names, pipeline.source, pipeline.review, pipeline.projects)
 
     def soon_seconds(self) -> float:
         """When to go round without being rung for."""

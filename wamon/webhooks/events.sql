@@ -48,7 +48,9 @@ RETURNING e.hook, e.same_as IS NOT NULL
 DELETE FROM wamon.webhook_events WHERE event = ANY(%(events)s)
 
 -- name: wait
-UPDATE wamon.webhook_events SET next_try_at = received_at + %(patience)s::interval WHERE event = ANY(%(events)s)
+-- At least for some seconds, so that what waits for long holds nothing else up.
+UPDATE wamon.webhook_events SET next_try_at = greatest(received_at + %(patience)s::interval, now() + interval '5 s')
+WHERE event = ANY(%(events)s) AND state = 'new'
 
 -- name: refuse
 -- Tried again after these pauses, then dead.

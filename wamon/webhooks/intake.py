@@ -147,7 +147,7 @@ class Intake:
     def take_in(self) -> Taken:
         """Take in what is due, a batch of it. Raises DatabaseUnavailable and SchemaError."""
         taken = Taken()
-        opened = [self._opened(event) for event in self.events.due()]
+        opened = self._with_their_groups([self._opened(event) for event in self.events.due()])
 
         def alone(one: Opened, refusal: Refusal) -> None:
             """PostgreSQL takes nothing of this delivery: it waits for its next try, and delays no other."""
@@ -159,7 +159,6 @@ class Intake:
 
         if opened:
             failpoint("event.parsed")
-            self._add_groups(opened)
             bisect(opened, lambda part: taken.add(self._record(part)), alone)
             _tell(taken)
         return taken
@@ -180,13 +179,29 @@ class Intake:
         parts = sender.parse(Delivery({}, {}, "", event.body, event.received_at))
         return Opened(event, parts, list(brought(parts, event.uid, event.received_at)))
 
-    def _add_groups(self, opened: Sequence[Opened]) -> None:
-        """A source that no store feeds has those of the watched groups of which something came."""
-        if self._feed.is_polled:
-            return
-        jids = {one.message.chat_jid for each in opened for one in each.messages}
-        if lacking := sorted((jids & self._feed.projects.keys()) - self._source.groups.keys()):
-            self._source.add_chats("group", {jid: self._feed.projects[jid] for jid in lacking})
+    def _with_their_groups(self, opened: Sequence[Opened]) -> Sequence[Opened]:
+        """Those whose watched groups the source has.
+
+        Without a store it is given those that are watched now. Beside one the passes take groups in, perhaps since this
+        intake began: what is brought of one that they haven't come to yet waits for them.
+        """
+        watched = {one.message.chat_jid for each in opened for one in each.messages} & self._feed.projects.keys()
+        if not self._feed.is_polled:
+            if lacking := sorted(watched - self._served()):
+                self._source.add_chats("group", {jid: self._feed.projects[jid] for jid in lacking})
+            return opened
+        if watched - self._served():
+            self._source.load()
+        early = watched - self._served()
+        waiting = {each.event.event for each in opened if any(one.message.chat_jid in early for one in each.messages)}
+        if not waiting:
+            return opened
+        with transaction(self._source.db) as db:
+            self.events.wait(db, sorted(waiting))
+        return [each for each in opened if each.event.event not in waiting]
+
+    def _served(self) -> set[str]:
+        return {jid for jid, group in self._source.groups.items() if group.enabled}
 
     def _record(self, part: Part[Opened]) -> Taken:
         while True:
@@ -259,10 +274,13 @@ class Intake:
 
     def _counts(self, one: Brought) -> bool:
         """Of a watched group, or one-to-one. What a polled group's edit says, the store says too."""
-        group = self._source.groups.get(one.message.chat_jid)
+        jid = one.message.chat_jid
+        if jid == DIRECT:
+            return True
+        group = self._source.groups.get(jid)
         if group is None or not group.enabled:
             return False
-        return group.jid == DIRECT or not (one.is_edit and self._feed.is_polled)
+        return not one.is_edit if self._feed.is_polled else jid in self._feed.projects
 
     def _read(self, n: int, opened: Opened, one: Brought) -> Said:
         message = one.message._replace(rowid=n)

@@ -195,7 +195,7 @@ def test_a_daemon_renames_once_the_rows_are_free(field: Field, open_office: Open
         with office.opened() as pipeline:
             field.post(LAWLEY, "DR1752034")
             catch_up(pipeline)
-            assert follow_names(pipeline) == ["Lawley"]
+            assert follow_names(pipeline.source, pipeline.review, pipeline.projects) == ["Lawley"]
             clerk.rollback()
-            assert follow_names(pipeline) == []
+            assert follow_names(pipeline.source, pipeline.review, pipeline.projects) == []
     assert [project for project, *_ in reviews(office)] == ["Lawley Act 3", "Lawley Act 3"]

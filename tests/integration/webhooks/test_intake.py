@@ -53,6 +53,23 @@ def test_a_direct_message_s_drop_counts_where_the_hook_has_a_project(office: Ope
     assert ours.drops() == {("Lawley", "DR1752028")}
 
 
+def test_the_groups_of_a_hook_s_own_source_are_those_that_the_config_names_now_by_these_names(office: Opened) -> None:
+    ours = office(hook("gowa"))
+    keep(ours, "gowa", in_lawley(GOWA, "DR1750001", "M1"))
+    take_in(ours)
+    ours.set(groups=[{"name": "Lawley Two", "jid": LAWLEY}])
+    keep(ours, "gowa", in_lawley(GOWA, "DR1750002", "M2"))
+    take_in(ours)
+    both = {("Lawley Two", "DR1750001"), ("Lawley Two", "DR1750002")}
+    assert ours.drops() == both
+    disabled = {"name": "Lawley Two", "jid": LAWLEY, "enabled": False}
+    for n, groups in enumerate([[], [disabled]]):
+        ours.set(groups=groups)
+        keep(ours, "gowa", in_lawley(GOWA, f"DR175001{n}", f"L{n}"))
+        take_in(ours)
+    assert ours.drops() == both
+
+
 def test_an_operator_s_answer_is_recorded_and_submits_nothing(office: Opened) -> None:
     ours = office(hook("wati", project="Lawley"))
     keep(ours, "wati", {**WATI, "eventType": "sessionMessageSent", "owner": True, "text": "DR1752029 is done"})

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.deliveries import GOWA, PHONE
 from tests.support.intake import events, hook, in_lawley, keep, take_in
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.intake import intakes
 
 LATE = timedelta(seconds=61)
 VIA = "SELECT message_id, via FROM wamon.ledger ORDER BY 1"
@@ -80,6 +82,22 @@ def test_what_a_bridge_drops_is_recorded_from_the_hook_and_named_until_it_comes(
     office.scan()
     assert not [gap for gap in office.answer("gaps")["gaps"] if gap["kind"] == "store-missed"]
     assert office.answer("verify")["store_missed"] == 0
+
+
+def test_what_a_group_brings_that_the_passes_take_in_later_waits_for_them_and_is_recorded(
+    field: Field, open_office: Callable[..., Office]
+) -> None:
+    office = open_office(field.path, hooks=[hook("gowa", of="main")], groups=[{"name": "Lawley", "jid": LAWLEY}])
+    office.scan()
+    office.set(groups=[*office.settings["groups"], {"name": "Mohadin", "jid": MOHADIN}])
+    with intakes(configured(office.config_path, {}), office.clock) as (_, (intake,)):
+        body = {**GOWA, "payload": {**GOWA["payload"], "chat_id": MOHADIN, "body": "DR1760001", "id": "M1"}}
+        keep(office, "gowa", body, ago=LATE)
+        assert (intake.take_in().events, events(office)) == (0, [("new", None)])
+        office.scan()
+        office.query("UPDATE wamon.webhook_events SET next_try_at = now()")
+        intake.take_in()
+    assert (("Mohadin", "DR1760001") in office.drops(), events(office)) == (True, [("done", 1)])
 
 
 def test_direct_messages_of_a_hook_of_a_store_are_recorded_at_once(office: Office) -> None:
