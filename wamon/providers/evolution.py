@@ -36,8 +36,13 @@ _STATES: Mapping[str, ReceiptState] = {
 }  # fmt: skip
 _PARTS: Mapping[str, Part] = {
     "conversation": "text", "extendedTextMessage": "text", "imageMessage": "photo", "audioMessage": "voice",
-    "videoMessage": "file", "documentMessage": "file", "documentWithCaptionMessage": "file",
+    "videoMessage": "file", "documentMessage": "file",
 }  # fmt: skip
+_WRAPPERS = (
+    "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
+    "documentWithCaptionMessage", "editedMessage", "deviceSentMessage",
+)  # fmt: skip
+"""What a message may be wrapped in: where messages disappear, say."""
 _REVOKE, _EDIT = {0, "REVOKE"}, {14, "MESSAGE_EDIT"}
 
 
@@ -68,7 +73,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
 
 def _message(part: object) -> Iterator[Parsed]:
     data = fields(part, "its data")
-    key, message = fields(data.get("key"), "its key"), some(data.get("message"))
+    key, message = fields(data.get("key"), "its key"), _unwrapped(data.get("message"))
     chat = chat_of(key.get("remoteJid"))
     content, change = _content(message)
     kind = next((name for name in _PARTS if name in content), "")
@@ -99,14 +104,21 @@ def _content(message: Fields) -> tuple[Fields, dict[str, str]]:
     if isinstance(kind, int | str) and kind in _REVOKE and protocol:
         return {}, {"revokes": message_id(changed)}
     if isinstance(kind, int | str) and kind in _EDIT:
-        return some(protocol.get("editedMessage")), {"edits": message_id(changed)}
+        return _unwrapped(protocol.get("editedMessage")), {"edits": message_id(changed)}
     return message, {}
+
+
+def _unwrapped(value: object) -> Fields:
+    """A message without what it is wrapped in."""
+    message = some(value)
+    while inner := next((found for name in _WRAPPERS if (found := some(some(message.get(name)).get("message")))), {}):
+        message = inner
+    return message
 
 
 def _text(content: Fields, kind: str) -> str:
     found = content.get(kind)
-    inner = some(some(some(found).get("message")).get("documentMessage")) or some(found)
-    return said(found) if isinstance(found, str) else first_said(inner.get("text"), inner.get("caption"))
+    return said(found) if isinstance(found, str) else first_said(some(found).get("text"), some(found).get("caption"))
 
 
 def _receipt(part: object) -> Iterator[Parsed]:

@@ -27,6 +27,7 @@ _BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _PHONE = re.compile(r"\+?([0-9]{5,20})")
 _JID = re.compile(r"([0-9]{5,20})(?:\.[0-9]+)?(?::[0-9]+)?@([a-z.]+)")
 _SERVERS: dict[str, AliasKind] = {"s.whatsapp.net": "phone", "c.us": "phone", "lid": "lid", "hosted": "phone"}
+_OF_MANY = ("@g.us", "@broadcast", "@newsletter")
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _PARTS: dict[str, Part] = {
@@ -154,8 +155,8 @@ def aliases(*values: object) -> tuple[Alias, ...]:
 
 
 def chat_of(jid: object) -> str:
-    """The chat that a JID names."""
-    return jid if isinstance(jid, str) and jid.endswith("@g.us") and jid.isprintable() else DIRECT
+    """The chat that a JID names: a group's, or where somebody speaks to everybody; any other is one-to-one."""
+    return jid if isinstance(jid, str) and jid.endswith(_OF_MANY) and jid.isprintable() else DIRECT
 
 
 def _number(convert: Callable[[str], T]) -> Callable[[str], T | _HugeNumber]:

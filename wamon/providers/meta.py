@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from wamon.providers.fields import Fields
 
 _PERSON, _TYPE = named("from", "wa_id", "user_id", "recipient_id"), named("type", "status", "field")
-_TESTED_NUMBER = named("phone_number_id")
+_NUMBER, _ID = named("phone_number_id"), named("id")
 _STATES: Mapping[str, ReceiptState] = {
     "sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed",
     "deleted": "deleted",
@@ -53,8 +53,10 @@ _STATES: Mapping[str, ReceiptState] = {
 def peek(body: bytes) -> Peek:
     """The dashboard's button sends from number 123456123, under the account "0"."""
     beginning = body[:MOST_BYTES]
-    number = _TESTED_NUMBER.search(beginning)
-    is_test = number is not None and number[1] == b"123456123" and b'"0"' in beginning
+    number = _NUMBER.search(beginning)
+    is_test = (
+        number is not None and number[1] == b"123456123" and any(one[1] == b"0" for one in _ID.finditer(beginning))
+    )
     return peeked(body, _PERSON, _TYPE)._replace(is_test=is_test)
 
 

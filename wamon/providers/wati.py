@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from wamon.providers.deliveries import Delivery, Parsed, Peek, ReceiptState
     from wamon.providers.fields import Fields
 
-_PERSON, _TYPE, _ID = named("waId", "bsuid"), named("eventType"), named("id")
+_PERSON, _TYPE = named("waId", "bsuid"), named("eventType")
+_IDS = {named("id"): b"message.Id", named("whatsappMessageId"): b"message.WhatsappMessageId"}
+"""Those of a sample: a row of a list may well have one of them."""
 _RECEIPTS: Mapping[str, ReceiptState] = {
     "sentMessageDELIVERED": "delivered",
     "sentMessageREAD": "read",
@@ -45,7 +47,8 @@ _SENT = {"sessionMessageSent", "templateMessageSent"}
 
 def peek(body: bytes) -> Peek:
     """A sample's values are the names of their fields."""
-    is_test = any(found[1] == b"message.Id" for found in _ID.finditer(body[:MOST_BYTES]))
+    beginning = body[:MOST_BYTES]
+    is_test = all(any(found[1] == its for found in name.finditer(beginning)) for name, its in _IDS.items())
     return peeked(body, _PERSON, _TYPE)._replace(is_test=is_test)
 
 

@@ -112,6 +112,13 @@ def test_what_is_nobodys_id_is_no_person(jid: object) -> None:
     assert found.aliases == ()
 
 
+@pytest.mark.parametrize("jid", ["status@broadcast", "120363000000000001@newsletter"])
+def test_what_is_said_to_everybody_is_no_one_to_one_message(jid: str) -> None:
+    [found] = parse("wacli", WACLI | {"Chat": jid})
+    assert isinstance(found, PersonMessage)
+    assert found.chat == jid
+
+
 def test_phone_and_lid_of_one_message_are_one_person() -> None:
     [found] = parse("gowa", GOWA)
     assert isinstance(found, PersonMessage)
@@ -192,6 +199,8 @@ def evolution(message: Json, **data: Any) -> list[Parsed]:
         ({"extendedTextMessage": {"text": "DR1752028"}}, "text", "DR1752028"),
         ({"imageMessage": {"caption": "DR1752028", "jpegThumbnail": ""}}, "photo", "DR1752028"),
         ({"documentWithCaptionMessage": {"message": {"documentMessage": {"caption": "a"}}}}, "file", "a"),
+        ({"ephemeralMessage": {"message": {"extendedTextMessage": {"text": "a"}}}}, "text", "a"),
+        ({"ephemeralMessage": {"message": {"viewOnceMessage": {"message": {"conversation": "a"}}}}}, "text", "a"),
         ({"audioMessage": {"seconds": 3}}, "voice", ""),
         ({"reactionMessage": {"text": "\U0001f44d"}}, "other", ""),
         ({}, "other", ""),
@@ -215,6 +224,7 @@ def test_evolutions_time_is_the_messages_and_not_the_one_that_only_looks_like_ut
 def test_evolutions_edits_and_revokes_name_their_message() -> None:
     edited = {"editedMessage": {"conversation": "DR1752034"}, "key": {"id": "A"}, "type": 14}
     [edit] = evolution({"protocolMessage": edited})
+    assert [edit] == evolution({"editedMessage": {"message": {"protocolMessage": edited}}})
     [revoke] = evolution({"protocolMessage": {"key": {"id": "A"}, "type": "REVOKE"}})
     assert isinstance(edit, PersonMessage)
     assert isinstance(revoke, PersonMessage)

@@ -200,7 +200,8 @@ def test_receipts_and_faults_are_told_with_their_codes() -> None:
 
 
 def test_the_dashboards_button_is_a_test_and_an_unknown_number_is_none() -> None:
-    body = meta_body(meta_message(timestamp="1504902988"), metadata={"phone_number_id": "123456123"})
+    answered = meta_message(timestamp="1504902988", text={"body": "0"})
+    body = meta_body(answered, metadata={"phone_number_id": "123456123"})
     assert not META.module.peek(META.delivery(body).body).is_test
     body["entry"][0]["id"] = "0"
     assert META.module.peek(META.delivery(body).body).is_test

@@ -90,7 +90,9 @@ def test_where_a_time_is_missing_the_other_counts() -> None:
 
 def test_a_sample_is_a_test_by_its_values() -> None:
     peek = SENDERS["wati"].module.peek
-    assert peek(SENDERS["wati"].delivery(WATI | {"id": "message.Id"}).body).is_test
+    ids = {"id": "message.Id", "whatsappMessageId": "message.WhatsappMessageId"}
+    assert peek(SENDERS["wati"].delivery(WATI | ids).body).is_test
+    assert not peek(SENDERS["wati"].delivery(WATI | {"listReply": {"id": "message.Id"}}).body).is_test
 
 
 def manychat(**changes: object) -> PersonMessage:
