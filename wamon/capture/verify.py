@@ -323,6 +323,7 @@ class Verification:
         try:
             for drops in self._portions(list(self._comparison.drops_without_review(review, self._projects()))):
                 self._pipeline.retrying(self._comparison.restore_reviews, review, drops)
+                review.effects.write_due(self._pipeline.source.db)  # where one was refused, none was written
         except (Locked, Poison, TimedOut) as refusal:
             logger.warning(
                 "Review rows are restored by the next sweep. %s", refusal, extra={"action": "review.refused"}
