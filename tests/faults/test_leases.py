@@ -53,6 +53,19 @@ def test_a_lease_of_another_host_holds_until_it_expires_by_the_databases_clock(f
             assert daemon.end() == 0
 
 
+@pytest.mark.fault("F109")
+def test_a_host_that_is_called_otherwise_meanwhile_holds_its_lease_on(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a lost connection."""
+    office = open_office(field.path)
+    office.scan()
+    with connected(office.dsn) as db, leased(db, "main"):
+        monkeypatch.setattr("socket.gethostname", lambda: "called-otherwise")
+        with connected(office.dsn) as anew, leased(anew, "main"):
+            assert office.run("run").returncode == 75
+
+
 @pytest.mark.fault("F97")
 def test_a_lease_that_ends_further_ahead_than_any_is_taken_holds_nobody_up(field: Field, open_office: Open) -> None:
     """It was renewed before the database's clock was set back."""

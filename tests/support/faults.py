@@ -43,6 +43,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
             "looks once an interval, says so once, and listens again when it can",
         ),
         "F108": Fault("the host starts no thread", "waits, says so, and goes on when it does"),
+        "F109": Fault("it is called otherwise while wamon runs", "holds its lease on as the one that took it"),
         "F87": Fault("no file descriptor is left", "waits, says so, and goes on when there are some"),
     },
     "PostgreSQL and the way to it": {

@@ -6,6 +6,7 @@ import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 
@@ -20,12 +21,18 @@ class Process:
 
     @classmethod
     def this(cls) -> Process:
-        return cls(socket.gethostname(), _boot(), os.getpid(), _started(os.getpid()) or 0)
+        return cls(_host(), _boot(), os.getpid(), _started(os.getpid()) or 0)
 
     def is_gone(self) -> bool:
         """Whether it surely no longer runs: only its own host and boot can tell."""
-        here = self.host == socket.gethostname() and self.boot == _boot()
+        here = self.host == _host() and self.boot == _boot()
         return here and _started(self.pid) != self.process_started
+
+
+@cache
+def _host() -> str:
+    """As it was called first: it may be called otherwise while a process runs on it, which stays the same."""
+    return socket.gethostname()
 
 
 def _boot() -> str:
