@@ -26,8 +26,14 @@ def age(moment: datetime, now: datetime) -> float:
 
 
 def amount(n: int, noun: str) -> str:
-    """A number with its noun: `1 message`, `2,000 messages`, `2 near misses`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{'es' if noun.endswith('s') else 's'}"
+    """A number with its noun: `1 message`, `2,000 messages`, `2 near misses`, `2 deliveries`."""
+    return f"{n:,} {noun if n == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("ry"):
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def listing(names: Sequence[str], most: int = 5) -> str:

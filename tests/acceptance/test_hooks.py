@@ -62,6 +62,12 @@ def test_the_list_tells_what_came_and_a_test_leaves_a_count_only(
         "1 of today's deliveries; if wacli sent them, it doesn't deliver them again."
     )
 
+    office.query("UPDATE wamon.webhook_events SET received_at = now() - interval '1 hour'")
+    office.set(hooks=[hook("other", "wati")])
+    found_out = json.loads(office.run("doctor", "--json").stdout)["checks"]
+    (waits,) = [check["sentence"] for check in found_out if check["name"] == "hooks.waiting"]
+    assert waits == "1 delivery to hook wati waits to be recorded, and the config has no such hook."
+
 
 def test_a_test_says_what_is_in_the_way(open_office: Callable[..., Office], tmp_path: Path) -> None:
     office = open_office(tmp_path / "no-store.db", hooks=[hook("wati", "wati"), {"name": "shut", "provider": "gowa"}])

@@ -136,7 +136,7 @@ def _past(facts: Facts) -> str:
     swept = f"{span(age(past.last_sweep_at, facts.now))} ago" if past.last_sweep_at else "never"
     how = {True: ", clean", False: ", not clean", None: ""}[past.last_verify_clean]
     verified = f"{span(age(past.last_verify_at, facts.now))} ago{how}" if past.last_verify_at else "never"
-    dead = amount(sum(facts.ledger_facts.dead.values()), "dead letter")
+    dead = amount(sum(facts.ledger_facts.dead.values()) + facts.ledger_facts.dead_deliveries, "dead letter")
     retry = sum(facts.ledger_facts.retry.values())
     return f"Last sweep: {swept}. Last verify: {verified}. {dead}{f', {retry:,} to be tried again' if retry else ''}."
 

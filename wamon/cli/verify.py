@@ -81,6 +81,7 @@ def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: b
 def _show(found: Verify) -> None:
     from wamon.capture.verify import IN_WORDS
     from wamon.render import say, table
+    from wamon.words import amount
 
     problems = found.problems
     rows = [(f"{p.promise}: {IN_WORDS[p.promise]}", p.group, p.message_id, p.detail) for p in problems[:_MOST_SHOWN]]
@@ -95,6 +96,6 @@ def _show(found: Verify) -> None:
     notes += [f"{found.older_rules:,} read under older rules"] if found.older_rules else []
     notes += [f"{found.without_text:,} whose text is gone; --repair reads it again"] if found.without_text else []
     notes += [f"{found.reviews_waiting:,} with rows of the office's tables waiting"] if found.reviews_waiting else []
-    notes += [f"{found.events:,} deliveries compared"] if found.events else []
+    notes += [f"{amount(found.events, 'delivery')} compared"] if found.events else []
     notes += [f"{found.store_missed:,} that the store lacks and a hook brought"] if found.store_missed else []
     say(f"{found.checked:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))

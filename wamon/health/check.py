@@ -82,6 +82,7 @@ TITLES = {
     "hooks.address": "Whether a hook's address exists",
     "hooks.source": "Whose second witness a hook is",
     "hooks.refused": "Deliveries that were refused",
+    "hooks.waiting": "Deliveries that nobody takes in",
 }
 """Every check by its name, and what it looks at."""
 

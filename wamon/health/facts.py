@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wamon.bridge.store import Store
     from wamon.clock import Clock
     from wamon.config.schema import Config
-    from wamon.health.ledger_facts import LedgerFacts, Post, Server
+    from wamon.health.ledger_facts import LedgerFacts, Post, Server, WaitingDeliveries
     from wamon.ledger.review_table import ReviewTable
     from wamon.model import Message
     from wamon.postgres.connection import Database
@@ -105,6 +105,7 @@ class Facts:
     refused: WamonError | None = None  # why the store isn't taken for this source's
     review: ReviewTable | Absent | None = None  # None: none is configured
     refused_today: Mapping[str, int] = field(default_factory=dict)  # deliveries, by hook
+    waiting_deliveries: Sequence[WaitingDeliveries] = ()
 
     @property
     def database_now(self) -> datetime:
@@ -136,10 +137,20 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
         groups = [replace(group, joined=False, messages=0, new=0, resubmissions=0) for group in groups]
     latest = _latest(subject, ledger_facts, now)
     refused = None if isinstance(store, Absent) else _refused(subject, ledger_facts)
-    review = _review(subject, db, server)
-    deliveries = _refused_today(subject, db)
     return Facts(
-        subject, now, rights, store, server, ahead_seconds, ledger_facts, groups, latest, refused, review, deliveries
+        subject,
+        now,
+        rights,
+        store,
+        server,
+        ahead_seconds,
+        ledger_facts,
+        groups,
+        latest,
+        refused,
+        _review(subject, db, server),
+        _refused_today(subject, db),
+        _waiting_deliveries(db),
     )
 
 
@@ -301,6 +312,14 @@ def _refused_today(subject: Subject, db: Database | Absent) -> Mapping[str, int]
     with suppress(WamonError):
         return asked.refused_today(db, subject.config.timezone)
     return {}
+
+
+def _waiting_deliveries(db: Database | Absent) -> Sequence[WaitingDeliveries]:
+    """What hooks brought and nobody has taken in; nothing where it can't be known, which other checks tell."""
+    if not isinstance(db, Absent):
+        with suppress(WamonError):
+            return asked.waiting_deliveries(db)
+    return ()
 
 
 def _with_ledger(

@@ -6,21 +6,27 @@ from typing import TYPE_CHECKING
 
 from wamon.health.check import Check, State
 from wamon.webhooks.providers import KNOWN
+from wamon.words import age, amount, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from wamon.config.hooks import Hook
     from wamon.health.facts import Facts
+    from wamon.health.ledger_facts import WaitingDeliveries
 
 
 def checks(facts: Facts) -> Iterator[Check]:
-    """Those of each hook. None of a config without hooks."""
+    """Those of each hook, and of deliveries to hooks that the config had once."""
     for hook in facts.subject.config.hooks:
         yield address(hook)
         if hook.of is not None:
             yield source(hook, facts.subject.config.bridge.name)
         yield refusals(hook, facts.refused_today.get(hook.name, 0))
+    known = {hook.name for hook in facts.subject.config.hooks}
+    for deliveries in facts.waiting_deliveries:
+        yield waiting(deliveries, facts.database_now, is_known=deliveries.hook in known)
 
 
 def address(hook: Hook) -> Check:
@@ -54,3 +60,17 @@ def refusals(hook: Hook, refused: int) -> Check:
     sentence = f"{hook.name} refused {refused:,} of today's deliveries; if {hook.provider} sent them, {after}."
     hint = f"Has it the hook's secret? `wamon hooks test {hook.name}` tries ours; the log of `wamon web` says why."
     return Check("hooks.refused", State.WARN, sentence, hint, numbers=numbers)
+
+
+def waiting(deliveries: WaitingDeliveries, now: datetime, *, is_known: bool) -> Check:
+    """Why deliveries aren't taken in."""
+    hook, count, since = deliveries
+    waits = f"{amount(count, 'delivery')} to hook {hook} {'waits' if count == 1 else 'wait'} to be recorded"
+    numbers = {"hook": hook, "waiting": count}
+    if is_known:
+        sentence = f"{waits}, the oldest for {span(age(since, now))}."
+        return Check(
+            "hooks.waiting", State.WARN, sentence, "`wamon run` records them, and `wamon scan`.", numbers=numbers
+        )
+    hint = f"They are kept. Name {hook} under hooks again until they are recorded."
+    return Check("hooks.waiting", State.BAD, f"{waits}, and the config has no such hook.", hint, numbers=numbers)

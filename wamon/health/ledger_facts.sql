@@ -94,3 +94,8 @@ WHERE EXISTS (SELECT FROM wamon.ledger_rows AS l WHERE l.chat = k.chat AND l.mes
 
 -- name: refused_today
 SELECT hook, refused FROM wamon.hook_status WHERE day = (now() AT TIME ZONE %(zone)s)::date
+
+-- name: waiting_deliveries
+SELECT hook, count(*), min(received_at) FROM wamon.webhook_events
+WHERE state = 'new' AND received_at < now() - interval '5 minutes'
+GROUP BY hook ORDER BY hook

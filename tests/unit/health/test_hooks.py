@@ -1,9 +1,13 @@
 """The checks of hooks: each says what is wrong, and what to do."""
 
+from datetime import UTC, datetime, timedelta
+
 from wamon.config.hooks import Hook
 from wamon.health.check import TITLES
-from wamon.health.hooks import address, refusals, source
+from wamon.health.hooks import address, refusals, source, waiting
+from wamon.health.ledger_facts import WaitingDeliveries
 
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECRET = "a-secret-of-the-hook"
 
 
@@ -32,6 +36,16 @@ def test_refused_deliveries_are_told_with_what_their_sender_does() -> None:
     assert "`wamon hooks test bell`" in told.hint
 
 
+def test_deliveries_to_a_hook_that_the_config_names_no_more_are_told() -> None:
+    gone = waiting(WaitingDeliveries("bell", 1, NOW - timedelta(hours=3)), NOW, is_known=False)
+    assert (gone.state, gone.hint) == ("bad", "They are kept. Name bell under hooks again until they are recorded.")
+    assert gone.sentence == "1 delivery to hook bell waits to be recorded, and the config has no such hook."
+    there = waiting(WaitingDeliveries("bell", 2, NOW - timedelta(hours=3)), NOW, is_known=True)
+    assert there.state == "warn"
+    assert there.sentence == "2 deliveries to hook bell wait to be recorded, the oldest for 3 h."
+
+
 def test_each_has_its_title() -> None:
-    names = {address(hook()).name, source(hook(of="main"), "main").name, refusals(hook(), 0).name}
+    waits = waiting(WaitingDeliveries("bell", 1, NOW), NOW, is_known=True)
+    names = {address(hook()).name, source(hook(of="main"), "main").name, refusals(hook(), 0).name, waits.name}
     assert names <= set(TITLES)
