@@ -32,8 +32,9 @@ HOSTILE = '<img src=x onerror=alert(1)>"><script>alert(2)</script>\u202e'
 NAMES = PROJECTS | {MOHADIN: HOSTILE.replace("\u202e", "") + "x" * 120}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for all of a file. As long as it is open, playwright's event loop runs: no other test may meet that."""
     if CHROMIUM is None:
         pytest.skip("Chromium isn't installed here")
     with sync_playwright() as playwright:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_TRIES = 5.0
 _SECONDS_BETWEEN_PORTIONS = 0.05
+_STANDBY_SECONDS = 1.0
+"""While this daemon holds no lease, its looks are news that nobody takes."""
 _REST = 5
 """Times as long as the last counting took, so that a backlog's catching up isn't slowed by counting it."""
 _LONGEST_REST_SECONDS = 0.5
@@ -86,7 +88,7 @@ class StatusRows(SideTask):
         """Publish until the end, on one connection."""
         publisher = None
         while not stopping.is_set():
-            rest_seconds = 0.0
+            rest_seconds = _STANDBY_SECONDS
             if holder := self._passes.holder:
                 if publisher is None or publisher.holder != holder or publisher.day != publisher.today().day:
                     publisher = self._publisher(db, holder)

@@ -1,0 +1,31 @@
+"""Publishing, as a side task."""
+
+from contextlib import nullcontext
+from typing import Any, cast
+
+from tests.support.clock import CLOCK
+from wamon.daemon.passes import Passes
+from wamon.daemon.status_rows import StatusRows
+from wamon.daemon.stopping import Stopping
+
+
+class FewWaits(Stopping):
+    """Ends after a few waits, and keeps for how long they were to be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        if len(self.waits) == 3:
+            self.set()
+        return self.is_set()
+
+
+def test_one_that_stands_by_rests_though_each_look_is_news() -> None:
+    passes, stopping, absent = Passes(lambda: None), FewWaits(), cast("Any", None)
+    rows = StatusRows(absent, CLOCK, passes, lambda _: nullcontext(absent), CLOCK.now(), absent, list, lambda: None)
+    rows.take(absent)
+    rows.run(stopping)
+    assert stopping.waits == [1.0, 1.0, 1.0]
