@@ -37,7 +37,7 @@ quick: static
 	@$(PYTEST) --numprocesses=2 tests/unit
 
 # What the suite has an example of, and here many.
-CHAOS := tests/faults/test_properties.py $(wildcard tests/faults/test_crash_*.py) tests/faults/test_random_kills.py \
+CHAOS := $(wildcard tests/faults/test_*properties.py) $(wildcard tests/faults/test_crash_*.py) tests/faults/test_random_kills.py \
 	tests/integration/capture/test_every_bridge.py tests/integration/web/test_restarts.py \
 	tests/integration/bridge/test_store.py tests/unit/bridge tests/unit/config tests/unit/drops
 
