@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass as section
 
 from wamon.config import fields
 from wamon.config.alerts import Alerts
+from wamon.config.conversations import Conversations
 from wamon.config.document import Steps
 from wamon.config.hooks import Hook
 from wamon.config.replies import GroupTemplates, Replies, ReplyKind
@@ -159,6 +160,7 @@ class Config(Section):
     replies: Replies = Replies()
     web: Web = Web()
     hooks: tuple[Hook, ...] = ()
+    conversations: Conversations = Conversations()
     groups: tuple[Group, ...] = ()
 
     @property
@@ -196,6 +198,7 @@ SECTIONS: dict[str, type[Section]] = {
     "alerts": Alerts,
     "replies": Replies,
     "web": Web,
+    "conversations": Conversations,
 }
 
 _LISTS: dict[str, type[Section | Group]] = {"groups": Group, "hooks": Hook}

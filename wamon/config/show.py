@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from wamon.config.alerts import Alerts, Rule
+    from wamon.config.conversations import Conversations
     from wamon.config.hooks import Hook
     from wamon.config.replies import GroupTemplates, Replies
     from wamon.config.schema import Config, Group
@@ -48,6 +49,7 @@ def describe(config: Config) -> dict[str, object]:
         "replies": _replies(config.replies),
         "web": _web(config.web),
         "hooks": [_hook(hook) for hook in config.hooks],
+        "conversations": _conversations(config.conversations),
         "groups": [_group(group) for group in config.groups],
     }
 
@@ -164,6 +166,19 @@ def _hook(hook: Hook) -> dict[str, object]:
         "numbers": list(hook.numbers),
         "send": {"url": hook.send.url and mask(hook.send.url), "token": hook.send.token and MASK},
     }
+
+
+def _conversations(conversations: Conversations) -> dict[str, object]:
+    return {key: _plain(value) for key, value in conversations.model_dump().items()}
+
+
+def _plain(value: object) -> object:
+    """The same with its durations as one writes them, and its tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return written(value) if isinstance(value, timedelta) else value
 
 
 def _escaped(value: object) -> object:

@@ -124,6 +124,35 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a kind of conversation waits. Durations."""
+
+    settle: Annotated[str, "for quiet"]
+    max_wait: Annotated[str, "at most, from a burst's first message on"]
+    answer_within: Annotated[str, "after that an answer would come too late"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """Answers to bursts of messages."""
+
+    enabled: Annotated[bool, "bursts are answered"]
+    groups: Annotated[bool, "those in groups, too"]
+    users: Annotated[tuple[str, ...], "the persons who are chosen by name"]
+    percentage: Annotated[int, "of the others, so many in a hundred"]
+    workers: Annotated[int, "how many bursts are worked at once"]
+    direct: Waits
+    group: Waits
+    missed_after: Annotated[str, "a duration: after so long a silence, what was missed is looked for"]
+    missed_after_for: Annotated[Mapping[str, str], "the same of some persons"]
+    human_for: Annotated[str, "a duration: so long nothing is said after a colleague spoke"]
+    keep_text: Annotated[str, "a duration: texts of direct chats are kept so long"]
+    per_minute: Annotated[int, "the most that are sent in a minute"]
+    templates: Annotated[Mapping[str, str], "what is said; empty: nothing"]
+    labels: Annotated[Mapping[str, str], "how a burst names what was missed before it"]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A chat that the config names."""
 
@@ -154,6 +183,7 @@ class Effective:
     replies: Replies
     web: Web
     hooks: tuple[Hook, ...]
+    conversations: Conversations
     groups: tuple[Group, ...]
 
 
