@@ -41,7 +41,11 @@ RULES = (
         },
     ),
     Rule("dead", "Messages couldn't be recorded", {"recording.dead": State.WARN}, "dead"),
-    Rule("reviews", "Rows of the office's tables can't be written", {"recording.reviews": State.WARN}),
+    Rule(
+        "reviews",
+        "Rows of the office's tables can't be written",
+        {"recording.reviews": State.WARN, "recording.names": State.WARN},
+    ),
     Rule("passes", "Nothing can be recorded", {"recording.passes": State.BAD}),
     Rule("database", "PostgreSQL can't be used", {"database.server": State.BAD, "database.schema": State.BAD}),
     Rule(

@@ -24,6 +24,7 @@ from wamon.ledger.retention import keep_since
 from wamon.ledger.review import Review
 from wamon.ledger.source import Source, StoreAt
 from wamon.ledger.validation import Validation
+from wamon.ledger.waits import end_others
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.replies.outbox import Outbox
 
@@ -216,12 +217,16 @@ def review_of(config: Config, source: str, aliases: Aliases, db: Database, clock
 def offices_of(
     config: Config, source: str, review: Review | None, aliases: Aliases, db: Database, clock: Clock
 ) -> list[Review | Rejections]:
-    """What writes the office's tables: review rows, and rejections where a project is held to its list."""
+    """What writes the office's tables: review rows, and rejections where a project is held to its list.
+
+    What waits for another table, which the config named once, ends here.
+    """
     offices: list[Review | Rejections] = [review] if review else []
     if _held_to_a_list(config):
         rejections = Rejections(source, aliases, clock)
         rejections.contact(db)
         offices.append(rejections)
+    end_others(db, source, [office.name for office in offices])
     return offices
 
 

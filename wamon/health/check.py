@@ -66,6 +66,7 @@ TITLES = {
     "recording.lag": "How far a group is behind",
     "recording.dead": "Dead letters",
     "recording.reviews": "Rows of the office's tables that wait",
+    "recording.names": "Whether groups have their new names",
     "recording.sweep": "The last sweep",
     "recording.verify": "The last verify",
     "database.server": "PostgreSQL",

@@ -27,6 +27,7 @@ def checks(facts: Facts) -> Iterator[Check]:
         yield lag(group)
     yield dead_letters(facts)
     yield reviews(facts)
+    yield names(facts)
     if facts.subject.config.has_hooks_alone:
         return
     yield sweep(facts)
@@ -117,6 +118,27 @@ def reviews(facts: Facts) -> Check:
         return Check("recording.reviews", State.OK, told, numbers=numbers)
     hint = "The posts are recorded. The rows are tried again by themselves, at least once an hour."
     return Check("recording.reviews", State.WARN, f"{told} {waiting.reason}", hint, numbers=numbers)
+
+
+def names(facts: Facts) -> Check:
+    """Whether what is recorded has the names that the config gives its groups."""
+    ledger_facts = facts.ledger_facts
+    if isinstance(ledger_facts, Absent):
+        return unknown("recording.names", ledger_facts)
+    known = ledger_facts.position.groups
+    named = {
+        group.jid: group.name for group in facts.subject.config.groups if group.enabled and group.name != group.jid
+    }
+    former = {(known[jid].project, name) for jid, name in named.items() if jid in known and known[jid].project != name}
+    numbers = {"waiting": len(former)}
+    if not former:
+        return Check("recording.names", State.OK, "What is recorded has its groups' names.", numbers=numbers)
+    them = ", ".join(f"{was} ({now} in the config)" for was, now in sorted(former))
+    hint = (
+        "`wamon run` renames them as it takes the config in, and tries each minute while other sessions hold rows of "
+        "the office's tables; nothing else waits for it."
+    )
+    return Check("recording.names", State.WARN, f"Recorded under former names: {them}.", hint, numbers=numbers)
 
 
 def sweep(facts: Facts) -> Check:

@@ -62,6 +62,7 @@ def _found(db: Database) -> set[str]:
 class Rejections:
     """Follows recordings of one source: the office's table of rejected posts, as it was found at first contact."""
 
+    name: ClassVar[str] = NAME
     shares_rows: ClassVar[bool] = False
 
     def __init__(self, source: str, aliases: Aliases, clock: Clock) -> None:

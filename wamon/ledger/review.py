@@ -8,10 +8,12 @@ Where the table exists, only the columns that are there are written. Days and ti
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from psycopg import DataError, IntegrityError, InternalError, ProgrammingError, sql
 
+from wamon.errors import Locked, TimedOut
 from wamon.ledger import review_table
 from wamon.ledger.changes import ALL_IS_KNOWN
 from wamon.ledger.effects import Effects, Written
@@ -19,7 +21,7 @@ from wamon.ledger.review_rows import ReviewRows
 from wamon.ledger.review_table import ReviewTable
 from wamon.ledger.waits import Effect
 from wamon.log import logger
-from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
 
 SQL = Queries("wamon.ledger", "review")
 
+_LINES = {
+    "retracted": "retracted by an edit of its message",
+    "revived": "posted again by an edit of its message",
+}
+"""What a row's comment is told of an edit."""
+
 
 class Review:
     """Follows recordings of one source: the review table, as it was found at first contact."""
@@ -52,11 +60,14 @@ class Review:
         self._table = ReviewTable(self.name)
         self._rows = ReviewRows(self._table, aliases, zone, clock)
         self.effects = Effects(self.name, source, self._write)
+        self._asked_at = clock.now()  # when contact was made, or tried
+        self._is_contacted = False
         self._review_from: datetime | None = None
 
     def contact(self, db: Database) -> None:
         """Make the table where it is missing, learn its columns where it isn't, and keep the moment of first contact.
 
+        Where another session has locked it, that moment is kept with the first rows that can be written.
         Raises ConfigError where it lacks drop_number or holds it as anything but text, or has a column that must be
         filled and that wamon doesn't know; DatabaseUnavailable where this user lacks a right there.
         """
@@ -69,17 +80,23 @@ class Review:
             self._table = found or self._table
             self._table.require_fit()
             self._rows = ReviewRows(self._table, self._aliases, self._zone, self._clock)
-            self._review_from = self._first_contact(db)
+            self._asked_at = self._clock.now()
+            with suppress(Locked, TimedOut), attempt(db):
+                self._keep_first_contact(db)
+                self._is_contacted = True
 
-    def _first_contact(self, db: Database) -> datetime | None:
+    def _keep_first_contact(self, db: Database) -> None:
+        """Learn since when wamon writes here beside people: None where the table was empty.
+
+        Looks into the table unless that is kept. Raises as the table refuses.
+        """
         kept = SQL.run(db, "first_contact", table=self.name).fetchone()
         if kept is None:
-            has_rows = db.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self._table.quoted)).fetchone()
-            since = self._clock.now() if has_rows and has_rows[0] else None
+            (has_rows,) = db.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self._table.quoted)).fetchall()
+            since = self._asked_at if has_rows[0] else None
             kept = SQL.run(db, "note_contact", table=self.name, review_from=since).fetchone()
-        review_from, told = kept or (None, [])
+        self._review_from, told = kept or (None, [])
         self._tell_left_out(db, told)
-        return review_from
 
     def _tell_left_out(self, db: Database, told: Sequence[str]) -> None:
         """Say once which columns can't hold what wamon writes."""
@@ -107,6 +124,8 @@ class Review:
 
     def _write(self, db: Database, effects: Sequence[Effect]) -> Written:
         """Write effects. Raises as the table refuses."""
+        if not self._is_contacted:  # nor from here on: this may be rolled back
+            self._keep_first_contact(db)
         drops = {effect.drop for effect in effects}
         there = self._rows.of(db, drops)
         hindered = self._hindered(db, drops, there)
@@ -114,12 +133,9 @@ class Review:
         arrived = [(effect.candidate, effect.latest) for effect in ready if effect.what == "posted"]
         firsts, conflicts = self._begin(db, arrived, there)
         self._rows.reopen(db, self._later(arrived, firsts))
-        self._rows.note(
-            db, [effect for effect in ready if effect.what == "retracted"], "retracted by an edit of its message"
-        )
-        self._rows.note(
-            db, [effect for effect in ready if effect.what == "revived"], "posted again by an edit of its message"
-        )
+        for what, line in _LINES.items():
+            minded = [one for one in ready if one.what == what and self._minds(one.candidate.message)]
+            self._rows.note(db, minded, line)
         if self._table.defers:
             db.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return Written(conflicts, hindered)
@@ -144,7 +160,7 @@ class Review:
 
     def _news(self, candidates: Iterable[Candidate], posted: Posted) -> dict[Drop, Candidate]:
         """The drops to which an edit did something that people don't know yet."""
-        return {_drop(c): c for c in candidates if _key(c) not in posted.mended and self._minds(c.message)}
+        return {_drop(c): c for c in candidates if _key(c) not in posted.mended}
 
     def _without_live(self, db: Database, drops: set[Drop]) -> list[Drop]:
         """Those of the drops that no live submission is left of."""

@@ -2,7 +2,11 @@
 SELECT review_from, left_out FROM wamon.reviews WHERE review_table = %(table)s
 
 -- name: note_contact
-INSERT INTO wamon.reviews (review_table, review_from) VALUES (%(table)s, %(review_from)s)
+-- What waits was recorded while somebody had locked the table: it was wamon's, too, by then. Another session may be quicker.
+INSERT INTO wamon.reviews (review_table, review_from)
+SELECT %(table)s, CASE WHEN %(review_from)s::timestamptz IS NOT NULL THEN least(%(review_from)s, min(seen_at)) END
+FROM wamon.review_waits WHERE review_table = %(table)s
+ON CONFLICT (review_table) DO UPDATE SET review_table = EXCLUDED.review_table
 RETURNING review_from, left_out
 
 -- name: note_left_out

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.backoff import pause_seconds
 from wamon.ledger.changes import Candidate
+from wamon.log import logger
 from wamon.model import Message
+from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
+from wamon.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,6 +43,19 @@ class Effect(NamedTuple):
     @property
     def drop(self) -> Drop:
         return self.candidate.project, self.candidate.drop_number
+
+
+def end_others(db: Database, source: str, tables: Sequence[str]) -> None:
+    """End what waits of a source for other tables than these: nobody will write it there any more."""
+    with transaction(db):
+        ended = SQL.run(db, "end_others", source=source, tables=list(tables)).fetchall()
+    for table, drops in ended:
+        logger.warning(
+            "%s of %s won't be written any more: the config doesn't name that table.",
+            amount(drops, "row"),
+            table,
+            extra={"action": "office.ended"},
+        )
 
 
 class Waits:

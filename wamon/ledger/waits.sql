@@ -58,6 +58,14 @@ ORDER BY w.wait
 -- name: forget
 DELETE FROM wamon.review_waits WHERE wait = ANY(%(waits)s::bigint[])
 
+-- name: end_others
+WITH ended AS (
+    DELETE FROM wamon.review_waits
+    WHERE source = %(source)s AND NOT review_table = ANY(%(tables)s)
+    RETURNING review_table, project, drop_number
+)
+SELECT review_table, count(DISTINCT (project, drop_number)) FROM ended GROUP BY review_table ORDER BY review_table
+
 -- name: put_off
 UPDATE wamon.review_waits
 SET attempts = attempts + 1, reason = %(reason)s,

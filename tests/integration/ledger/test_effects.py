@@ -181,6 +181,28 @@ def test_a_locked_table_keeps_no_post_from_being_recorded(office: Office, field:
     assert office.query(ROWS) == [("Lawley", "DR1752028")]
 
 
+@pytest.mark.fault("F115")
+def test_a_table_that_is_locked_at_first_contact_keeps_no_post_from_being_recorded(
+    office: Office, field: Field
+) -> None:
+    """And wamon's time there begins with what it recorded then, not with the end of the lock."""
+    office.query("CREATE TABLE public.photos AS TABLE qa_photo_reviews")
+    office.query("INSERT INTO public.photos (project, drop_number, incomplete) VALUES ('Lawley', 'DR1752028', true)")
+    office.set(database={"review_table": "public.photos"})
+    with psycopg.connect(office.dsn) as clerk:
+        clerk.execute("LOCK TABLE public.photos")
+        for number in ("DR1752028", "DR1752028", "DR1752034"):
+            field.post(LAWLEY, number, at=office.clock.now())
+            office.scan()
+        assert office.drops() == field.truth.drops()
+        assert office.query(REASONS)[:1] == ["Another session has locked public.photos."]
+    come_due(office)
+    office.scan()
+    rows = "SELECT drop_number, resubmitted, incomplete FROM photos ORDER BY 1"
+    assert office.query(rows) == [("DR1752028", True, False), ("DR1752034", False, False)]
+    assert office.query(REASONS) == []
+
+
 @pytest.mark.fault("F94")
 def test_a_daemon_writes_what_waited_once_the_lock_is_gone(office: Office, field: Field) -> None:
     with psycopg.connect(office.dsn) as admin:
@@ -245,6 +267,20 @@ def test_a_row_that_waits_for_a_minute_is_told(office: Office, field: Field) -> 
     assert (young.state, old.state) == ("ok", "warn")
     assert "1 row of the office's tables" in old.sentence
     assert "locked public.qa_photo_reviews" in old.sentence
+
+
+def test_what_waits_for_a_table_that_the_config_no_longer_names_ends_and_is_told(office: Office, field: Field) -> None:
+    with psycopg.connect(office.dsn) as admin:
+        admin.execute("LOCK TABLE qa_photo_reviews")
+        field.post(LAWLEY, "DR1752028")
+        office.scan()
+    office.set(database={"review_table": "public.photos"})
+    done = office.run("scan")
+    assert "1 row of public.qa_photo_reviews won't be written any more" in done.stderr
+    assert office.query(REASONS) == []
+    assert recording.reviews(looked_at(configured(office.config_path, {}), None, office.clock)).numbers == {
+        "waiting": 0
+    }
 
 
 WRONG = "drop_number text, project text, resubmitted integer, review_date jsonb, completed varchar(3), comment text"

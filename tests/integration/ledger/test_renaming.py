@@ -12,8 +12,11 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, VELO_TEST, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.look import looked_at
 from wamon.capture.groups import follow_names
 from wamon.capture.scan import catch_up
+from wamon.health import recording
 
 Open = Callable[..., Office]
 BY_PEOPLE = "UPDATE qa_photo_reviews SET incomplete = true, comment = 'Photo 3 is blurred', feedback_sent = now()"
@@ -34,6 +37,12 @@ def groups(**names: str) -> list[dict[str, Any]]:
 
 def reviews(office: Office) -> list[tuple[Any, ...]]:
     return office.query("SELECT project, drop_number, resubmitted FROM qa_photo_reviews ORDER BY 1, 2")
+
+
+def names(office: Office) -> tuple[str, str]:
+    """What doctor, status and alerts tell of names."""
+    check = recording.names(looked_at(configured(office.config_path, {}), None, office.clock))
+    return check.state, check.sentence
 
 
 def test_the_drops_of_a_renamed_project_follow_its_name(field: Field, open_office: Open) -> None:
@@ -179,9 +188,11 @@ def test_a_renaming_waits_for_held_rows_and_recording_goes_on_under_the_former_n
         assert (done.returncode, office.query("SELECT DISTINCT project FROM wamon.submissions")) == (0, ["Mohadin"])
         assert len(office.submissions()) == 3
         assert "under the former name for now: Mohadin" in done.stderr
+        assert names(office) == ("warn", "Recorded under former names: Mohadin (Mohadin East in the config).")
     office.scan()
     for rows in ("wamon.submissions", held):
         assert office.query(f"SELECT DISTINCT project FROM {rows}") == ["Mohadin East"]
+    assert names(office)[0] == "ok"
 
 
 @pytest.mark.fault("F104")

@@ -38,6 +38,7 @@ def test_the_rules_are_those_of_the_config_and_read_checks_that_exist() -> None:
         (Check("bridge.writing", State.BAD, ""), "bridge"),
         (Check("bridge.store", State.BAD, ""), "bridge"),
         (Check("recording.dead", State.WARN, "", numbers={"dead": 1}), "dead"),
+        (Check("recording.names", State.WARN, ""), "reviews"),
         (Check("recording.passes", State.BAD, ""), "passes"),
         (Check("database.server", State.BAD, ""), "database"),
         (Check("files.set_aside", State.WARN, ""), "state"),
