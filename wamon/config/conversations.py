@@ -50,6 +50,15 @@ def _label(value: object) -> str:
     return found
 
 
+def people(text: str) -> list[str]:
+    """The persons whom a variable names, with commas between."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _people(value: object) -> object:
+    return people(value) if isinstance(value, str) else value
+
+
 _MINUTE, _DAY, _WEEK = timedelta(minutes=1), timedelta(days=1), timedelta(days=7)
 Person = Annotated[str, BeforeValidator(fields.name)]
 Missed = Annotated[timedelta, _span(_MINUTE, _DAY, "between 1m and 1d")]
@@ -112,7 +121,7 @@ class Conversations(Section):
 
     enabled: bool = False
     groups: bool = False
-    users: tuple[Person, ...] = Field(default=(), repr=False)
+    users: Annotated[tuple[Person, ...], BeforeValidator(_people)] = Field(default=(), repr=False)
     percentage: Annotated[int, _number(0, 100)] = 0
     workers: Annotated[int, _number(1, 32)] = 2
     direct: DirectWaits = DirectWaits()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from wamon.config import document, fields, problems
 from wamon.config.alerts import Alerts
+from wamon.config.conversations import people
 from wamon.config.credentials import with_credentials
 from wamon.config.document import Document, Place, Problem, Steps
 from wamon.config.schema import (
@@ -33,6 +34,11 @@ OVERRIDES: dict[str, Steps] = {
     "WAMON_STATE_DIR": ("state", "dir"),
 }
 
+_ROLL_OUT = {
+    "WA_ENHANCED_PROCESSING": "enabled",
+    "WA_ENHANCED_USERS": "users",
+    "WA_ENHANCED_ROLLOUT_PERCENTAGE": "percentage",
+}
 _EMPTY = (None, "")
 _HINT = "Correct this, and try it with `wamon config check`."
 
@@ -110,6 +116,7 @@ def _checked(
 ) -> Config:
     _override(found, environ)
     _switch_replies(found, environ)
+    _choose_people(found, environ)
     _complete(found, environ)
     zone = _zone(found, environ)
     base = file.parent if file else Path()
@@ -147,6 +154,29 @@ def _switch_replies(found: Document, environ: Mapping[str, str]) -> None:
         _set(found, steps, False)
     else:
         found.problems.append(Problem(steps, "should be on or off"))
+
+
+def _choose_people(found: Document, environ: Mapping[str, str]) -> None:
+    """Have the variables of a roll-out hold: on or off and the percentage instead of the file's, users beside them."""
+    for variable, key in _ROLL_OUT.items():
+        if said := environ.get(variable, "").strip():
+            steps = ("conversations", key)
+            found.places[steps] = Place(variable, variable, key)
+            _set(found, steps, _users(_get(found, steps), said) if key == "users" else document.resolve(said))
+
+
+def _users(in_file: object, said: str) -> object:
+    users = people(in_file) if isinstance(in_file, str) else in_file or []
+    if not isinstance(users, list):
+        return users  # a problem, told as such
+    known = {str(user) for user in users}
+    return [*users, *(user for user in people(said) if user not in known)]
+
+
+def _get(found: Document, steps: Steps) -> object:
+    section, key = map(str, steps)
+    data = found.data.get(section)
+    return data.get(key) if isinstance(data, dict) else None
 
 
 def _set(found: Document, steps: Steps, value: object) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST = 100
 
+_PERSONS = ("conversations", "missed_after_for")
+
 _EXPECTED = {
     "missing": "is missing or empty",
     "model_type": "should be a mapping: indented lines such as `key: value`",
@@ -102,6 +104,8 @@ def _way(document: Document, steps: Steps) -> str:
 
 
 def _written(document: Document, steps: Steps) -> str:
+    if steps[:2] == _PERSONS and len(steps) > len(_PERSONS):
+        return ".?"  # the key is somebody's number
     place = document.places.get(steps)
     name = place.name if place else steps[-1]
     return f"[{name}]" if isinstance(name, int) else f".{_shown(name)}"
