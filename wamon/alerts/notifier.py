@@ -64,7 +64,7 @@ class Notifier:
         firing = dict(book.firing)
         alerts = []
         for rule in rules:
-            thresholds = getattr(self.config.rules, rule.name)
+            thresholds = self.config.rules.of(rule.name)
             former = firing.pop(rule.name, Firing())
             if not thresholds.enabled:
                 continue

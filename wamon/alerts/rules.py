@@ -28,7 +28,7 @@ class Rule:
 
 RULES = (
     Rule("lag", "Messages wait to be recorded", {"recording.lag": State.WARN}, "stuck_seconds"),
-    Rule("silence", "Unusual silence", {"bridge.freshness": State.WARN}, "age_seconds"),
+    Rule("silence", "Unusual silence", {"bridge.freshness": State.WARN, "hooks.quiet": State.WARN}, "age_seconds"),
     Rule(
         "bridge",
         "The bridge has stopped, or its store isn't as it should be",
@@ -55,6 +55,8 @@ RULES = (
     ),
     Rule("verify", "The last verify is not clean, or long ago", {"recording.verify": State.WARN}),
     Rule("nightly", "The nightly restart was missed", {"service.nightly": State.WARN}),
+    Rule("parked-hook", "A delivery couldn't be recorded", {"hooks.parked": State.WARN}, told_at_once=True),
+    Rule("hook-refused", "A hook refuses deliveries", {"hooks.refusing": State.WARN}),
     Rule("service", "wamon stopped unforeseen", {"service.stopped": State.BAD}, told_at_once=True),
 )
 """In the config's order."""
@@ -108,7 +110,8 @@ def found(rule: Rule, thresholds: Thresholds, checks: Sequence[Check]) -> Found:
 
 def _key(check: Check) -> str:
     """What it is about: a JID may hold somebody's number, but this stays on the host and is told to nobody."""
-    return f"{check.name} {check.jid}" if check.jid else check.name
+    about = check.jid or check.numbers.get("hook")
+    return f"{check.name} {about}" if about else check.name
 
 
 def _is_fault(rule: Rule, thresholds: Thresholds, check: Check) -> bool:

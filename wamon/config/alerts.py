@@ -120,7 +120,14 @@ class Rules(Section):
     state: Rule = Rule()
     verify: Rule = Rule()
     nightly: Rule = Rule()
+    parked_hook: Rule = Field(default=Rule(), alias="parked-hook")
+    hook_refused: Rule = Field(default=Rule(), alias="hook-refused")
     service: LongRule = LongRule()
+
+    def of(self, rule: str) -> Rule:
+        """What is said of a rule, by its name in the file."""
+        found: Rule = getattr(self, rule.replace("-", "_"))
+        return found
 
 
 class Alerts(Section):

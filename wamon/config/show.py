@@ -11,6 +11,7 @@ import yaml
 from pydantic import RootModel
 
 from wamon.config.fields import FOREVER, written
+from wamon.config.section import known
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -104,7 +105,7 @@ def _parameter(each: str) -> str:
 def _alerts(alerts: Alerts) -> dict[str, object]:
     """What `alerts` says, without what a channel needs to be trusted."""
     webhook, mail = alerts.channels.webhook, alerts.channels.mail
-    rules = {name: _rule(getattr(alerts.rules, name)) for name in type(alerts.rules).model_fields}
+    rules = {name: _rule(alerts.rules.of(name)) for name in known(type(alerts.rules))}
     return {
         "heartbeat": alerts.heartbeat and _without_token(alerts.heartbeat.get_secret_value()),
         "channels": {

@@ -83,6 +83,9 @@ TITLES = {
     "hooks.address": "Whether a hook's address exists",
     "hooks.source": "Whose second witness a hook is",
     "hooks.refused": "Deliveries that were refused",
+    "hooks.refusing": "Whether many are refused now",
+    "hooks.quiet": "Whether deliveries still come",
+    "hooks.parked": "Deliveries that couldn't be recorded",
     "hooks.waiting": "Deliveries that nobody takes in",
 }
 """Every check by its name, and what it looks at."""

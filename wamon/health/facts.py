@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from wamon.errors import ConfigError, SchemaError, WamonError
 from wamon.health import ledger_facts as asked
 from wamon.health.baseline import PATIENCE_SECONDS, half_hours, moments, usual, usual_by
 from wamon.health.check import Absent, State
+from wamon.health.delivery_facts import DeliveryFacts, delivery_facts
 from wamon.health.lag import Lag, lag_of
 from wamon.ledger import review_table
 from wamon.postgres.connection import transaction
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wamon.bridge.store import Store
     from wamon.clock import Clock
     from wamon.config.schema import Config
-    from wamon.health.ledger_facts import LedgerFacts, Post, Server, WaitingDeliveries
+    from wamon.health.ledger_facts import LedgerFacts, Post, Server
     from wamon.ledger.review_table import ReviewTable
     from wamon.model import Message
     from wamon.postgres.connection import Database
@@ -104,8 +104,7 @@ class Facts:
     latest: Sequence[Post] = ()
     refused: WamonError | None = None  # why the store isn't taken for this source's
     review: ReviewTable | Absent | None = None  # None: none is configured
-    refused_today: Mapping[str, int] = field(default_factory=dict)  # deliveries, by hook
-    waiting_deliveries: Sequence[WaitingDeliveries] = ()
+    deliveries: DeliveryFacts | Absent = field(default_factory=DeliveryFacts)
 
     @property
     def database_now(self) -> datetime:
@@ -149,8 +148,7 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
         latest,
         refused,
         _review(subject, db, server),
-        _refused_today(subject, db),
-        _waiting_deliveries(db),
+        _deliveries(subject, db, server),
     )
 
 
@@ -305,21 +303,14 @@ def _ledger_facts(subject: Subject, db: Database | Absent, server: Server | Abse
     return NEVER_RECORDED if ledger_facts.past is None else ledger_facts
 
 
-def _refused_today(subject: Subject, db: Database | Absent) -> Mapping[str, int]:
-    """How many deliveries each hook refused today; nothing where it can't be known, which other checks tell."""
-    if isinstance(db, Absent) or not subject.config.hooks:
-        return {}
-    with suppress(WamonError):
-        return asked.refused_today(db, subject.config.timezone)
-    return {}
-
-
-def _waiting_deliveries(db: Database | Absent) -> Sequence[WaitingDeliveries]:
-    """What hooks brought and nobody has taken in; nothing where it can't be known, which other checks tell."""
-    if not isinstance(db, Absent):
-        with suppress(WamonError):
-            return asked.waiting_deliveries(db)
-    return ()
+def _deliveries(subject: Subject, db: Database | Absent, server: Server | Absent) -> DeliveryFacts | Absent:
+    """What hooks brought, refused or wait with. That it can't be known other checks tell."""
+    if isinstance(db, Absent) or isinstance(server, Absent):
+        return Absent("PostgreSQL can't be asked.")
+    try:
+        return delivery_facts(db, server.now, subject.config.timezone)
+    except WamonError as error:
+        return Absent(str(error))
 
 
 def _with_ledger(

@@ -1,32 +1,57 @@
-"""Do deliveries come in: is each hook's address there, does its source exist, is anything refused?"""
+"""Do deliveries come in: is each hook's address there, and its source; is anything refused, parked or missing?"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wamon.health.check import Check, State
+from wamon.health.baseline import patience
+from wamon.health.check import Absent, Check, State, unknown
+from wamon.health.delivery_facts import HookFacts
+from wamon.webhooks.counts import MOST_REFUSALS
 from wamon.webhooks.providers import KNOWN
 from wamon.words import age, amount, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from wamon.config.hooks import Hook
+    from wamon.health.delivery_facts import DeliveryFacts, WaitingDeliveries
     from wamon.health.facts import Facts
-    from wamon.health.ledger_facts import WaitingDeliveries
 
 
 def checks(facts: Facts) -> Iterator[Check]:
     """Those of each hook, and of deliveries to hooks that the config had once."""
-    for hook in facts.subject.config.hooks:
+    hooks, found = facts.subject.config.hooks, facts.deliveries
+    for hook in hooks:
         yield address(hook)
         if hook.of is not None:
             yield source(hook, facts.subject.config.bridge.name)
-        yield refusals(hook, facts.refused_today.get(hook.name, 0))
-    known = {hook.name for hook in facts.subject.config.hooks}
-    for deliveries in facts.waiting_deliveries:
-        yield waiting(deliveries, facts.database_now, is_known=deliveries.hook in known)
+    if isinstance(found, Absent):
+        for hook in hooks:
+            yield from (replace(unknown(name, found), numbers={"hook": hook.name}) for name in _ASKED)
+        return
+    yield from _of_deliveries(hooks, found, facts.database_now)
+
+
+_ASKED = ("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked")
+
+
+def _of_deliveries(hooks: Sequence[Hook], found: DeliveryFacts, now: datetime) -> Iterator[Check]:
+    for hook in hooks:
+        own = found.hooks.get(hook.name, HookFacts(hook.name))
+        yield refusals(hook, own, now)
+        if hook.secret:
+            yield quiet(own, now)
+    known = {hook.name for hook in hooks}
+    for own in found.hooks.values():
+        if own.refused_lately >= MOST_REFUSALS and own.hook in known:
+            yield refusing(own)
+        if own.parked:
+            yield parked(own)
+    for deliveries in found.waiting:
+        yield waiting(deliveries, now, is_known=deliveries.hook in known)
 
 
 def address(hook: Hook) -> Check:
@@ -50,16 +75,60 @@ def source(hook: Hook, bridge: str) -> Check:
     return Check("hooks.source", State.BAD, sentence, f"Say `of: {bridge}`, or leave it out.", numbers=numbers)
 
 
-def refusals(hook: Hook, refused: int) -> Check:
-    """Whether deliveries of today were refused."""
-    numbers = {"hook": hook.name, "refused_today": refused}
-    if not refused:
+def refusals(hook: Hook, own: HookFacts, now: datetime) -> Check:
+    """Whether deliveries of today were refused, and whether their sender has come back since."""
+    numbers = {"hook": hook.name, "refused_today": own.refused_today, "refused_at": own.refused_at}
+    if not own.refused_today:
         return Check("hooks.refused", State.OK, f"{hook.name} refused nothing today.", numbers=numbers)
     repeats = KNOWN[hook.provider].repeats
     after = "it delivers them again for a while" if repeats else "it doesn't deliver them again"
-    sentence = f"{hook.name} refused {refused:,} of today's deliveries; if {hook.provider} sent them, {after}."
+    sentence = (
+        f"{hook.name} refused {own.refused_today:,} of today's deliveries; if {hook.provider} sent them, {after}."
+    )
     hint = f"Has it the hook's secret? `wamon hooks test {hook.name}` tries ours; the log of `wamon web` says why."
-    return Check("hooks.refused", State.WARN, sentence, hint, numbers=numbers)
+    return Check("hooks.refused", State.WARN, f"{sentence}{_since(own, now)}", hint, numbers=numbers)
+
+
+def _since(own: HookFacts, now: datetime) -> str:
+    """Whether anything came after the last refusal."""
+    if own.refused_at is None:
+        return ""
+    if own.last_at and own.last_at > own.refused_at:
+        return " Others were taken since."
+    return f" None was taken since the last refusal, {span(age(own.refused_at, now))} ago."
+
+
+def refusing(own: HookFacts) -> Check:
+    """That many deliveries were refused just now."""
+    numbers = {"hook": own.hook, "refused_lately": own.refused_lately}
+    sentence = f"{own.hook} refused {MOST_REFUSALS} deliveries, or more, in the last 10 min."
+    hint = f"Was a secret changed on one side only, or does somebody try the address? `wamon hooks test {own.hook}`."
+    return Check("hooks.refusing", State.WARN, sentence, hint, numbers=numbers)
+
+
+def quiet(own: HookFacts, now: datetime) -> Check:
+    """Whether nothing has come for longer than is usual at this hour of the week, as it is judged of groups.
+
+    A hook to which nothing ever came isn't judged by time.
+    """
+    if own.last_at is None:
+        return Check("hooks.quiet", State.OK, f"Nothing has come to {own.hook} yet.", numbers={"hook": own.hook})
+    silent_seconds, usual = age(own.last_at, now), own.usual_seconds
+    numbers = {"hook": own.hook, "age_seconds": silent_seconds, "usual_seconds": usual, "last_at": own.last_at}
+    usually = "what is usual isn't known yet" if usual is None else f"usual at this hour is up to {span(usual)}"
+    sentence = f"The last delivery to {own.hook} came {span(silent_seconds)} ago; {usually}."
+    if silent_seconds <= patience(usual):
+        return Check("hooks.quiet", State.OK, sentence, numbers=numbers)
+    hint = f"`wamon hooks test {own.hook}` tries the way to it. Is its sender connected, and does it know the address?"
+    return Check("hooks.quiet", State.WARN, sentence, hint, numbers=numbers)
+
+
+def parked(own: HookFacts) -> Check:
+    """That deliveries couldn't be read or recorded."""
+    numbers = {"hook": own.hook, "parked": own.parked}
+    sentence = f"{amount(own.parked, 'delivery')} to {own.hook}, or parts of them, couldn't be read or recorded."
+    hint = "They are kept: `wamon dead list` tells why, `wamon dead retry` takes one in again."
+    return Check("hooks.parked", State.WARN, sentence, hint, numbers=numbers)
 
 
 def waiting(deliveries: WaitingDeliveries, now: datetime, *, is_known: bool) -> Check:

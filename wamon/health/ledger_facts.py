@@ -80,14 +80,6 @@ class ReviewsWaiting(NamedTuple):
 NO_REVIEW_WAITS = ReviewsWaiting()
 
 
-class WaitingDeliveries(NamedTuple):
-    """Deliveries to one hook that aren't taken in yet."""
-
-    hook: str
-    deliveries: int
-    since: datetime
-
-
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
     """What the database holds of one source. Numbers of a group stand by its chat's number."""
@@ -135,18 +127,6 @@ def ledger_facts(db: Database, source: str, sources_of_hooks: Sequence[str]) -> 
     dead, retry = ({chat: n for chat, has, n in unfinished if has == status} for status in ("dead", "retry"))
     history, held = past and SourceHistory(*past), lease and _holder(lease)
     return LedgerFacts(position, history, held, advanced, dead, retry, waiting, deliveries, missed)
-
-
-def refused_today(db: Database, zone: ZoneInfo) -> dict[str, int]:
-    """How many deliveries each hook refused today."""
-    with transaction(db):
-        return dict(SQL.run(db, "refused_today", zone=str(zone)).fetchall())
-
-
-def waiting_deliveries(db: Database) -> list[WaitingDeliveries]:
-    """What has waited for more than five minutes to be taken in, of any hook: also of one that the config had once."""
-    with transaction(db):
-        return SQL.rows(db, "waiting_deliveries", WaitingDeliveries)
 
 
 def newest(db: Database, chats: Sequence[int], now: datetime) -> dict[int, datetime]:

@@ -91,11 +91,3 @@ LIMIT %(most)s
 SELECT k.n
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) WITH ORDINALITY AS k(chat, message_id, n)
 WHERE EXISTS (SELECT FROM wamon.ledger_rows AS l WHERE l.chat = k.chat AND l.message_id = k.message_id)
-
--- name: refused_today
-SELECT hook, refused FROM wamon.hook_status WHERE day = (now() AT TIME ZONE %(zone)s)::date
-
--- name: waiting_deliveries
-SELECT hook, count(*), min(received_at) FROM wamon.webhook_events
-WHERE state = 'new' AND received_at < now() - interval '5 minutes'
-GROUP BY hook ORDER BY hook

@@ -88,11 +88,11 @@ def daemon(facts: Facts) -> Check:
 
 
 def dead_letters(facts: Facts) -> Check:
-    """Whether messages couldn't be recorded."""
+    """Whether messages couldn't be recorded; `hooks.parked` tells of deliveries."""
     ledger_facts = facts.ledger_facts
     if isinstance(ledger_facts, Absent):
         return unknown("recording.dead", ledger_facts)
-    dead = sum(ledger_facts.dead.values()) + ledger_facts.dead_deliveries
+    dead = sum(ledger_facts.dead.values())
     retry = sum(ledger_facts.retry.values())
     numbers = {"dead": dead, "retry": retry}
     told = f"{amount(dead, 'dead letter')}, {amount(retry, 'message')} waiting for another try."

@@ -116,7 +116,7 @@ def _channels(settings: config.Alerts, book: model.Book) -> tuple[Channel, ...]:
 
 
 def _rule(rule: alerts_rules.Rule, settings: config.Alerts) -> Rule:
-    thresholds = getattr(settings.rules, rule.name)
+    thresholds = settings.rules.of(rule.name)
     most = getattr(thresholds, "more_than", None)
     return Rule(
         name=rule.name,

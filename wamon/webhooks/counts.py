@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.webhooks", "counts")
+
+MOST_REFUSALS = 10
+"""Of which a hook's row knows the times."""
 _STATEMENT_SECONDS = 3
 
 
@@ -49,7 +52,10 @@ def write(db: Database, counts: Mapping[str, Counts], zone: ZoneInfo) -> None:
             stored=[one.stored for one in counts.values()],
             refused=[one.refused for one in counts.values()],
             tests=[one.tests for one in counts.values()],
+            most=MOST_REFUSALS,
         )
+        if heard := [hook for hook, one in counts.items() if one.came]:
+            SQL.run(db, "hear", hooks=heard)
 
 
 def person_key(db: Database) -> bytes:

@@ -130,3 +130,6 @@ WHERE event = ANY(ARRAY(
 
 -- name: prune_letters
 DELETE FROM wamon.dead_letters WHERE kind = 'event' AND failed_at < now() - %(keep_dead)s::interval AND next_try_at IS NULL
+
+-- name: prune_heard
+DELETE FROM wamon.hook_heard WHERE last_at < now() - %(keep_heard)s::interval

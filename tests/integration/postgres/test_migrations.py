@@ -201,7 +201,7 @@ BEFORE_NUMBERS = """
     ALTER TABLE wamon.groups DROP COLUMN kind;
     ALTER TABLE wamon.dead_letters DROP COLUMN kind, DROP COLUMN given_up;
     DROP TABLE wamon.webhook_events, wamon.hook_status, wamon.hook_rings, wamon.people, wamon.aliases,
-               wamon.store_missed;
+               wamon.store_missed, wamon.hook_heard;
     DROP FUNCTION wamon.grant_to, wamon.grant_roles;
     DROP TABLE wamon.conversations, wamon.conversation_messages, wamon.turns, wamon.conversation_state_transitions;
     ALTER TABLE wamon.replies DROP COLUMN reply, DROP COLUMN conversation, DROP COLUMN through_seq, DROP COLUMN fence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from wamon.alerts.notifier import Notifier
 from wamon.alerts.rules import RULES, found, without_consequences
 from wamon.alerts.state_file import AlertsFile
 from wamon.config.alerts import Alerts
+from wamon.config.section import known
 from wamon.health.check import TITLES, Check, State
 
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -22,11 +24,11 @@ OTHERS = {"service.nightly", "service.stopped", "recording.passes"}
 def firing(*checks: Check, settings: Alerts = Alerts()) -> set[str]:  # noqa: B008 - it is frozen
     """The rules that find a fault in these checks."""
     judged = without_consequences(checks)
-    return {rule.name for rule in RULES if found(rule, getattr(settings.rules, rule.name), judged).troubles}
+    return {rule.name for rule in RULES if found(rule, settings.rules.of(rule.name), judged).troubles}
 
 
 def test_the_rules_are_those_of_the_config_and_read_checks_that_exist() -> None:
-    assert list(BY_NAME) == list(type(Alerts().rules).model_fields)
+    assert list(BY_NAME) == list(known(type(Alerts().rules)))
     assert {name for rule in RULES for name in rule.checks} <= set(TITLES) | OTHERS
 
 
@@ -40,6 +42,9 @@ def test_the_rules_are_those_of_the_config_and_read_checks_that_exist() -> None:
         (Check("recording.dead", State.WARN, "", numbers={"dead": 1}), "dead"),
         (Check("recording.names", State.WARN, ""), "reviews"),
         (Check("recording.passes", State.BAD, ""), "passes"),
+        (Check("hooks.quiet", State.WARN, "", numbers={"hook": "wati", "age_seconds": 7200.0}), "silence"),
+        (Check("hooks.parked", State.WARN, "", numbers={"hook": "wati"}), "parked-hook"),
+        (Check("hooks.refusing", State.WARN, "", numbers={"hook": "wati"}), "hook-refused"),
         (Check("database.server", State.BAD, ""), "database"),
         (Check("files.set_aside", State.WARN, ""), "state"),
         (Check("files.room", State.BAD, ""), "state"),
@@ -164,3 +169,12 @@ def test_an_alert_that_nobody_could_be_told_of_for_days_is_dropped() -> None:
     assert Book().queued((alert,)).tidied(("mail",), noon).waiting == ()
     many = Book().queued(tuple(Alert(str(n), "alert", "lag", "t", "main", "h", noon, noon) for n in range(1000)))
     assert [one.alert.id for one in many.waiting] == [str(n) for n in range(900, 1000)]
+
+
+def test_each_hook_is_a_fault_of_its_own_which_stays_while_postgresql_can_t_be_asked() -> None:
+    checks = [Check("hooks.parked", State.WARN, f"{hook} parks.", numbers={"hook": hook}) for hook in ("a", "b")]
+    thresholds = Alerts().rules.of("parked-hook")
+    both = found(BY_NAME["parked-hook"], thresholds, checks)
+    assert [trouble.sentence for trouble in both.troubles.values()] == ["a parks.", "b parks."]
+    unasked = [replace(check, state=State.UNKNOWN) for check in checks]
+    assert {*found(BY_NAME["parked-hook"], thresholds, unasked).unknown} == {*both.troubles}

@@ -1,11 +1,17 @@
 """The checks of hooks: each says what is wrong, and what to do."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+from tests.support.clock import Standing
 from wamon.config.hooks import Hook
-from wamon.health.check import TITLES
-from wamon.health.hooks import address, refusals, source, waiting
-from wamon.health.ledger_facts import WaitingDeliveries
+from wamon.config.schema import Config
+from wamon.health.check import TITLES, Absent, Check, State
+from wamon.health.delivery_facts import HookFacts, WaitingDeliveries
+from wamon.health.facts import Facts, Subject
+from wamon.health.hooks import address, checks, parked, quiet, refusals, refusing, source, waiting
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECRET = "a-secret-of-the-hook"
@@ -26,14 +32,39 @@ def test_a_hook_of_a_bridge_that_is_not_there_is_recorded_by_nobody() -> None:
     assert (wrong.state, wrong.hint) == ("bad", "Say `of: main`, or leave it out.")
 
 
-def test_refused_deliveries_are_told_with_what_their_sender_does() -> None:
-    assert refusals(hook(), 0).state == "ok"
-    assert "it delivers them again for a while" in refusals(hook(), 2).sentence
-    told = refusals(hook(provider="evolution"), 1)
-    assert (
-        told.sentence == "bell refused 1 of today's deliveries; if evolution sent them, it doesn't deliver them again."
+def test_refused_deliveries_are_told_with_what_their_sender_does_and_whether_it_has_come_back() -> None:
+    def told(provider: str, refused: int, **more: Any) -> Check:
+        return refusals(hook(provider=provider), replace(HookFacts("bell", refused_today=refused), **more), NOW)
+
+    assert told("gowa", 0).state == "ok"
+    assert "it delivers them again for a while" in told("gowa", 2).sentence
+    refused_at = NOW - timedelta(minutes=5)
+    once = told("evolution", 1, refused_at=refused_at, last_at=NOW - timedelta(hours=1))
+    assert once.sentence == (
+        "bell refused 1 of today's deliveries; if evolution sent them, it doesn't deliver them again."
+        " None was taken since the last refusal, 5 min ago."
     )
-    assert "`wamon hooks test bell`" in told.hint
+    assert "`wamon hooks test bell`" in once.hint
+    assert told("gowa", 1, refused_at=refused_at, last_at=NOW).sentence.endswith(" Others were taken since.")
+
+
+def test_a_hook_is_quiet_where_nothing_comes_for_longer_than_is_usual_and_never_before_the_first_came() -> None:
+    def judged(hours: float, usual_hours: float | None = None) -> State:
+        usual = None if usual_hours is None else usual_hours * 3600
+        return quiet(HookFacts("bell", last_at=NOW - timedelta(hours=hours), usual_seconds=usual), NOW).state
+
+    assert quiet(HookFacts("bell"), NOW).state == "ok"
+    assert [judged(0.9, 0.1), judged(1.1, 0.1), judged(2.9, 2), judged(3.1, 2)] == ["ok", "warn", "ok", "warn"]
+    assert [judged(71), judged(73)] == ["ok", "warn"]
+    said = quiet(HookFacts("bell", last_at=NOW - timedelta(hours=5), usual_seconds=7200.0), NOW)
+    assert said.sentence == "The last delivery to bell came 5 h ago; usual at this hour is up to 2 h."
+
+
+def test_many_refusals_at_once_and_what_can_t_be_recorded_name_their_hook() -> None:
+    many, letters = refusing(HookFacts("bell", refused_lately=10)), parked(HookFacts("bell", parked=2))
+    assert many.sentence == "bell refused 10 deliveries, or more, in the last 10 min."
+    assert letters.sentence == "2 deliveries to bell, or parts of them, couldn't be read or recorded."
+    assert {one.numbers["hook"] for one in (many, letters)} == {"bell"}
 
 
 def test_deliveries_to_a_hook_that_the_config_names_no_more_are_told() -> None:
@@ -47,5 +78,16 @@ def test_deliveries_to_a_hook_that_the_config_names_no_more_are_told() -> None:
 
 def test_each_has_its_title() -> None:
     waits = waiting(WaitingDeliveries("bell", 1, NOW), NOW, is_known=True)
-    names = {address(hook()).name, source(hook(of="main"), "main").name, refusals(hook(), 0).name, waits.name}
+    own = HookFacts("bell", parked=1)
+    named = [address(hook()), source(hook(of="main"), "main"), refusals(hook(), own, NOW), quiet(own, NOW), waits]
+    names = {one.name for one in [*named, refusing(own), parked(own)]}
     assert names <= set(TITLES)
+
+
+def test_while_postgresql_can_t_be_asked_each_hook_s_alerts_stay_as_they_are(tmp_path: Path) -> None:
+    config = Config.model_validate({"state": {"dir": tmp_path}, "timezone": "UTC", "hooks": [hook()]})
+    subject = Subject(config, None, "main", Standing(NOW))
+    absent = Absent("PostgreSQL can't be asked.")
+    facts = Facts(subject, NOW, absent, absent, absent, None, absent, (), deliveries=absent)
+    unasked = {one.name: one.numbers["hook"] for one in checks(facts) if one.state == "unknown"}
+    assert unasked == dict.fromkeys(("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked"), "bell")
