@@ -66,6 +66,7 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
             started_at=clock.now(),
             started_seconds=clock.monotonic_seconds(),
             hooks=hooks,
+            configured_hooks=config.hooks,
         )
         logger.info("Serving on %s.", where.url, extra={"action": "web.started"})
         try:

@@ -39,7 +39,8 @@ class Action:
     who: Annotated[str, "`token`, or `operator` and the beginning of their session's hash"]
     what: Annotated[
         str,
-        "`dead-retry`, `dead-discard`, `reply-done`, `near-miss-done`, `redo-done`, `replies-off` or `replies-on`",
+        "`dead-retry`, `dead-discard`, `event-retry`, `event-discard`, `reply-done`, `near-miss-done`, `redo-done`, "
+        "`replies-off` or `replies-on`",
     ]
     key: Annotated[str, "what it was done to: a source; or a chat, a message and what was written"]
     reason: Annotated[str, "why, where they said so"]
@@ -93,6 +94,22 @@ KINDS: Mapping[str, Kind] = {
         "/dead",
         "dead_letter",
         _run("give_up"),
+    ),
+    "event-retry": Kind(
+        "Take this delivery in again?",
+        "`wamon run` takes all of it in once more within seconds, and records nothing twice.",
+        "Take in again",
+        "/dead",
+        "event_letter",
+        _run("take_in_again"),
+    ),
+    "event-discard": Kind(
+        "Give this up?",
+        "What it holds is never recorded. The delivery's body is kept for a day more.",
+        "Discard",
+        "/dead",
+        "event_letter",
+        _run("give_up_event"),
     ),
     REPLY_DONE: Kind(
         "Is this reply settled?",

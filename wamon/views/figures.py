@@ -38,6 +38,15 @@ class ProjectToday(NamedTuple):
     usual: float | None  # new drops that are usual by now
 
 
+class Events(NamedTuple):
+    """The deliveries that are kept, by state."""
+
+    new: int
+    done: int
+    dead: int
+    oldest_seconds: float  # since the oldest new one came
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """All of it, of one moment. What stands by source stands by its name."""
@@ -49,6 +58,8 @@ class Figures:
     groups: Mapping[str, int]  # by state
     projects: Sequence[ProjectToday]  # none where there are too many
     replies: Mapping[str, int]  # by state
+    events: Events
+    joins: int  # persons that turned out to be one, joined
 
 
 def figures(db: Database) -> Figures:
@@ -66,4 +77,6 @@ def figures(db: Database) -> Figures:
             groups=dict(watched.SQL.run(db, "by_state", down=down).fetchall()),
             projects=projects if len(projects) <= MOST_PROJECTS else (),
             replies=dict(SQL.run(db, "replies").fetchall()),
+            events=SQL.rows(db, "events", Events)[0],
+            joins=SQL.value(db, "joins"),
         )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from wamon.postgres.queries import Queries
 from wamon.views import watched
+from wamon.views.hooks import ABOUT_HOOKS, Hook, listed
 from wamon.views.snapshot import Failed, snapshot
 from wamon.views.sources import Source, sources
-from wamon.views.verdict import Facts, Verdict, verdict
+from wamon.views.verdict import NO_DELIVERIES, Deliveries, Facts, Verdict, verdict
 from wamon.views.watched import NO_GROUPS, Totals, WatchedGroup
 from wamon.words import amount
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
+    from wamon.config import hooks as config
     from wamon.postgres.connection import Database
     from wamon.views.sources import Check
 
@@ -37,6 +39,7 @@ _LOOKED_AT = (
     "bridge.writing",
     "bridge.rights",
     "bridge.captions",
+    *ABOUT_HOOKS,
     "files.room",
     "files.folder",
     "files.state",
@@ -91,12 +94,12 @@ class LastPost:
 class Need:
     """What waits for a person."""
 
-    kind: Annotated[str, "`dead-letter`, `reply-unknown`, `reply-failed` or `near-miss`"]
+    kind: Annotated[str, "`dead-letter`, `dead-event`, `reply-unknown`, `reply-failed` or `near-miss`"]
     at: Annotated[datetime, "since when"]
     project: Annotated[str, "its group's project"]
     jid: Annotated[str, "the chat's JID"]
     chat: Annotated[int, "its group's number"]
-    message_id: Annotated[str, "the message"]
+    message_id: Annotated[str, "the message; of a delivery that can't be recorded `event:12`, of a part `event:12#3`"]
     about: Annotated[str | None, "what is answered, or what was written: null for readers; empty for a dead letter"]
     likely: Annotated[str | None, "the number that was likely meant"]
     detail: Annotated[str, "why"]
@@ -119,7 +122,8 @@ class Home:
     verdict: Verdict
     look: tuple[LookLine, ...]
     totals: Totals
-    dead: Annotated[int, "dead letters"]
+    dead: Annotated[int, "dead letters: messages, deliveries and parts of them"]
+    hooks: tuple[Hook, ...]
     hours: tuple[Hour, ...]
     groups: tuple[WatchedGroup, ...]
     posts: tuple[LastPost, ...]
@@ -129,15 +133,17 @@ class Home:
     failed: tuple[Failed, ...]
 
 
-def home(db: Database, zone: ZoneInfo) -> Home:
-    """One look. Raises DatabaseUnavailable, SchemaError."""
+def home(db: Database, zone: ZoneInfo, configured: Sequence[config.Hook] = ()) -> Home:
+    """One look, with what came to these hooks. Raises DatabaseUnavailable, SchemaError."""
     with snapshot(db) as moment:
         own = moment.panel("sources", sources, tuple[Source, ...]())
         groups, totals = moment.panel("groups", lambda db: watched.worst(db, down_names(own), _GROUPS), _NO_GROUPS)
         dead = moment.panel("dead", lambda db: int(SQL.value(db, "dead")), 0)
+        deliveries = moment.panel("deliveries", _deliveries, NO_DELIVERIES)
+        hooks = moment.panel("hooks", lambda db: listed(db, configured, zone), tuple[Hook, ...]())
         posts = moment.panel("posts", lambda db: _posts(db, moment.at), tuple[LastPost, ...]())
         needs = moment.panel("needs", _needs, tuple[Need, ...]())
-    facts = Facts(own, totals.behind, totals.behind_seconds, dead)
+    facts = Facts(own, totals.behind, totals.behind_seconds, dead, deliveries)
     sources_failed = any(one.panel == "sources" for one in moment.failed)
     return Home(
         at=moment.at,
@@ -146,7 +152,8 @@ def home(db: Database, zone: ZoneInfo) -> Home:
         verdict=_UNKNOWN if sources_failed else verdict(facts),
         look=tuple(_look_lines(own, groups, totals))[:_LOOK_LINES],
         totals=totals,
-        dead=dead,
+        dead=dead + deliveries.dead,
+        hooks=hooks,
         hours=hours(own),
         groups=groups,
         posts=posts,
@@ -182,6 +189,10 @@ def _posts(db: Database, now: datetime) -> tuple[LastPost, ...]:
     return tuple(found)
 
 
+def _deliveries(db: Database) -> Deliveries:
+    return SQL.rows(db, "deliveries", Deliveries)[0]
+
+
 def _needs(db: Database) -> tuple[Need, ...]:
     return tuple(SQL.rows(db, "needs", Need, most=_MOST_NEEDS))
 
@@ -203,13 +214,15 @@ def hours(known: Sequence[Source]) -> tuple[Hour, ...]:
 
 def _look_lines(known: Sequence[Source], groups: Sequence[WatchedGroup], totals: Totals) -> Iterator[LookLine]:
     """The worst first."""
-    alive = [source for source in known if source.sign in {"on-time", "late", "scan"}]
+    alive = [source for source in known if source.is_heard_of]
     checks = [check for source in alive for check in source.checks if check.state in {"warn", "bad"}]
     all_silent = any(check.name == "bridge.writing" for check in checks)
     if not all_silent and totals.warn:
         yield _silent(groups, totals)
-    for check in sorted((one for one in checks if one.name in _LOOKED_AT), key=_place):
-        yield LookLine(check.state, check.sentence, check.hint, "")
+    looked_at = {check.sentence: check for check in checks if check.name in _LOOKED_AT}
+    for check in sorted(looked_at.values(), key=_place):
+        path = "/gaps" if check.name == "bridge.dropped" else "/hooks" if check.name in ABOUT_HOOKS else ""
+        yield LookLine(check.state, check.sentence, check.hint, path)
 
 
 def _silent(groups: Sequence[WatchedGroup], totals: Totals) -> LookLine:

@@ -19,14 +19,22 @@ ORDER BY s.sent_at DESC, s.message_id DESC, s.drop_number
 -- name: dead
 SELECT count(*) FROM wamon.ledger_rows WHERE status = 'dead'
 
+-- name: deliveries
+-- Those that nobody takes in though their time has come, and what can't be recorded of others.
+SELECT count(*), coalesce(extract(epoch FROM now() - min(received_at)), 0)::float,
+       (SELECT count(*) FROM wamon.dead_letters WHERE kind = 'event' AND next_try_at IS NULL)
+FROM wamon.webhook_events
+WHERE state = 'new' AND next_try_at < now() - interval '60 seconds'
+
 -- name: needs
 -- What waits for a person, by kind, the oldest first. A near miss is done where somebody said so, or where the number
 -- that was likely meant was posted in that chat within a day.
 SELECT n.kind, n.at, g.project, g.jid, n.chat, n.key, n.about, n.likely, n.detail
 FROM (
-    (SELECT 1 AS place, 'dead-letter' AS kind, failed_at AS at, chat, message_id AS key, '' AS about, NULL AS likely,
-            reason AS detail
-     FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up AND kind = 'message' ORDER BY failed_at LIMIT %(most)s)
+    (SELECT 1 AS place, CASE kind WHEN 'event' THEN 'dead-event' ELSE 'dead-letter' END AS kind, failed_at AS at, chat,
+            message_id AS key, '' AS about, NULL AS likely, reason AS detail
+     FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up AND kind IN ('message', 'event')
+     ORDER BY failed_at LIMIT %(most)s)
     UNION ALL
     (SELECT 2, 'reply-' || r.state, r.changed_at, r.chat, r.message_id,
             CASE WHEN r.kind = 'near-miss' THEN 'a near miss' ELSE r.about END, NULL, coalesce(r.reason, '')

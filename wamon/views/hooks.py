@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 SQL = Queries("wamon.views", "hooks")
 
+ABOUT_HOOKS = (
+    "hooks.source",
+    "hooks.waiting",
+    "hooks.parked",
+    "hooks.refusing",
+    "hooks.quiet",
+    "hooks.refused",
+    "bridge.dropped",
+)
+"""The checks that tell of deliveries, the worst first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hook:
@@ -36,6 +47,8 @@ class Hook:
     last_at: Annotated[datetime | None, "the last delivery that was kept, or rang"]
     waiting: Annotated[int, "deliveries kept and not yet recorded"]
     dead: Annotated[int, "deliveries that can't be recorded: `wamon dead list`"]
+    refused_at: Annotated[datetime | None, "when one was last refused"]
+    store_missed: Annotated[int, "messages that it brought and the store lacks, whose second witness it is"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +73,20 @@ class Tested:
 
 def hooks(db: Database, configured: Sequence[config.Hook], zone: ZoneInfo) -> Hooks:
     """What came to these hooks. Raises DatabaseUnavailable, SchemaError."""
-    by_name = {hook.name: hook for hook in configured}
     with transaction(db):
-        rows = SQL.run(db, "hooks", hooks=list(by_name), zone=str(zone)).fetchall()
-    return Hooks(tuple(_hook(by_name[name], *counts) for name, *counts in rows))
+        return Hooks(listed(db, configured, zone))
+
+
+def listed(db: Database, configured: Sequence[config.Hook], zone: ZoneInfo) -> tuple[Hook, ...]:
+    """The same, within a transaction."""
+    by_name = {hook.name: hook for hook in configured}
+    rows = SQL.run(db, "hooks", hooks=list(by_name), zone=str(zone)).fetchall() if by_name else ()
+    return tuple(_hook(by_name[name], *counts) for name, *counts in rows)
 
 
 def _hook(
     hook: config.Hook, stored: int, refused: int, tests: int, twins: int, duplicates: int, last_at: datetime | None,
-    waiting: int, dead: int,
+    waiting: int, dead: int, refused_at: datetime | None, store_missed: int,
 ) -> Hook:  # fmt: skip
     return Hook(
         name=hook.name,
@@ -84,6 +102,8 @@ def _hook(
         last_at=last_at,
         waiting=waiting,
         dead=dead,
+        refused_at=refused_at,
+        store_missed=store_missed,
     )
 
 

@@ -27,6 +27,8 @@ PAGE_ROWS = 100
 T = TypeVar("T")
 
 _LISTED = timedelta(days=7)
+_LETTERS = (dead_letters.letters, dead_letters.letters_of_events)
+"""Of messages, and of deliveries and parts of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def dead_page(db: Database, zone: ZoneInfo, after: str | None = None) -> DeadPag
     """The dead letters. Raises DatabaseUnavailable, SchemaError."""
     with snapshot(db) as moment:
         known = sources(db)
-        found = [letter for source in known for letter in dead.letters(dead_letters.letters(db, source.name)).letters]
+        every = [letter for source in known for listed in _LETTERS for letter in listed(db, source.name)]
+    found = list(dead.letters(every).letters)
     found.sort(key=lambda letter: letter.failed_at, reverse=True)
     shown, more = _page(found, lambda letter: f"{letter.jid} {letter.message_id}", after)
     return DeadPage(moment.at, str(zone), stale_since(known), len(found), shown, more)

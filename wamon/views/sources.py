@@ -65,6 +65,11 @@ class Source:
     usual_hours: Annotated[tuple[float, ...], "what is usual, by hour; empty where nothing is"]
 
     @property
+    def is_heard_of(self) -> bool:
+        """Whether what it published is how it is now."""
+        return self.sign in {"on-time", "late", "scan"}
+
+    @property
     def unit(self) -> str:
         """The service by which it runs, or would."""
         return f"wamon@{self.instance}" if self.instance else "wamon"

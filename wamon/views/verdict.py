@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from wamon.words import amount, span
 
@@ -26,6 +26,17 @@ class Verdict:
     next: Annotated[str, "what to do; may be empty"]
 
 
+class Deliveries(NamedTuple):
+    """Of all hooks."""
+
+    waiting: int = 0  # though their time has come: nobody takes them in
+    waiting_seconds: float = 0.0  # since the oldest of them came
+    dead: int = 0  # that can't be recorded, and parts of others
+
+
+NO_DELIVERIES = Deliveries()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What it is judged by."""
@@ -34,6 +45,7 @@ class Facts:
     behind: int = 0  # messages in the stores that aren't recorded
     behind_seconds: float = 0.0  # age of the oldest of them
     dead: int = 0
+    deliveries: Deliveries = NO_DELIVERIES
 
 
 def verdict(facts: Facts) -> Verdict:
@@ -87,10 +99,19 @@ def _behind(facts: Facts) -> Verdict | None:
     return Verdict("warn", sentence, "`wamon doctor`")
 
 
-def _dead(facts: Facts) -> Verdict | None:
-    if not facts.dead:
+def _deliveries_wait(facts: Facts) -> Verdict | None:
+    count, seconds, _ = facts.deliveries
+    if not count:
         return None
-    return Verdict("warn", f"All recorded but {amount(facts.dead, 'message')}, kept and listed below.", "")
+    waits = "waits" if count == 1 else "wait"
+    sentence = f"{amount(count, 'delivery')} {waits} to be recorded, the oldest for {span(seconds)}."
+    return Verdict("warn", sentence, "`wamon run`")
+
+
+def _dead(facts: Facts) -> Verdict | None:
+    lacking = [(facts.dead, "message"), (facts.deliveries.dead, "delivery")]
+    told = " and ".join(amount(count, noun) for count, noun in lacking if count)
+    return Verdict("warn", f"All recorded but {told}, kept and listed below.", "") if told else None
 
 
 def _late(facts: Facts) -> Verdict | None:
@@ -110,6 +131,7 @@ _RULES: Sequence[Callable[[Facts], Verdict | None]] = (
     _check_is_bad,
     _verify_is_not_clean,
     _behind,
+    _deliveries_wait,
     _dead,
     _late,
     _all_recorded,

@@ -13,6 +13,7 @@ from wamon.views.alerts_page import alerts_page
 from wamon.views.drop_page import drop_page
 from wamon.views.find import person_page
 from wamon.views.group_pages import group_page, groups_page
+from wamon.views.hooks_page import hooks_page
 from wamon.views.lists import dead_page, gaps_page, replies_page
 from wamon.views.message_page import message_page
 from wamon.views.rates import rates_page
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wamon.views.drop_page import DropPage
     from wamon.views.find import PersonPage
     from wamon.views.group_pages import GroupPage, GroupsPage
+    from wamon.views.hooks_page import HooksPage
     from wamon.views.lists import DeadPage, GapsPage, RepliesPage
     from wamon.views.message_page import MessagePage
     from wamon.views.rates import RatesPage
@@ -43,12 +45,24 @@ _LARGEST_INTEGER = 2**31 - 1
 
 
 def _pulse(db: Database) -> object:
+    return _felt(db, "pulse")
+
+
+def _pulse_of_hooks(db: Database) -> object:
+    return _felt(db, "pulse_of_hooks")
+
+
+def _felt(db: Database, pulse: str) -> object:
     with transaction(db, _STATEMENT_SECONDS):
-        return _QUERIES.run(db, "pulse").fetchone()
+        return _QUERIES.run(db, pulse).fetchone()
+
+
+def _live_hooks(db: Database, site: Site, _: str) -> HooksPage:
+    return hooks_page(db, site.configured_hooks, site.zone)
 
 
 def _live_home(db: Database, site: Site, _: str) -> home.Home:
-    return home.home(db, site.zone)
+    return home.home(db, site.zone, site.configured_hooks)
 
 
 def _live_group(db: Database, site: Site, chat: str) -> GroupPage | None:
@@ -56,7 +70,7 @@ def _live_group(db: Database, site: Site, chat: str) -> GroupPage | None:
 
 
 def _home(db: Database, asked: Asked) -> home.Home:
-    return home.home(db, asked.site.zone)
+    return home.home(db, asked.site.zone, asked.site.configured_hooks)
 
 
 def _groups(db: Database, asked: Asked) -> GroupsPage:
@@ -99,6 +113,10 @@ def _gaps(db: Database, asked: Asked) -> GapsPage:
     return gaps_page(db, asked.site.zone)
 
 
+def _hooks(db: Database, asked: Asked) -> HooksPage:
+    return hooks_page(db, asked.site.configured_hooks, asked.site.zone)
+
+
 def _actions(db: Database, asked: Asked) -> ActionsPage:
     return actions_page(db, asked.site.zone)
 
@@ -133,6 +151,7 @@ PAGES = (
     Page("/dead", "dead.html", _dead),
     Page("/replies", "replies.html", _replies),
     Page("/gaps", "gaps.html", _gaps),
+    Page("/hooks", "hooks.html", _hooks, topic="hooks"),
     Page("/alerts", "alerts.html", _alerts),
     Page("/rates", "rates.html", _rates),
     Page("/reports", "reports.html", _report),
@@ -145,7 +164,8 @@ TOPICS = (
         re.compile("home"),
         _pulse,
         _live_home,
-        ("title", "verdict", "look", "tiles", "needs", "posts", "groups", "hours", "sources"),
+        ("title", "verdict", "look", "tiles", "needs", "posts", "groups", "hours", "deliveries", "sources"),
     ),
+    Topic(re.compile("hooks"), _pulse_of_hooks, _live_hooks, ("wrong", "hooks")),
     Topic(re.compile("group/[0-9]{1,9}"), _pulse, _live_group, ("group", "days", "posters")),
 )

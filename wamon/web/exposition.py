@@ -55,7 +55,9 @@ def _sources(found: Figures) -> Iterator[Metric]:
     behind = {source.name: found.behind.get(source.name, Behind()) for source in found.sources}
     yield each("messages_behind", "Messages in the store that aren't recorded yet.", lambda s: behind[s.name].messages)
     yield each("behind_seconds", "Age of the oldest of them.", lambda s: behind[s.name].seconds)
-    yield each("dead_letters", "Messages that couldn't be recorded.", lambda s: found.dead.get(s.name, 0))
+    yield each(
+        "dead_letters", "Messages and deliveries that couldn't be recorded.", lambda s: found.dead.get(s.name, 0)
+    )
     yield each(
         "last_verify_timestamp_seconds",
         "When the last verify ended.",
@@ -98,6 +100,12 @@ def _others(found: Figures) -> Iterator[Metric]:
     yield usual
     yield _by_state("groups", "Watched groups, by state.", {**dict.fromkeys(_STATES, 0), **found.groups})
     yield _by_state("replies", "Replies, by what became of them.", found.replies)
+    events = {"new": found.events.new, "done": found.events.done, "dead": found.events.dead}
+    yield _by_state("events", "Deliveries that are kept, by state.", events)
+    yield GaugeMetricFamily(
+        "wamon_event_oldest_seconds", "Since when the oldest new delivery is there.", found.events.oldest_seconds
+    )
+    yield CounterMetricFamily("wamon_joins", "Persons joined, who turned out to be one.", found.joins)
 
 
 def _by_source(name: str, told: str, values: Iterable[tuple[str, float | None]]) -> Metric:

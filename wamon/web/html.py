@@ -55,11 +55,12 @@ PAGES: Sequence[tuple[str, str]] = (
     ("/groups", "Groups"),
     ("/redo", "Redo"),
     ("/gaps", "Gaps"),
+    ("/hooks", "Hooks"),
     ("/alerts", "Alerts"),
     ("/rates", "Rates"),
     ("/reports", "Reports"),
 )
-"""What every page leads to: addresses and names."""
+"""What every page leads to: addresses and names. Hooks are left out where none is configured."""
 SIGNS = {
     "on-time": ("ok", "on time"),
     "late": ("warn", "late"),
@@ -74,6 +75,8 @@ ALERT_PATHS = {
     "bridge": "/gaps",
     "dead": "/dead",
     "reviews": "/redo",
+    "parked-hook": "/dead",
+    "hook-refused": "/hooks",
     "verify": "/gaps",
 }
 """The page that says more of what a rule of alerts tells."""

@@ -2,3 +2,7 @@
 -- What moves whenever something that a page shows has changed.
 SELECT (SELECT sum(seq) FROM wamon.cursors), (SELECT max(published_at) FROM wamon.source_status),
        (SELECT max(changed_at) FROM wamon.group_status)
+
+-- name: pulse_of_hooks
+SELECT sum(stored), sum(refused), sum(tests), max(last_at), (SELECT max(published_at) FROM wamon.source_status)
+FROM wamon.hook_status

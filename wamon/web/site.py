@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from wamon.clock import Clock
+    from wamon.config.hooks import Hook
     from wamon.config.web import Listen
     from wamon.web.database import DatabaseThreads
     from wamon.web.hooks import Hooks
@@ -47,6 +48,7 @@ class Site:
     started_at: datetime
     started_seconds: float
     hooks: Hooks
+    configured_hooks: tuple[Hook, ...]  # also those that have no secret, or that another `wamon web` serves
     version: str = __version__
     pid: int = field(default_factory=os.getpid)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,6 +14,8 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.deliveries import meta_body, meta_message
+from tests.support.intake import hook, keep, take_in
 from tests.support.office import Office
 from tests.support.web import TOKEN, Answer, Site
 
@@ -117,6 +120,29 @@ def test_a_dead_letter_is_given_up_by_the_next_retry(office: Office, site: Site,
     assert office.verify().clean
 
 
+def test_a_delivery_of_the_list_is_taken_in_again_or_given_up(office: Office, site: Site) -> None:
+    office.set(hooks=[hook("meta", project="Lawley")])
+    first, second = (keep(office, "meta", meta_body(meta_message(id=7), meta_message(id=8))) for _ in range(2))
+    take_in(office)
+    operator = Operator(site)
+    offered = operator.offered("/dead")
+    assert [path.partition("?")[0] for path in offered] == ["/act/event-retry", "/act/event-discard"] * 4
+    of_first = [path for path in offered if f"event%3A{first}%23" in path]
+    mended = json.dumps(meta_body(meta_message(id="wamid.7"), meta_message(id="wamid.8"))).encode()
+    office.query("UPDATE wamon.webhook_events SET body = %s WHERE event = %s", mended, first)
+    answer = operator.act(of_first[0], operator.asked(of_first[0]))
+    assert (answer.status, answer.headers["location"]) == (303, "/dead")
+    take_in(office)
+    assert office.query("SELECT count(*) FROM wamon.ledger WHERE via = 'webhook'") == [2]
+    for path, state in zip(
+        [path for path in operator.offered("/dead") if "discard" in path], ["parts", "discarded"], strict=True
+    ):
+        assert operator.act(path).status == 303
+        assert office.query("SELECT reason FROM wamon.webhook_events WHERE event = %s", second) == [state]
+    assert operator.offered("/dead") == []
+    assert [what for what, _ in noted(office)] == ["event-retry", "event-discard", "event-discard"]
+
+
 def test_a_form_that_is_sent_again_does_nothing(office: Office, site: Site) -> None:
     operator = Operator(site)
     (off,) = operator.offered("/replies")
@@ -210,7 +236,17 @@ def test_a_program_acts_by_the_token(office: Office, site: Site) -> None:
 def test_operators_alone_read_what_was_said_and_nobody_a_number(office: Office, site: Site) -> None:
     (message_id,) = office.query("SELECT message_id FROM wamon.submission_rows")
     told = ("/drop/DR1752028", f"/message/{message_id}")
-    lists = ("/", "/groups", f"/group/{chat_of(office, LAWLEY)}", "/redo", "/dead", "/replies", "/gaps", "/rates")
+    lists = (
+        "/",
+        "/groups",
+        f"/group/{chat_of(office, LAWLEY)}",
+        "/redo",
+        "/dead",
+        "/replies",
+        "/gaps",
+        "/hooks",
+        "/rates",
+    )
     reader, operator = site.sign_in(), site.sign_in("operator")
     for path in (*told, *lists):
         for address in (path, f"{path}.json" if path != "/" else "/home.json"):

@@ -38,6 +38,11 @@ def site(tmp_path_factory: pytest.TempPathFactory, _reused_18: Any) -> Iterator[
         published(office)
         office.query("UPDATE wamon.group_status SET usual = array_fill(7.5::real, ARRAY[48])")
         office.query("UPDATE wamon.sources SET last_verify_at = to_timestamp(1e9), last_verify_clean = true")
+        office.query(
+            "INSERT INTO wamon.webhook_events (uid, hook, source, received_at, sha256, state)"
+            " SELECT gen_random_uuid(), 'wati', 'wati', now() - n * interval '1 hour', '', state"
+            " FROM unnest(ARRAY['new', 'new', 'dead', 'done', 'done', 'done']) WITH ORDINALITY AS one (state, n)"
+        )
         with serving(office, token=TOKEN) as site:
             yield site
 
@@ -66,6 +71,9 @@ def test_the_figures_of_the_page_are_served(site: Site) -> None:
     assert found["wamon_posts_today"]["resubmission", "Lawley"] == totals["again"] == 1
     assert sum(found["wamon_posts_usual"].values()) == totals["usual"] == 30
     assert sum(found["wamon_groups"].values()) == totals["groups"] == 4
+    assert found["wamon_events"] == {("new",): 2, ("done",): 3, ("dead",): 1}
+    assert 7200 <= found["wamon_event_oldest_seconds"][()] < 7260
+    assert found["wamon_joins_total"] == {(): 0}
     states = {check["name"]: check["state"] for check in source["checks"]}
     words = {0.0: "ok", 1.0: "unknown", 2.0: "warn", 3.0: "bad"}
     assert {check: words[value] for (check, _), value in found["wamon_check_state"].items()} == states
