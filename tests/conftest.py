@@ -144,7 +144,7 @@ def _made(server: str, name: str, template: str = "migrated") -> str:
     return make_conninfo(server, dbname=name)
 
 
-def _fresh(server: str, template: str = "migrated") -> Iterator[str]:
+def fresh(server: str, template: str = "migrated") -> Iterator[str]:
     name = f"t{uuid4().hex}"
     yield _made(server, name, template)
     with psycopg.connect(server, autocommit=True) as db:
@@ -241,7 +241,7 @@ def dsn(_reused_18: _Reused) -> str:
 @pytest.fixture
 def own_dsn(_embedded_18: str) -> Iterator[str]:
     """A database that no other test has, for one that restores it or needs two."""
-    yield from _fresh(_embedded_18)
+    yield from fresh(_embedded_18)
 
 
 _SERVERS = {"embedded 18": "18", "Debian's 15": "15"}
@@ -258,7 +258,7 @@ def any_dsn(request: pytest.FixtureRequest) -> str:
 def empty_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of its own without anything in it, on each server."""
     server = request.getfixturevalue("_embedded_18" if request.param == "embedded 18" else "_debian_15")
-    yield from _fresh(server, "template0")
+    yield from fresh(server, "template0")
 
 
 @pytest.fixture

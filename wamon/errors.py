@@ -71,6 +71,10 @@ class Locked(DatabaseUnavailable):
     """A table or a row is locked by another session."""
 
 
+class NoConnectionFree(DatabaseUnavailable):
+    """PostgreSQL gives no connection more, to this role or to anybody."""
+
+
 class Superseded(Retryable):
     """Another wamon moved this source's cursor since we read it: read it again."""
 

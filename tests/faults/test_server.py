@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.conftest import fresh
 from tests.support.bridges import LAWLEY, MOHADIN
 from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office, eventually
@@ -192,6 +195,80 @@ def test_where_the_servers_files_can_grow_no_more_no_message_is_parked_and_the_n
     assert len(mortal.drops()) < 46
     mortal.scan()
     assert_whole(mortal, field)
+
+
+@pytest.fixture
+def debian_dsn(_debian_15: str) -> Iterator[str]:
+    """A database of its own on Debian's server, whose roles sign in without a password."""
+    yield from fresh(_debian_15)
+
+
+@pytest.fixture
+def small_disk(debian_dsn: str) -> Iterator[Path]:
+    """Where the ledger's rows lie: a file system of 256 KiB."""
+    folder = Path(str(conninfo_to_dict(debian_dsn)["host"])).parent / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this user may mount no file system here")
+    shutil.chown(folder, "nobody", "nogroup")
+    folder.chmod(0o700)
+    try:
+        with psycopg.connect(debian_dsn, autocommit=True) as db:
+            db.execute(f"CREATE TABLESPACE small LOCATION '{folder}'".encode())
+            db.execute("ALTER TABLE wamon.ledger_rows SET TABLESPACE small")
+            yield folder
+            db.execute("ALTER TABLE wamon.ledger_rows SET TABLESPACE pg_default")
+            db.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.fault("F17")
+def test_a_full_disk_of_one_table_moves_no_position_and_room_is_all_that_it_takes(
+    tmp_path: Path, field: Field, debian_dsn: str, small_disk: Path
+) -> None:
+    office = Office(tmp_path / "office", debian_dsn, field.path)
+    office.scan()
+    before = office.query("SELECT rowid FROM wamon.cursors")
+    with field.batch():
+        for number in range(1_100_000, 1_102_500):
+            field.post(LAWLEY, f"DR{number}")
+    with pytest.raises(DatabaseUnavailable, match="its disk is full"):
+        office.scan()
+    assert office.query("SELECT rowid FROM wamon.cursors") == before
+    assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+    office.scan()
+    assert_whole(office, field)
+
+
+@pytest.mark.fault("F17")
+def test_a_role_that_may_connect_but_once_is_told_and_records_all_the_same(
+    tmp_path: Path, field: Field, debian_dsn: str
+) -> None:
+    office = Office(tmp_path / "office", debian_dsn, field.path, scan={"interval": "1h"})
+    office.scan()
+    office.query("CREATE ROLE clerk LOGIN CONNECTION LIMIT 1")
+    try:
+        for schema in ("wamon", "public"):
+            office.query(f"GRANT ALL ON SCHEMA {schema} TO clerk")
+            office.query(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO clerk")
+        office.set(database={"url": make_conninfo(debian_dsn, user="clerk")})
+        with office.running() as daemon:
+            eventually("it says so", lambda: "CONNECTION LIMIT of this role" in daemon.said(), said=daemon.said)
+            office.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'")
+            field.post(LAWLEY, "DR1000002")
+            recorded(office, "DR1000002", daemon.said)
+            assert daemon.end() == 0
+        assert "Traceback" not in daemon.said()
+    finally:
+        office.query("DROP OWNED BY clerk")
+        office.query("DROP ROLE clerk")
+    office.set(database={"url": debian_dsn})
+    assert_whole(office, field)
 
 
 @pytest.mark.fault("F18")

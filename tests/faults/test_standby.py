@@ -31,6 +31,24 @@ def office(tmp_path: Path, field: Field, pair: tuple[Cluster, Cluster]) -> Offic
     return office
 
 
+@pytest.mark.fault("F15")
+def test_on_a_standby_it_says_that_it_is_read_only_and_records_once_that_is_promoted(
+    office: Office, field: Field, pair: tuple[Cluster, Cluster]
+) -> None:
+    primary, standby = pair
+    office.scan()
+    standby.catch_up_with(primary)
+    office.dsn = standby.dsn
+    office.set(database={"url": standby.dsn})
+    field.post(LAWLEY, "DR1000002")
+    with office.running() as daemon:
+        eventually("it says so", lambda: "read-only now" in daemon.said(), said=daemon.said)
+        standby.promote()
+        recorded(office, "DR1000002", daemon.said)
+        assert daemon.end() == 0
+    assert_whole(office, field)
+
+
 @pytest.mark.fault("F98")
 def test_a_daemon_goes_on_at_the_promoted_standby_and_records_again_what_that_lacked(
     office: Office, field: Field, pair: tuple[Cluster, Cluster]

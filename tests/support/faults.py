@@ -62,7 +62,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F21": Fault("a privilege is missing", "says which one, and the statement that grants it; the position stays"),
         "F93": Fault("the review table refuses a row", "records the post; the row waits, and what doesn't fit is cut"),
         "F94": Fault("a review row or table is locked", "lets that row wait, and records every post meanwhile"),
-        "F115": Fault(
+        "F119": Fault(
             "the review table is locked when wamon first meets it", "records every post, and writes the rows later"
         ),
         "F95": Fault("a statement is cancelled for its time", "halves the batch until it fits, and records each half"),

@@ -55,6 +55,9 @@ class HookIntake(SideTask):
     def run(self, stopping: Stopping) -> None:
         sys.setswitchinterval(_SWITCH_SECONDS)
         while not stopping.is_set():
+            if self._passes.lack_a_connection:
+                stopping.wait(_STANDBY_SECONDS)
+                continue
             try:
                 self._work(stopping)
             except Retryable as error:
@@ -70,12 +73,12 @@ class HookIntake(SideTask):
             logger.warning("Deliveries wait. %s", error.paragraph(), extra={"action": "intake.waits"})
 
     def _work(self, stopping: Stopping) -> None:
-        """Look again and again, as long as PostgreSQL stays connected."""
+        """Look again and again, as long as PostgreSQL stays connected and the passes don't lack a connection."""
         with self._opened() as (db, intakes), ExitStack() as stack:
             rights = [_Right(db, intake.name, self._passes, self._clock) for intake in intakes]
             for right in rights:
                 stack.callback(right.give_up)
-            while not stopping.is_set():
+            while not stopping.is_set() and not self._passes.lack_a_connection:
                 news = [self._look(*one) for one in zip(intakes, rights, strict=True)]
                 self._tries, self._told = 0, ""
                 if not any(news):

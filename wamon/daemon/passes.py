@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from wamon.errors import NoConnectionFree
 from wamon.host.notify import notify
 from wamon.log import logger
 from wamon.words import amount
@@ -29,12 +30,17 @@ class Passes:
         self.is_ending = False  # the daemon ends, not only its config
         self.look_again: Callable[[], None] = lambda: None
         """Has the store read now, whatever its stamp says; of whoever makes the passes."""
-        self.news = threading.Event()  # set where groups were posted in, for the one that takes them
+        self.news = threading.Event()  # set where groups were posted in or a trouble arose, for the one that takes them
         self._posted: set[str] = set()
         self._posted_lock = threading.Lock()
         self._begun = begun
         self._told: str | None = None  # the trouble that was told last
         self._ended_at_seconds: float | None = None
+
+    @property
+    def lack_a_connection(self) -> bool:
+        """Whether PostgreSQL has none free for them: whoever works beside them lets go of its own."""
+        return isinstance(self.trouble, NoConnectionFree)
 
     def ended(self, groups: int) -> None:
         """A pass has read all that there is."""
@@ -80,6 +86,7 @@ class Passes:
         why = error.paragraph()
         if why != self._told:
             self._told = why
+            self.news.set()
             logger.warning("%s", why, extra={"action": "degraded"})
         self._tell(f"Degraded: {error}{self._since()}")
         notify("WATCHDOG=1")

@@ -74,6 +74,9 @@ class StatusRows(SideTask):
     def run(self, stopping: Stopping) -> None:
         stopping.wakes(self._passes.news)
         while not stopping.is_set():
+            if self._passes.lack_a_connection:
+                stopping.wait(_SECONDS_BETWEEN_TRIES)
+                continue
             try:
                 with self._ledger(self._config) as db:
                     self._serve(db, stopping)
@@ -85,9 +88,9 @@ class StatusRows(SideTask):
                 stopping.wait(_SECONDS_BETWEEN_TRIES)
 
     def _serve(self, db: Database, stopping: Stopping) -> None:
-        """Publish until the end, on one connection."""
+        """Publish until the end, on one connection, or until the passes lack theirs."""
         publisher = None
-        while not stopping.is_set():
+        while not stopping.is_set() and not self._passes.lack_a_connection:
             rest_seconds = _STANDBY_SECONDS
             if holder := self._passes.holder:
                 if publisher is None or publisher.holder != holder or publisher.day != publisher.today().day:

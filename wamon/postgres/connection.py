@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from wamon.errors import ConfigError, DatabaseUnavailable, Locked, Poison, SchemaError, TimedOut
+from wamon.errors import ConfigError, DatabaseUnavailable, Locked, NoConnectionFree, Poison, SchemaError, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,7 +84,11 @@ _OURS_TO_MEND = {
     "42501": ("this user lacks a privilege there", "Grant it CREATE on the database, or all on schema wamon."),
     "25006": ("it is read-only now", "After a failover, point database.url at the primary."),
     "53100": ("its disk is full", "Make room; wamon goes on where it was."),
-    "53300": ("it has no connection free", "Raise max_connections, or go through a pooler."),
+    "53300": (
+        "it has no connection free",
+        "Raise max_connections, or the CONNECTION LIMIT of this role or database, or go through a pooler.",
+    ),
+    "57P05": ("it ended a session that idled", "Let idle_session_timeout be at least a minute for this role."),
     "57014": ("a statement took too long", "Is the server overloaded, or a table locked? wamon goes on where it was."),
     "55P03": ("a table is locked", "Something else holds it, such as a long migration; wamon goes on where it was."),
 }
@@ -99,7 +103,7 @@ _SAID_WHILE_CONNECTING = {
 """While it connects, the client library tells the server's words, and not its SQLSTATE."""
 
 _NO_SERVICE = re.compile(r"definition of service .* not found|service file .* not found")
-_KINDS: Mapping[str, type[DatabaseUnavailable]] = {"57014": TimedOut, "55P03": Locked}
+_KINDS: Mapping[str, type[DatabaseUnavailable]] = {"57014": TimedOut, "55P03": Locked, "53300": NoConnectionFree}
 _AGAIN = ("08", "40", "53", "55", "57", "58", "25", "XX", "3D", "28", "42501")
 _POISON = ("22", "23", "44", "54", "P0")
 

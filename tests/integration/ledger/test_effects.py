@@ -181,7 +181,7 @@ def test_a_locked_table_keeps_no_post_from_being_recorded(office: Office, field:
     assert office.query(ROWS) == [("Lawley", "DR1752028")]
 
 
-@pytest.mark.fault("F115")
+@pytest.mark.fault("F119")
 def test_a_table_that_is_locked_at_first_contact_keeps_no_post_from_being_recorded(
     office: Office, field: Field
 ) -> None:

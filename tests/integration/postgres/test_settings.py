@@ -26,6 +26,9 @@ OTHERS = {
     "transform_null_equals": "on",
     "default_transaction_isolation": "serializable",
     "jit": "on",
+    "statement_timeout": "1s",
+    "lock_timeout": "100ms",
+    "idle_in_transaction_session_timeout": "1s",
     "transaction_timeout": "1h",
 }
 OURS = {
@@ -39,6 +42,9 @@ OURS = {
     "transform_null_equals": "off",
     "transaction_isolation": "read committed",
     "jit": "off",
+    "statement_timeout": "30s",
+    "lock_timeout": "25s",
+    "idle_in_transaction_session_timeout": "1min",
     "transaction_timeout": "0",
 }
 

@@ -1,12 +1,14 @@
 """Publishing, as a side task."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 from tests.support.clock import CLOCK
 from wamon.daemon.passes import Passes
 from wamon.daemon.status_rows import StatusRows
 from wamon.daemon.stopping import Stopping
+from wamon.errors import NoConnectionFree
 
 
 class FewWaits(Stopping):
@@ -21,6 +23,22 @@ class FewWaits(Stopping):
         if len(self.waits) == 3:
             self.set()
         return self.is_set()
+
+
+def test_it_lets_go_of_its_connection_where_the_passes_get_none() -> None:
+    passes, stopping, absent = Passes(lambda: None), FewWaits(), cast("Any", None)
+    opened: list[str] = []
+
+    @contextmanager
+    def ledger(_: object) -> Iterator[Any]:
+        passes.hang(NoConnectionFree("PostgreSQL has no connection free."))
+        opened.append("opened")
+        yield None
+        opened.append("closed")
+
+    rows = StatusRows(absent, CLOCK, passes, ledger, CLOCK.now(), absent, list, lambda: None)
+    rows.run(stopping)
+    assert opened == ["opened", "closed"]
 
 
 def test_one_that_stands_by_rests_though_each_look_is_news() -> None:
