@@ -73,7 +73,7 @@ def _last_digits(number: str) -> str:
 
 
 def _fits(person: Person, wanted: str) -> bool:
-    if digits := _digits(wanted):
+    if digits := typed_digits(wanted):
         return (person.phone or person.key).endswith(digits)
     words = wanted.casefold().split()
     shown = f"{person.name or ''} {_last_digits(person.phone or person.key)}".casefold()
@@ -97,7 +97,7 @@ def typed_phone_hash(key: bytes, typed: str) -> str | None:
     return person_hash(key, "phone", digits) if len(digits) >= _FEWEST_DIGITS_OF_A_PHONE else None
 
 
-def _digits(wanted: str) -> str | None:
+def typed_digits(wanted: str) -> str | None:
     """The last digits of a number, as people write one: `+27 82 …`, `0027 (0)82 …`, `(082) …`, `082-…`, `…0001`."""
     bare = _BETWEEN_DIGITS.sub("", wanted.replace("(0)", ""))
     digits = bare.removeprefix("+")

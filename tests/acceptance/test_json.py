@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.acceptance.conftest import Run, edit_store, write_store
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK, first_morning
+from tests.support.conversations import PHONE, Talks
 from tests.support.deliveries import SECRET, WATI
 from tests.support.hooks import deliver
 from tests.support.intake import hook, keep
@@ -238,6 +240,24 @@ def test_an_office_with_hooks_answers(office: Office, ask: Callable[..., None]) 
         ask("hooks test", "gowa")
         ask("hooks list")
     ask("hooks test", "gowa", status=1)
+
+
+def test_an_office_with_conversations_answers(office: Office, ask: Callable[..., None]) -> None:
+    office.set(conversations={"enabled": True})
+    talks, correlation_id = Talks(office.dsn), uuid4()
+    thabo, group = talks.person(), talks.chat(jid=LAWLEY, project="Lawley", kind="group")
+    talks.conversation(thabo, talks.chat(), overdue=90, last_out_at=CLOCK.now(), human_until=CLOCK.now())
+    talks.conversation(talks.person("27820000002"), talks.chat())
+    talk = talks.conversation(thabo, group, "idle", answered=1)
+    talks.messages(talk, 1)
+    talks.turn(talk, 1, 1, 1, "failed", error="TimeoutError", missed=2, gap_seconds=300, correlation_id=correlation_id)
+    talks.turn(talk, 2, 1, 1, "stale")
+    talks.reply(talk, 1, 2, "skipped")
+    talks.transition(talk, None, "settling", "message")
+    talks.transition(talk, "settling", "processing", "due")
+    ask("conversations list")
+    ask("conversations show", PHONE)
+    ask("conversations orphans")
 
 
 def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> None:

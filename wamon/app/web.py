@@ -59,6 +59,8 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
             zone=config.timezone,
             pattern=config.drops.pattern,
             review_table=config.database.review_table,
+            show=config.privacy.show,
+            answers=config.conversations.enabled,
             clock=clock,
             database=database,
             metrics=metrics,

@@ -13,6 +13,7 @@ import typer
 
 from wamon.cli import (
     alerts,
+    conversations,
     db,
     dead,
     demo,
@@ -91,6 +92,7 @@ config_commands.add_to(app)
 alerts.add_to(app)
 replies.add_to(app)
 hooks.add_to(app)
+conversations.add_to(app)
 db.add_to(app)
 demo.add_to(app)
 service.add_to(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prometheus_client import generate_latest
@@ -10,10 +11,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from wamon.errors import WamonError
+from wamon.views import conversations
 from wamon.views.document import as_json
 from wamon.views.figures import figures
 from wamon.web.exposition import Exposition
-from wamon.web.guard import sees_all
+from wamon.web.guard import sees_all, viewer_of
 from wamon.web.kept import Kept
 from wamon.web.site import site_of
 
@@ -82,15 +84,19 @@ class MetricsEndpoint:
         return found
 
 
-async def orphaned_messages(_request: Request) -> Response:
-    """GET and POST: what waits for an answer and is overdue. There are no conversations yet, so nothing is."""
-    return JSONResponse(
-        {
-            "status": "ok",
-            "orphaned_count": 0,
-            "orphaned_wa_ids": [],
-            "processed": [],
-            "message": "No orphaned messages found",
-            "buffered_wa_ids": [],
-        }
-    )
+async def orphaned_messages(request: Request) -> Response:
+    """GET and POST: what waits for an answer and is overdue, made due; `?dry_run=1` only looks.
+
+    People are hashes for who brings no proof, whatever `privacy.show` says: another's program may ask through a proxy.
+    """
+    site = site_of(request)
+    if not site.answers:
+        return Response(as_json(conversations.NO_ORPHANS), media_type="application/json")
+    show = site.show if viewer_of(request) else "names"
+    dry_run = request.query_params.get("dry_run", "0") not in {"", "0"}
+    try:
+        found = await site.database.run(conversations.orphans, show, dry_run=dry_run)
+    except WamonError as error:
+        document = replace(conversations.NO_ORPHANS, status="error", message=str(error))
+        return Response(as_json(document), 503, media_type="application/json")
+    return Response(as_json(found), media_type="application/json")

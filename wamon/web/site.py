@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.hooks import Hook
     from wamon.config.web import Listen
+    from wamon.privacy import Show
     from wamon.web.database import DatabaseThreads
     from wamon.web.hooks import Hooks
     from wamon.web.metrics import Metrics
@@ -41,6 +42,8 @@ class Site:
     zone: ZoneInfo
     pattern: str  # drops.pattern
     review_table: str | None
+    show: Show  # privacy.show
+    answers: bool  # conversations.enabled
     clock: Clock
     database: DatabaseThreads
     metrics: Metrics

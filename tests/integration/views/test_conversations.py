@@ -1,0 +1,174 @@
+"""Who waits for an answer, what became of what they wrote, and what nobody came to."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.conversations import PHONE, Talks
+from wamon.errors import UsageError
+from wamon.postgres.connection import connected
+from wamon.views import conversations as view
+from wamon.views.conversations import Conversation, Orphans, Person
+
+OTHER = "27820000002"
+LID = "123456789012345"
+
+
+@pytest.fixture
+def talks(dsn: str) -> Talks:
+    return Talks(dsn)
+
+
+def lines(dsn: str, show: str = "names") -> list[Conversation]:
+    with connected(dsn) as db:
+        return list(view.conversations(db, show).conversations)  # type: ignore[arg-type]
+
+
+def person(dsn: str, asked: str, show: str = "names") -> Person:
+    with connected(dsn) as db:
+        return view.person(db, asked, show)  # type: ignore[arg-type]
+
+
+def orphans(dsn: str, show: str = "names", *, dry_run: bool = False) -> Orphans:
+    with connected(dsn) as db:
+        return view.orphans(db, show, dry_run=dry_run)  # type: ignore[arg-type]
+
+
+def test_those_that_wait_are_listed_the_oldest_first_then_work_colleagues_and_what_got_no_answer(
+    dsn: str, talks: Talks
+) -> None:
+    direct = talks.chat()
+    people = [talks.person(f"2782000010{n}") for n in range(8)]
+    talks.conversation(people[0], direct, "human", began=500, human_until="infinity")
+    talks.conversation(people[1], direct, "processing", began=400)
+    talks.conversation(people[2], direct, "settling", began=5, last=3, answered=1)
+    talks.conversation(people[3], direct, "retry", began=90, attempts=2)
+    talks.turn(talks.conversation(people[4], direct, "idle", last=1, answered=1), 1, 1, 1, "dead", ago=60)
+    talks.turn(talks.conversation(people[5], direct, "idle", last=1, answered=1), 1, 1, 1, "stale", ago=30)
+    answered = talks.conversation(people[6], direct, "idle", last=2, answered=2)
+    talks.turn(answered, 1, 1, 1, "stale", ago=60)
+    talks.turn(answered, 2, 2, 2, "answered", ago=30)
+    by_colleague = talks.conversation(people[7], direct, "idle", last=1, answered=1)
+    talks.turn(by_colleague, 1, 1, 1, "stale", ago=60)
+    talks.messages(by_colleague, None, age=10, role="operator")
+
+    found = [(one.state, one.pending, one.attempts, one.outcome) for one in lines(dsn)]
+
+    assert found == [
+        ("retry", 1, 2, None),
+        ("settling", 2, 0, None),
+        ("processing", 1, 0, None),
+        ("human", 1, 0, None),
+        ("idle", 0, 0, "stale"),
+        ("idle", 0, 0, "dead"),
+    ]
+
+
+def test_a_person_is_a_number_where_phones_are_shown_and_else_a_hash(dsn: str, talks: Talks) -> None:
+    talks.conversation(talks.person(), talks.chat())
+
+    assert [one.person for one in lines(dsn, "phones")] == [PHONE]
+    assert {one.person for show in ("names", "none") for one in lines(dsn, show)} == {talks.hashed()}
+
+
+def test_who_was_joined_into_another_goes_by_the_others_ids(dsn: str, talks: Talks) -> None:
+    first, second = talks.person(), talks.person(OTHER)
+    talks.conversation(second, talks.chat())
+    talks.run("UPDATE wamon.people SET merged_into = %(a)s WHERE person = %(b)s", a=first, b=second)
+    talks.run("UPDATE wamon.aliases SET person = %(a)s WHERE person = %(b)s", a=first, b=second)
+
+    assert [one.person for one in lines(dsn, "phones")] == [PHONE]
+    assert [len(person(dsn, asked).conversations) for asked in (PHONE, OTHER, talks.hashed(OTHER))] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "typed", ["082 000 0001", "(082) 000-0001", "+27 82 000 0001", "0027820000001", PHONE, "…0001"]
+)
+def test_a_person_is_found_by_their_number_as_people_write_it(dsn: str, talks: Talks, typed: str) -> None:
+    talks.conversation(talks.person(lid=LID), talks.chat())
+    talks.person(OTHER)
+
+    found = person(dsn, typed, "phones")
+
+    assert (found.person, found.hashes) == (PHONE, (talks.hashed(), talks.hashed(LID, "lid")))
+
+
+def test_a_person_is_found_by_each_hash_of_the_log_and_by_the_conversations_uid(dsn: str, talks: Talks) -> None:
+    one, other = talks.chat(), talks.chat(jid="1@g.us", project="Lawley", kind="group")
+    thabo = talks.person(lid=LID)
+    direct, group = talks.conversation(thabo, one), talks.conversation(thabo, other, began=20)
+
+    for asked in (talks.hashed(), talks.hashed(LID, "lid")):
+        assert [story.conversation.group for story in person(dsn, asked, "none").conversations] == [None, "Lawley"]
+    assert [story.conversation.uid for story in person(dsn, str(talks.uid(group))).conversations] == [
+        str(talks.uid(group))
+    ]
+    assert direct != group
+
+
+def test_nobody_is_guessed(dsn: str, talks: Talks) -> None:
+    talks.person(), talks.person("27820001001")
+
+    for asked, why in {
+        "…001": "Several people's numbers end so.",
+        "0820009999": "Nobody with this number has written.",
+        "Thabo": "Thabo is no number, hash or uid.",
+        "00000000-0000-0000-0000-000000000000": "There is no conversation",
+    }.items():
+        with pytest.raises(UsageError, match=why):
+            person(dsn, asked)
+    with pytest.raises(UsageError, match="Nobody can be looked for by number"):
+        person(dsn, PHONE, "none")
+
+
+def test_a_story_tells_turns_with_their_answers_and_changes_the_newest_first(dsn: str, talks: Talks) -> None:
+    talk = talks.conversation(talks.person(), talks.chat(), "idle", last=3, answered=3)
+    talks.messages(talk, 1, 2, 3)
+    talks.turn(talk, 1, 1, 2, ago=60, missed=4, gap_seconds=780)
+    talks.reply(talk, 2, 1, "sent")
+    talks.turn(talk, 2, 3, 3, "failed", ago=30, error="TimeoutError")
+    talks.transition(talk, None, "settling", "message", ago=62)
+    talks.transition(talk, "settling", "processing", "due", ago=61)
+
+    (story,) = person(dsn, PHONE).conversations
+
+    assert [(t.outcome, t.messages, t.reply, t.missed, t.gap_seconds, t.error) for t in story.turns] == [
+        ("failed", 1, None, None, None, "TimeoutError"),
+        ("answered", 2, "sent", 4, 780.0, None),
+    ]
+    assert [(t.before, t.after, t.reason) for t in story.transitions] == [
+        ("settling", "processing", "due"),
+        (None, "settling", "message"),
+    ]
+
+
+def test_what_is_over_a_minute_overdue_is_made_due_once(dsn: str, talks: Talks) -> None:
+    direct = talks.chat()
+    for phone, state, overdue, answered in (
+        ("27820000011", "settling", 61, 0),
+        ("27820000012", "retry", 3600, 0),
+        ("27820000013", "processing", 70, 0),
+        ("27820000014", "settling", -3, 0),
+        ("27820000015", "human", 61, 1),
+    ):
+        talks.conversation(talks.person(phone), direct, state, overdue=overdue, answered=answered)
+
+    only_asked = orphans(dsn, "phones", dry_run=True)
+    first, second = orphans(dsn, "phones"), orphans(dsn, "phones")
+
+    named = ("27820000012", "27820000013", "27820000011")
+    assert only_asked == Orphans("ok", 3, named, (), "Found 3 orphaned conversations", ("27820000014",))
+    assert first == Orphans(
+        "ok", 3, named, named, "Found and triggered processing for 3 orphaned conversations", ("27820000014",)
+    )
+    assert (second.orphaned_count, second.message) == (0, "No orphaned messages found")
+    assert set(second.buffered_wa_ids) == {"27820000011", "27820000014"}
+    assert talks.one("SELECT count(*) FROM wamon.conversations WHERE due_at < now() - interval '5 seconds'") == 1
+
+
+def test_what_somebody_claims_at_that_moment_is_left_to_them(dsn: str, talks: Talks) -> None:
+    talks.conversation(talks.person(), talks.chat(), overdue=90)
+
+    with connected(dsn) as worker, worker.transaction():
+        worker.execute("SELECT FROM wamon.conversations FOR UPDATE")
+        assert orphans(dsn).orphaned_count == 0
