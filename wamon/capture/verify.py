@@ -34,10 +34,12 @@ T = TypeVar("T")
 EVERY_ROW_IN_THE_LEDGER = 1
 CURSOR_PASSES_NOTHING = 2
 REVIEWS_ARE_KEPT = 10
+ANSWERED_ONCE = 11  # what `conversations.proof` looks at
 IN_WORDS = {
     EVERY_ROW_IN_THE_LEDGER: "recorded once",
     CURSOR_PASSES_NOTHING: "nothing skipped",
     REVIEWS_ARE_KEPT: "reviews kept",
+    ANSWERED_ONCE: "answered once",
 }
 
 _WHICH_THE_LEDGER_DOES_NOT_SAY = "which the ledger doesn't say"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wamon.cli.options import Said
+    from wamon.config.schema import Config
+    from wamon.conversations.proof import Proof
     from wamon.views.verify import Verify
 
 _MOST_SHOWN = 50
@@ -63,8 +65,9 @@ def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: b
 
     settings = options.config()
     delivered = proofs(settings, options.clock, repair=repair)
+    answered = _answered(settings)
     if settings.has_hooks_alone and bridge is None:
-        return view.without_store(delivered)
+        return view.without_store(delivered, answered)
     with opened(settings, bridge_of(settings, bridge, names), options.clock) as pipeline:
         verification = Verification(pipeline, [pipeline.source.groups[jid] for jid in pipeline.named(names)])
         rows = pipeline.store.rows()
@@ -75,11 +78,20 @@ def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: b
             verified = verification.verify(advance)
         if not names:
             pipeline.source.note_verify(clean=verified.clean)
-        return view.verify(pipeline, verified, delivered)
+        return view.verify(pipeline, verified, delivered, answered)
+
+
+def _answered(config: Config) -> Proof | None:
+    """What conversations prove; None where nobody is answered."""
+    if not config.conversations.enabled:
+        return None
+    from wamon.app.conversations import proof
+
+    return proof(config)
 
 
 def _show(found: Verify) -> None:
-    from wamon.capture.verify import IN_WORDS
+    from wamon.capture.verify import ANSWERED_ONCE, IN_WORDS
     from wamon.render import say, table
     from wamon.words import amount
 
@@ -91,11 +103,14 @@ def _show(found: Verify) -> None:
     them = "1 problem; `wamon verify --repair` mends it"
     if len(problems) != 1:
         them = f"{len(problems):,} problems; `wamon verify --repair` mends them"
+    if any(problem.promise == ANSWERED_ONCE for problem in problems):
+        them += ", but those of conversations: who waits is listed by `wamon conversations list`"
     verdict = "clean" if found.clean else f"not clean: {them}"
     notes = [f"{found.dead:,} dead letters"] if found.dead else []
     notes += [f"{found.older_rules:,} read under older rules"] if found.older_rules else []
     notes += [f"{found.without_text:,} whose text is gone; --repair reads it again"] if found.without_text else []
     notes += [f"{found.reviews_waiting:,} with rows of the office's tables waiting"] if found.reviews_waiting else []
     notes += [f"{amount(found.events, 'delivery')} compared"] if found.events else []
+    notes += [f"{amount(found.turns, 'turn')} of conversations compared"] if found.turns else []
     notes += [f"{found.store_missed:,} that the store lacks and a hook brought"] if found.store_missed else []
     say(f"{found.checked:,} messages compared: {verdict}." + (f" ({', '.join(notes)})" if notes else ""))

@@ -178,6 +178,11 @@ class Config(Section):
         """The source that `run` works on: the bridge's, or the first that a hook feeds where no store is read."""
         return self.sources_of_hooks[0] if self.has_hooks_alone else self.bridge.name
 
+    @property
+    def all_sources(self) -> tuple[str, ...]:
+        """The source that `run` works on, and those that hooks feed."""
+        return tuple(dict.fromkeys((self.source, *self.sources_of_hooks)))
+
     def voices(self) -> dict[str, dict[ReplyKind, str]]:
         """The template of each kind of which something is said, by JID; none at all while replies are off."""
         if not self.replies.enabled:

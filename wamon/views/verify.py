@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+from wamon.capture.verify import ANSWERED_ONCE
+
 if TYPE_CHECKING:
     from wamon.capture import verify as proof
     from wamon.capture.pipeline import Pipeline
+    from wamon.conversations.proof import Proof as Answered
     from wamon.webhooks.proof import Proof
 
 
@@ -33,13 +36,14 @@ class Verify:
     reviews_waiting: Annotated[int, "drops whose rows in the office's tables wait to be written; they aren't unclean"]
     store_missed: Annotated[int, "messages that hooks brought and the store lacks; they aren't unclean"]
     events: Annotated[int, "deliveries of hooks compared, as long as their bodies are kept"]
+    turns: Annotated[int, "finished turns of conversations compared, as long as they are kept: 90 days"]
     problems: tuple[Problem, ...]
 
 
-def verify(pipeline: Pipeline, verified: proof.Verified, delivered: Proof) -> Verify:
-    """What this verify found, of the store and of hooks."""
+def verify(pipeline: Pipeline, verified: proof.Verified, delivered: Proof, answered: Answered | None) -> Verify:
+    """What this verify found, of the store, of hooks and of conversations; None: nobody is answered."""
     return Verify(
-        clean=verified.clean and not delivered.unproven,
+        clean=verified.clean and _is_clean(delivered, answered),
         checked=verified.checked,
         dead=verified.dead,
         older_rules=verified.older_rules,
@@ -47,14 +51,19 @@ def verify(pipeline: Pipeline, verified: proof.Verified, delivered: Proof) -> Ve
         reviews_waiting=verified.reviews_waiting,
         store_missed=verified.store_missed,
         events=delivered.events,
-        problems=(*(_problem(pipeline, problem) for problem in verified.problems), *_unproven(delivered)),
+        turns=answered.turns if answered else 0,
+        problems=(
+            *(_problem(pipeline, problem) for problem in verified.problems),
+            *_unproven(delivered),
+            *_flaws(answered),
+        ),
     )
 
 
-def without_store(delivered: Proof) -> Verify:
+def without_store(delivered: Proof, answered: Answered | None) -> Verify:
     """What this verify found where hooks alone bring messages."""
     return Verify(
-        clean=not delivered.unproven,
+        clean=_is_clean(delivered, answered),
         checked=0,
         dead=0,
         older_rules=0,
@@ -62,7 +71,19 @@ def without_store(delivered: Proof) -> Verify:
         reviews_waiting=0,
         store_missed=0,
         events=delivered.events,
-        problems=_unproven(delivered),
+        turns=answered.turns if answered else 0,
+        problems=(*_unproven(delivered), *_flaws(answered)),
+    )
+
+
+def _is_clean(delivered: Proof, answered: Answered | None) -> bool:
+    return not delivered.unproven and not (answered and answered.flaws)
+
+
+def _flaws(answered: Answered | None) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(ANSWERED_ONCE, None, flaw.message_id, f"conversation {flaw.uid} {flaw.detail}")
+        for flaw in (answered.flaws if answered else ())
     )
 
 
