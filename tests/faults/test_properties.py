@@ -68,7 +68,8 @@ CHATS = [*PROJECTS, ELSEWHERE]
 BOUNDARIES = [
     name
     for name in NAMES
-    if not name.startswith(("embedded.", "migration.", "reply.", "hook.")) and name != "state.adopted"
+    if not name.startswith(("embedded.", "migration.", "reply.", "hook.", "burst.", "turn.", "missed."))
+    and name != "state.adopted"
 ]
 
 texts = st.sampled_from(TEXTS)

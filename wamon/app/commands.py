@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wamon.app.database import ledger
+from wamon.app.following import follower_of
 from wamon.bridge.people import Aliases
 from wamon.bridge.store import Store
 from wamon.capture.groups import StartRule, Wanted, adopt, join
@@ -152,7 +153,7 @@ def _assembled(config: Config, db: Database, bridge: Bridge, state: StateFile, c
     review = review_of(config, bridge.name, aliases, db, clock)
     offices = offices_of(config, bridge.name, review, aliases, db, clock)
     since = keep_since(db, config.privacy.keep_text, partial(_newest_of, store))
-    recorder_by = recorders_of(config, source, offices, since, clock)
+    recorder_by = recorders_of(config, source, offices, since, clock, aliases)
     effects = [office.effects for office in offices]
     pipeline = Pipeline(store, rules, source, recorder_by(rules), review, effects, state, clock)
 
@@ -184,23 +185,36 @@ def rules_of(config: Config, aliases: Aliases) -> Rules:
 
 
 def recorders_of(
-    config: Config, source: Source, offices: Sequence[Review | Rejections], since: datetime, clock: Clock
+    config: Config,
+    source: Source,
+    offices: Sequence[Review | Rejections],
+    since: datetime,
+    clock: Clock,
+    known_senders: Aliases | None,
 ) -> Callable[[Rules], Recorder]:
-    """What makes the recorder of a set of rules. The office's tables follow first."""
+    """What makes the recorder of a set of rules. Conversations follow first, then the office's tables, then replies.
+
+    `known_senders` are those of a store's rows; None where hooks bring the messages, which say whose they are.
+    """
     answered = {jid: frozenset(said) for jid, said in config.voices().items()}
     outbox = Outbox(source, answered, config.replies.max_age, clock)
+    conversations = follower_of(config, source, known_senders)
 
     def recorder_by(rules: Rules) -> Recorder:
-        return Recorder(
+        recorder = Recorder(
             source,
             rules=source.rules_number(rules.fingerprint),
             validation=Validation(_held_to_a_list(config)),
-            followers=[*offices, outbox],
+            followers=[*([conversations] if conversations else []), *offices, outbox],
             own_replies=outbox,
             keep_text=config.privacy.keep_text,
             keep_since=since,
             clock=clock,
+            hands_readings_over=bool(conversations and conversations.groups),
         )
+        if conversations:
+            recorder.committed = conversations.log.tell
+        return recorder
 
     return recorder_by
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wamon.app.commands import offices_of, recorders_of, review_of, rules_of
 from wamon.app.database import ledger
+from wamon.app.following import Talk
 from wamon.bridge.people import Aliases
 from wamon.capture.groups import follow_names
 from wamon.ledger.dead_letters import letters_of_events
@@ -124,11 +125,11 @@ def _begun(config: Config, name: str, db: Database, clock: Clock) -> Intake:
     review = review_of(config, name, aliases, db, clock)
     offices = offices_of(config, name, review, aliases, db, clock)
     since = keep_since(db, config.privacy.keep_text, lambda: None)
-    recorder = recorders_of(config, source, offices, since, clock)(rules)
+    recorder = recorders_of(config, source, offices, since, clock, None)(rules)
     hooks = {hook.name: hook for hook in config.hooks if hook.source == name}
     projects = {group.jid: group.name for group in config.groups if group.enabled}
     if not polled:
         follow_names(source, review, projects)
-    intake = Intake(source, Feed(hooks, projects, is_polled=polled), rules, recorder)
+    intake = Intake(source, Feed(hooks, projects, is_polled=polled), rules, recorder, Talk())
     intake.begin()
     return intake

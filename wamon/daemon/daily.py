@@ -54,6 +54,10 @@ class Daily(Chore):
                 prune_texts(db, keep_text)
             if self._config.hooks:
                 prune_events(db)
+            if self._config.conversations.enabled:
+                from wamon.conversations.retention import prune_conversations
+
+                prune_conversations(db, self._config.conversations.keep_text)
 
     def _dump(self) -> None:
         config = self._config

@@ -44,12 +44,16 @@ class Known(NamedTuple):
     via: Via = "store"
 
 
+_PARKED = {"retry", "dead"}
+
+
 @dataclass(slots=True)
 class LedgerChanges:
     """The readings of a batch by what the ledger makes of them."""
 
     new: list[Reading] = field(default_factory=list)
     changed: list[Reading] = field(default_factory=list)
+    recovered: list[Reading] = field(default_factory=list)  # those of them that were parked
     came_back: list[Message] = field(default_factory=list)
     witnessed: list[Message] = field(default_factory=list)  # known by the other way alone so far
     mended: set[Key] = field(default_factory=set)  # changed again, though they were done and say nothing new
@@ -70,6 +74,7 @@ def ledger_changes(
             continue
         if was.via not in {via, "both"}:
             changes.witnessed.append(reading.message)
+        was_changed = len(changes.changed)
         if again and not _would_erase(reading.message, was):
             changes.changed.append(held_to(reading, was))
             if was.status == "done" and was.content_hash == reading.message.content_hash:
@@ -78,6 +83,8 @@ def ledger_changes(
             changes.changed.append(held_to(reading, was))
         elif was.gone:
             changes.came_back.append(reading.message)
+        if was.status in _PARKED and reading.reason != "discarded":
+            changes.recovered += changes.changed[was_changed:]
     return changes
 
 

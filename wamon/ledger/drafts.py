@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wamon.ledger.changes import Key
     from wamon.model import Group, Reading
     from wamon.postgres.copy import Row
+    from wamon.providers.deliveries import Alias, Part
 
 _LEDGER, _BROUGHT = columns(10), columns(13)
 
@@ -42,6 +43,12 @@ class Origin(NamedTuple):
     correlation_id: UUID  # the delivery's
     stanza_id: str | None = None  # the id that a bridge on the same phone gives it
     is_edit: bool = False
+    person: int | None = None  # who said it, or to whom it went; None where nobody knows
+    alias: Alias | None = None  # by which that person is known there
+    part: Part = "text"
+    name: str = ""
+    is_standby: bool = False  # somebody else's agent answers
+    local_id: str | None = None  # the id that whoever sent it gave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,13 @@ class Draft:
     messages: Counter[str]  # how many of each chat
     last: dict[str, Message]  # of each chat
     lowest_rowid: int
+    hands_readings_over: bool = False  # to another process, too
 
     def __reduce__(self) -> tuple[Callable[..., Draft], tuple[Any, ...]]:
-        """Another process gets no readings, and posts by columns, which takes a quarter of the time."""
+        """Another process gets no readings, unless a follower needs them, and posts by columns, which takes a quarter
+        of the time.
+        """
+        readings = self.readings if self.hands_readings_over else None
         messages = [message for message, _ in self.posts]
         by_column = (
             [message.rowid for message in messages],
@@ -68,14 +79,20 @@ class Draft:
             [message.from_me for message in messages],
             [number for _, number in self.posts],
         )
-        return _received, (by_column, self.ledger_rows, self.near, self.messages, self.last, self.lowest_rowid)
+        rest = (self.near, self.messages, self.last, self.lowest_rowid, self.hands_readings_over)
+        return _received, (readings, by_column, self.ledger_rows, *rest)
 
 
-def _received(by_column: tuple[list[Any], ...], ledger_rows: list[bytes], *others: Any) -> Draft:  # noqa: ANN401
+def _received(
+    readings: Sequence[Reading] | None,
+    by_column: tuple[list[Any], ...],
+    ledger_rows: list[bytes],
+    *others: Any,  # noqa: ANN401
+) -> Draft:
     *of_messages, from_me, numbers = by_column
     said, hashes = repeat(""), repeat(0)  # nobody asks any more
     messages = map(Message, *of_messages, said, said, from_me, hashes)
-    return Draft(None, ledger_rows, list(zip(messages, numbers, strict=True)), *others)
+    return Draft(readings, ledger_rows, list(zip(messages, numbers, strict=True)), *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +102,7 @@ class Drafter:
     rules: int
     keep_text: timedelta | None  # None: for ever
     keep_since: datetime  # a text that was sent before is too old: retention.sent_before
+    hands_readings_over: bool = False  # a follower needs each message, whichever process reads it
 
     def drafted(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Draft:
         """The draft of a batch's readings, which come in row order."""
@@ -98,6 +116,7 @@ class Drafter:
             Counter([reading[0][1] for reading in newest]),
             {reading[0][1]: reading[0] for reading in readings},
             readings[0].message.rowid if readings else 0,
+            self.hands_readings_over,
         )
 
     def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[bytes]:

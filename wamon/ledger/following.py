@@ -4,14 +4,17 @@ none of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from wamon.errors import WamonError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from wamon.ledger.changes import Candidate, Judged, Key
+    from wamon.ledger.drafts import Origin
     from wamon.model import Reading
     from wamon.postgres.connection import Database
 
@@ -35,6 +38,12 @@ class Posted:
 
     readings: Sequence[Reading] = ()
     """The new messages, in row order; none where another process read them: see `Draft`."""
+    edited: Sequence[Reading] = ()
+    """Known messages that say something else now."""
+    recovered: Sequence[Reading] = ()
+    """Those of the edited ones that were parked so far: nobody has followed them yet."""
+    origins: Mapping[Key, Origin] = field(default_factory=dict)
+    """Of the messages that hooks brought."""
     near: Sequence[Reading] = ()
     """The new and edited messages that hold near misses."""
     submissions: Sequence[Judged] = ()
@@ -48,6 +57,14 @@ class Posted:
     """The messages that say nothing new: a repair only brought back what was missing."""
     again: bool = False
     """Replay, repair, sweep: rows that were missing, and nobody is answered."""
+
+
+class NotYet(WamonError):
+    """A follower can't tell yet what these messages are: whoever brings them waits, and comes again."""
+
+    def __init__(self, keys: AbstractSet[Key]) -> None:
+        super().__init__("It isn't known yet whose message it is.")
+        self.keys = keys
 
 
 class Follower(Protocol):

@@ -91,10 +91,11 @@ class Recorder:
         keep_text: timedelta | None,
         keep_since: datetime,
         clock: Clock,
+        hands_readings_over: bool = False,
     ) -> None:
         self._source = source
         self.rules = rules
-        self.drafter = Drafter(rules, keep_text, keep_since)
+        self.drafter = Drafter(rules, keep_text, keep_since, hands_readings_over)
         self._ledger = LedgerRows(source, self.drafter)
         in_order = any(one.shares_rows for one in followers)
         self._submissions = Submissions(source, validation, clock, in_order=in_order)
@@ -105,6 +106,8 @@ class Recorder:
         self._new_lately = True
         self.check_lease: Callable[[], None] = lambda: None
         """Called between the halves of a batch that was refused as a whole, for they take their time."""
+        self.committed: Callable[[], None] = lambda: None
+        """Called once a recording is committed: what followers have to tell is true then."""
 
     def drafted(self, readings: Sequence[Reading]) -> NewBatch | None:
         """What a batch of these would write if nothing is held of them; None where something is, as lately it was."""
@@ -160,7 +163,7 @@ class Recorder:
             failpoint("record.edits")
             near_misses.keep(db, draft.near, self._source.groups, self._clock.now())
             written = self._submissions.write(submissions)
-            recorded = self._follow(Posted(draft.readings or (), draft.near, **written._asdict()))
+            recorded = self._follow(Posted(draft.readings or (), near=draft.near, **written._asdict()))
             self._source.count_messages(draft.messages, draft.last)
         return recorded
 
@@ -221,7 +224,16 @@ class Recorder:
         near_misses.keep(self._source.db, written, self._source.groups, self._clock.now())
         submissions = self._submissions.write(said)._asdict()
         near = [reading for reading in written if reading.near]
-        posted = Posted(in_row_order(changes.new), near, **submissions, mended=changes.mended, again=again)
+        posted = Posted(
+            in_row_order(changes.new),
+            changes.changed,
+            changes.recovered,
+            origins or {},
+            near,
+            **submissions,
+            mended=changes.mended,
+            again=again,
+        )
         recorded = self._follow(posted)
         recorded.counts.update((candidate.message.chat_jid, "retracted") for candidate in said.retracted)
         return recorded
@@ -276,6 +288,7 @@ class Recorder:
             for follower in self._followers:
                 follower.prepare(db, readings)
             yield db
+        self.committed()
 
     @contextmanager
     def _advancing(self, advance: Advance | None, readings: Sequence[Reading]) -> Iterator[Database]:

@@ -1,10 +1,13 @@
 -- name: queue
+-- What a burst took is answered by its turn.
 INSERT INTO wamon.replies (chat, message_id, about, kind, project, likely, sent_at, queued_at, changed_at, next_try_at)
 SELECT k.chat, k.message_id, k.about, k.kind, k.project, k.likely, k.sent_at, %(now)s, %(now)s, %(now)s
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(abouts)s::text[], %(kinds)s::text[], %(projects)s::text[],
             %(likelies)s::text[], %(sent_ats)s::timestamptz[])
      WITH ORDINALITY AS k(chat, message_id, about, kind, project, likely, sent_at, n)
 WHERE NOT EXISTS (SELECT FROM wamon.sources AS s WHERE s.source = %(source)s AND k.sent_at < s.replies_from)
+  AND NOT EXISTS (SELECT FROM wamon.conversation_messages AS m
+                  WHERE m.chat = k.chat AND m.message_id = k.message_id AND m.seq IS NOT NULL)
 ORDER BY k.n
 ON CONFLICT DO NOTHING
 

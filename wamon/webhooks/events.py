@@ -117,10 +117,10 @@ class Events:
                 made[event.hook, event.sha256] = event.received_at
         return twins
 
-    def wait(self, db: Database, events: Sequence[int]) -> None:
-        """Look at these again once their store has had its time."""
+    def wait(self, db: Database, events: Sequence[int], patience: timedelta = PATIENCE) -> None:
+        """Look at these again once their store has had its time, or so much later."""
         if events:
-            SQL.run(db, "wait", events=list(events), patience=PATIENCE)
+            SQL.run(db, "wait", events=list(events), patience=patience)
 
     def forget(self, db: Database, events: Sequence[int]) -> None:
         """Keep nothing of these."""

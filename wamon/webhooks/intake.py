@@ -15,19 +15,19 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wamon.errors import Superseded, TimedOut
 from wamon.failpoints import failpoint
-from wamon.halving import bisect
-from wamon.ledger.drafts import Origin
+from wamon.halving import Part, bisect
+from wamon.ledger.following import NotYet
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping
 from wamon.webhooks.events import Ended, Events
-from wamon.webhooks.messages import NAMELESS, brought, stanza_id
+from wamon.webhooks.messages import NAMELESS, brought, origin_of, revoked
 from wamon.webhooks.people import join_people
 from wamon.webhooks.providers import KNOWN
 from wamon.words import amount
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
     from wamon.config.hooks import Hook
     from wamon.drops.reading import Rules
-    from wamon.halving import Part, Refusal
+    from wamon.halving import Refusal
     from wamon.ledger.changes import Key, Known, Recorded
+    from wamon.ledger.drafts import Origin
     from wamon.ledger.recording import Recorder
     from wamon.ledger.source import BroughtSource
     from wamon.postgres.connection import Database
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from wamon.webhooks.messages import Brought
 
 _LAST_ROW = 2**63 - 1
+_UNDECIDED_FOR = timedelta(seconds=5)
 
 
 class Opened(NamedTuple):
@@ -94,6 +96,21 @@ class Said(NamedTuple):
     def key(self) -> Key:
         return self.reading.message[1:3]
 
+    def with_person(self, persons: Mapping[Alias, int]) -> Said:
+        """The same, known to be this person's."""
+        alias = self.origin.alias
+        return self._replace(origin=self.origin._replace(person=persons[alias])) if alias else self
+
+
+class Talk(Protocol):
+    """Conversations, as far as deliveries are about them."""
+
+    def join(self, db: Database, other: int, into: int) -> None:
+        """These two persons are one."""
+
+    def take_back(self, db: Database, source: str, messages: Sequence[Key]) -> None:
+        """Their senders took these messages back."""
+
 
 @dataclass(slots=True)
 class Taken:
@@ -123,11 +140,12 @@ class Feed:
 class Intake:
     """Takes the events of one source in."""
 
-    def __init__(self, source: BroughtSource, feed: Feed, rules: Rules, recorder: Recorder) -> None:
+    def __init__(self, source: BroughtSource, feed: Feed, rules: Rules, recorder: Recorder, talk: Talk) -> None:
         self._source = source
         self._feed = feed
         self._rules = rules
         self._recorder = recorder
+        self._talk = talk
         self._rang_at: datetime | None = None
         self.name = source.name
         self.events = Events(source, list(feed.hooks))
@@ -209,6 +227,15 @@ class Intake:
                 return self._record_once(part.items)
             except Superseded:  # a pass was quicker
                 self._source.load()
+            except NotYet as undecided:
+                return self._put_off(part.items, undecided)
+
+    def _put_off(self, opened: Sequence[Opened], undecided: NotYet) -> Taken:
+        """Have those wait a moment of which it isn't known yet what they are, and record the others."""
+        early = {one.opened.event.event for one in self._said(opened) if one.key in undecided.keys}
+        with transaction(self._source.db) as db:
+            self.events.wait(db, sorted(early), _UNDECIDED_FOR)
+        return self._record(Part([one for one in opened if one.event.event not in early], is_last=True))
 
     def _record_once(self, opened: Sequence[Opened]) -> Taken:
         said = self._said(opened)
@@ -238,11 +265,13 @@ class Intake:
         twins = self.events.twins(db, [one.event for one in opened if one.is_nameless])
         live = {one.event.event for one in opened if one.event.event not in twins}
         said = [one for one in all_said if one.opened.event.event in live]
-        self._join_people(db, [one for one in opened if one.event.event in live])
+        persons = self._join_people(db, [one for one in opened if one.event.event in live])
+        said = [one.with_person(persons[self._account(one.opened)]) for one in said]
         known = self._recorder.known([one.reading for one in said])
         awaited = [one for one in said if self._is_awaited(one, known)]
         ready = [one for one in said if not self._is_awaited(one, known)]
         recorded = self._bring(known, ready)
+        self._talk.take_back(db, self.name, [key for one in opened for key in revoked(one.parts)])
         missed = self._note_missed(known, ready)
         self._end(db, opened, twins, Counter(one.opened.event.event for one in said), awaited)
         return Taken(len(opened), recorded.counts, missed, len(awaited))
@@ -285,18 +314,23 @@ class Intake:
     def _read(self, n: int, opened: Opened, one: Brought) -> Said:
         message = one.message._replace(rowid=n)
         group = self._source.groups[message.chat_jid]
-        origin = Origin(UUID(opened.event.uid), stanza_id(message.message_id), one.is_edit)
+        origin = origin_of(one, opened.event.uid)
         if message.chat_jid == DIRECT and (message.from_me or not group.project):
             return Said(opened, Reading(message, (), DIRECT), origin)
         start = Start(_LAST_ROW, group.start_before) if group.start_before else FROM_THE_BEGINNING
         return Said(opened, self._rules.read(message, start), origin)
 
-    def _join_people(self, db: Database, opened: Sequence[Opened]) -> None:
+    def _join_people(self, db: Database, opened: Sequence[Opened]) -> dict[str, dict[Alias, int]]:
+        """The person of each alias, by account."""
         by_account: dict[str, list[tuple[Alias, ...]]] = {}
         for one in opened:
-            by_account.setdefault(self._feed.hooks[one.event.hook].ids_of, []).extend(one.together())
-        for account in sorted(by_account):
-            join_people(db, account, by_account[account])
+            by_account.setdefault(self._account(one), []).extend(one.together())
+        return {
+            account: join_people(db, account, by_account[account], self._talk.join) for account in sorted(by_account)
+        }
+
+    def _account(self, one: Opened) -> str:
+        return self._feed.hooks[one.event.hook].ids_of
 
     def _end(
         self,

@@ -6,7 +6,9 @@ import re
 from base64 import b64decode
 from binascii import Error as NoBase64
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
+from wamon.ledger.drafts import Origin
 from wamon.model import Message, content_hash
 from wamon.providers.deliveries import OperatorMessage, PersonMessage
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from wamon.ledger.changes import Key
     from wamon.providers.deliveries import Alias, AliasKind, Parsed, Part
 
 NAMELESS = "event:"
@@ -32,11 +35,18 @@ _STANZA = re.compile(rb"[0-9A-F]{16,40}")
 
 
 class Brought(NamedTuple):
-    """A message that a delivery holds."""
+    """A message that a delivery holds, and as what it came."""
 
     message: Message
-    aliases: tuple[Alias, ...]
-    is_edit: bool
+    said: PersonMessage | OperatorMessage
+
+    @property
+    def aliases(self) -> tuple[Alias, ...]:
+        return self.said.aliases
+
+    @property
+    def is_edit(self) -> bool:
+        return self.said.edits is not None
 
 
 def brought(parts: Iterable[Parsed], uid: str, received_at: datetime) -> Iterator[Brought]:
@@ -47,7 +57,29 @@ def brought(parts: Iterable[Parsed], uid: str, received_at: datetime) -> Iterato
     for part in parts:
         if isinstance(part, PersonMessage | OperatorMessage) and part.revokes is None:
             message_id = part.edits or part.message_id or f"{NAMELESS}{uid}"
-            yield Brought(_message(part, message_id, received_at), part.aliases, part.edits is not None)
+            yield Brought(_message(part, message_id, received_at), part)
+
+
+def revoked(parts: Iterable[Parsed]) -> Iterator[Key]:
+    """The messages that a delivery takes back."""
+    for part in parts:
+        if isinstance(part, PersonMessage | OperatorMessage) and part.revokes is not None:
+            yield part.chat, part.revokes
+
+
+def origin_of(one: Brought, uid: str) -> Origin:
+    """Whence this message comes; who said it is for whoever knows persons."""
+    said = one.said
+    return Origin(
+        UUID(uid),
+        stanza_id(one.message.message_id),
+        one.is_edit,
+        alias=next(iter(said.aliases), None),
+        part=said.part,
+        name=said.name,
+        is_standby=isinstance(said, PersonMessage) and said.is_standby,
+        local_id=said.local_id if isinstance(said, OperatorMessage) else None,
+    )
 
 
 def _message(part: PersonMessage | OperatorMessage, message_id: str, received_at: datetime) -> Message:

@@ -12,7 +12,7 @@ from wamon.postgres.queries import Queries
 from wamon.privacy import person_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from wamon.postgres.connection import Database
     from wamon.providers.deliveries import Alias
@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.webhooks", "people")
 
 
-def join_people(db: Database, account: str, together: Iterable[tuple[Alias, ...]]) -> None:
-    """Within a recording, before any lock but the fence: have the aliases of each tuple be one person's."""
+def join_people(
+    db: Database,
+    account: str,
+    together: Iterable[tuple[Alias, ...]],
+    join: Callable[[Database, int, int], None] = lambda db, other, into: None,  # noqa: ARG005
+) -> dict[Alias, int]:
+    """Within a recording, before any lock but the fence: have the aliases of each tuple be one person's; each's person.
+
+    `join` has what hangs on the one person hang on the other.
+    """
     groups = merged(together)
     if not groups:
-        return
+        return {}
     SQL.run(db, "lock_account", account=account)
     known = _known(db, account, [alias for group in groups for alias in group])
     there = set(known)
@@ -35,7 +43,9 @@ def join_people(db: Database, account: str, together: Iterable[tuple[Alias, ...]
     _add_aliases(db, account, {alias: person for alias, person in persons.items() if alias not in there})
     for other, into in sorted({(known[a], person) for a, person in persons.items() if known.get(a, person) != person}):
         SQL.run(db, "join_person", person=other, into=into)
+        join(db, other, into)
     failpoint("identity.joined")
+    return persons
 
 
 def merged(together: Iterable[tuple[Alias, ...]]) -> list[list[Alias]]:

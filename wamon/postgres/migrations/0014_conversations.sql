@@ -38,7 +38,8 @@ CREATE INDEX conversations_due ON wamon.conversations (source, due_at) WHERE due
 CREATE INDEX conversations_merged ON wamon.conversations (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX conversations_of_person ON wamon.conversations (person);
 
--- Each message that a conversation knows. `seq` NULL: it is known, and opens nothing. `body`: of direct chats alone, for
+-- Each message that a conversation knows. `seq` NULL: it is known, and opens nothing. reopened_at: when somebody had it
+-- answered late, from which on its age counts. `body`: of direct chats alone, for
 -- as long as conversations.keep_text.
 CREATE TABLE wamon.conversation_messages (
     chat integer NOT NULL,
@@ -50,6 +51,7 @@ CREATE TABLE wamon.conversation_messages (
     name text,
     sent_at timestamptz NOT NULL,
     seen_at timestamptz NOT NULL DEFAULT now(),
+    reopened_at timestamptz,
     body text,
     correlation_id uuid,
     PRIMARY KEY (chat, message_id)

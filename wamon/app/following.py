@@ -1,0 +1,54 @@
+"""What conversations are made of, where the config has any. Nothing of their room is imported where it has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wamon.bridge.people import Aliases
+    from wamon.config.schema import Config
+    from wamon.conversations.follower import ConversationFollower, Message, Verdict
+    from wamon.ledger.changes import Key
+    from wamon.ledger.source import Source
+    from wamon.postgres.connection import Database
+
+
+class Talk:
+    """What deliveries are about, beside messages: persons who are one, messages that were taken back."""
+
+    def join(self, db: Database, other: int, into: int) -> None:
+        """These two persons are one. It is rare, and true whether anybody is answered or not."""
+        from wamon.conversations.joins import join
+
+        join(db, other, into)
+
+    def take_back(self, db: Database, source: str, messages: Sequence[Key]) -> None:
+        """Their senders took these messages back."""
+        if messages:
+            from wamon.conversations.follower import take_back
+
+            take_back(db, source, messages)
+
+
+def talking_groups(config: Config) -> frozenset[str]:
+    """The groups in which bursts are answered, by JID."""
+    if not (config.conversations.enabled and config.conversations.groups):
+        return frozenset()
+    return frozenset(group.jid for group in config.groups if group.enabled and group.replies)
+
+
+def follower_of(config: Config, source: Source, known_senders: Aliases | None) -> ConversationFollower | None:
+    """What appends a source's messages to conversations; None while those are off."""
+    if not config.conversations.enabled:
+        return None
+    from wamon.conversations.follower import ConversationFollower
+    from wamon.conversations.identity import Senders
+
+    senders = Senders(source.name, known_senders) if known_senders else None
+    return ConversationFollower(source, config.conversations, talking_groups(config), senders, _nothing_is_ours)
+
+
+def _nothing_is_ours(db: Database, outgoing: Sequence[Message]) -> Sequence[Verdict]:  # noqa: ARG001
+    return ["operator"] * len(outgoing)
