@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.failpoints import failpoint
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def make_due(db: Database) -> list[Waiting]:
 
     One that somebody claims at this moment is left to them.
     """
-    return SQL.rows(db, "make_due", Waiting)
+    made = SQL.rows(db, "make_due", Waiting)
+    failpoint("sweep.orphans")
+    return made
 
 
 def settling(db: Database) -> list[Waiting]:

@@ -23,35 +23,12 @@ SQL = Queries("wamon.conversations", "rescue")
 _LETTER = "turn:"
 
 
-class Orphan(NamedTuple):
-    """A conversation that is pending, and should have been claimed over a minute ago."""
-
-    conversation: int
-    person: str  # hash
-
-
 class Waiting(NamedTuple):
     """What is due as a worker starts."""
 
     conversation: int
     person: str  # hash
     is_too_old: bool
-
-
-def orphans(db: Database, source: str) -> list[Orphan]:
-    """Those of a source, the longest overdue first."""
-    with transaction(db):
-        return SQL.rows(db, "orphans", Orphan, source=source)
-
-
-def hurry_orphans(db: Database, source: str) -> list[Orphan]:
-    """Make orphans due now: who asks again finds none, unless nobody works."""
-    with transaction(db):
-        found = SQL.rows(db, "orphans", Orphan, source=source)
-        if found:
-            SQL.run(db, "hurry", conversations=[one.conversation for one in found])
-        failpoint("sweep.orphans")
-    return found
 
 
 def forget_former(db: Database, source: str, me: UUID) -> int:

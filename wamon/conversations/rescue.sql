@@ -1,16 +1,3 @@
--- name: orphans
-SELECT c.conversation, p.hash
-FROM wamon.conversations AS c
-LEFT JOIN wamon.people AS p USING (person)
-WHERE c.source = %(source)s AND c.last_seq > c.answered_seq AND c.state <> 'merged'
-  AND coalesce(c.due_at, '-infinity') < now() - interval '60 s'
-ORDER BY c.due_at NULLS FIRST
-
--- name: hurry
-UPDATE wamon.conversations SET due_at = now()
-WHERE conversation = ANY(%(conversations)s) AND last_seq > answered_seq AND state <> 'merged'
-  AND coalesce(due_at, '-infinity') < now() - interval '60 s'
-
 -- name: forget_former
 -- What other workers left behind is taken over now.
 UPDATE wamon.conversations SET due_at = now()
