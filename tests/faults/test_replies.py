@@ -193,7 +193,7 @@ def test_of_two_installations_on_one_store_the_first_speaks_and_the_second_says_
                 is_sent(office, number, prod)
             eventually("dev leaves them all", lambda: states(other) == ["skipped"] * 3, said=dev.said)
             assert other.query("SELECT DISTINCT reason LIKE %s FROM wamon.replies", speaks(prod)) == [True]
-            assert dev.said().count("and not by this wamon") == 1
+            assert dev.said().count("Replies are sent by ") == 1
             assert prod.end() == 0
             eventually("dev's turn", lambda: turn_of(other, bridge, api), said=dev.said)
             assert dev.end() == 0
@@ -201,7 +201,7 @@ def test_of_two_installations_on_one_store_the_first_speaks_and_the_second_says_
 
 
 def speaks(daemon: Daemon) -> str:
-    return f"%process {daemon.process.pid}%sends for this store"
+    return f"%(pid {daemon.process.pid}) sends there"
 
 
 def turn_of(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> bool:

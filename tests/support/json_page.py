@@ -99,6 +99,7 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "replies off": (replies.Switch,),
     "replies on": (replies.Switch,),
     "replies discard": (replies.Discarded,),
+    "replies resend": (replies.Resent,),
     "db url": (db.Url,),
     "db migrate": (db.Migrated,),
     "db dump": (db.Dump,),

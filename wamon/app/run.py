@@ -27,7 +27,7 @@ from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
 from wamon.daemon.office_writer import BroughtOfficeWriter, OfficeWriter
 from wamon.daemon.published import Look
-from wamon.daemon.reply_sender import ReplySender
+from wamon.daemon.reply_sender import AnswerSender, ReplySender
 from wamon.daemon.rounds import Connected, WithoutStore
 from wamon.daemon.side_tasks import SideTasks
 from wamon.daemon.status_rows import StatusRows
@@ -40,6 +40,7 @@ from wamon.host.memory import give_back
 from wamon.ledger.source import Source
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.leases import leased
+from wamon.replies.ways import Ways
 from wamon.service.checks import last_night, restarts_of
 
 if TYPE_CHECKING:
@@ -97,15 +98,18 @@ class _Beside:
             partial(alerts_of, config.alerts, file),
         )
         monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
-        always = (monitor, sender, rows, *_heartbeat(config, passes), *_intake(config, passes, clock))
+        answering = _answering(config)
+        answers = [AnswerSender(config, answering, clock, ledger, passes)] if answering else []
+        always = (monitor, sender, rows, *_heartbeat(config, passes), *_intake(config, passes, clock), *answers)
         daily = Daily(config, clock, ledger, database)
         if config.has_hooks_alone:
             return SideTasks(always, (daily, BroughtOfficeWriter(partial(effects_of_hooks, config, clock))))
         bridge = bridge_of(config)
+        replies = ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim)
         return SideTasks(
             always,
             chores=(
-                ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim),
+                *([] if bridge.name in answering else [replies]),
                 Upkeep(partial(opened, config, bridge, clock)),
                 OfficeWriter(partial(opened, config, bridge, clock)),
                 daily,
@@ -115,6 +119,14 @@ class _Beside:
 
 def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:
     return [HookIntake(partial(intakes, config, clock), passes, clock)] if config.sources_of_hooks else []
+
+
+def _answering(config: Config) -> list[str]:
+    """The sources whose replies are looked for once a second; those of posts in a polled store's groups can wait."""
+    if config.conversations.enabled:
+        return [source for source in config.sources if Ways(config, source).all]
+    polled = config.bridge.name if config.bridge.path else None
+    return [one for one in config.sources if config.replies.enabled and one != polled and Ways(config, one).all]
 
 
 def _heartbeat(config: Config, passes: Passes) -> list[Heartbeat]:

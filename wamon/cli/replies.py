@@ -1,4 +1,4 @@
-"""`wamon replies`: what is said into the groups, and the switch that ends it."""
+"""`wamon replies`: what is said in groups and to persons, and the switch that ends it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(
         commands,
         name="replies",
-        help="""Look after the replies that are sent into the groups, and end them at once.
+        help="""Look after what is said, to posts and in conversations, and end it all at once.
 
         \b
         wamon replies list
@@ -38,8 +38,9 @@ def add_to(app: typer.Typer) -> None:
 def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the replies of the last seven days, the last that changed first, and why one wasn't sent.
 
-    One that is due waits to be sent. One that is unknown was perhaps sent, and isn't sent again: look into the group.
-    One that failed was never taken by the bridge; one that was skipped wasn't tried.
+    Answers of conversations are of the kind burst, or digest where several late ones are answered at once. One that is
+    due waits to be sent. One that is unknown was perhaps sent, and isn't sent again: look into the chat, then settle it
+    with `wamon replies resend`, or leave it. One that failed was never taken; one that was skipped wasn't tried.
 
     \b
     wamon replies list
@@ -48,6 +49,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     from datetime import timedelta
 
     from wamon.app.database import ledger
+    from wamon.privacy import people_of
     from wamon.render import say
     from wamon.replies.queue import is_off, listed
     from wamon.views import replies as view
@@ -56,9 +58,11 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        found = listed(db, settings.bridge.name, options.clock.now() - timedelta(days=_DAYS_LISTED))
-        off = is_off(db, settings.bridge.name)
-    answer = view.replies(found, enabled=settings.replies.enabled, off=off)
+        since = options.clock.now() - timedelta(days=_DAYS_LISTED)
+        found = [one for source in settings.sources for one in listed(db, source, since)]
+        off = any(is_off(db, source) for source in settings.sources)
+    found.sort(key=lambda reply: reply.changed_at, reverse=True)
+    answer = view.replies(found, people_of(settings).shown, enabled=settings.replies.enabled, off=off)
     if options.json:
         say(as_json(answer))
     else:
@@ -68,7 +72,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
 
 @commands.command()
 def off(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Send no reply from now on, whatever the config says: a daemon that runs asks before each.
+    """Say nothing from now on, to posts or in conversations, whatever the config says: a daemon asks before each.
 
     Those that are due are skipped, and aren't sent when they are on again.
 
@@ -80,7 +84,7 @@ def off(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fals
 
 @commands.command()
 def on(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Take `wamon replies off` back. Replies must be enabled in the config, too.
+    """Take `wamon replies off` back. Replies, or conversations, must be enabled in the config, too.
 
     \b
     wamon replies on
@@ -110,7 +114,7 @@ def discard(
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        discarded = queue.discard(db, settings.bridge.name, message_id, options.clock.now())
+        discarded = queue.discard(db, settings.sources, message_id, options.clock.now())
     if not discarded:
         raise UsageError(
             f"No reply waits to answer a message {message_id}.",
@@ -122,6 +126,36 @@ def discard(
         say(f"Discarded: {', '.join(discarded)}.")
 
 
+@commands.command()
+def resend(
+    ctx: typer.Context,
+    reply: Annotated[int, typer.Argument(metavar="ID", help="The number in `wamon replies list`.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send a reply once more of which nobody knows whether it was sent. Look into the chat first.
+
+    Naming its number is the confirmation. It is noted among what operators did, and in the list until it is sent.
+
+    \b
+    wamon replies resend 1412
+    """
+    from wamon.app.database import ledger
+    from wamon.render import say
+    from wamon.replies import queue
+    from wamon.views.document import as_json
+    from wamon.views.replies import Resent
+
+    options = said(ctx, config, json)
+    settings = options.config()
+    with ledger(settings) as db:
+        source = queue.resend(db, settings, reply, options.clock.now(), "command")
+    if options.json:
+        say(as_json(Resent(reply, source)))
+    else:
+        say(f"Reply {reply} is sent again by `wamon run`, within its time.")
+
+
 def _switch(options: Said, *, off: bool) -> None:
     from wamon.app.database import ledger
     from wamon.render import say
@@ -131,7 +165,8 @@ def _switch(options: Said, *, off: bool) -> None:
 
     settings = options.config()
     with ledger(settings) as db:
-        switch(db, settings.bridge.name, off=off)
+        for source in settings.sources:
+            switch(db, source, off=off)
     if options.json:
         say(as_json(Switch(settings.replies.enabled, off)))
     else:
@@ -145,6 +180,8 @@ def _say_whether_on(settings: Config, *, off: bool) -> None:
         say("Replies are off: `wamon replies on` lets them be sent again.")
     elif settings.replies.enabled:
         say("Replies are on.")
+    elif settings.conversations.enabled:
+        say("Conversations are answered; replies to posts are off: replies.enabled in the config is false.")
     else:
         say("Replies are off: replies.enabled in the config is false, or WAMON_REPLIES is off.")
 
@@ -152,9 +189,19 @@ def _say_whether_on(settings: Config, *, off: bool) -> None:
 def _show(found: Sequence[Reply], zone: ZoneInfo) -> None:
     from wamon.render import local, table
 
-    columns = ("Message", "About", "Project", "Kind", "State", "Tries", "Changed", "Why")
+    columns = ("ID", "Message", "About", "Project", "Kind", "State", "Tries", "Changed", "Why")
     rows = [
-        (r.message_id, r.about, r.project, r.kind, r.state, r.attempts, local(r.changed_at, zone), r.reason)
+        (
+            r.reply,
+            r.message_id,
+            r.about if r.person is None else r.person,
+            r.project,
+            r.kind,
+            r.state,
+            r.attempts,
+            local(r.changed_at, zone),
+            r.reason,
+        )
         for r in found
     ]
-    table(columns, rows, right=("Tries",))
+    table(columns, rows, right=("ID", "Tries"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wamon.daemon.side_tasks import Chore
 from wamon.ledger.retention import prune_sign_ins, prune_texts
 from wamon.postgres.backup import Table, dump_today
+from wamon.replies.queue import prune_bodies
 from wamon.webhooks.retention import prune_events
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Daily(Chore):
         keep_text = self._config.privacy.keep_text
         with self._ledger(self._config) as db:
             prune_sign_ins(db)
+            prune_bodies(db, self._config.conversations.keep_text)
             if keep_text is not None:
                 prune_texts(db, keep_text)
             if self._config.hooks:

@@ -122,13 +122,16 @@ class _Right:
             (self._lease.renew if self._holds else self._lease.take)()
         except Busy as error:
             self._holds = False
+            self._passes.leases.pop(self._lease.source, None)
             if not self._is_told:
                 logger.info("%s This one stands by.", error, extra={"action": "intake.stands_by"})
             self._is_told = True
         else:
             self._holds, self._is_told = True, False
+            self._passes.leases[self._lease.source] = self._lease.holder
 
     def give_up(self) -> None:
+        self._passes.leases.pop(self._lease.source, None)
         if self._holds:
             with suppress(Retryable):
                 self._lease.release()

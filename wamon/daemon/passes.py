@@ -25,6 +25,9 @@ class Passes:
         self.trouble: WamonError | None = None  # why no pass ends
         self.source: str | None = None  # whose lease this daemon holds, or last held
         self.holder: str | None = None  # the name by which this daemon holds its source's lease, or last held it
+        self.leases: dict[
+            str, str
+        ] = {}  # of sources that only hooks feed: their holder's name, where it is this daemon
         self.count = 0  # of passes that have ended
         self.is_ready = False
         self.is_ending = False  # the daemon ends, not only its config
@@ -41,6 +44,10 @@ class Passes:
     def lack_a_connection(self) -> bool:
         """Whether PostgreSQL has none free for them: whoever works beside them lets go of its own."""
         return isinstance(self.trouble, NoConnectionFree)
+
+    def holder_of(self, source: str) -> str | None:
+        """The name by which this daemon holds a source's lease; None where it doesn't."""
+        return self.holder if source == self.source else self.leases.get(source)
 
     def ended(self, groups: int) -> None:
         """A pass has read all that there is."""

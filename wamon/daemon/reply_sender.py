@@ -1,34 +1,64 @@
-"""Sending replies beside the passes: a bridge that doesn't answer delays none.
+"""Sending replies beside the passes: an API that doesn't answer delays none.
 
-Of several installations on one store, such as prod and dev, the first on a host speaks, and the others leave it to it.
+Of several installations on one store or one number, such as prod and dev, the first on a host speaks, and the others
+leave it to it. A source's replies are sent by the `run` that holds its lease.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamon.bridge.access import real
-from wamon.daemon.side_tasks import Chore
+from wamon.backoff import pause_seconds
+from wamon.daemon.side_tasks import Chore, SideTask
+from wamon.errors import Retryable
+from wamon.host.claim import Claim
 from wamon.log import logger
-from wamon.providers.bridge import SendApi
 from wamon.replies.queue import Queue, has_work
-from wamon.replies.sender import Replier
+from wamon.replies.sender import Replier, limits_of
+from wamon.replies.ways import Ways
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.daemon.passes import Passes
     from wamon.daemon.stopping import Stopping
-    from wamon.host.claim import Claim
     from wamon.postgres.connection import Database
+
+_LOOK_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
+
+
+class _Voices:
+    """Who speaks by which way: this wamon, or another of this host."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._others: Mapping[str, str] = {}
+        self.left_to: dict[str, str] = {}  # after an end of the other's: the one that did when these were posted
+
+    def are_known(self, ways: Sequence[str]) -> bool:
+        """Whether it is known who speaks by these. Where it isn't, what is due waits, and is tried while young."""
+        try:
+            others = self._claim.hold(*ways)
+        except OSError:
+            return False
+        for other in sorted(set(others.values()) - set(self.left_to.values())):
+            logger.warning("Replies are sent by %s.", other, extra={"action": "reply.left"})
+        self._others = others
+        self.left_to |= others
+        return True
+
+    def have_skipped(self) -> None:
+        """What another spoke of before its end is skipped: what comes now is ours where nobody else is there."""
+        self.left_to = dict(self._others)
 
 
 class ReplySender(Chore):
-    """Sends one source's replies. `ledger` gives a connection of its own, `holder` says who holds the lease now.
+    """Sends one polled source's replies. `ledger` gives a connection, `holder` says who holds the lease now.
 
     `claim` is held for as long as the lease is: who works with that lets it go.
     """
@@ -50,34 +80,76 @@ class ReplySender(Chore):
         self._clock = clock
         self._ledger = ledger
         self._holder = holder
-        self._claim = claim
-        self._left_to: str | None = None  # which other wamon sends; after that the one that did when these were posted
-        self._is_ours = False
+        self._ways = Ways(config, source)
+        self._voices = _Voices(claim)
 
     def is_due(self, pipeline: Pipeline) -> bool:
-        if self._config.voices() and not self._has_turn(pipeline.store.path):
+        if self._config.voices() and not self._voices.are_known([way.name for way in self._ways.all]):
             return False
         return has_work(pipeline.source.db, self._source, self._clock.now())
 
-    def _has_turn(self, store: Path) -> bool:
-        """Whether it is known who sends for this store. Where it isn't, what is due waits, and is tried while young."""
-        try:
-            other = self._claim.hold(str(real(store)))
-        except OSError:
-            return False
-        if other is not None and other != self._left_to:
-            logger.warning(
-                "Replies about this store are sent by %s, and not by this wamon.", other, extra={"action": "reply.left"}
-            )
-        self._is_ours = other is None
-        self._left_to = other or self._left_to
-        return True
+    def run(self, stopping: Stopping) -> None:
+        with self._ledger(self._config) as db:
+            queue = Queue(db, self._source, self._holder(), limits_of(self._config))
+            replier = Replier(queue, self._config, self._ways, self._clock, self._voices.left_to)
+            replier.send(lambda: not stopping.is_set())
+        self._voices.have_skipped()
+
+
+class AnswerSender(SideTask):
+    """Sends the replies of these sources as soon as they are due: it looks once a second."""
+
+    name = "replies"
+
+    def __init__(
+        self,
+        config: Config,
+        sources: Sequence[str],
+        clock: Clock,
+        ledger: Callable[[Config], AbstractContextManager[Database]],
+        passes: Passes,
+    ) -> None:
+        self._config = config
+        self._ways = {source: Ways(config, source) for source in sources}
+        self._clock = clock
+        self._ledger = ledger
+        self._passes = passes
 
     def run(self, stopping: Stopping) -> None:
-        replies, left_to = self._config.replies, self._left_to
-        with self._ledger(self._config) as db:
-            queue = Queue(db, self._source, self._holder())
-            api = SendApi(replies.url, replies.token)
-            Replier(queue, self._config, api, self._clock, left_to).send(lambda: not stopping.is_set())
-        if self._is_ours:
-            self._left_to = None
+        claim = Claim()
+        voices, tries = _Voices(claim), 0
+        try:
+            while not stopping.is_set():
+                if self._passes.lack_a_connection:
+                    stopping.wait(_LOOK_SECONDS)
+                    continue
+                try:
+                    with self._ledger(self._config) as db:
+                        tries = 0
+                        self._work(db, voices, stopping)
+                except Retryable as error:
+                    tries += 1
+                    if tries == 1:
+                        logger.warning("Replies wait. %s", error.paragraph(), extra={"action": "reply.waits"})
+                    first, most = _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS
+                    stopping.wait(pause_seconds(tries, first=first, most=most))
+        finally:
+            claim.release()
+
+    def _work(self, db: Database, voices: _Voices, stopping: Stopping) -> None:
+        """Look again and again, as long as PostgreSQL stays connected and the passes don't lack a connection."""
+        while not stopping.is_set() and not self._passes.lack_a_connection:
+            self._look(db, voices, stopping)
+            stopping.wait(_LOOK_SECONDS)
+
+    def _look(self, db: Database, voices: _Voices, stopping: Stopping) -> None:
+        """Send what is due of each source whose lease this daemon holds."""
+        held = {source: holder for source in self._ways if (holder := self._passes.holder_of(source))}
+        if not voices.are_known([way.name for source in held for way in self._ways[source].all]):
+            return
+        for source, holder in held.items():
+            if has_work(db, source, self._clock.now()):
+                queue = Queue(db, source, holder, limits_of(self._config))
+                replier = Replier(queue, self._config, self._ways[source], self._clock, voices.left_to)
+                replier.send(lambda: not stopping.is_set())
+        voices.have_skipped()

@@ -1,87 +1,122 @@
-"""A name that one process of this host holds at a time, by a socket: no file, and free however its holder ends.
+"""Names that one process of this host holds at a time: a locked file each, which is free however its holder ends.
 
-Its reach is a network namespace: containers with networks of their own don't meet.
+Whoever sees the same /run/lock meets, containers too. Where that can't be written, /tmp is the place.
 """
 
 from __future__ import annotations
 
-import errno
+import fcntl
 import hashlib
+import os
 import re
-import socket
-import struct
+import stat
 import weakref
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-_CREDENTIALS = struct.Struct("3i")  # process, user, group
-_UNIT = re.compile(r"/([^/]+\.service)$", re.MULTILINE)
-_LONGEST_COMMAND = 120
+FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108 - no file is followed or trusted there, only locked
+
+_UNIT = re.compile(r"/([^/]+)\.service$", re.MULTILINE)
+_LONGEST, _LONGEST_NAME = 300, 60
+_ANOTHER = "another process"
+
+
+class _Held(NamedTuple):
+    path: Path
+    number: int
+    let_go: weakref.finalize[[int], Claim]
 
 
 class Claim:
-    """One name at most. Threads take turns by their own arrangement."""
+    """The names that a process holds. One thread at a time calls its methods."""
 
     def __init__(self) -> None:
-        self._name: str | None = None
-        self._listening: socket.socket | None = None
+        self._held: dict[str, _Held] = {}
 
-    def hold(self, name: str) -> str | None:
-        """Hold this name and no other from now on; where another process holds it, who that is. Raises OSError."""
-        if name == self._name and self._listening is not None:
-            _dismiss(self._listening)
-            return None
-        self.release()
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listening.setblocking(False)
-        try:
-            listening.bind(_address(name))
-            listening.listen()  # whoever is second asks it who we are
-        except OSError as error:
-            listening.close()
-            if error.errno != errno.EADDRINUSE:
-                raise
-            return _holder(name)
-        self._name, self._listening = name, listening
-        weakref.finalize(self, listening.close)
-        return None
+    def hold(self, *names: str) -> dict[str, str]:
+        """Hold these names and no others from now on; of those that other processes hold, who they are. Raises OSError.
+
+        Whoever holds names asks again now and then: a file may be taken away, and what is old is in /tmp.
+        """
+        for name in self._held.keys() - set(names):
+            self._let_go(name)
+        others = {}
+        for name in names:
+            if name in self._held and not _is_there(self._held[name]):
+                self._let_go(name)
+            if name not in self._held and (other := self._take(name)):
+                others[name] = other
+        return others
 
     def release(self) -> None:
         """Hold nothing."""
-        if self._listening is not None:
-            self._listening.close()
-        self._name = self._listening = None
+        self.hold()
 
+    def _let_go(self, name: str) -> None:
+        self._held.pop(name).let_go()
 
-def _address(name: str) -> str:
-    """In the abstract namespace, which has no files: its names begin with NUL."""
-    return f"\0wamon/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
-
-
-def _dismiss(listening: socket.socket) -> None:
-    """Let those go who have asked: only so many may wait."""
-    with suppress(OSError):
-        while True:
-            listening.accept()[0].close()
-
-
-def _holder(name: str) -> str:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.setblocking(False)
+    def _take(self, name: str) -> str | None:
+        path, number = _opened(f"wamon-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock")
         try:
-            asking.connect(_address(name))
-            told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        except OSError:  # it has just ended, or too many have asked
-            return "another process"
-    return _described(_CREDENTIALS.unpack(told)[0])
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = _holder(number)
+            os.close(number)
+            return other
+        with suppress(OSError):  # it is held also where nobody can be told by whom
+            os.ftruncate(number, 0)
+            os.pwrite(number, _described(os.getpid()).encode(), 0)
+        self._held[name] = _Held(path, number, weakref.finalize(self, os.close, number))
+        return None
+
+
+def _opened(file: str) -> tuple[Path, int]:
+    refusal: OSError | None = None
+    for folder in FOLDERS:
+        try:
+            return folder / file, _open(folder / file)
+        except OSError as error:
+            refusal = error
+    raise refusal or FileNotFoundError(file)
+
+
+def _open(path: Path) -> int:
+    """A file that everybody may lock. One that another account made may only be opened as one that is there."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    with suppress(FileExistsError):
+        number = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+        os.fchmod(number, 0o666)
+        return number
+    number = os.open(path, flags)
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:  # it isn't ours to write into
+        os.close(number)
+        raise OSError(f"{path} is no lock")
+    return number
+
+
+def _is_there(held: _Held) -> bool:
+    """Whether the file that is held is the one at its path, still; it is as young as if it were new."""
+    try:
+        os.utime(held.number)
+        return os.path.samestat(os.fstat(held.number), held.path.lstat())
+    except OSError:
+        return False
+
+
+def _holder(number: int) -> str:
+    said = os.pread(number, _LONGEST, 0).decode("utf-8", "replace")
+    return said if said and said.isprintable() else _ANOTHER
 
 
 def _described(pid: int) -> str:
     """A process as people know it: by its unit of systemd, else by its command."""
+    name = ""
     with suppress(OSError):
         if found := _UNIT.search(Path(f"/proc/{pid}/cgroup").read_text("utf-8", "replace")):
-            return f"{found[1]} (process {pid})"
+            name = found[1]
     with suppress(OSError):
-        command = Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").replace("\0", " ").strip()
-        return f"process {pid} ({command[:_LONGEST_COMMAND]})"
-    return f"process {pid}"
+        command = Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
+        name = name or " ".join(" ".join(Path(part).name for part in command.split("\0")[:3]).split())
+    return f"{name[:_LONGEST_NAME]} (pid {pid})".strip()

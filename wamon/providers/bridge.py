@@ -1,75 +1,39 @@
-"""The bridge's send API: the request by which a reply leaves, and what its answer means. Pure.
-
-whatsapp-mcp and its forks share it: POST {recipient, message}, answered with {success, message}. What the bridge
-answers is never repeated: it may quote the message.
-"""
+"""The send API that whatsapp-mcp and its forks share: {recipient, message}, answered with {success, message}. Pure."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wamon.errors import Retryable
-from wamon.net.message import Request
+from wamon.providers.sending import Refused, Sent, fields_of, id_of, is_taken, jid_of, not_sent, post
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from collections.abc import Mapping
 
-    from wamon.net.message import Answer
+    from wamon.net.message import Answer, Request
+    from wamon.providers.fields import Fields
+    from wamon.providers.sending import Judged, Outgoing
 
-_LONGEST_ID = 200
 _NOT_CONNECTED = "Not connected"
 """How the bridge's refusal begins while WhatsApp is away. Its other failures may come after the message went out."""
 
 
-class NotTaken(Retryable):
-    """The bridge certainly didn't take it."""
+def request(outgoing: Outgoing, headers: Mapping[str, str] | None = None) -> Request | None:
+    """The request that sends a message; None where the person has no id that a bridge can send to."""
+    recipient = jid_of(outgoing)
+    return post(outgoing, {"recipient": recipient, "message": outgoing.text}, headers) if recipient else None
 
 
-class PerhapsTaken(Retryable):
-    """Nobody knows whether the bridge took it."""
-
-
-class SendApi:
-    """One bridge's."""
-
-    def __init__(self, url: str, token: SecretStr | None) -> None:
-        self._url = url
-        self._token = token
-
-    def request(self, recipient: str, message: str) -> Request:
-        """The request that sends a message to a chat's JID."""
-        body = json.dumps({"recipient": recipient, "message": message}, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
-        return Request("POST", self._url, body, headers)
-
-
-def message_id(answer: Answer) -> str | None:
-    """The id of the message that was sent, where the bridge's answer gives it. Raises NotTaken, PerhapsTaken."""
-    status, said = answer.status, _parsed(answer.body)
+def judged(answer: Answer) -> Judged:
+    """What came of it."""
+    said = fields_of(answer)
     success = said.get("success")
-    if success is True and 200 <= status < 300:
-        return _id(said)
-    if 400 <= status < 500 and status != 408:
-        hint = "Is replies.token the bridge's?" if status in {401, 403} else "Is replies.url right?"
-        retry_after = answer.retry_after_seconds
-        raise NotTaken(f"The send API refused it with status {status}.", hint=hint, retry_after_seconds=retry_after)
-    if success is False and (status < 300 or str(said.get("message")).startswith(_NOT_CONNECTED)):
-        raise NotTaken(f"The send API said that it failed, with status {status}.", hint="Is the bridge connected?")
-    raise PerhapsTaken(f"The send API answered with status {status}, and not that it was sent.")
+    if success is True and is_taken(answer):
+        return Sent(_id(said))
+    if success is False and (answer.status < 300 or str(said.get("message")).startswith(_NOT_CONNECTED)):
+        return Refused(f"The send API said that it failed, with status {answer.status}.", "Is the bridge connected?")
+    return not_sent(answer)
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _id(answer: dict[str, Any]) -> str | None:
+def _id(said: Fields) -> str | None:
     """The message's id, by any of the names that bridges give it."""
-    given = next((answer[name] for name in ("message_id", "messageId", "id") if name in answer), None)
-    return given if isinstance(given, str) and given.isprintable() and 0 < len(given) <= _LONGEST_ID else None
+    return id_of(next((said[name] for name in ("message_id", "messageId", "id") if name in said), None))

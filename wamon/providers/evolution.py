@@ -20,13 +20,16 @@ from wamon.providers.fields import (
     word,
 )
 from wamon.providers.peeks import named, peeked
+from wamon.providers.sending import Sent, alias_of, fields_of, id_of, is_taken, jid_of, not_sent, post
 from wamon.providers.signatures import bearer, json_web_token, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from wamon.net.message import Answer, Request
     from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
     from wamon.providers.fields import Fields
+    from wamon.providers.sending import Judged, Outgoing
 
 _PERSON, _TYPE = named("participant", "remoteJid"), named("event")
 _MESSAGES = {"messages.upsert", "send.message"}
@@ -126,3 +129,18 @@ def _receipt(part: object) -> Iterator[Parsed]:
     state = _STATES.get(word(data.get("status")))
     if state and data.get("fromMe") is not False:
         yield Receipt(message_id(data.get("keyId") or some(data.get("key")).get("id")), None, state)
+
+
+def request(outgoing: Outgoing) -> Request | None:
+    """The request that sends a text, to a phone's digits or a JID."""
+    phone = None if outgoing.chat != DIRECT else alias_of(outgoing, "phone")
+    number = phone.value if phone else jid_of(outgoing)
+    headers = {"apikey": outgoing.token} if outgoing.token else {}
+    return post(outgoing, {"number": number, "text": outgoing.text}, headers) if number else None
+
+
+def judged(answer: Answer) -> Judged:
+    """What came of it."""
+    if is_taken(answer) and (sent_id := id_of(some(fields_of(answer).get("key")).get("id"))):
+        return Sent(sent_id)
+    return not_sent(answer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamon.providers import bridge
+from wamon.providers.bridge import judged
 from wamon.providers.fields import each, fields, parsed, word
 from wamon.providers.flat import Names, read
 from wamon.providers.peeks import named, peeked
@@ -12,8 +14,12 @@ from wamon.providers.signatures import signed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from wamon.net.message import Request
     from wamon.providers.deliveries import Delivery, Parsed, Peek, Verdict
     from wamon.providers.fields import Fields
+    from wamon.providers.sending import Outgoing
+
+__all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE = named("sender"), named("event_type")
 _NAMES = Names("id", "chat_jid", "sender", "timestamp", "is_from_me", "content", "media_type", "sender_name")
@@ -37,3 +43,8 @@ def parse(delivery: Delivery) -> list[Parsed]:
 def _event(event: Fields) -> Iterator[Parsed]:
     if word(event.get("event_type")) == "message_received":
         yield read(fields(event.get("message"), "its message"), _NAMES)
+
+
+def request(outgoing: Outgoing) -> Request | None:
+    """The request that sends a text, in the bridges' common form."""
+    return bridge.request(outgoing, {"X-API-Key": outgoing.token} if outgoing.token else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from wamon.providers.deliveries import OperatorMessage, PersonMessage, Receipt, Verdict, spoken
@@ -20,13 +21,16 @@ from wamon.providers.fields import (
     word,
 )
 from wamon.providers.peeks import named, peeked
+from wamon.providers.sending import Sent, fields_of, id_of, is_taken, jid_of, not_sent, post
 from wamon.providers.signatures import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from wamon.net.message import Answer, Request
     from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
     from wamon.providers.fields import Fields
+    from wamon.providers.sending import Judged, Outgoing
 
 _PERSON, _TYPE = named("from", "from_lid"), named("event")
 _STATES: Mapping[str, ReceiptState] = {
@@ -92,3 +96,19 @@ def _media(payload: Fields) -> tuple[Part, object]:
 def _receipts(payload: Fields) -> Iterator[Parsed]:
     if state := _STATES.get(word(payload.get("receipt_type"))):
         yield from (Receipt(message_id(one), None, state) for one in items(payload.get("ids")))
+
+
+def request(outgoing: Outgoing) -> Request | None:
+    """The request that sends a text. Its token is `user:password`; with several devices the URL ends in ?device_id=."""
+    phone = jid_of(outgoing)
+    basic = b64encode(outgoing.token.encode()).decode()
+    headers = {"Authorization": f"Basic {basic}"} if outgoing.token else {}
+    return post(outgoing, {"phone": phone, "message": outgoing.text}, headers) if phone else None
+
+
+def judged(answer: Answer) -> Judged:
+    """What came of it."""
+    said = fields_of(answer)
+    if is_taken(answer) and said.get("code") == "SUCCESS":
+        return Sent(id_of(some(said.get("results")).get("message_id")))
+    return not_sent(answer)

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING
 from wamon.providers.deliveries import DIRECT, Alias, PersonMessage, Verdict
 from wamon.providers.fields import Malformed, aliases, each, maybe_id, moment, parsed, said, shown
 from wamon.providers.peeks import named, peeked
+from wamon.providers.sending import Failed, Refused, Sent, alias_of, code_of, fields_of, is_taken, not_sent, post
 from wamon.providers.signatures import bearer, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from wamon.net.message import Answer, Request
     from wamon.providers.deliveries import Delivery, Parsed, Peek
     from wamon.providers.fields import Fields
+    from wamon.providers.sending import Judged, Outgoing
 
 ANSWER = b'{"version":"v2","content":{"messages":[]}}'
 """What the flow takes for done: an empty answer, which sends nothing."""
+_WINDOW_CLOSED = {3011, 3031}
 _PERSON, _TYPE, _ID = named("whatsapp_phone", "whatsapp_bsuid"), named("type"), named("message_id")
 
 
@@ -54,3 +58,28 @@ def _message(contact: Fields) -> Iterator[Parsed]:
         text,
         shown(contact.get("name")),
     )
+
+
+def request(outgoing: Outgoing) -> Request | None:
+    """The request that sends a text to a subscriber. None where the person is none."""
+    subscriber = alias_of(outgoing, "subscriber")
+    if subscriber is None:
+        return None
+    content: dict[str, object] = {"messages": [{"type": "text", "text": outgoing.text}]}
+    if alias_of(outgoing, "phone", "bsuid"):  # else Facebook's, which isn't named
+        content = {"type": "whatsapp", **content}
+    return post(outgoing, {"subscriber_id": subscriber.value, "data": {"version": "v2", "content": content}})
+
+
+def judged(answer: Answer) -> Judged:
+    """What came of it: the status field says so, not the status code."""
+    said = fields_of(answer)
+    if said.get("status") == "success" and is_taken(answer):
+        return Sent()
+    if said.get("status") == "error":
+        code = code_of(said.get("code"))
+        if code in _WINDOW_CLOSED:
+            return Failed("The 24 hours within which the person may be answered are over.")
+        why = f"The send API said that it failed, with code {code}." if code else "The send API said that it failed."
+        return Refused(why, retry_after_seconds=answer.retry_after_seconds)
+    return not_sent(answer)

@@ -34,16 +34,20 @@ from wamon.providers.fields import (
     word,
 )
 from wamon.providers.peeks import MOST_BYTES, named, peeked
+from wamon.providers.sending import Failed, Sent, alias_of, code_of, fields_of, id_of, is_taken, not_sent, post
 from wamon.providers.signatures import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from wamon.net.message import Answer, Request
     from wamon.providers.deliveries import Delivery, Parsed, Peek, ReceiptState, Verdict
     from wamon.providers.fields import Fields
+    from wamon.providers.sending import Judged, Outgoing
 
 _PERSON, _TYPE = named("from", "wa_id", "user_id", "recipient_id"), named("type", "status", "field")
 _NUMBER, _ID = named("phone_number_id"), named("id")
+_WINDOW_CLOSED = 131047
 _STATES: Mapping[str, ReceiptState] = {
     "sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed",
     "deleted": "deleted",
@@ -203,3 +207,26 @@ def _fault(part: object) -> Iterator[Parsed]:
 def _code(error: Fields) -> str | None:
     code = error.get("code")
     return str(code) if isinstance(code, int) else maybe_id(code)
+
+
+def request(outgoing: Outgoing) -> Request | None:
+    """The request that sends a text: to a phone as `to`, to a BSUID as `recipient`. None where there is neither."""
+    if outgoing.chat != DIRECT:
+        to = {"recipient_type": "group", "to": outgoing.chat}
+    else:
+        alias = alias_of(outgoing, "phone", "bsuid")
+        if alias is None:
+            return None
+        to = {"to" if alias.kind == "phone" else "recipient": alias.value}
+    return post(outgoing, {"messaging_product": "whatsapp", **to, "type": "text", "text": {"body": outgoing.text}})
+
+
+def judged(answer: Answer) -> Judged:
+    """What came of it. Once the person has said nothing for 24 hours, only templates may be sent."""
+    said = fields_of(answer)
+    if code_of(some(said.get("error")).get("code")) == _WINDOW_CLOSED:
+        return Failed("The 24 hours within which the person may be answered are over.")
+    first = some(next(iter(items(said.get("messages"))), None))
+    if is_taken(answer) and (sent_id := id_of(first.get("id"))):
+        return Sent(sent_id)
+    return not_sent(answer)

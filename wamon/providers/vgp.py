@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamon.providers.bridge import judged, request
 from wamon.providers.fields import each, parsed
 from wamon.providers.flat import Names, read
 from wamon.providers.peeks import MOST_BYTES, named, peeked
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wamon.providers.deliveries import Delivery, Parsed, Peek, Verdict
+
+__all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE, _ID = named("sender"), named("mediaType"), named("messageId")
 _NAMES = Names(

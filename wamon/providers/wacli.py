@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamon.providers.bridge import judged, request
 from wamon.providers.fields import each, parsed, word
 from wamon.providers.flat import Names, read
 from wamon.providers.peeks import named, peeked
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from wamon.providers.deliveries import Delivery, Parsed, Peek, Verdict
     from wamon.providers.fields import Fields
+
+__all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE = named("SenderJID"), named("EventType")
 _NAMES = Names("ID", "Chat", "SenderJID", "Timestamp", "FromMe", "Text", "MediaType", "SenderName")

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from hashlib import sha512
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 from wamon.providers.deliveries import DIRECT, OperatorMessage, PersonMessage, Receipt, Verdict, spoken
-from wamon.providers.fields import aliases, chat_of, each, fields, message_id, moment, parsed, said, shown, some, word
+from wamon.providers.fields import (
+    Malformed,
+    aliases,
+    chat_of,
+    each,
+    fields,
+    message_id,
+    moment,
+    parsed,
+    said,
+    shown,
+    some,
+    word,
+)
 from wamon.providers.peeks import named, peeked
+from wamon.providers.sending import Sent, fields_of, id_of, is_taken, jid_of, not_sent, post
 from wamon.providers.signatures import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from wamon.net.message import Answer, Request
     from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
     from wamon.providers.fields import Fields
+    from wamon.providers.sending import Judged, Outgoing
 
 _PERSON, _TYPE = named("participant", "from"), named("event")
 _MESSAGES = {"message", "message.any"}
@@ -83,3 +100,24 @@ def _stanza(value: object) -> str:
     first, _, rest = found.partition("_")
     wrapped = rest.split("_") if first in {"true", "false"} else []
     return message_id(wrapped[1]) if len(wrapped) > 1 else found
+
+
+def request(outgoing: Outgoing) -> Request | None:
+    """The request that sends a text. The URL may end in ?session=NAME; without, it is the session `default`."""
+    chat = jid_of(outgoing, phones="c.us")
+    session = parse_qs(urlsplit(outgoing.url).query).get("session", ["default"])[0]
+    headers = {"X-Api-Key": outgoing.token} if outgoing.token else {}
+    return post(outgoing, {"session": session, "chatId": chat, "text": outgoing.text}, headers) if chat else None
+
+
+def judged(answer: Answer) -> Judged:
+    """What came of it. Its engines write the id in three ways."""
+    said = fields_of(answer)
+    given = said.get("id") or some(said.get("key")).get("id")
+    sent_id = id_of(some(given).get("_serialized") or some(given).get("id") or given)
+    if not is_taken(answer) or sent_id is None:
+        return not_sent(answer)
+    try:
+        return Sent(_stanza(sent_id))
+    except Malformed:
+        return Sent()

@@ -24,13 +24,16 @@ from wamon.providers.fields import (
     word,
 )
 from wamon.providers.peeks import MOST_BYTES, named, peeked
+from wamon.providers.sending import Refused, Sent, alias_of, fields_of, id_of, is_taken, not_sent, post
 from wamon.providers.signatures import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from wamon.net.message import Answer, Request
     from wamon.providers.deliveries import Delivery, Parsed, Peek, ReceiptState
     from wamon.providers.fields import Fields
+    from wamon.providers.sending import Judged, Outgoing
 
 _PERSON, _TYPE = named("waId", "bsuid"), named("eventType")
 _IDS = {named("id"): b"message.Id", named("whatsappMessageId"): b"message.WhatsappMessageId"}
@@ -96,3 +99,23 @@ def _receipt(event: Fields, state: ReceiptState) -> Receipt:
         raise Malformed("it has no id")
     code = event.get("failedCode")
     return Receipt(ours, local, state, str(code) if isinstance(code, int) else maybe_id(code))
+
+
+def request(outgoing: Outgoing) -> Request | None:
+    """The request that sends a text (API v3), by the person's phone, else their BSUID. None where there is neither."""
+    alias = alias_of(outgoing, "phone", "bsuid")
+    return post(outgoing, {"target": alias.value, "text": outgoing.text}) if alias else None
+
+
+def judged(answer: Answer) -> Judged:
+    """What came of it. The message's id at WhatsApp comes only with the events: until then they go by a local one."""
+    said = fields_of(answer)
+    if is_taken(answer) and said.get("result") is False:
+        return Refused("The send API said that it failed.", "Is the conversation open?")
+    message = some(said.get("message"))
+    local_id = (
+        id_of(message.get("local_message_id")) or id_of(message.get("localMessageId")) or id_of(message.get("id"))
+    )
+    if is_taken(answer) and local_id:
+        return Sent(local_id=local_id)
+    return not_sent(answer)

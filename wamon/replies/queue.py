@@ -1,23 +1,37 @@
-"""The replies that wait, are being sent or were, as their sender and people look at them. Recording queues them."""
+"""What waits to be said, is being sent or was, as its sender and people look at it. Recordings and turns queue it.
+
+Replies to posts, answers of bursts and digests of several late bursts are one queue.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from wamon.errors import UsageError
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
+from wamon.providers.deliveries import DIRECT, Alias
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
 
+    from wamon.config.schema import Config
     from wamon.postgres.connection import Database
+    from wamon.providers.sending import Sent
 
 SQL = Queries("wamon.replies", "queue")
+
+State = Literal["due", "sending", "sent", "unknown", "failed", "skipped"]
+
+_MOST_LATE = 20
+"""Answers of a minute, of a source, to what waited for long: nobody is flooded after an outage."""
 
 
 class Due(NamedTuple):
     """A reply that may be sent now."""
 
+    reply: int
     jid: str
     chat: int
     message_id: str
@@ -32,6 +46,14 @@ class Due(NamedTuple):
     switched_off: bool
     was_lost: bool  # the database was lost or restored since: it may have been sent
     stands: bool  # the message still says what it answers
+    body: str | None  # of an answer to a burst
+    deadline: datetime
+    conversation: int | None  # into which the burst's was joined, where it was
+    account: str | None  # whose ids the person's are
+    person: str | None  # the hash that stands for the person
+    is_human: bool  # a colleague speaks with the person
+    correlation_id: str | None  # of the turn that answers
+    now: datetime  # by the clock by which it was queued
 
     @property
     def drop(self) -> str:
@@ -39,8 +61,9 @@ class Due(NamedTuple):
         return self.likely or self.about
 
     @property
-    def key(self) -> dict[str, Any]:
-        return {"chat": self.chat, "message_id": self.message_id, "about": self.about}
+    def is_of_post(self) -> bool:
+        """Whether it answers a post by itself, and no burst."""
+        return self.kind not in {"burst", "digest"}
 
 
 class Listed(NamedTuple):
@@ -61,15 +84,29 @@ class Listed(NamedTuple):
     next_try_at: datetime | None
     reply_id: str | None
     chat: int
+    reply: int
+    delivered_at: datetime | None
+    read_at: datetime | None
+    person: str | None  # the hash that stands for whom a burst is of
+    sender: str | None  # who that is, as the ledger names senders
+
+
+class Limits(NamedTuple):
+    """How much is said in any minute: in all, and in one group; and how old a post may be."""
+
+    per_minute: int
+    per_group: int
+    max_age: timedelta
 
 
 class Queue:
     """One source's replies, for whoever holds its lease: to anybody else nothing is due. Runs within transactions."""
 
-    def __init__(self, db: Database, source: str, holder: str) -> None:
+    def __init__(self, db: Database, source: str, holder: str, limits: Limits) -> None:
         self.db = db
         self._source = source
         self._mine = {"source": source, "holder": holder}
+        self._limits = limits
 
     def forget_former(self, now: datetime) -> int:
         """Tell as unknown what somebody began to send and didn't end; how many."""
@@ -77,28 +114,62 @@ class Queue:
 
     def next(self, now: datetime) -> Due | None:
         """The next one, held until the transaction's end; what another holds is passed over."""
-        row = SQL.run(self.db, "next", **self._mine, now=now).fetchone()
+        limits = {"per_group": self._limits.per_group, "max_age": self._limits.max_age, "most_late": _MOST_LATE}
+        row = SQL.run(self.db, "next", **self._mine, **limits, now=now).fetchone()
         return Due(*row) if row else None
 
-    def tried_since(self, since: datetime) -> int:
-        """How many were sent, or perhaps were, after this."""
-        return int(SQL.value(self.db, "tried_since", source=self._source, since=since))
+    def has_said_enough(self, now: datetime) -> bool:
+        """Whether so many were sent, or perhaps were, as may be in a minute."""
+        said = SQL.value(self.db, "tried_in_a_minute", source=self._source, now=now)
+        return int(said) >= self._limits.per_minute
 
     def answered_since(self, drop: str, since: datetime) -> list[str]:
         """The senders of the messages to which something was, or perhaps was, said about a drop after this."""
         return SQL.rows(self.db, "answered_since", str, source=self._source, drop=drop, since=since)
 
-    def begin(self, due: Due, said_hash: int, now: datetime) -> None:
+    def aliases(self, due: Due) -> list[Alias]:
+        """The person's whom it is for, at this moment, the last heard of first; none in a group."""
+        if due.jid != DIRECT:
+            return []
+        return SQL.rows(self.db, "aliases", Alias, conversation=due.conversation)
+
+    def begin(self, due: Due, said_hash: int) -> None:
         """Remember that it is being sent, before it is."""
-        SQL.run(self.db, "begin", **due.key, said_hash=said_hash, now=now)
+        SQL.run(self.db, "begin", reply=due.reply, said_hash=said_hash, now=due.now)
 
-    def put_back(self, due: Due, reason: str, next_try_at: datetime, now: datetime) -> None:
-        """It certainly wasn't taken: try it again then."""
-        SQL.run(self.db, "again", **due.key, reason=reason, next_try_at=next_try_at, now=now)
+    def put_back(self, due: Due, reason: str, pause: timedelta, now: datetime) -> None:
+        """It certainly wasn't taken: try it again after this pause, unless it is too old then."""
+        values = {"pause": pause, "deadline": due.deadline, "now": now if due.is_of_post else None}
+        SQL.run(self.db, "again", reply=due.reply, reason=reason, **values)
 
-    def end(self, due: Due, state: str, reason: str | None, now: datetime, reply_id: str | None = None) -> None:
-        """What became of it."""
-        SQL.run(self.db, "end", **due.key, state=state, reason=reason, reply_id=reply_id, now=now)
+    def end(self, due: Due, state: State, reason: str | None, now: datetime) -> None:
+        """What became of it, other than `sent`."""
+        self._end(due, state, reason, now)
+
+    def end_sent(self, due: Due, sent: Sent, now: datetime) -> None:
+        """It was taken; its conversation knows that we spoke."""
+        if due.conversation is not None:
+            conversation = self._locked(due.conversation)
+            SQL.run(self.db, "spoke", conversation=conversation, reply=due.reply)
+        self._end(due, "sent", None, now, sent.message_id, sent.local_id)
+
+    def _end(
+        self,
+        due: Due,
+        state: State,
+        reason: str | None,
+        now: datetime,
+        reply_id: str | None = None,
+        local_id: str | None = None,
+    ) -> None:
+        values = {"reply_id": reply_id, "local_id": local_id, "now": now if due.is_of_post else None}
+        SQL.run(self.db, "end", reply=due.reply, state=state, reason=reason, **values)
+
+    def _locked(self, conversation: int) -> int:
+        """The conversation into which this one was joined, locked; itself where it wasn't."""
+        while (into := SQL.value(self.db, "lock_conversation", conversation=conversation)) is not None:
+            conversation = into
+        return conversation
 
 
 def has_work(db: Database, source: str, now: datetime) -> bool:
@@ -113,10 +184,49 @@ def listed(db: Database, source: str, since: datetime) -> list[Listed]:
         return SQL.rows(db, "listed", Listed, source=source, since=since)
 
 
-def discard(db: Database, source: str, message_id: str, now: datetime) -> list[str]:
+def discard(db: Database, sources: Sequence[str], message_id: str, now: datetime) -> list[str]:
     """Never send what waits to answer this message; what each was about."""
     with transaction(db):
-        return sorted(SQL.rows(db, "discard", str, source=source, message_id=message_id, now=now))
+        return sorted(SQL.rows(db, "discard", str, sources=list(sources), message_id=message_id, now=now))
+
+
+def resend(db: Database, config: Config, reply: int, now: datetime, who: str) -> str:
+    """Have one be sent again of which nobody knows whether it was; its source. Noted as an action of somebody's.
+
+    Raises UsageError where it isn't unknown, or its text is no longer kept.
+    """
+    with transaction(db):
+        found = SQL.run(db, "unknown", reply=reply, sources=list(config.sources)).fetchone()
+        if found is None:
+            raise UsageError(f"There is no reply {reply}.", hint="`wamon replies list` lists them with their numbers.")
+        state, kind, has_body, chat_kind, source = found
+        if state != "unknown":
+            raise UsageError(f"Reply {reply} is {state}: only one that is unknown can be sent again.")
+        if kind in {"burst", "digest"} and not has_body:
+            raise UsageError(
+                f"The text of reply {reply} is no longer kept.", hint="conversations.keep_text says how long."
+            )
+        at = None if kind in {"burst", "digest"} else now
+        SQL.run(db, "resend", reply=reply, now=at, patience=_patience(config, kind, chat_kind))
+        SQL.run(db, "note", who=who, reply=reply)
+    return str(source)
+
+
+def _patience(config: Config, kind: str, chat_kind: str) -> timedelta:
+    """Within which time a text is worth being sent."""
+    if kind not in {"burst", "digest"}:
+        return config.replies.max_age
+    conversations = config.conversations
+    return (conversations.direct if chat_kind == "direct" else conversations.group).answer_within
+
+
+def prune_bodies(db: Database, keep_text: timedelta) -> None:
+    """Forget the texts of answers that ended so long ago, a portion a transaction."""
+    while True:
+        with transaction(db):
+            portion = SQL.run(db, "prune_bodies", keep_text=keep_text).rowcount
+        if not portion:
+            break
 
 
 def is_off(db: Database, source: str) -> bool:

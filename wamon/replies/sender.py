@@ -11,31 +11,39 @@ from typing import TYPE_CHECKING, NamedTuple
 from wamon.backoff import pause_seconds
 from wamon.bridge.people import Aliases
 from wamon.config.replies import filled
+from wamon.drops.normalization import normalise
+from wamon.errors import DatabaseUnavailable
 from wamon.failpoints import failpoint
 from wamon.log import logger
 from wamon.model import content_hash
 from wamon.net.address import NotSent
-from wamon.net.http import Unknown, request
+from wamon.net.http import Unknown as NoAnswer
+from wamon.net.http import request
 from wamon.net.message import Bounds
 from wamon.postgres.connection import transaction
-from wamon.providers.bridge import NotTaken, PerhapsTaken, message_id
+from wamon.providers.deliveries import DIRECT
+from wamon.providers.sending import Failed, Refused, Sent, Unknown
+from wamon.replies.queue import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
-    from wamon.providers.bridge import SendApi
-    from wamon.replies.queue import Due, Queue
+    from wamon.net.message import Request
+    from wamon.providers.sending import Judged
+    from wamon.replies.queue import Due, Queue, State
+    from wamon.replies.ways import Way, Ways
 
-_WINDOW = timedelta(minutes=1)
 _FIRST_PAUSE_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 120.0
 _TOO_OLD = "too old"
 _LATELY = timedelta(hours=1)
 _MOST_LATELY = 2
 """Answers to one person about one drop. Another bot that repeats the number of each answer would never end."""
+_MOST_TRIES = 3
+"""Of keeping what came of a call: whoever joins two persons may be in the way."""
 BOUNDS = Bounds(connect_seconds=2.0, answer_seconds=5.0, answer_bytes=65_536)
 """Its seconds are together less than a stop of the daemon may take."""
 
@@ -44,23 +52,36 @@ class _Claimed(NamedTuple):
     """A reply that is on its way as far as anybody else knows."""
 
     due: Due
-    text: str
+    way: Way
+    request: Request
+
+
+def limits_of(config: Config) -> Limits:
+    """How much is said in a minute."""
+    return Limits(config.conversations.per_minute, config.replies.per_minute, config.replies.max_age)
+
+
+def said_hash(chat: str, text: str) -> int:
+    """By what a reply is known again. In a group as the store's rows are; one-to-one, however a provider spaces it."""
+    return content_hash(normalise(text).strip() if chat == DIRECT else text, "")
 
 
 class Replier:
-    """Sends what waits in a queue. `left_to`: which other wamon of this host says it all, where one does."""
+    """Sends what waits in a queue. `left_to`: which other wamon of this host speaks, by the name of the way."""
 
-    def __init__(self, queue: Queue, config: Config, api: SendApi, clock: Clock, left_to: str | None = None) -> None:
+    def __init__(
+        self, queue: Queue, config: Config, ways: Ways, clock: Clock, left_to: Mapping[str, str] | None = None
+    ) -> None:
         self._queue = queue
         self._config = config
         self._voices = config.voices()
-        self._api = api
+        self._ways = ways
         self._aliases = Aliases(config.bridge.people, config.bridge.path)
         self._clock = clock
-        self._left_to = left_to
+        self._left_to = left_to or {}
 
     def send(self, going: Callable[[], bool]) -> None:
-        """Send what is due, until nothing is, the bridge takes none, or so many are sent as may be in a minute."""
+        """Send what is due, until nothing is, an API takes none, or so many are sent as may be in a minute."""
         with transaction(self._queue.db):
             former = self._queue.forget_former(self._clock.now())
         if former:
@@ -80,37 +101,61 @@ class Replier:
         with transaction(self._queue.db):
             now = self._clock.now()
             while due := self._queue.next(now):
-                if refusal := self._refusal(due, now) or self._enough_was_said(due, now):
+                if refusal := self._refusal(due, now):
                     tried = due.attempts and refusal == _TOO_OLD
-                    state, reason = ("failed", due.reason) if tried else ("skipped", refusal)
-                    self._queue.end(due, state, reason, now)
-                elif self._queue.tried_since(now - _WINDOW) >= self._config.replies.per_minute:
+                    state: State = "failed" if tried else "skipped"
+                    self._queue.end(due, state, due.reason if tried else refusal, now)
+                elif self._queue.has_said_enough(now):
                     return None
-                else:
-                    return self._begin(due, now)
+                elif claimed := self._begin(due, now):
+                    return claimed
         return None
 
-    def _begin(self, due: Due, now: datetime) -> _Claimed:
-        template = self._voices[due.jid][due.kind]  # type: ignore[index]
-        text = filled(template, drop=due.about, project=due.project, likely=due.likely)
-        self._queue.begin(due, content_hash(text, ""), now)
+    def _begin(self, due: Due, now: datetime) -> _Claimed | None:
+        """It is being sent; None where it can't be, which ends it."""
+        way, text = self._ways.to(due.jid, due.account), self._text(due)
+        asked = way.request(due.jid, text, self._queue.aliases(due)) if way and text else None
+        if way is None or asked is None:
+            self._queue.end(due, "skipped", _cannot(way, text), now)
+            return None
+        self._queue.begin(due, said_hash(due.jid, text))
         failpoint("reply.chosen")
-        return _Claimed(due, text)
+        return _Claimed(due, way, asked)
+
+    def _text(self, due: Due) -> str:
+        if not due.is_of_post:
+            return due.body or ""
+        template = self._voices[due.jid][due.kind]  # type: ignore[index]
+        return filled(template, drop=due.about, project=due.project, likely=due.likely)
 
     def _refusal(self, due: Due, now: datetime) -> str | None:
         """Why a reply isn't sent, if it isn't."""
+        way = self._ways.to(due.jid, due.account)
+        other = self._left_to.get(way.name) if way else None
         quiet = self._config.replies.quiet_hours
         reasons = {
-            f"{self._left_to} sends for this store": self._left_to is not None,
+            f"{other} sends there": other is not None,
             "`wamon replies off`": due.switched_off,
-            "replies are off": not self._voices,
-            "nothing is said of this here": due.kind not in self._voices.get(due.jid, ()),
+            **(self._refusals_of_post(due) if due.is_of_post else self._refusals_of_burst(due)),
             "the database was restored or made anew": due.was_lost,
-            _TOO_OLD: now - due.sent_at > self._config.replies.max_age,
-            "quiet hours": quiet is not None and quiet.hold(now, self._config.timezone),
+            _TOO_OLD: due.now > due.deadline,
+            "quiet hours": due.jid != DIRECT and quiet is not None and quiet.hold(due.now, self._config.timezone),
             "the message says it no longer": not due.stands,
         }
-        return next((reason for reason, holds in reasons.items() if holds), None)
+        found = next((reason for reason, holds in reasons.items() if holds), None)
+        return found or (self._enough_was_said(due, now) if due.is_of_post else None)
+
+    def _refusals_of_post(self, due: Due) -> Mapping[str, bool]:
+        return {
+            "replies are off": not self._voices,
+            "nothing is said of this here": due.kind not in self._voices.get(due.jid, ()),
+        }
+
+    def _refusals_of_burst(self, due: Due) -> Mapping[str, bool]:
+        return {
+            "conversations are off": not self._config.conversations.enabled,
+            "an operator answered": due.is_human,
+        }
 
     def _enough_was_said(self, due: Due, now: datetime) -> str | None:
         """Why nothing more is said to this person about this drop, if nothing is."""
@@ -123,52 +168,82 @@ class Replier:
 
     def _send(self, claimed: _Claimed) -> bool:
         """Send one and keep what came of it; whether another is worth a try now."""
-        due = claimed.due
-        try:
-            reply_id = self._asked(due.jid, claimed.text)
-        except NotTaken as error:
-            self._put_back(due, error)
+        due, judged = claimed.due, _asked(claimed)
+        if isinstance(judged, Refused):
+            self._put_back(due, judged)
             return False
-        except PerhapsTaken as error:
-            self._end(due, "unknown", str(error))
-            _tell("Nobody knows whether a reply was sent, and it isn't sent again.", due, error)
-            return True
-        self._end(due, "sent", None, reply_id)
-        logger.info("Sent a reply.", extra={"action": "reply.sent", "message_id": due.message_id})
+        self._end(due, judged)
+        if isinstance(judged, Unknown):
+            _tell("Nobody knows whether a reply was sent, and it isn't sent again.", due, judged)
+        elif isinstance(judged, Failed):
+            logger.warning("A reply can't be sent. %s", judged.why, extra=_about("reply.failed", due))
+        else:
+            _tell_sent(due)
         return True
 
-    def _asked(self, jid: str, text: str) -> str | None:
-        """Ask the bridge to send it; the reply's id, where the bridge gives it. Raises NotTaken, PerhapsTaken."""
-        try:
-            # The bridge is usually this host's own.
-            answer = request(*self._api.request(jid, text), bounds=BOUNDS, allow_private=True)
-        except NotSent as error:
-            hint = "Is the bridge running, and replies.url right?"
-            raise NotTaken(f"The send API wasn't asked: {error}", hint=hint) from None
-        except Unknown as error:
-            raise PerhapsTaken(f"The send API was asked: {error}") from None
-        failpoint("reply.answered")
-        return message_id(answer)
-
-    def _put_back(self, due: Due, error: NotTaken) -> None:
-        now = self._clock.now()
-        next_try_at = now + timedelta(seconds=_seconds_to_next_try(due.attempts + 1, error))
+    def _put_back(self, due: Due, refused: Refused) -> None:
+        pause = timedelta(seconds=_seconds_to_next_try(due.attempts + 1, refused))
         with transaction(self._queue.db):
-            self._queue.put_back(due, str(error), next_try_at, now)
-            if next_try_at > due.sent_at + self._config.replies.max_age:
-                self._queue.end(due, "failed", str(error), now)
+            self._queue.put_back(due, refused.why, pause, self._clock.now())
         if due.attempts == 0:
-            _tell("A reply isn't taken, and is tried again while it is young.", due, error)
+            _tell("A reply isn't taken, and is tried again while it is young.", due, refused)
 
-    def _end(self, due: Due, state: str, reason: str | None, reply_id: str | None = None) -> None:
+    def _end(self, due: Due, judged: Sent | Failed | Unknown) -> None:
+        """Keep what came of it: a deadlock mustn't make it unknown."""
+        for tries in range(1, _MOST_TRIES + 1):
+            try:
+                self._end_once(due, judged)
+            except DatabaseUnavailable:
+                if tries == _MOST_TRIES or self._queue.db.closed:
+                    raise
+            else:
+                return
+
+    def _end_once(self, due: Due, judged: Sent | Failed | Unknown) -> None:
+        now = self._clock.now()
         with transaction(self._queue.db):
-            self._queue.end(due, state, reason, self._clock.now(), reply_id)
+            if isinstance(judged, Sent):
+                self._queue.end_sent(due, judged, now)
+            else:
+                self._queue.end(due, "failed" if isinstance(judged, Failed) else "unknown", judged.why, now)
 
 
-def _seconds_to_next_try(tries: int, error: NotTaken) -> float:
+def _asked(claimed: _Claimed) -> Judged:
+    """Ask the API to send it, and judge what it says."""
+    try:
+        # A bridge is usually this host's own.
+        answer = request(*claimed.request, bounds=BOUNDS, allow_private=True)
+    except NotSent as error:
+        return Refused(f"The send API wasn't asked: {error}", "Is it running, and its URL right?")
+    except NoAnswer as error:
+        return Unknown(f"The send API was asked: {error}", error.hint)
+    failpoint("reply.answered")
+    return claimed.way.sender.judged(answer)
+
+
+def _cannot(way: Way | None, text: str) -> str:
+    if way is None:
+        return "there is no way to send it: hooks[].send.url is empty"
+    return "the person has no id that can be sent to" if text else "its text is no longer kept"
+
+
+def _seconds_to_next_try(tries: int, refused: Refused) -> float:
     pause = pause_seconds(tries, first=_FIRST_PAUSE_SECONDS, most=_LONGEST_PAUSE_SECONDS)
-    return max(pause, min(error.retry_after_seconds or 0, _LONGEST_PAUSE_SECONDS))
+    return max(pause, min(refused.retry_after_seconds or 0, _LONGEST_PAUSE_SECONDS))
 
 
-def _tell(what: str, due: Due, error: NotTaken | PerhapsTaken) -> None:
-    logger.warning("%s %s", what, error.paragraph(), extra={"action": "reply.failed", "message_id": due.message_id})
+def _tell(what: str, due: Due, judged: Refused | Unknown) -> None:
+    logger.warning("%s %s %s", what, judged.why, judged.hint, extra=_about("reply.failed", due))
+
+
+def _tell_sent(due: Due) -> None:
+    if due.is_of_post:
+        logger.info("Sent a reply.", extra=_about("reply.sent", due))
+    else:
+        logger.info(
+            "[BUFFER] Successfully processed and sent response to %s", due.person, extra=_about("reply.sent", due)
+        )
+
+
+def _about(action: str, due: Due) -> dict[str, object]:
+    return {"action": action, "message_id": due.message_id, "reply": due.reply, "correlation_id": due.correlation_id}

@@ -36,11 +36,11 @@ class Action:
     """What an operator did."""
 
     at: Annotated[datetime, "when"]
-    who: Annotated[str, "`token`, or `operator` and the beginning of their session's hash"]
+    who: Annotated[str, "`token`, `command`, or `operator` and the beginning of their session's hash"]
     what: Annotated[
         str,
-        "`dead-retry`, `dead-discard`, `event-retry`, `event-discard`, `reply-done`, `near-miss-done`, `redo-done`, "
-        "`replies-off` or `replies-on`",
+        "`dead-retry`, `dead-discard`, `event-retry`, `event-discard`, `reply-done`, `reply-resend`, `near-miss-done`, "
+        "`redo-done`, `replies-off` or `replies-on`",
     ]
     key: Annotated[str, "what it was done to: a source; or a chat, a message and what was written"]
     reason: Annotated[str, "why, where they said so"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from wamon.views.actions import REPLY_DONE, done
 from wamon.views.dead import Letter
 from wamon.views.gaps import Gap
 from wamon.views.home import stale_since
-from wamon.views.replies import Reply
+from wamon.views.replies import Reply, reply_of
 from wamon.views.snapshot import Failed, snapshot
 from wamon.views.sources import sources
 
@@ -105,7 +105,10 @@ def replies_page(db: Database, zone: ZoneInfo, after: str | None = None) -> Repl
         listed = [one for source in known for one in queue.listed(db, source.name, moment.at - _LISTED)]
         settled = done(db, moment.at - _LISTED, REPLY_DONE)
         switches = tuple(Switchable(source.name, queue.is_off(db, source.name)) for source in known)
-    found = [ListedReply(*one, settled=f"{one.chat} {one.message_id} {one.about}" in settled) for one in listed]
+    found = [
+        ListedReply(**asdict(reply_of(one)), settled=f"{one.chat} {one.message_id} {one.about}" in settled)
+        for one in listed
+    ]
     found.sort(key=lambda reply: reply.changed_at, reverse=True)
     shown, more = _page(found, lambda reply: f"{reply.jid} {reply.message_id} {reply.about}", after)
     return RepliesPage(moment.at, str(zone), stale_since(known), len(found), switches, shown, more)

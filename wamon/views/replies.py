@@ -1,4 +1,4 @@
-"""What is said into the groups, and the switch that ends it."""
+"""What is said in groups and to persons, and the switch that ends it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from wamon.replies.queue import Listed
 
@@ -17,8 +17,10 @@ class Reply:
     """A reply, and what became of it."""
 
     message_id: Annotated[str, "the message that it answers"]
-    about: Annotated[str | None, "the drop number, or what a near miss says: null for readers of the page"]
-    kind: Annotated[str, "`new`, `resubmission`, `rejected` or `near-miss`"]
+    about: Annotated[str | None, "the drop number, `burst`, or what a near miss says: null for readers of the page"]
+    kind: Annotated[
+        str, "`new`, `resubmission`, `rejected` or `near-miss`; `burst` or `digest` for answers of conversations"
+    ]
     state: Annotated[str, "`due`, `sending`, `sent`, `unknown` (perhaps sent, never again), `failed` or `skipped`"]
     project: Annotated[str, "the project"]
     jid: Annotated[str, "the chat"]
@@ -30,7 +32,11 @@ class Reply:
     changed_at: Annotated[datetime, "when its state last changed"]
     next_try_at: Annotated[datetime | None, "not before then is it tried; null: never again"]
     reply_id: Annotated[str | None, "its own message id, where the bridge tells or stores it"]
-    chat: Annotated[int, "the group's number"]
+    chat: Annotated[int, "the chat's number"]
+    reply: Annotated[int, "its number, as `wamon replies resend` takes it"]
+    delivered_at: Annotated[datetime | None, "when it reached a phone, where its provider tells"]
+    read_at: Annotated[datetime | None, "when it was read, where its provider tells"]
+    person: Annotated[str | None, "whom an answer of a conversation is for, as privacy.show says; else a hash"]
 
     def unquoted(self) -> Reply:
         """Without what the message wrote in place of a number."""
@@ -62,6 +68,25 @@ class Discarded:
     discarded: Annotated[tuple[str, ...], "what the replies that waited were about"]
 
 
-def replies(found: Iterable[Listed], *, enabled: bool, off: bool) -> Replies:
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """What `wamon replies resend` did."""
+
+    reply: Annotated[int, "the reply's number"]
+    source: Annotated[str, "the source of whose it is"]
+
+
+def nobody(sender: str) -> None:
+    """Shows no person: a hash stands for each."""
+
+
+def reply_of(one: Listed, shown: Callable[[str], str | None] = nobody) -> Reply:
+    """A reply as people may see it."""
+    fields = one._asdict()
+    sender: str | None = fields.pop("sender")
+    return Reply(**fields | {"person": (shown(sender) if sender else None) or one.person})
+
+
+def replies(found: Iterable[Listed], shown: Callable[[str], str | None], *, enabled: bool, off: bool) -> Replies:
     """These replies, in their order, and whether more are sent."""
-    return Replies(enabled, off, tuple(Reply(*reply) for reply in found))
+    return Replies(enabled, off, tuple(reply_of(one, shown) for one in found))

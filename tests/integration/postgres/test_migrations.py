@@ -208,6 +208,7 @@ BEFORE_NUMBERS = """
                               DROP COLUMN body, DROP COLUMN deadline, DROP COLUMN late, DROP COLUMN delivered_at,
                               DROP COLUMN read_at;
     DROP INDEX wamon.replies_by_id;
+    ALTER TABLE wamon.replies DROP COLUMN local_id;
     ALTER TABLE wamon.sources DROP COLUMN agent_off;
     DELETE FROM wamon.migrations WHERE version >= 6;
 """

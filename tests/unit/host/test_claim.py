@@ -1,4 +1,4 @@
-"""A name that one process holds at a time, and whoever is second knows which."""
+"""Names that one process holds at a time, and whoever is second knows which."""
 
 from __future__ import annotations
 
@@ -7,78 +7,126 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from wamon.host import claim as claims
 from wamon.host.claim import Claim
 
 _HOLDING = """
 import sys
-from wamon.host.claim import Claim
-claim = Claim()
-print(claim.hold(sys.argv[1]), flush=True)
+from pathlib import Path
+from wamon.host import claim
+claim.FOLDERS = (Path(sys.argv[1]),)
+held = claim.Claim()
+print(held.hold(sys.argv[2]), flush=True)
 sys.stdin.read()
 """
 
 
 @pytest.fixture
-def name() -> str:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(claims, "FOLDERS", (tmp_path,))
+    return tmp_path
+
+
+@pytest.fixture
+def name(folder: Path) -> str:
     return f"/tmp/{uuid4().hex}/messages.db"
 
 
+def file_of(folder: Path, name: str) -> Path:
+    return folder / f"wamon-{sha256(name.encode()).hexdigest()[:16]}.lock"
+
+
 @contextmanager
-def held_elsewhere(name: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", _HOLDING, name]
+def held_elsewhere(folder: Path, name: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", _HOLDING, str(folder), name]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        assert process.stdout.readline() == "None\n"
+        assert process.stdout.readline() == "{}\n"
         try:
             yield process
         finally:
             process.kill()
 
 
-def test_a_free_name_is_held_and_may_be_held_again_by_the_same(name: str) -> None:
+def test_free_names_are_held_and_may_be_held_again_by_the_same(name: str) -> None:
     claim = Claim()
-    assert claim.hold(name) is None
-    assert claim.hold(name) is None
+    assert claim.hold(name, "another") == {}
+    assert claim.hold(name, "another") == {}
 
 
-def test_the_second_knows_which_process_is_the_first(name: str) -> None:
-    with held_elsewhere(name) as first:
-        assert f"process {first.pid}" in str(Claim().hold(name))
+def test_the_second_knows_which_process_is_the_first(folder: Path, name: str) -> None:
+    with held_elsewhere(folder, name) as first:
+        assert f"(pid {first.pid})" in Claim().hold(name, "a free one")[name]
 
 
-def test_however_often_others_have_asked_the_next_is_told_too(name: str) -> None:
-    claim = Claim()
-    claim.hold(name)
-    while str(Claim().hold(name)) != "another process":
-        pass  # as many have asked as may wait
-    claim.hold(name)
-    assert f"process {os.getpid()}" in str(Claim().hold(name))
-
-
-def test_however_its_holder_ends_the_name_is_free(name: str) -> None:
-    with held_elsewhere(name) as first:
-        assert Claim().hold(name) is not None
+def test_however_its_holder_ends_the_name_is_free(folder: Path, name: str) -> None:
+    with held_elsewhere(folder, name) as first:
+        assert Claim().hold(name)
         first.kill()
         first.wait()
-        assert Claim().hold(name) is None
+        assert Claim().hold(name) == {}
 
 
-def test_a_name_that_is_released_or_left_for_another_is_free(name: str) -> None:
+def test_names_that_are_released_or_not_held_again_are_free(name: str) -> None:
     claim, other = Claim(), Claim()
-    assert claim.hold(name) is None
-    assert f"process {os.getpid()}" in str(other.hold(name))
-    assert claim.hold(f"{name}-2") is None
-    assert other.hold(name) is None
+    assert claim.hold(name, "x") == {}
+    assert f"(pid {os.getpid()})" in other.hold(name)[name]
+    assert claim.hold("x", "y") == {}
+    assert other.hold(name) == {}
     other.release()
-    assert claim.hold(name) is None
+    assert claim.hold(name) == {}
 
 
 def test_a_name_that_nobody_refers_to_any_more_is_free(name: str) -> None:
     claim = Claim()
     claim.hold(name)
     del claim
-    assert Claim().hold(name) is None
+    assert Claim().hold(name) == {}
+
+
+def test_any_account_may_take_the_next_turn(folder: Path, name: str) -> None:
+    was = os.umask(0o077)
+    try:
+        Claim().hold(name)
+    finally:
+        os.umask(was)
+    assert file_of(folder, name).stat().st_mode & 0o777 == 0o666
+
+
+def test_a_lock_whose_file_was_taken_away_is_held_anew(folder: Path, name: str) -> None:
+    claim = Claim()
+    claim.hold(name)
+    file_of(folder, name).unlink()
+    assert claim.hold(name) == {}
+    assert Claim().hold(name)
+
+
+def test_a_link_that_somebody_laid_there_is_neither_followed_nor_written(folder: Path, name: str) -> None:
+    for lay in (Path.symlink_to, Path.hardlink_to):
+        (target := folder / "somebodys").write_text("theirs")
+        lay(file_of(folder, name), target)
+        with pytest.raises(OSError, match=r"symbolic|no lock"):
+            Claim().hold(name)
+        assert target.read_text() == "theirs"
+        file_of(folder, name).unlink()
+
+
+def test_what_somebody_wrote_there_is_not_believed_where_it_is_no_name(folder: Path, name: str) -> None:
+    claim = Claim()
+    claim.hold(name)
+    file_of(folder, name).write_text("\x1b[31m")
+    assert Claim().hold(name) == {name: "another process"}
+
+
+def test_where_one_folder_is_closed_the_next_is_the_place(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "FOLDERS", (tmp_path / "missing", tmp_path))
+    Claim().hold(name)
+    assert file_of(tmp_path, name).exists()

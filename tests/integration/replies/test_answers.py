@@ -1,0 +1,289 @@
+"""Answers of bursts, from the outbox to what a provider's API is asked, whatever that makes of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.deliveries import BSUID, LID, PHONE
+from tests.support.intake import hook
+from tests.support.office import Office
+from tests.support.replies import answer, burst, conversation, person
+from tests.support.send_api import TOKEN, StandIn, send_api
+from wamon.errors import UsageError
+from wamon.net.message import Bounds
+from wamon.postgres.connection import connected
+from wamon.replies import sender
+from wamon.replies.queue import prune_bodies
+
+Open = Callable[..., Office]
+JID = f"{PHONE}@s.whatsapp.net"
+
+
+@pytest.fixture
+def api() -> Iterator[StandIn]:
+    with send_api(TOKEN) as api:
+        yield api
+
+
+@pytest.fixture
+def office(tmp_path: Path, open_office: Open, api: StandIn) -> Office:
+    """An office whose direct chats a hook brings and answers, without a store."""
+    vgp = hook("vgp", send={"url": api.replies["url"], "token": TOKEN})
+    return open_office(tmp_path / "messages.db", hooks=[vgp], conversations={"enabled": True})
+
+
+@pytest.fixture
+def number(office: Office) -> int:
+    return conversation(office, "vgp", person(office, "vgp", ("phone", PHONE), ("lid", LID)))
+
+
+def states(office: Office) -> list[str]:
+    return office.query("SELECT state FROM wamon.replies ORDER BY reply")
+
+
+def reasons(office: Office) -> list[str]:
+    return office.query("SELECT reason FROM wamon.replies ORDER BY reply")
+
+
+def try_again_now(office: Office) -> None:
+    office.query("UPDATE wamon.replies SET next_try_at = now() WHERE state = 'due'")
+
+
+def test_a_burst_s_answer_reaches_its_person_and_the_conversation_knows(
+    office: Office, api: StandIn, number: int
+) -> None:
+    burst(office, number, "Noted")
+    answer(office, "vgp")
+    assert api.asked == [{"recipient": JID, "message": "Noted"}]
+    assert states(office) == ["sent"]
+    [(out, tried)] = office.query("SELECT last_out_at, tried_at FROM wamon.conversations, wamon.replies")
+    assert out == tried is not None
+
+
+def test_whom_it_reaches_is_looked_up_when_it_is_sent(office: Office, api: StandIn, number: int) -> None:
+    burst(office, number, "Noted")
+    office.query("DELETE FROM wamon.aliases WHERE kind = 'phone'")
+    answer(office, "vgp")
+    assert [one["recipient"] for one in api.asked] == [f"{LID}@lid"]
+
+
+def test_who_has_no_id_that_can_be_sent_to_is_sent_nothing(office: Office, api: StandIn) -> None:
+    burst(office, conversation(office, "vgp", person(office, "vgp", ("bsuid", BSUID))), "Noted")
+    answer(office, "vgp")
+    assert (api.asked, reasons(office)) == ([], ["the person has no id that can be sent to"])
+
+
+def test_a_conversation_s_answers_go_in_their_order_also_while_one_is_tried_again(
+    office: Office, api: StandIn, number: int
+) -> None:
+    api.behaviours = ["away", "sent"]
+    burst(office, number, "first")
+    burst(office, number, "second", seq=2)
+    answer(office, "vgp")
+    answer(office, "vgp")
+    assert (api.texts, states(office)) == (["first"], ["due", "due"])
+    try_again_now(office)
+    answer(office, "vgp")
+    assert api.texts == ["first", "first", "second"]
+
+
+def test_after_two_persons_were_joined_their_answers_keep_one_order_and_one_time(
+    office: Office, api: StandIn, number: int
+) -> None:
+    other = conversation(office, "vgp", person(office, "vgp", ("bsuid", BSUID)))
+    burst(office, other, "of the one who was joined")
+    burst(office, number, "second")
+    office.query(
+        "UPDATE wamon.conversations SET state = 'merged', merged_into = %s WHERE conversation = %s", number, other
+    )
+    api.behaviours = ["away", "sent"]
+    answer(office, "vgp")
+    answer(office, "vgp")
+    assert api.texts == ["of the one who was joined"]
+    try_again_now(office)
+    answer(office, "vgp")
+    assert [one["recipient"] for one in api.asked] == [JID] * 3
+    assert office.query("SELECT count(last_out_at) FROM wamon.conversations WHERE conversation = %s", number) == [1]
+    assert office.query("SELECT count(last_out_at) FROM wamon.conversations WHERE conversation = %s", other) == [0]
+
+
+@pytest.mark.parametrize("behaviour", ["dropped", "late", "garbage", "moved", "html", "no answer's end", "500"])
+def test_requirement_14_what_was_perhaps_sent_is_unknown_and_never_sent_again(
+    office: Office, api: StandIn, number: int, behaviour: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "BOUNDS", Bounds(2.0, 0.3, 65_536))
+    api.behaviours = [behaviour, "sent"]
+    burst(office, number, "first")
+    burst(office, number, "second", seq=2)
+    answer(office, "vgp")
+    try_again_now(office)
+    answer(office, "vgp")
+    assert (api.texts, states(office)) == (["first", "second"], ["unknown", "sent"])
+
+
+def test_requirement_13_nothing_is_sent_past_its_deadline(office: Office, api: StandIn, number: int) -> None:
+    burst(office, number, "old", ago=timedelta(minutes=11))
+    burst(office, number, "young", seq=2, ago=timedelta(minutes=9))
+    answer(office, "vgp")
+    assert (api.texts, reasons(office)) == (["young"], ["too old", None])
+
+
+def test_what_is_refused_until_its_deadline_has_failed(office: Office, api: StandIn, number: int) -> None:
+    api.behaviours = ["away"]
+    burst(office, number, "first", ago=timedelta(minutes=9, seconds=55))
+    answer(office, "vgp")
+    assert (len(api.asked), states(office)) == (1, ["failed"])
+
+
+@pytest.mark.parametrize(
+    ("why", "change"),
+    [
+        ("`wamon replies off`", "UPDATE wamon.sources SET replies_off = true"),
+        ("the database was restored or made anew", "UPDATE wamon.sources SET replies_from = now() + interval '1 s'"),
+        ("an operator answered", "UPDATE wamon.conversations SET state = 'human'"),
+    ],
+)
+def test_requirement_22_switches_work_at_the_next_send(
+    office: Office, api: StandIn, number: int, why: str, change: str
+) -> None:
+    burst(office, number, "first")
+    burst(office, number, "second", seq=2)
+    answer(office, "vgp", lambda: not api.asked)
+    office.query(change)
+    answer(office, "vgp")
+    assert (api.texts, reasons(office)) == (["first"], [None, why])
+
+
+def test_only_conversations_enabled_rules_bursts_and_only_replies_enabled_rules_posts(
+    office: Office, api: StandIn, number: int
+) -> None:
+    burst(office, number, "first")
+    office.set(conversations={"enabled": False}, replies={"enabled": True})
+    answer(office, "vgp")
+    assert reasons(office) == ["conversations are off"]
+    office.set(conversations={"enabled": True}, replies={"enabled": False})
+    burst(office, number, "second", seq=2)
+    answer(office, "vgp")
+    assert api.texts == ["second"]
+
+
+def test_a_hook_without_a_way_sends_nothing(office: Office, api: StandIn, number: int) -> None:
+    burst(office, number, "first")
+    office.set(hooks=[hook("vgp")])
+    answer(office, "vgp")
+    assert (api.asked, states(office)) == ([], ["skipped"])
+    assert "hooks[].send.url" in reasons(office)[0]
+
+
+def test_a_source_says_so_much_in_a_minute_a_group_less_and_what_is_late_least(
+    office: Office, api: StandIn, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamon.replies.queue._MOST_LATE", 2)
+    office.set(conversations={"per_minute": 7}, replies={"per_minute": 1}, groups=[{"name": "Lawley", "jid": LAWLEY}])
+    who = person(office, "vgp", ("phone", "27820000002"))
+    for jid in (LAWLEY, MOHADIN):
+        for n in range(2):
+            burst(office, conversation(office, "vgp", who + n * 100 + len(jid), jid), jid)
+    for n in range(4):
+        late = conversation(office, "vgp", person(office, "vgp", ("phone", f"278200001{n}")))
+        burst(office, late, f"late {n}", ago=timedelta(minutes=n + 1), late=True)
+    burst(office, number, "fresh")
+    answer(office, "vgp")
+    assert api.texts[-2:] == ["late 3", "late 2"]
+    assert Counter(api.texts) == Counter([LAWLEY, MOHADIN, "fresh", "late 3", "late 2"])
+    for n in range(3):
+        burst(office, number, "more", seq=n + 2)
+    answer(office, "vgp")
+    assert Counter(api.texts)["more"] == 2
+    office.query("UPDATE wamon.replies SET tried_at = tried_at - interval '1 minute'")
+    answer(office, "vgp")
+    assert len(api.asked) == 12
+
+
+def test_in_a_polled_store_s_groups_the_bridge_sends_and_nobody_else(
+    tmp_path: Path, open_office: Open, api: StandIn
+) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge, send_api() as other:
+        bridge.chat(LAWLEY, "Lawley")
+        vgp = hook("vgp", of="main", send={"url": other.replies["url"]})
+        office = open_office(
+            bridge.path, hooks=[vgp], replies=api.replies | {"enabled": False}, conversations={"enabled": True}
+        )
+        burst(office, conversation(office, "main", person(office, "main"), LAWLEY), "to the group")
+        burst(office, conversation(office, "main", person(office, "main", ("phone", PHONE))), "to the person")
+        answer(office, "main")
+        assert api.asked == [{"recipient": LAWLEY, "message": "to the group"}]
+        assert other.asked == [{"recipient": JID, "message": "to the person"}]
+
+
+def test_a_flood_of_an_answer_is_read_no_further_than_it_may_be(office: Office, api: StandIn, number: int) -> None:
+    api.behaviours = ["garbage"]
+    burst(office, number, "first")
+    answer(office, "vgp")
+    assert states(office) == ["unknown"]
+
+
+def test_an_unknown_answer_is_sent_again_by_hand_alone_and_that_is_noted(
+    office: Office, api: StandIn, number: int
+) -> None:
+    api.behaviours = ["500", "sent"]
+    reply = burst(office, number, "first", ago=timedelta(minutes=9, seconds=58))
+    answer(office, "vgp")
+    office.query("UPDATE wamon.replies SET deadline = now() - interval '1 h'")
+    assert office.answer("replies", "resend", str(reply)) == {"reply": reply, "source": "vgp"}
+    answer(office, "vgp")
+    assert (api.texts, states(office)) == (["first", "first"], ["sent"])
+    assert office.query("SELECT who, what, key FROM wamon.actions") == [("command", "reply-resend", str(reply))]
+    refused = office.run("replies", "resend", str(reply))
+    assert (refused.returncode, "is sent" in refused.stderr) == (UsageError.exit_code, True)
+    assert office.run("replies", "resend", "999999").returncode == UsageError.exit_code
+
+
+def test_an_answer_s_text_goes_with_time_and_is_then_no_longer_sent(office: Office, api: StandIn, number: int) -> None:
+    api.behaviours = ["500"]
+    reply = burst(office, number, "first")
+    answer(office, "vgp")
+    waiting = burst(office, number, "second", seq=2)
+    with connected(office.dsn) as db:
+        prune_bodies(db, timedelta())
+    assert office.query("SELECT reply FROM wamon.replies WHERE body IS NOT NULL") == [waiting]
+    assert "keep_text" in office.run("replies", "resend", str(reply)).stderr
+
+
+def test_the_list_shows_answers_without_their_texts_and_their_persons_as_they_may_be_shown(
+    office: Office, number: int
+) -> None:
+    reply = burst(office, number, "the very words")
+    for show, seen in (("phones", PHONE), ("names", PHONE[-4:]), ("none", "abc")):
+        office.set(privacy={"show": show})
+        [listed] = office.answer("replies", "list")["replies"]
+        assert (listed["reply"], listed["kind"], listed["state"]) == (reply, "burst", "due")
+        assert seen in listed["person"]
+        assert (PHONE in str(listed)) == (show == "phones")
+        assert "the very words" not in str(listed)
+    assert office.answer("replies", "discard", f"{number}-1")["discarded"] == ["burst"]
+
+
+def test_the_off_switch_is_one_for_all_that_speaks(office: Office) -> None:
+    assert office.answer("replies", "off")["off"]
+    assert set(office.query("SELECT source FROM wamon.sources WHERE replies_off")) == {"main", "vgp"}
+
+
+def test_no_text_and_no_number_reaches_the_log(
+    office: Office, api: StandIn, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for n, behaviour in enumerate(["sent", "dropped", "500", "refused"], 1):
+        api.behaviours = [behaviour]  # type: ignore[list-item]
+        burst(office, number, f"the words {n}", seq=n)
+        answer(office, "vgp")
+    assert "[BUFFER] Successfully processed and sent response to abc" in caplog.text
+    assert "the words" not in caplog.text
+    assert PHONE not in caplog.text
