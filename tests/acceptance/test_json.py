@@ -243,7 +243,8 @@ def test_an_office_with_hooks_answers(office: Office, ask: Callable[..., None]) 
 
 
 def test_an_office_with_conversations_answers(office: Office, ask: Callable[..., None]) -> None:
-    office.set(conversations={"enabled": True})
+    office.set(conversations={"enabled": True, "users": [PHONE]})
+    ask("config show")
     talks, correlation_id = Talks(office.dsn), uuid4()
     thabo, group = talks.person(), talks.chat(jid=LAWLEY, project="Lawley", kind="group")
     talks.conversation(thabo, talks.chat(), overdue=90, last_out_at=CLOCK.now(), human_until=CLOCK.now())

@@ -40,7 +40,12 @@ RULES = (
             "bridge.dropped": State.WARN,
         },
     ),
-    Rule("dead", "Messages couldn't be recorded", {"recording.dead": State.WARN}, "dead"),
+    Rule(
+        "dead",
+        "Messages couldn't be recorded, or answered",
+        {"recording.dead": State.WARN, "conversations.dead": State.WARN},
+        "dead",
+    ),
     Rule(
         "reviews",
         "Rows of the office's tables can't be written",
@@ -57,6 +62,14 @@ RULES = (
     Rule("nightly", "The nightly restart was missed", {"service.nightly": State.WARN}),
     Rule("parked-hook", "A delivery couldn't be recorded", {"hooks.parked": State.WARN}, told_at_once=True),
     Rule("hook-refused", "A hook refuses deliveries", {"hooks.refusing": State.WARN}),
+    Rule("orphans", "Somebody waits whom no turn came to", {"conversations.orphans": State.WARN}),
+    Rule("unanswered", "Somebody waits for long for an answer", {"conversations.unanswered": State.WARN}),
+    Rule("stuck", "Many answers are overdue by minutes", {"conversations.stuck": State.WARN}),
+    Rule("turn-errors", "Many turns fail", {"conversations.errors": State.WARN}),
+    Rule("slow-turns", "Turns take long", {"conversations.slow": State.WARN}),
+    Rule("double-start", "A burst began twice", {"conversations.double_start": State.WARN}),
+    Rule("stale", "What somebody wrote was too old to answer", {"conversations.stale": State.WARN}),
+    Rule("missed", "Messages lay between our answers", {"conversations.missed": State.OK}, "missed"),
     Rule("service", "wamon stopped unforeseen", {"service.stopped": State.BAD}, told_at_once=True),
 )
 """In the config's order."""

@@ -27,6 +27,7 @@ _TITLES = {
     "files": "Files",
     "clock": "Clock",
     "hooks": "Hooks",
+    "conversations": "Conversations",
     "service": "Service",
     "alerts": "Alerts",
 }

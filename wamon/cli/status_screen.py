@@ -22,7 +22,7 @@ def show(facts: Facts, checks: Sequence[Check], most_groups: int = MOST_GROUPS) 
     store, zone = facts.subject.store, facts.subject.config.timezone
     say(f"{facts.subject.source}, {local(facts.now, zone)} {zone}\n{store.path if store else _without_store(facts)}")
     _show_groups(facts, checks, most_groups)
-    say("\n".join((_today(facts), _daemon(facts), _past(facts))))
+    say("\n".join((_today(facts), _daemon(facts), _past(facts), *_answers(facts))))
     _show_latest(facts)
     _show_troubles(checks)
 
@@ -41,6 +41,7 @@ def sentences(facts: Facts, checks: Sequence[Check]) -> list[str]:
         _today(facts),
         _daemon(facts),
         _past(facts),
+        *_answers(facts),
         *_latest(facts),
         *(troubles or ["All is well."]),
     ]
@@ -172,3 +173,17 @@ def _show_troubles(checks: Sequence[Check]) -> None:
         say("\n".join(wrapped(f"{check.state:<5} ", check.sentence)))
     left = len(troubles) - _MOST_TOLD
     say(f"{f'And {left:,} more. ' if left > 0 else ''}`wamon doctor` says what to do.")
+
+
+def _answers(facts: Facts) -> list[str]:
+    """Who waits for an answer, where anybody is answered."""
+    from wamon.health.check import Absent
+    from wamon.words import age, amount, span
+
+    found = facts.conversations
+    if found is None or isinstance(found, Absent):
+        return []
+    if found.oldest_at is None:
+        return ["Conversations: nobody waits for an answer."]
+    waiting = f"{amount(found.waiting, 'person')} {'waits' if found.waiting == 1 else 'wait'} for an answer"
+    return [f"Conversations: {waiting}, the first for {span(age(found.oldest_at, facts.database_now))}."]

@@ -122,6 +122,14 @@ class Rules(Section):
     nightly: Rule = Rule()
     parked_hook: Rule = Field(default=Rule(), alias="parked-hook")
     hook_refused: Rule = Field(default=Rule(), alias="hook-refused")
+    orphans: Rule = Rule()
+    unanswered: Rule = Rule()
+    stuck: Rule = Rule()
+    turn_errors: Rule = Field(default=Rule(), alias="turn-errors")
+    slow_turns: Rule = Field(default=Rule(), alias="slow-turns")
+    double_start: Rule = Field(default=Rule(), alias="double-start")
+    stale: Rule = Rule()
+    missed: Rule = Rule(enabled=False)
     service: LongRule = LongRule()
 
     def of(self, rule: str) -> Rule:

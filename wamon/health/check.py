@@ -87,6 +87,16 @@ TITLES = {
     "hooks.quiet": "Whether deliveries still come",
     "hooks.parked": "Deliveries that couldn't be recorded",
     "hooks.waiting": "Deliveries that nobody takes in",
+    "conversations.chosen": "Whether anybody is answered",
+    "conversations.orphans": "Whom no turn came to",
+    "conversations.unanswered": "Who waits for an answer",
+    "conversations.stuck": "What is overdue by minutes",
+    "conversations.dead": "Bursts that were given up",
+    "conversations.stale": "Bursts that were too old to answer",
+    "conversations.errors": "Turns that fail",
+    "conversations.slow": "How long turns take",
+    "conversations.double_start": "Whether a burst begins once",
+    "conversations.missed": "What was said between our answers",
 }
 """Every check by its name, and what it looks at."""
 

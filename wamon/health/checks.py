@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from wamon.health.facts import Facts
 
-_SECTIONS = ("bridge", "recording", "database", "files", "clock", "hooks")
+_SECTIONS = ("bridge", "recording", "database", "files", "clock", "hooks", "conversations")
 
 
 def check_all(facts: Facts) -> list[Check]:
@@ -29,6 +29,10 @@ def judged(facts: Facts) -> Iterator[Check]:
     """Every check, one after the other."""
     for room in (bridge, recording, database, files, hooks):
         yield from room.checks(facts)
+    if facts.conversations is not None:
+        from wamon.health import conversations
+
+        yield from conversations.checks(facts.subject.config.conversations, facts.conversations, facts.database_now)
 
 
 def _section(check: Check) -> int:

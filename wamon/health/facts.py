@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wamon.bridge.store import Store
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.health.conversation_facts import ConversationFacts
     from wamon.health.ledger_facts import LedgerFacts, Post, Server
     from wamon.ledger.review_table import ReviewTable
     from wamon.model import Message
@@ -105,6 +106,7 @@ class Facts:
     refused: WamonError | None = None  # why the store isn't taken for this source's
     review: ReviewTable | Absent | None = None  # None: none is configured
     deliveries: DeliveryFacts | Absent = field(default_factory=DeliveryFacts)
+    conversations: ConversationFacts | Absent | None = None  # None: nobody is answered
 
     @property
     def database_now(self) -> datetime:
@@ -149,6 +151,7 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
         refused,
         _review(subject, db, server),
         _deliveries(subject, db, server),
+        _conversations(subject, db, server),
     )
 
 
@@ -309,6 +312,22 @@ def _deliveries(subject: Subject, db: Database | Absent, server: Server | Absent
         return Absent("PostgreSQL can't be asked.")
     try:
         return delivery_facts(db, server.now, subject.config.timezone)
+    except WamonError as error:
+        return Absent(str(error))
+
+
+def _conversations(
+    subject: Subject, db: Database | Absent, server: Server | Absent
+) -> ConversationFacts | Absent | None:
+    """Who waits for an answer, where anybody is answered."""
+    if not subject.config.conversations.enabled:
+        return None
+    if isinstance(db, Absent) or isinstance(server, Absent):
+        return Absent("PostgreSQL can't be asked.")
+    from wamon.health.conversation_facts import conversation_facts
+
+    try:
+        return conversation_facts(db, subject.config.all_sources)
     except WamonError as error:
         return Absent(str(error))
 

@@ -87,6 +87,17 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """Who waits for an answer; all null where nobody is answered, or it can't be known."""
+
+    waiting: Annotated[int | None, "conversations without an answer, but those that a colleague took"]
+    oldest_at: Annotated[datetime | None, "since when the first of them waits"]
+    orphans: Annotated[int | None, "those that are over a minute overdue"]
+    stale: Annotated[int | None, "those whose last burst was too old to answer"]
+    dead: Annotated[int | None, "those whose last burst was given up"]
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """One of the last drops posted."""
 
@@ -117,6 +128,7 @@ class Status:
     dead: Annotated[int | None, "dead letters of all groups"]
     retry: Annotated[int | None, "messages that will be tried again"]
     latest: tuple[Post, ...]
+    conversations: Answers
     checks: tuple[Check, ...]
 
 
@@ -142,8 +154,16 @@ def status(facts: Facts, checks: Sequence[check.Check]) -> Status:
         dead=total(group.dead for group in facts.groups),
         retry=total(group.retry for group in facts.groups),
         latest=tuple(Post(*post) for post in facts.latest),
+        conversations=_answers(facts),
         checks=tuple(described(one) for one in checks if one.state is not State.OK),
     )
+
+
+def _answers(facts: Facts) -> Answers:
+    found = facts.conversations
+    if found is None or isinstance(found, Absent):
+        return Answers(None, None, None, None, None)
+    return Answers(found.waiting, found.oldest_at, found.orphans, found.stale, found.dead)
 
 
 def _group(group: GroupFacts, freshness: check.Check, facts: Facts) -> Group:

@@ -78,6 +78,11 @@ ALERT_PATHS = {
     "parked-hook": "/dead",
     "hook-refused": "/hooks",
     "verify": "/gaps",
+    "orphans": "/conversations",
+    "unanswered": "/conversations",
+    "stuck": "/conversations",
+    "turn-errors": "/conversations",
+    "stale": "/conversations",
 }
 """The page that says more of what a rule of alerts tells."""
 

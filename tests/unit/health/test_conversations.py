@@ -1,0 +1,80 @@
+"""What health says of conversations, by what PostgreSQL told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from wamon.config.conversations import Conversations
+from wamon.health.check import TITLES, Absent, Check, State
+from wamon.health.conversation_facts import ConversationFacts
+from wamon.health.conversations import ASKED, checks
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+CHOSEN = Conversations(enabled=True, percentage=10)
+
+
+def found(facts: ConversationFacts | Absent, config: Conversations = CHOSEN) -> dict[str, Check]:
+    return {check.name.removeprefix("conversations."): check for check in checks(config, facts, NOW)}
+
+
+def states(facts: ConversationFacts) -> dict[str, State]:
+    return {name: check.state for name, check in found(facts).items() if check.state is not State.OK}
+
+
+def test_all_is_well_where_nobody_waits() -> None:
+    assert states(ConversationFacts()) == {}
+
+
+def test_that_nobody_is_chosen_is_told() -> None:
+    nobody = found(ConversationFacts(), Conversations(enabled=True))["chosen"]
+    assert (nobody.state, nobody.hint) == (
+        State.WARN,
+        "Name test users in conversations.users, or set conversations.percentage.",
+    )
+    some = found(ConversationFacts(), Conversations(enabled=True, users=("27820000001",)))["chosen"]
+    assert (some.state, "2782" in some.sentence) == (State.OK, False)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (ConversationFacts(orphans=1), {"orphans": State.WARN}),
+        (ConversationFacts(orphans=6), {"orphans": State.BAD}),
+        (ConversationFacts(waiting=1, oldest_at=NOW - timedelta(minutes=10)), {}),
+        (ConversationFacts(waiting=1, oldest_at=NOW - timedelta(minutes=11)), {"unanswered": State.WARN}),
+        (ConversationFacts(stuck=5), {}),
+        (ConversationFacts(stuck=6), {"stuck": State.WARN}),
+        (ConversationFacts(dead=1), {"dead": State.WARN}),
+        (ConversationFacts(dead=11), {"dead": State.BAD}),
+        (ConversationFacts(stale=1), {"stale": State.WARN}),
+        (ConversationFacts(errors=10), {}),
+        (ConversationFacts(errors=11), {"errors": State.WARN}),
+        (ConversationFacts(slow_ms=2000.0), {}),
+        (ConversationFacts(slow_ms=2001.0), {"slow": State.WARN}),
+        (ConversationFacts(double_starts=1), {"double_start": State.WARN}),
+        (ConversationFacts(missed=9), {}),
+    ],
+)
+def test_what_is_wrong_is_told_from_where_it_is_wrong(facts: ConversationFacts, expected: dict[str, State]) -> None:
+    assert states(facts) == expected
+
+
+def test_where_postgresql_cannot_be_asked_each_check_is_unknown() -> None:
+    unasked = found(Absent("PostgreSQL can't be asked."))
+    assert {name for name, check in unasked.items() if check.state is State.UNKNOWN} == {
+        name.removeprefix("conversations.") for name in ASKED
+    }
+    assert {f"conversations.{name}" for name in unasked} == {
+        name for name in TITLES if name.startswith("conversations.")
+    }
+
+
+def test_words_say_how_many_and_for_how_long() -> None:
+    facts = ConversationFacts(waiting=2, oldest_at=NOW - timedelta(minutes=15), stale=1)
+    told = found(facts)
+    assert told["unanswered"].sentence == "2 conversations wait for an answer, the oldest for 15 min."
+    assert told["stale"].sentence.startswith("1 conversation got no answer")
+    assert replace(told["slow"], sentence="").numbers == {"p95_ms": None}
