@@ -259,6 +259,7 @@ def test_an_office_with_conversations_answers(office: Office, ask: Callable[...,
     ask("conversations list")
     ask("conversations show", PHONE)
     ask("conversations orphans")
+    ask("conversations rescue", PHONE)
 
 
 def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> None:

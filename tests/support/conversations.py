@@ -18,16 +18,16 @@ class Talks:
     """Conversations in a database whose schema is there."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        self.dsn = dsn
 
     def one(self, sql: str, **values: object) -> Any:
         """The first column of the first row; None of none."""
-        with psycopg.connect(self._dsn, autocommit=True) as db:
+        with psycopg.connect(self.dsn, autocommit=True) as db:
             row = db.execute(sql, values).fetchone()
         return row and row[0]
 
     def run(self, sql: str, **values: object) -> None:
-        with psycopg.connect(self._dsn, autocommit=True) as db:
+        with psycopg.connect(self.dsn, autocommit=True) as db:
             db.execute(sql, values)
 
     def chat(self, source: str = "main", jid: str = "direct", project: str = "", kind: str = "direct") -> int:

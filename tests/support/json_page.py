@@ -95,6 +95,7 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "conversations list": (conversations.Conversations,),
     "conversations show": (conversations.Person,),
     "conversations orphans": (conversations.Orphans,),
+    "conversations rescue": (conversations.Rescued,),
     "replies list": (replies.Replies,),
     "replies off": (replies.Switch,),
     "replies on": (replies.Switch,),

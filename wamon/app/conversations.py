@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from wamon.app.database import ledger
 from wamon.conversations.proof import Proof, prove
+from wamon.conversations.rescue import reopen_all
+from wamon.views.conversations import Rescued, named
 
 if TYPE_CHECKING:
     from wamon.config.schema import Config
@@ -15,3 +17,18 @@ def proof(config: Config) -> Proof:
     """Compare messages, turns and answers of this config's sources."""
     with ledger(config) as db:
         return prove(db, config.all_sources)
+
+
+def rescue(config: Config, asked: str, *, late: bool) -> Rescued:
+    """Have a person answered after all, by number in any form, hash or uid: what was given up, or came too late.
+
+    `late`: also what is too old by now. Raises UsageError where nobody, or several are meant.
+    """
+    with ledger(config) as db:
+        name, conversations = named(db, asked, config.privacy.show)
+        found = [
+            outcome
+            for conversation in conversations
+            for outcome in reopen_all(db, conversation, config.conversations, late=late)
+        ]
+    return Rescued(name, found.count("reopened"), found.count("too-old"))

@@ -11,7 +11,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from wamon.views.conversations import Conversations, Orphans, Person, Story
+    from wamon.views.conversations import Conversations, Orphans, Person, Rescued, Story
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -116,6 +116,38 @@ def orphans(
         _orphans(answer)
 
 
+@commands.command()
+def rescue(
+    ctx: typer.Context,
+    person: Annotated[
+        list[str],
+        typer.Argument(metavar="PERSON", help="A number in any form, a hash of the log, or a conversation's uid."),
+    ],
+    late: Annotated[bool, typer.Option("--late", help="Also what is older than answer_within.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make due again what a person wrote and nobody answered: what was given up, or too old when its turn came.
+
+    Ends with 1 where nothing was made due.
+
+    \b
+    wamon conversations rescue 082 000 0001
+    wamon conversations rescue 1f0c9a2b7d3e --late
+    """
+    from wamon.app import conversations as app
+    from wamon.render import say
+    from wamon.views.document import as_json
+
+    options = said(ctx, config, json)
+    answer = app.rescue(options.config(), " ".join(person), late=late)
+    if options.json:
+        say(as_json(answer))
+    else:
+        _rescued(answer)
+    raise typer.Exit(0 if answer.rescued else 1)
+
+
 def _list(answer: Conversations, zone: ZoneInfo) -> None:
     from wamon.render import local, paragraph, table
 
@@ -165,3 +197,14 @@ def _orphans(answer: Orphans) -> None:
 
     waiting = f" {len(answer.buffered_wa_ids):,} wait in time." if answer.buffered_wa_ids else ""
     say(f"{answer.message}{': ' + ', '.join(answer.orphaned_wa_ids) if answer.orphaned_wa_ids else ''}.{waiting}")
+
+
+def _rescued(answer: Rescued) -> None:
+    from wamon.render import say
+    from wamon.words import amount
+
+    too_old = f" {answer.too_old:,} too old: `--late` answers them, too." if answer.too_old else ""
+    if answer.rescued:
+        say(f"{amount(answer.rescued, 'burst')} of {answer.person} due now.{too_old}")
+    else:
+        say(f"Nothing of {answer.person} was made due.{too_old or ' Nothing was left unanswered.'}")

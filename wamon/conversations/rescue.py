@@ -92,9 +92,17 @@ def reopen(db: Database, conversation: int, fence: int, conversations: Conversat
 
 
 def closed_turns(db: Database, conversation: int) -> list[tuple[int, int]]:
-    """The turns of a conversation, and of those merged into it, that were given up or came too late."""
+    """The turns of a conversation, and of those merged into it, that got no answer, and whose messages got none since.
+
+    What was written before a later answer was told to whoever gave it.
+    """
     with transaction(db):
         return SQL.run(db, "closed_turns", conversation=conversation).fetchall()
+
+
+def reopen_all(db: Database, conversation: int, conversations: Conversations, *, late: bool) -> list[Reopened]:
+    """Reopen all of them, the oldest first; what became of each."""
+    return [reopen(db, *turn, conversations, late=late) for turn in closed_turns(db, conversation)]
 
 
 def turn_of(letter: str) -> tuple[int, int]:

@@ -73,5 +73,9 @@ WHERE m.conversation = %(conversation)s AND m.seq BETWEEN %(from_seq)s AND %(thr
 SELECT t.conversation, t.fence
 FROM wamon.turns AS t
 JOIN wamon.conversations AS c USING (conversation)
-WHERE coalesce(c.merged_into, c.conversation) = %(conversation)s AND t.outcome IN ('dead', 'stale')
+WHERE %(conversation)s IN (c.conversation, c.merged_into) AND t.outcome IN ('dead', 'stale')
+  AND NOT EXISTS (
+      SELECT FROM wamon.turns AS l
+      WHERE l.conversation = %(conversation)s AND l.ended_at > t.ended_at AND l.outcome IN ('answered', 'digest')
+  )
 ORDER BY t.ended_at

@@ -142,6 +142,15 @@ class Orphans:
     buffered_wa_ids: Annotated[tuple[str, ...], "whose messages wait in time"]
 
 
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """What `wamon conversations rescue` did."""
+
+    person: Annotated[str, "the number where `privacy.show` is phones, else the hash"]
+    rescued: Annotated[int, "bursts that are due again"]
+    too_old: Annotated[int, "bursts that are too old to be answered without `--late`"]
+
+
 class Known(NamedTuple):
     """Whom somebody means: their person rows, and the one conversation, where that was named."""
 
@@ -172,6 +181,18 @@ def person(db: Database, asked: str, show: Show) -> Person:
             _story(db, *row) for row in SQL.run(db, "of_people", phones=show == "phones", **_values(found)).fetchall()
         ]
         return Person(name, tuple(hashes(db, found.people)), tuple(stories))
+
+
+def named(db: Database, asked: str, show: Show) -> tuple[str, tuple[int, ...]]:
+    """A person as the config lets them be seen, and the numbers of their conversations but those merged into others.
+
+    Raises UsageError as `person` does.
+    """
+    with transaction(db):
+        found = known(db, asked, show)
+        (name,) = _names(db, found.people[:1], show).values()
+        rows = SQL.run(db, "of_people", phones=False, **_values(found)).fetchall()
+    return name, tuple(row[0] for row in rows if row[5] != "merged")
 
 
 def _story(db: Database, conversation: int, *columns: Any) -> Story:  # noqa: ANN401 - a row's

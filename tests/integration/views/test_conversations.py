@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tests.support.conversations import PHONE, Talks
+from tests.support.office import Office
+from wamon.app.commands import configured
+from wamon.app.conversations import rescue
 from wamon.errors import UsageError
 from wamon.postgres.connection import connected
 from wamon.views import conversations as view
@@ -172,3 +178,38 @@ def test_what_somebody_claims_at_that_moment_is_left_to_them(dsn: str, talks: Ta
     with connected(dsn) as worker, worker.transaction():
         worker.execute("SELECT FROM wamon.conversations FOR UPDATE")
         assert orphans(dsn).orphaned_count == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "age", "late", "expected"),
+    [
+        ("dead", 5, False, (1, 0)),
+        ("stale", 3600, False, (0, 1)),
+        ("stale", 3600, True, (1, 0)),
+    ],
+)
+def test_what_got_no_answer_is_due_again(
+    open_office: Callable[..., Office], tmp_path: Path, talks: Talks, outcome: str, age: float, late: bool,
+    expected: tuple[int, int],
+) -> None:  # fmt: skip
+    config = configured(open_office(tmp_path / "none.db").config_path, {})
+    talk = talks.conversation(talks.person(), talks.chat(), "idle", last=2, answered=2)
+    talks.messages(talk, 1, 2, age=age)
+    talks.turn(talk, 1, 1, 2, outcome)
+
+    rescued = rescue(config, "082 000 0001", late=late)
+
+    assert (rescued.rescued, rescued.too_old) == expected
+    assert [one.pending for one in lines(talks.dsn)] == [2 * expected[0]]
+
+
+def test_what_was_answered_since_is_not_said_again(
+    open_office: Callable[..., Office], tmp_path: Path, talks: Talks
+) -> None:
+    config = configured(open_office(tmp_path / "none.db").config_path, {})
+    talk = talks.conversation(talks.person(), talks.chat(), "idle", last=2, answered=2)
+    talks.messages(talk, 1, 2)
+    talks.turn(talk, 1, 1, 1, "stale", ago=60)
+    talks.turn(talk, 2, 2, 2, "answered")
+
+    assert rescue(config, "0001", late=True).rescued == 0
