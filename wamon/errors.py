@@ -107,6 +107,12 @@ class ConfigError(Fatal):
     exit_code = 78
 
 
+class NoStore(ConfigError):
+    """A store is to be looked at where none is read: hooks bring all messages."""
+
+    exit_code = 2
+
+
 class BridgeUnknown(Fatal):
     """The file is no bridge's store that we know."""
 

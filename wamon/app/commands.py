@@ -18,7 +18,7 @@ from wamon.capture.state_file import ReadOnlyStateFile, StateFile
 from wamon.capture.store_identity import accept, here
 from wamon.config import load as configs
 from wamon.drops.reading import Rules
-from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError, UsageError
+from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError, NoStore, UsageError
 from wamon.ledger.recording import Recorder
 from wamon.ledger.rejections import Rejections
 from wamon.ledger.retention import keep_since
@@ -61,10 +61,15 @@ class Bridge:
 def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str] = ()) -> Bridge:
     """The config's bridge, or the store that `--bridge` names: its real path is then its source's name.
 
-    Raises ConfigError where there is neither.
+    Raises ConfigError where there is neither, NoStore where none is meant to be.
     """
     ours = config.bridge.path
     if override is None:
+        if config.has_hooks_alone:
+            raise NoStore(
+                "No bridge's store is read here: hooks bring the messages, so there is none to look at.",
+                hint="`wamon hooks list` tells what came; `wamon hooks replay` takes deliveries in again.",
+            )
         if ours is None:
             raise ConfigError(
                 "No bridge's store is named.",

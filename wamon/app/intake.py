@@ -10,9 +10,11 @@ from wamon.app.database import ledger
 from wamon.app.following import Talk
 from wamon.bridge.people import Aliases
 from wamon.capture.groups import follow_names
+from wamon.errors import UsageError
+from wamon.health.gaps import recorded_gaps
 from wamon.ledger.dead_letters import letters_of_events
 from wamon.ledger.retention import keep_since
-from wamon.ledger.source import BroughtSource
+from wamon.ledger.source import BroughtSource, Source
 from wamon.webhooks.events import event_of
 from wamon.webhooks.intake import Feed, Intake, Taken
 from wamon.webhooks.proof import Proof, Unproven, prove
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.health.gaps import Gap, Window
     from wamon.ledger.dead_letters import Letter
     from wamon.ledger.effects import Effects
     from wamon.postgres.connection import Database
@@ -99,6 +102,26 @@ def discard_letters(config: Config, letters: Collection[str], clock: Clock) -> N
     with intakes(config, clock) as (_, found):
         for intake in found:
             intake.events.discard(letters)
+
+
+def gaps_of_hooks(config: Config, window: Window, names: Collection[str] = ()) -> list[Gap]:
+    """What can't be proven of the groups that hooks bring, where no store is read; of these, by name or JID, or all.
+
+    Raises UsageError for a name that no group has.
+    """
+    with ledger(config) as db:
+        sources = [Source(db, name) for name in config.sources_of_hooks]
+        for source in sources:
+            source.collect()
+        served = {source.name: [g for g in source.groups.values() if g.enabled] for source in sources}
+        known = {name for groups in served.values() for group in groups for name in (group.jid, group.project)}
+        if unknown := sorted({*names} - known):
+            raise UsageError(f"There is no group {', '.join(unknown)}.")
+        found = []
+        for source in sources:
+            groups = [group for group in served[source.name] if not names or {group.jid, group.project} & {*names}]
+            found += recorded_gaps(source, groups, window)
+    return sorted(found, key=lambda gap: (gap.start, gap.group or ""))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.errors import UsageError
     from wamon.ledger.dead_letters import Letter
     from wamon.views import dead as views
 
@@ -94,6 +95,8 @@ def show(
     settings = options.config()
     if delivered := [letter for letter in letters_of_hooks(settings) if letter.message_id == message_id]:
         answer = view.shown_letter(delivered[0], in_store=False)
+    elif settings.has_hooks_alone:
+        raise _unknown([message_id])
     else:
         with _opened(settings, options.clock) as pipeline:
             (letter,) = _named(pipeline, [message_id])
@@ -169,6 +172,8 @@ def _settle(
     left = {letter.message_id for letter in letters_of_hooks(settings)} if chosen else set()
     settled, still = [one for one in chosen if one not in left], [one for one in chosen if one in left]
     of_store = [one for one in message_ids if one not in delivered]
+    if of_store and settings.has_hooks_alone:
+        raise _unknown(of_store)
     if of_store or not (message_ids or settings.has_hooks_alone):
         also_settled, also_still = _settle_of_store(options, of_store, act)
         settled, still = settled + also_settled, still + also_still
@@ -214,16 +219,21 @@ def _opened(settings: Config, clock: Clock) -> AbstractContextManager[Pipeline]:
 
 def _named(pipeline: Pipeline, message_ids: Sequence[str]) -> list[Letter]:
     """The letters with these ids, all where none is given. Raises UsageError for an id that none has."""
-    from wamon.errors import UsageError
     from wamon.ledger.dead_letters import letters
 
     found = letters(pipeline.source.db, pipeline.source.name)
     if unknown := sorted(set(message_ids) - {letter.message_id for letter in found}):
-        raise UsageError(
-            f"There is no dead letter {', '.join(unknown)}.",
-            hint="`wamon dead list` lists them; one that was recorded meanwhile is none any more.",
-        )
+        raise _unknown(unknown)
     return [letter for letter in found if not message_ids or letter.message_id in message_ids]
+
+
+def _unknown(message_ids: Sequence[str]) -> UsageError:
+    from wamon.errors import UsageError
+
+    return UsageError(
+        f"There is no dead letter {', '.join(message_ids)}.",
+        hint="`wamon dead list` lists them; one that was recorded meanwhile is none any more.",
+    )
 
 
 def _show_list(found: Sequence[views.Letter], zone: ZoneInfo) -> None:

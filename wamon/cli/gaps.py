@@ -41,7 +41,9 @@ def gaps(
     wamon gaps --group Lawley --since 30d
     """
     from wamon.app.commands import bridge_of, opened
+    from wamon.app.intake import gaps_of_hooks
     from wamon.cli import times
+    from wamon.health.gaps import Window
     from wamon.health.gaps import gaps as found_gaps
     from wamon.render import say
     from wamon.views import gaps as view
@@ -51,9 +53,12 @@ def gaps(
     settings = options.config()
     zone, now = settings.timezone, options.clock.now()
     moment = times.since(since, zone, now) or now
-    with opened(settings, bridge_of(settings, bridge, group or []), options.clock) as pipeline:
-        groups = [pipeline.source.groups[jid] for jid in pipeline.named(group or [])]
-        answer = view.gaps(moment, found_gaps(pipeline, groups, moment, zone))
+    if settings.has_hooks_alone and bridge is None:
+        answer = view.gaps(moment, gaps_of_hooks(settings, Window(moment, now, zone), group or ()))
+    else:
+        with opened(settings, bridge_of(settings, bridge, group or []), options.clock) as pipeline:
+            groups = [pipeline.source.groups[jid] for jid in pipeline.named(group or [])]
+            answer = view.gaps(moment, found_gaps(pipeline, groups, moment, zone))
     if options.json:
         say(as_json(answer))
     else:

@@ -41,6 +41,7 @@ from wamon.cli import (
 )
 from wamon.cli import config as config_commands
 from wamon.cli.options import ConfigOption, JsonOption, Said, VersionOption
+from wamon.cli.usage import Commands
 from wamon.errors import HostUnavailable, WamonError
 from wamon.log import configure, logger
 
@@ -57,6 +58,7 @@ _REFUSED = _FULL | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errn
 
 app = typer.Typer(
     name="wamon",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

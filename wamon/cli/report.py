@@ -138,10 +138,14 @@ def _collected(settings: Config, clock: Clock, period: Period, project: str | No
 def _gaps(settings: Config, clock: Clock, period: Period, project: str | None) -> tuple[list[Gap], str | None]:
     """The gaps since the period began, or why nothing can be known of them now: a report doesn't need the bridge."""
     from wamon.app.commands import bridge_of, opened
+    from wamon.app.intake import gaps_of_hooks
     from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
-    from wamon.health.gaps import gaps
+    from wamon.health.gaps import Window, gaps
 
     try:
+        if settings.has_hooks_alone:
+            window = Window(period.since, clock.now(), period.zone)
+            return gaps_of_hooks(settings, window, () if project is None else (project,)), None
         with opened(settings, bridge_of(settings), clock) as pipeline:
             served = [group for group in pipeline.source.groups.values() if group.enabled]
             groups = [group for group in served if project in {None, group.project}]

@@ -380,7 +380,10 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     options = said(ctx, config, json)
     settings, clock = options.config(), options.clock
     with database(settings) as dsn, connected(dsn) as db:
-        recorded = position(db, bridge_of(settings).name, settings.state.dir, clock)
+        if settings.has_hooks_alone:
+            recorded = position(db, settings.source, None, clock)
+        else:
+            recorded = position(db, bridge_of(settings).name, settings.state.dir, clock)
     note_planned(settings.state.dir, clock)
     if options.json:
         say(as_json(recorded))

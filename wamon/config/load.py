@@ -25,6 +25,8 @@ from wamon.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from wamon.config.hooks import Hook
+
 PLACES = (Path("config/wamon.yaml"), Path("/etc/wamon/wamon.yaml"))
 """Where a config is looked for that nobody named."""
 
@@ -241,13 +243,22 @@ def _shared(found: Document, section: str, key: str, of_another: str) -> list[Pr
 
 
 def _sources_of_hooks(config: Config) -> list[Problem]:
-    """Find hooks whose own source would be the bridge's."""
+    """Find hooks whose source can't be theirs: another's, one that nobody reads, or one under two projects."""
     name = config.bridge.name
-    return [
-        Problem(("hooks", index, "name"), f"is the bridge's name: give it another, or say `of: {name}` beside it")
-        for index, hook in enumerate(config.hooks)
-        if hook.of is None and hook.name == name
-    ]
+    projects: dict[str, Hook] = {}
+    wrong = []
+    for index, hook in enumerate(config.hooks):
+        if hook.of is None and hook.name == name:
+            why = f"is the bridge's name: give it another, or say `of: {name}` beside it"
+            wrong.append(Problem(("hooks", index, "name"), why))
+        if hook.of == name and config.bridge.path is None:
+            why = f"is the bridge {name}, whose store nobody reads: set bridge.path, or leave `of` out"
+            wrong.append(Problem(("hooks", index, "of"), why))
+        first = projects.setdefault(hook.source, hook) if hook.project else hook
+        if first.project != hook.project:
+            why = f"is {first.project} at hook {first.name}, of the same source {hook.source}: say one project for both"
+            wrong.append(Problem(("hooks", index, "project"), why))
+    return wrong
 
 
 def _error(found: Document, wrong: list[Problem], file: Path | None) -> ConfigError:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from wamon.providers.deliveries import DIRECT, Receipt, Verdict, spoken
 from wamon.providers.fields import (
     aliases,
+    answers,
     chat_of,
     each,
     fields,
     first_said,
+    items,
     message_id,
     moment,
     parsed,
@@ -41,6 +43,19 @@ _PARTS: Mapping[str, Part] = {
     "conversation": "text", "extendedTextMessage": "text", "imageMessage": "photo", "audioMessage": "voice",
     "videoMessage": "file", "documentMessage": "file",
 }  # fmt: skip
+_SAID: Mapping[str, Sequence[str]] = {
+    "buttonsResponseMessage": ("selectedDisplayText",),
+    "templateButtonReplyMessage": ("selectedDisplayText",),
+    "listResponseMessage": ("title", "description"),
+    "interactiveResponseMessage": ("body",),
+    "pollCreationMessage": ("name",), "pollCreationMessageV2": ("name",), "pollCreationMessageV3": ("name",),
+    "buttonsMessage": ("contentText",),
+    "listMessage": ("description", "title"),
+    "liveLocationMessage": ("caption",),
+    "groupInviteMessage": ("caption",),
+    "ptvMessage": ("caption",),
+}  # fmt: skip
+"""What else somebody may say, and in which of its fields the words stand: the first that has any."""
 _WRAPPERS = (
     "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
     "documentWithCaptionMessage", "editedMessage", "deviceSentMessage",
@@ -79,13 +94,14 @@ def _message(part: object) -> Iterator[Parsed]:
     key, message = fields(data.get("key"), "its key"), _unwrapped(data.get("message"))
     chat = chat_of(key.get("remoteJid"))
     content, change = _content(message)
-    kind = next((name for name in _PARTS if name in content), "")
+    kind = next((name for name in (*_PARTS, *_SAID) if name in content), "")
+    text = _text(content, kind)
     what: dict[str, Any] = {
         "message_id": message_id(key.get("id")),
         "chat": chat,
         "sent_at": moment(data.get("messageTimestamp")),
-        "part": _PARTS.get(kind, "other"),
-        "text": _text(content, kind),
+        "part": _PARTS.get(kind, "text" if text else "other"),
+        "text": text,
         **change,
     }
     other = aliases(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"), key.get("senderLid"))
@@ -121,7 +137,23 @@ def _unwrapped(value: object) -> Fields:
 
 def _text(content: Fields, kind: str) -> str:
     found = content.get(kind)
-    return said(found) if isinstance(found, str) else first_said(some(found).get("text"), some(found).get("caption"))
+    if isinstance(found, str):
+        return said(found)
+    inner = some(found)
+    if kind in _SAID:
+        values = [inner.get(name) for name in _SAID[kind]]
+        words = first_said(*(some(value).get("text") if isinstance(value, dict) else value for value in values))
+        return "\n".join([words, *_options(inner), *_filled_in(inner)]).strip()
+    return first_said(inner.get("text"), inner.get("caption"))
+
+
+def _options(poll: Fields) -> list[str]:
+    return [said(some(option).get("optionName")) for option in items(poll.get("options"))]
+
+
+def _filled_in(response: Fields) -> list[str]:
+    """What somebody wrote into a form."""
+    return answers(some(response.get("nativeFlowResponseMessage")).get("paramsJson"))
 
 
 def _receipt(part: object) -> Iterator[Parsed]:

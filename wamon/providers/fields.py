@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wamon.providers.deliveries import DIRECT, Alias, Broken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from wamon.providers.deliveries import AliasKind, Parsed, Part
 
@@ -18,6 +18,7 @@ T = TypeVar("T")
 Fields = dict[str, Any]
 
 _DEEPEST = 64
+_NOT_FILLED_IN = "flow_token"
 _LONGEST_NUMBER = 20
 _LONGEST_ID = 256
 _MS_SINCE = 10**12
@@ -49,8 +50,7 @@ class _HugeNumber:
 def parsed(body: bytes, read: Callable[[Fields], Iterable[Parsed]]) -> list[Parsed]:
     """What a reader makes of a body that is a JSON object: never an exception."""
     try:
-        document = json.loads(body, parse_int=_number(int), parse_float=_number(float), parse_constant=_number(float))
-        return list(read(fields(document, "the body")))
+        return list(read(fields(_document(body), "the body")))
     except RecursionError:
         return [Broken(None, "nested too deeply")]
     except Malformed as error:
@@ -102,6 +102,36 @@ def said(value: object) -> str:
 def first_said(*values: object) -> str:
     """The first of these that says something."""
     return next((text for value in values if (text := said(value))), "")
+
+
+def answers(form: object) -> list[str]:
+    """What stands in a form that somebody filled in, which comes as JSON in a text: each text and number of it.
+
+    Its token, which isn't theirs, is left out. [] where it can't be read.
+    """
+    if not isinstance(form, str):
+        return []
+    try:
+        filled = _document(form)
+        _check_depth(filled)
+    except (ValueError, RecursionError):
+        return []
+    return [text for text in map(_written, _leaves(filled)) if text]
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        yield from (leaf for name, inner in value.items() if name != _NOT_FILLED_IN for leaf in _leaves(inner))
+    elif isinstance(value, list):
+        yield from (leaf for inner in value for leaf in _leaves(inner))
+    else:
+        yield value
+
+
+def _written(value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return said(value) if isinstance(value, str) else ""
 
 
 def shown(value: object) -> str:
@@ -157,6 +187,13 @@ def aliases(*values: object) -> tuple[Alias, ...]:
 def chat_of(jid: object) -> str:
     """The chat that a JID names: a group's, or where somebody speaks to everybody; any other is one-to-one."""
     return jid if isinstance(jid, str) and jid.endswith(_OF_MANY) and jid.isprintable() else DIRECT
+
+
+def _document(text: str | bytes) -> object:
+    document: object = json.loads(
+        text, parse_int=_number(int), parse_float=_number(float), parse_constant=_number(float)
+    )
+    return document
 
 
 def _number(convert: Callable[[str], T]) -> Callable[[str], T | _HugeNumber]:

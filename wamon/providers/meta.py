@@ -20,6 +20,7 @@ from wamon.providers.deliveries import (
 )
 from wamon.providers.fields import (
     aliases,
+    answers,
     each,
     fields,
     first_said,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wamon.net.message import Answer, Request
-    from wamon.providers.deliveries import Delivery, Parsed, Peek, ReceiptState, Verdict
+    from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState, Verdict
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
@@ -124,7 +125,7 @@ def _message(part: object, *, contacts: Sequence[Fields], line: str | None, is_s
             contact.get("parent_user_id"),
         ),
         moment(message.get("timestamp")),
-        part_of(content.get("type")),
+        _part(content),
         _text(content),
         shown(some(contact.get("profile")).get("name")),
         edits,
@@ -156,10 +157,20 @@ def _content(message: Fields) -> tuple[Fields, str | None, str | None]:
     return message, None, None
 
 
+def _part(content: Fields) -> Part:
+    """An answer that says nothing, such as an empty form's, is no text."""
+    part = part_of(content.get("type"))
+    return "other" if content.get("type") == "interactive" and not _text(content) else part
+
+
 def _text(content: Fields) -> str:
+    """What was written, chosen, or filled into a form."""
     inner = some(content.get(word(content.get("type")) or "text"))
-    reply = some(inner.get("button_reply")) or some(inner.get("list_reply"))
-    return first_said(inner.get("body"), inner.get("caption"), inner.get("text"), reply.get("title"))
+    chosen = some(inner.get("button_reply")) or some(inner.get("list_reply"))
+    filled = answers(some(inner.get("nfm_reply")).get("response_json"))
+    return first_said(
+        inner.get("body"), inner.get("caption"), inner.get("text"), chosen.get("title"), "\n".join(filled)
+    )
 
 
 def _identity_change(message: Fields) -> Iterator[Parsed]:
@@ -185,7 +196,7 @@ def _echo(part: object, *, line: str | None) -> Iterator[Parsed]:
         word(message.get("group_id")) or DIRECT,
         to,
         moment(message.get("timestamp")),
-        part_of(content.get("type")),
+        _part(content),
         _text(content),
         edits=edits,
         revokes=revokes,

@@ -76,20 +76,24 @@ def _event(event: Fields) -> Iterator[Parsed]:
 
 
 def _message(event: Fields) -> dict[str, Any]:
+    text, part = _text(event), part_of(event.get("type"))
     return {
         "message_id": message_id(event.get("whatsappMessageId") or event.get("id")),
         "chat": DIRECT,
         "aliases": aliases(event.get("waId"), event.get("bsuid"), event.get("parentBsuid")),
         "sent_at": moment(event.get("timestamp"), event.get("created"), event.get("createdDateTime")),
-        "part": part_of(event.get("type")),
-        "text": _text(event),
+        "part": "text" if part == "other" and text else part,  # a list's answer, say
+        "text": text,
         "line": word(event.get("channelPhoneNumber")) or None,
     }
 
 
 def _text(event: Fields) -> str:
+    """What was written beside a photo or alone, or chosen."""
     replies = [some(event.get(name)) for name in ("buttonReply", "listReply", "interactiveButtonReply")]
-    return first_said(event.get("text"), *(reply.get(name) for reply in replies for name in ("text", "title")))
+    chosen = (reply.get(name) for reply in replies for name in ("text", "title"))
+    media = some(event.get("media"))
+    return first_said(event.get("text"), event.get("caption"), media.get("caption"), *chosen)
 
 
 def _receipt(event: Fields, state: ReceiptState) -> Receipt:

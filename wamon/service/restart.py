@@ -61,13 +61,16 @@ class Restarted:
     seconds: float
 
 
-def position(db: Database, source_name: str, state_dir: Path, clock: Clock) -> Position:
+def position(db: Database, source_name: str, state_dir: Path | None, clock: Clock) -> Position:
     """Read the position from PostgreSQL, and wait for the state file to say as much: it follows within a second.
 
+    `state_dir` None: no store is read, so no file says it.
     Raises DatabaseUnavailable where PostgreSQL can't be asked. The file may be behind: nothing depends on it.
     """
     source = Source(db, source_name)
     source.collect()
+    if state_dir is None:
+        return Position(source_name, source.seq, mirrored=True)
     until = clock.monotonic_seconds() + _SECONDS_TO_MIRROR
     while not (mirrored := _mirrored(source, state_dir, clock)) and clock.monotonic_seconds() < until:
         time.sleep(_SECONDS_BETWEEN_LOOKS)

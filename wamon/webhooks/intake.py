@@ -27,7 +27,7 @@ from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping
 from wamon.webhooks.events import Ended, Events
-from wamon.webhooks.messages import NAMELESS, brought, origin_of, revoked
+from wamon.webhooks.messages import NAMELESS, brought, of_numbers, origin_of, revoked
 from wamon.webhooks.people import join_people
 from wamon.webhooks.providers import KNOWN
 from wamon.words import amount
@@ -193,8 +193,9 @@ class Intake:
         return [(one.opened.event.event, one.key) for one in said if one.key not in known]
 
     def _opened(self, event: Event) -> Opened:
-        sender = KNOWN[self._feed.hooks[event.hook].provider].sender
-        parts = sender.parse(Delivery({}, {}, "", event.body, event.received_at))
+        hook = self._feed.hooks[event.hook]
+        found = KNOWN[hook.provider].sender.parse(Delivery({}, {}, "", event.body, event.received_at))
+        parts = list(of_numbers(found, hook.numbers))
         return Opened(event, parts, list(brought(parts, event.uid, event.received_at)))
 
     def _with_their_groups(self, opened: Sequence[Opened]) -> Sequence[Opened]:

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from wamon.ledger.drafts import Origin
 from wamon.model import Message, content_hash
-from wamon.providers.deliveries import OperatorMessage, PersonMessage
+from wamon.providers.deliveries import Broken, OperatorMessage, PersonMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from wamon.ledger.changes import Key
@@ -80,6 +80,19 @@ def origin_of(one: Brought, uid: str) -> Origin:
         is_standby=isinstance(said, PersonMessage) and said.is_standby,
         local_id=said.local_id if isinstance(said, OperatorMessage) else None,
     )
+
+
+def of_numbers(parts: Iterable[Parsed], numbers: Collection[str]) -> Iterator[Parsed]:
+    """The parts, of which a message to another of our numbers than these is broken: it waits for somebody.
+
+    Without any numbers all are meant. A message that names no number of ours is meant, too.
+    """
+    for place, part in enumerate(parts):
+        line = part.line if isinstance(part, PersonMessage | OperatorMessage) else None
+        if numbers and line is not None and line not in numbers:
+            yield Broken(place, "it came to a number of ours that the hook's `numbers` don't name")
+        else:
+            yield part
 
 
 def _message(part: PersonMessage | OperatorMessage, message_id: str, received_at: datetime) -> Message:

@@ -115,6 +115,19 @@ def test_of_a_delivery_with_a_broken_part_all_others_are_recorded_and_that_part_
     assert ours.query(letters) == [(f"event:{event}#56", "event", "it has no id", None)]
 
 
+def test_what_came_to_another_of_our_numbers_waits_until_the_hook_names_that_number(office: Opened) -> None:
+    ours = office(hook("meta", project="Lawley", numbers=["900222"]))
+    body = meta_body(meta_message())
+    other = meta_body(meta_message(id="wamid.2", text={"body": "DR1752029"}), metadata={"phone_number_id": "900333"})
+    event = keep(ours, "meta", {**body, "entry": body["entry"] + other["entry"]})
+    take_in(ours)
+    assert ours.drops() == {("Lawley", "DR1752028")}
+    assert [letter["message_id"] for letter in ours.answer("dead", "list")["letters"]] == [f"event:{event}#1"]
+    ours.set(hooks=[hook("meta", project="Lawley", numbers=["900222", "900333"])])
+    assert ours.answer("dead", "retry", "--all")["recorded"] == [f"event:{event}#1"]
+    assert ours.drops() == {("Lawley", "DR1752028"), ("Lawley", "DR1752029")}
+
+
 @pytest.mark.fault("F111")
 def test_a_body_that_cant_be_read_is_tried_again_then_dead_and_delays_no_other(office: Opened) -> None:
     ours = office(hook("wati", project="Lawley"))

@@ -101,6 +101,29 @@ def test_a_hook_without_a_store_can_not_be_named_as_the_bridge(read: Any) -> Non
     ]
 
 
+def test_a_hook_can_not_be_the_witness_of_a_store_that_nobody_reads(read: Any) -> None:
+    text = f"bridge: {{name: wa}}\nhooks: [{{name: bell, provider: gowa, secret: {SECRET}, of: wa}}]\n"
+    assert problems_of(read, text) == [
+        "2:81: hooks[0].of: is the bridge wa, whose store nobody reads: set bridge.path, or leave `of` out"
+    ]
+    assert read(text, WAMON_BRIDGE_PATH="/store/messages.db").hooks[0].source == "wa"
+
+
+def test_hooks_of_one_source_have_one_project(read: Any) -> None:
+    text = f"""
+bridge: {{path: /store/messages.db}}
+hooks:
+  - {{name: one, provider: gowa, secret: {SECRET}, of: main}}
+  - {{name: two, provider: gowa, secret: {SECRET}, of: main, project: Lawley}}
+  - {{name: three, provider: vgp, secret: {SECRET}, of: main, project: Mohadin}}
+  - {{name: wati, provider: wati, secret: {SECRET}, project: Velo}}
+"""
+    assert problems_of(read, text) == [
+        "6:92: hooks[2].project: is Lawley at hook two, of the same source main: say one project for both"
+    ]
+    assert len(read(text.replace("Mohadin", "Lawley")).hooks) == 4
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:3000/send", "http://localhost/send", "http://[::1]:1/", "https://a.b/c"]
 )

@@ -85,6 +85,11 @@ def test_a_thousand_updates_are_a_thousand_and_the_same_twice_is_told_twice() ->
     assert found[0] == found[-1]
 
 
+def filled_in(form: object) -> Json:
+    """The answer that a form of a flow gives."""
+    return {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": {"response_json": form}}}
+
+
 @pytest.mark.parametrize(
     ("content", "part", "text"),
     [
@@ -96,7 +101,12 @@ def test_a_thousand_updates_are_a_thousand_and_the_same_twice_is_told_twice() ->
         ({"type": "button", "button": {"text": "Yes", "payload": "y"}}, "text", "Yes"),
         ({"type": "interactive", "interactive": {"button_reply": {"id": "1", "title": "Yes"}}}, "text", "Yes"),
         ({"type": "interactive", "interactive": {"list_reply": {"title": "First"}}}, "text", "First"),
-        ({"type": "interactive", "interactive": {"nfm_reply": {"response_json": "[7"}}}, "text", ""),
+        (filled_in('{"flow_token": "t", "no": "DR1752028", "at": {"by": [7, true, null]}}'), "text", "DR1752028\n7"),
+        (filled_in('"DR1752028"'), "text", "DR1752028"),
+        (filled_in("[7"), "other", ""),
+        (filled_in("[" * 100_000), "other", ""),
+        (filled_in("9" * 5_000), "other", ""),
+        (filled_in({"number": "DR1752028"}), "other", ""),
         ({"type": "reaction", "reaction": {"message_id": "wamid.A", "emoji": "\U0001f44d"}}, "other", ""),
         ({"type": "reaction", "reaction": {"message_id": "wamid.A"}}, "other", ""),
         ({"type": "location", "location": {"latitude": -26.1, "longitude": 28.0}}, "other", ""),

@@ -70,10 +70,15 @@ def test_what_is_no_message_says_nothing(kind: str) -> None:
         {"text": None, "buttonReply": {"text": "Yes"}},
         {"text": None, "interactiveButtonReply": {"title": "Yes"}},
         {"text": "", "listReply": {"title": "Yes", "description": ""}},
+        {"text": None, "type": "list_reply", "listReply": {"title": "Yes"}},
+        {"text": None, "type": "image", "caption": "Yes", "data": "data/images/1.jpg"},
+        {"text": None, "type": "document", "media": {"caption": "Yes", "url": "https://example.org/1"}},
     ],
 )
-def test_a_button_says_what_stands_on_it(changes: Json) -> None:
-    assert from_wati(**changes).text == "Yes"
+def test_a_button_says_what_stands_on_it_and_a_photo_what_stands_under_it(changes: Json) -> None:
+    found = from_wati(**changes)
+    parts = {"image": "photo", "document": "file"}
+    assert (found.text, found.part) == ("Yes", parts.get(changes.get("type", ""), "text"))
 
 
 def test_without_the_stanzas_id_its_own_counts_and_without_any_it_is_broken() -> None:

@@ -137,7 +137,7 @@ def test_the_shipped_units_of_one_and_of_several_differ_only_in_names() -> None:
         settings = [re.sub(r"^#.*\n", "", (SHIPPED / name).read_text(), flags=re.MULTILINE) for name in (one, several)]
         same = settings[1].replace("/etc/wamon/%i.yaml", "/etc/wamon/wamon.yaml").replace("wamon restart %i", "wamon")
         same = (
-            re.sub(r"%i\.(database|alert|reply|web)-", r"\1-", same)
+            re.sub(r"%i\.(database|alert|reply|web|secrets)", r"\1", same)
             .replace("wamon-%i", "wamon")
             .replace("wamon %i", "wamon")
             .replace("@%i", "")
@@ -665,6 +665,25 @@ def test_the_alerts_secrets_come_from_systemds_credentials(tmp_path: Path) -> No
     assert found.replies.token
     assert found.replies.token.get_secret_value() == "0123456789abcdef"
     assert with_credentials(environ)["WAMON_ALERT_PASSWORD"] == "hunter2"
+
+
+def test_each_file_of_the_folder_of_secrets_is_the_variable_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "secret_hook-wati").write_text("a-secret-of-the-hook\n")
+    (tmp_path / "secret_hook-wati-new").write_text("another-secret-of-the-hook\n")
+    (tmp_path / "secret").write_text("\n")
+    config = tmp_path / "wamon.yaml"
+    secrets = '["${WAMON_HOOK_WATI:-}", "${WAMON_HOOK_WATI_NEW:-}"]'
+    config.write_text(f"hooks: [{{name: wati, provider: wati, secret: {secrets}}}]")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "HOME": "/home/op", "TZ": "UTC"}
+    assert load(config, environ).hooks[0].secrets == ("a-secret-of-the-hook", "another-secret-of-the-hook")
+
+
+@pytest.mark.parametrize("unit", ["wamon", "wamon-web"])
+def test_both_units_are_handed_the_folder_of_secrets(unit: str) -> None:
+    for at, folder in (("", "/etc/wamon/secrets"), ("@", "/etc/wamon/%i.secrets")):
+        lines = (SHIPPED / f"{unit}{at}.service").read_text().splitlines()
+        assert f"LoadCredential=secret:{folder}" in lines
+        assert r"SetCredential=secret:\n" in lines
 
 
 def test_the_environment_goes_before_the_credential(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""Where hooks bring all messages and no store is read, each command answers for what there is, or says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.acceptance.test_help import ALL
+from tests.support.bridges import LAWLEY
+from tests.support.deliveries import GOWA, WATI
+from tests.support.intake import hook, in_lawley, keep, take_in
+from tests.support.office import Office
+from wamon.cli.main import app
+from wamon.errors import WamonError
+
+NO_STORE = "No bridge's store is read here: hooks bring the messages, so there is none to look at."
+OF_A_STORE: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("groups",): (),
+    ("replay",): (),
+    ("state", "show"): (),
+    ("state", "rewind"): ("--group", "Lawley", "--to", "beginning"),
+    ("state", "adopt"): ("old.json",),
+    ("state", "adopt-store"): (),
+}
+"""What only a store can be asked, each with what it needs."""
+ANSWERING: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("alerts", "list"): (),
+    ("config", "check"): (),
+    ("config", "show"): (),
+    ("db", "dump"): ("backup",),
+    ("db", "migrate"): (),
+    ("db", "url"): (),
+    ("dead", "list"): (),
+    ("dead", "show"): ("event:{unread}",),
+    ("dead", "retry"): ("--all",),
+    ("dead", "discard"): ("event:{unread}",),
+    ("doctor",): (),
+    ("drops", "allow", "import"): ("numbers.csv", "--project", "Lawley"),
+    ("drops", "allow", "list"): (),
+    ("drops", "allow", "missing"): ("--project", "Lawley"),
+    ("drops", "allow", "strangers"): ("--project", "Lawley"),
+    ("drops", "allow", "export"): ("list.csv", "--project", "Lawley"),
+    ("drops", "allow", "clear"): ("--project", "Lawley", "--yes"),
+    ("drops", "list"): (),
+    ("drops", "near"): (),
+    ("drops", "show"): ("DR1752028",),
+    ("drops", "export"): ("drops.csv",),
+    ("failpoints",): (),
+    ("gaps",): ("--group", "Lawley"),
+    ("hooks", "list"): (),
+    ("hooks", "replay"): ("{unread}",),
+    ("hooks", "test"): ("wati",),
+    ("hygiene",): (),
+    ("replies", "list"): (),
+    ("replies", "off"): (),
+    ("replies", "on"): (),
+    ("report", "daily"): (),
+    ("report", "weekly"): (),
+    ("scan",): (),
+    ("service", "prepare"): (),
+    ("service", "show"): (),
+    ("status",): (),
+    ("trace",): ("wamid.QUJD",),
+    ("verify",): (),
+    ("web", "link"): (),
+}
+"""Others that end by themselves, each when it has something to tell. One that isn't named is tried bare."""
+ELSEWHERE = {
+    ("alerts", "test"), ("replies", "discard"), ("run",), ("web",), ("demo",), ("init",), ("restart",), ("db", "serve"),
+    ("db", "stop"), ("db", "restore"), ("service", "install"), ("service", "uninstall"), ("service", "stopped"),
+}  # fmt: skip
+"""Those that serve, send, or change the host or its server."""
+
+
+@pytest.fixture
+def office(tmp_path: Path, open_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Office:
+    """One without a store, to which two hooks brought a message each, and something that can't be read."""
+    office = open_office(tmp_path / "no-store.db", hooks=[hook("wati", project="Lawley"), hook("gowa")])
+    office.set(bridge={"path": None}, groups=[{"name": "Lawley", "jid": LAWLEY}])
+    keep(office, "wati", WATI)
+    keep(office, "gowa", in_lawley(GOWA, "DR1750001", "M1"))
+    keep(office, "wati", b"no JSON")
+    take_in(office)
+    monkeypatch.chdir(tmp_path)
+    Path("numbers.csv").write_text("drop_number\nDR1752028\n")
+    Path("old.json").write_text("{}")
+    return office
+
+
+def test_each_command_is_tried() -> None:
+    groups = {path[:n] for path in ALL for n in range(1, len(path)) if path[:n] != ("web",)}
+    assert {*ALL} == {*OF_A_STORE, *ANSWERING, *ELSEWHERE, *groups}
+
+
+def said(office: Office, *words: str) -> tuple[int, str]:
+    """How a command ends, in this process, and what it says."""
+    done = CliRunner().invoke(app, ["--config", str(office.config_path), *words], obj=office.clock)
+    if isinstance(done.exception, WamonError):
+        return done.exception.exit_code, done.exception.paragraph()
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+def test_what_only_a_store_can_be_asked_says_that_none_is_read(office: Office) -> None:
+    for words, more in OF_A_STORE.items():
+        code, told = said(office, *words, *more)
+        assert (code, NO_STORE in told) == (2, True), (words, told)
+
+
+def test_every_other_command_answers_for_what_there_is(office: Office) -> None:
+    """Ending with what it means: 1 where a thing isn't well, never with a fault of the config or of ours."""
+    (unread,) = office.query("SELECT max(event) FROM wamon.webhook_events")
+    for words, more in ANSWERING.items():
+        code, told = said(office, *words, *(one.format(unread=unread) for one in more))
+        assert code in {0, 1}, (words, code, told)
+        assert "bridge.path" not in told or words == ("config", "show"), (words, told)
+    drops = json.loads(said(office, "drops", "list", "--json")[1])["drops"]
+    assert {drop["drop_number"] for drop in drops} == {"DR1752028", "DR1750001"}
+    for words in (("dead", "retry", "X1"), ("dead", "show", "X1"), ("gaps", "--group", "X1")):
+        code, told = said(office, *words)
+        assert (code, told.startswith("There is no ")) == (2, True), told
