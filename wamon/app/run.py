@@ -13,6 +13,7 @@ from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, joined, opened, store_of, wanted_of
 from wamon.app.database import database, ledger
+from wamon.app.following import talking_groups
 from wamon.app.intake import effects_of_hooks, intakes
 from wamon.app.look import looked_at
 from wamon.app.publish import alerts_of
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.daemon.conversations import ConversationWorker
     from wamon.daemon.monitor import Troubles
     from wamon.daemon.passes import Passes
     from wamon.health.check import Check
@@ -100,7 +102,8 @@ class _Beside:
         monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
         answering = _answering(config)
         answers = [AnswerSender(config, answering, clock, ledger, passes)] if answering else []
-        always = (monitor, sender, rows, *_heartbeat(config, passes), *_intake(config, passes, clock), *answers)
+        working = [*_intake(config, passes, clock), *_conversations(config, passes, clock), *answers]
+        always = (monitor, sender, rows, *_heartbeat(config, passes), *working)
         daily = Daily(config, clock, ledger, database)
         if config.has_hooks_alone:
             return SideTasks(always, (daily, BroughtOfficeWriter(partial(effects_of_hooks, config, clock))))
@@ -127,6 +130,19 @@ def _answering(config: Config) -> list[str]:
         return [source for source in config.sources if Ways(config, source).all]
     polled = config.bridge.name if config.bridge.path else None
     return [one for one in config.sources if config.replies.enabled and one != polled and Ways(config, one).all]
+
+
+def _conversations(config: Config, passes: Passes, clock: Clock) -> list[ConversationWorker]:
+    """The threads that answer bursts; none, and nothing of their room, where nobody is answered."""
+    if not config.conversations.enabled:
+        return []
+    from wamon.daemon.conversations import Begun, ConversationWorker
+
+    begun, groups = Begun(), talking_groups(config)
+    return [
+        ConversationWorker(number, config, groups, clock, ledger, passes, begun)
+        for number in range(config.conversations.workers)
+    ]
 
 
 def _heartbeat(config: Config, passes: Passes) -> list[Heartbeat]:

@@ -191,8 +191,10 @@ class Config(Section):
 
     def voices(self) -> dict[str, dict[ReplyKind, str]]:
         """The template of each kind of which something is said, by JID; none at all while replies are off."""
-        if not self.replies.enabled:
-            return {}
+        return self.words() if self.replies.enabled else {}
+
+    def words(self) -> dict[str, dict[ReplyKind, str]]:
+        """The template of each kind of which something may be said, by JID: bursts don't ask whether replies are on."""
         usual = self.replies.templates
         return {
             group.jid: group.reply_templates.over(usual) for group in self.groups if group.enabled and group.replies

@@ -61,9 +61,9 @@ def people(db: Database, persons: Iterable[int]) -> dict[int, Person]:
 def is_chosen(person: Person, conversations: Conversations) -> bool:
     """Whether somebody is answered: they are listed by one of their ids, or belong to the share that is."""
     share = int(sha256(person.uid.encode()).hexdigest()[:8], 16) % 100
-    return share < conversations.percentage or not listed(conversations).isdisjoint(person.values)
+    return share < conversations.percentage or not as_ids(conversations.users).isdisjoint(person.values)
 
 
-def listed(conversations: Conversations) -> frozenset[str]:
-    """The ids that the config lists: a phone as its digits, however it is typed there."""
-    return frozenset(re.sub(r"\D", "", one) if _TYPED.fullmatch(one) else one for one in conversations.users)
+def as_ids(typed: Iterable[str]) -> set[str]:
+    """Ids as the config has them, as they are known: a phone as its digits, however it is typed there."""
+    return {re.sub(r"\D", "", one) if _TYPED.fullmatch(one) else one for one in typed}

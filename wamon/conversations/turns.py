@@ -247,7 +247,7 @@ class Turns:
         persons = people(db, (one.person for one in due))
         if lost := [one.conversation for one in due if one.state == "processing"]:
             SQL.run(db, "lose", conversations=lost)
-        turns = [_turn(one, bursts[one.conversation], persons[one.person], now) for one in due]
+        turns = [_turn(one, bursts[one.conversation], persons[one.person], now, self._was_due_at(one)) for one in due]
         ids = [turn.correlation_id for turn in turns]
         SQL.run(db, "claim", conversations=numbers, correlation_ids=ids, me=self.me, lease=LEASE)
         SQL.run(db, "add_turns", **_turn_columns(turns))
@@ -255,6 +255,12 @@ class Turns:
         note(db, [Transition(o.uid, o.state, "processing", reasons.get(o.state, "due"), t.correlation_id)
                   for o, t in zip(due, turns, strict=True)])  # fmt: skip
         return turns
+
+    def _was_due_at(self, due: _Due) -> datetime:
+        """When it was to be claimed: before somebody hurried it, at the latest."""
+        if due.state != "settling" or due.burst_at is None:
+            return due.due_at
+        return min(due.due_at, due.burst_at + self._timings[f"{due.kind}_max_wait"])
 
     def _closed(self, turn: Turn, now: datetime, *, is_off: bool) -> Outcome | None:
         """Why nobody is to work on it, if so."""
@@ -370,7 +376,7 @@ def next_due_seconds(db: Database, holders: Mapping[str, str]) -> float | None:
     return seconds
 
 
-def _turn(due: _Due, burst: _Burst, person: Person, now: datetime) -> Turn:
+def _turn(due: _Due, burst: _Burst, person: Person, now: datetime, was_due_at: datetime) -> Turn:
     reasons = {"retry": "retry", "processing": "takeover"}
     gap = None
     if burst.first_at is not None and due.prev_in_at is not None:
@@ -388,7 +394,7 @@ def _turn(due: _Due, burst: _Burst, person: Person, now: datetime) -> Turn:
         due.last_seq,
         reasons.get(due.state, "due"),
         due.follow_up,
-        now - due.due_at > LATE,
+        now - was_due_at > LATE,
         due.due_at,
         due.burst_at,
         now,

@@ -141,6 +141,17 @@ def connect(dsn: str) -> Database:
     return db
 
 
+def prepare_statements(db: Database) -> None:
+    """Have statements that come again planned once, where no pooler stands between: a server process is then ours.
+
+    A pooler tells its clients a process of its own.
+    """
+    with explained():
+        (server,) = db.execute("SELECT pg_backend_pid()").fetchall()[0]
+    if server == db.info.backend_pid:
+        db.prepare_threshold = 2
+
+
 def _is_understood(dsn: str) -> bool:
     """Not where a password's own `@` or `/` was taken for its end: its rest would be shown as the name of a host."""
     try:

@@ -6,19 +6,24 @@ them: the secret is a part of the address.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
+from wamon.net.message import Request
 from wamon.providers.deliveries import DIRECT, OperatorMessage, PersonMessage, Receipt, Verdict
 from wamon.providers.fields import (
     Malformed,
     aliases,
     each,
     first_said,
+    items,
     maybe_id,
     message_id,
     moment,
     parsed,
     part_of,
+    said,
     shown,
     some,
     word,
@@ -29,9 +34,13 @@ from wamon.providers.signatures import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
-    from wamon.net.message import Answer, Request
-    from wamon.providers.deliveries import Delivery, Parsed, Peek, ReceiptState
+    from pydantic import SecretStr
+
+    from wamon.net.message import Answer
+    from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
@@ -45,6 +54,7 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
     "sessionMessageFailed": "failed",
     "templateMessageFailed": "failed",
 }
+_MOST_PAST = 100
 _SENT = {"sessionMessageSent", "templateMessageSent"}
 
 
@@ -94,6 +104,52 @@ def _text(event: Fields) -> str:
     chosen = (reply.get(name) for reply in replies for name in ("text", "title"))
     media = some(event.get("media"))
     return first_said(event.get("text"), event.get("caption"), media.get("caption"), *chosen)
+
+
+class Past(NamedTuple):
+    """A message of a conversation's history."""
+
+    message_id: str
+    is_ours: bool
+    sent_at: datetime | None
+    part: Part
+    text: str
+    name: str
+
+
+def history_request(send_url: str, token: SecretStr | None, phone: str) -> Request:
+    """The request for one page of what was said with a phone; the send API's address tells whose."""
+    base = send_url.partition("/api/")[0].rstrip("/")
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+    return Request("GET", f"{base}/api/v1/getMessages/{quote(phone, safe='')}?pageSize={_MOST_PAST}", None, headers)
+
+
+def history(answer: Answer, phones: AbstractSet[str]) -> list[Past] | None:
+    """What a page of history holds, without what can't be read; None where it is none, or of another person."""
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    rows = items(some(some(found).get("messages")).get("items"))
+    if not isinstance(found, dict) or "messages" not in found or len(rows) > _MOST_PAST:
+        return None
+    if any(isinstance(row, dict) and str(row.get("waId") or "") not in {"", *phones} for row in rows):
+        return None
+    past = [_past(row) for row in rows if isinstance(row, dict)]
+    return [one for one in past if one is not None]
+
+
+def _past(row: Fields) -> Past | None:
+    """One of its messages; None where it is none, as an assignment is none."""
+    is_ours, given = row.get("owner"), row.get("whatsappMessageId") or row.get("id")
+    if not isinstance(is_ours, bool):
+        return None
+    try:
+        sent_at = moment(row.get("created"), row.get("createdDateTime"), row.get("timestamp"))
+        name = shown(row.get("operatorName" if is_ours else "senderName"))
+        return Past(message_id(given), is_ours, sent_at, part_of(row.get("type")), said(row.get("text")), name)
+    except (Malformed, TypeError):
+        return None
 
 
 def _receipt(event: Fields, state: ReceiptState) -> Receipt:
