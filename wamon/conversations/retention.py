@@ -1,4 +1,4 @@
-"""How long conversations are kept: what was said for `keep_text`, the rows 90 days. What is pending stays."""
+"""How long conversations are kept: what was written for `keep_text`, rows 90 days. What is pending stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEEP_ROW = timedelta(days=90)
 
 def prune_conversations(db: Database, keep_text: timedelta) -> None:
     """Forget what was kept long enough, a portion a transaction. PostgreSQL's clock says what is old."""
-    for name in ("prune_bodies", "prune_said", "prune_messages", "prune_turns", "prune_transitions"):
+    for name in ("prune_bodies", "prune_messages", "prune_turns", "prune_transitions"):
         while True:
             with transaction(db):
                 portion = SQL.run(db, name, keep_text=keep_text, keep_row=_KEEP_ROW).rowcount

@@ -8,14 +8,6 @@ WHERE (m.chat, m.message_id) IN (
     LIMIT 5000
 )
 
--- name: prune_said
-UPDATE wamon.replies SET body = NULL
-WHERE reply = ANY(ARRAY(
-    SELECT reply FROM wamon.replies
-    WHERE body IS NOT NULL AND changed_at < now() - %(keep_text)s::interval AND state NOT IN ('due', 'sending')
-    LIMIT 5000
-))
-
 -- name: prune_messages
 DELETE FROM wamon.conversation_messages
 WHERE (chat, message_id) IN (
