@@ -32,6 +32,7 @@ Outcome = Literal[
 
 FINISHED: frozenset[Outcome] = frozenset({"answered", "silent", "stale", "human", "digest", "dead"})
 STATES: tuple[State, ...] = get_args(State)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 _CLOSED: tuple[Reason, ...] = ("answered", "silent", "stale", "human", "digest", "dead")
 TRANSITIONS: frozenset[tuple[State, State, Reason]] = frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.conversations import counts
 from wamon.failpoints import failpoint
 from wamon.postgres.queries import Queries
 
@@ -32,6 +33,7 @@ def make_due(db: Database) -> list[Waiting]:
     One that somebody claims at this moment is left to them.
     """
     made = SQL.rows(db, "make_due", Waiting)
+    counts.add(db, "orphans", len(made))
     failpoint("sweep.orphans")
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from wamon.conversations import counts
 from wamon.conversations.turns import Transition, note, timings
 from wamon.errors import UsageError
 from wamon.failpoints import failpoint
@@ -72,7 +73,7 @@ def reopen(db: Database, conversation: int, fence: int, conversations: Conversat
         found = SQL.run(db, "closed", **key).fetchone()
         if found is None:
             return "unknown"
-        _, _, from_seq, through_seq, _ = found
+        _, _, from_seq, through_seq, outcome = found
         part = {"conversation": conversation, "from_seq": from_seq, "through_seq": through_seq}
         within = {name: value for name, value in timings(conversations).items() if "answer" in name}
         if not late and SQL.value(db, "is_too_old", **part, **within):
@@ -84,6 +85,7 @@ def reopen(db: Database, conversation: int, fence: int, conversations: Conversat
             return "unknown"
         is_now = SQL.value(db, "reopen", conversation=into, n=n)
         SQL.run(db, "mark_reopened", **key)
+        counts.add(db, f"turns {outcome}", 1)  # it was one, and goes on counting
         SQL.run(db, "forget_letter", letter=f"{_LETTER}{conversation}:{fence}")
         if is_now != held.state:
             note(db, [Transition(held.uid, held.state, is_now, "reopened", held.correlation_id)])

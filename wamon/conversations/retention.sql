@@ -18,10 +18,23 @@ WHERE (chat, message_id) IN (
 )
 
 -- name: prune_turns
-DELETE FROM wamon.turns
-WHERE (conversation, fence) IN (
-    SELECT conversation, fence FROM wamon.turns WHERE ended_at < now() - %(keep_row)s::interval LIMIT 5000
+-- What they count for goes on counting.
+WITH gone AS (
+    DELETE FROM wamon.turns
+    WHERE (conversation, fence) IN (
+        SELECT conversation, fence FROM wamon.turns WHERE ended_at < now() - %(keep_row)s::interval LIMIT 5000
+    )
+    RETURNING outcome, follow_up, missed
+), counted AS (
+    INSERT INTO wamon.conversation_counts AS c (name, n)
+    SELECT 'turns ' || coalesce(outcome, 'lost'), count(*) FROM gone GROUP BY 1
+    UNION ALL
+    SELECT 'follow-ups', count(*) FROM gone WHERE follow_up HAVING count(*) > 0
+    UNION ALL
+    SELECT 'missed', sum(missed) FROM gone HAVING sum(missed) > 0
+    ON CONFLICT (name) DO UPDATE SET n = c.n + EXCLUDED.n
 )
+SELECT FROM gone
 
 -- name: prune_transitions
 DELETE FROM wamon.conversation_state_transitions

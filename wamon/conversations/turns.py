@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wamon.conversations import counts
 from wamon.conversations.identity import is_chosen, people
 from wamon.failpoints import failpoint
 from wamon.postgres.connection import transaction
@@ -276,7 +277,8 @@ class Turns:
         """Hold a turn for longer. False: somebody else holds it."""
         with transaction(self.db) as db:
             renewed = SQL.run(db, "renew", conversation=turn.conversation, fence=turn.fence, lease=LEASE).rowcount
-        return self._counted(bool(renewed))
+            self._count_fenced(db, 1 - renewed)
+        return bool(renewed)
 
     def finish(self, ended: Sequence[Ended]) -> list[Finished]:
         """End turns together, in one transaction. What another holds by now is left alone, its answer thrown away."""
@@ -300,7 +302,7 @@ class Turns:
         errors = [int(one.outcome == "dead" and one.error is not None) for one in ended]
         states = {number: rest for number, *rest in SQL.run(db, "finish", **keys, errors=errors, **self._timings)}
         finished = [Finished(one, *states[one.turn.conversation]) for one in ended if one.turn.conversation in states]
-        self.fenced += len(ended) - len(finished)
+        self._count_fenced(db, len(ended) - len(finished))
         self._write(db, finished, began)
         return finished
 
@@ -346,8 +348,9 @@ class Turns:
             if failed:
                 self._end(db, turn, "failed", error, work_ms)
                 note(db, [Transition(turn.uid, "processing", "retry", "failed", turn.correlation_id)])
+            self._count_fenced(db, 1 - failed)
             failpoint("turn.parked")
-        return "failed" if self._counted(bool(failed)) else None
+        return "failed" if failed else None
 
     def release(self, turn: Turn, reason: Reason = "released", due_at: datetime | None = None) -> bool:
         """Give a turn back unworked: it is due at once, or then, and no attempt counts."""
@@ -356,15 +359,16 @@ class Turns:
             if released:
                 self._end(db, turn, "released", None, 0.0)
                 note(db, [Transition(turn.uid, "processing", "settling", reason, turn.correlation_id)])
-        return self._counted(bool(released))
+            self._count_fenced(db, 1 - released)
+        return bool(released)
 
     def _end(self, db: Database, turn: Turn, outcome: Outcome, error: str | None, work_ms: float) -> None:
         key = {"conversation": turn.conversation, "fence": turn.fence}
         SQL.run(db, "end_turn", **key, outcome=outcome, error=error, work_ms=work_ms)
 
-    def _counted(self, is_ours: bool) -> bool:  # noqa: FBT001 - one value goes through
-        self.fenced += not is_ours
-        return is_ours
+    def _count_fenced(self, db: Database, writes: int) -> None:
+        self.fenced += writes
+        counts.add(db, "fenced", writes)
 
 
 def next_due_seconds(db: Database, holders: Mapping[str, str]) -> float | None:

@@ -47,6 +47,28 @@ class Events(NamedTuple):
     oldest_seconds: float  # since the oldest new one came
 
 
+Quantiles = Sequence[float | None]
+"""The median, and what 95 and 99 in a hundred don't exceed, in seconds; None: there was nothing in the last hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talks:
+    """Conversations, since the beginning where it isn't said otherwise."""
+
+    conversations: Mapping[str, int]  # by state, now
+    oldest_waiting_seconds: float  # of those without an answer, now; 0: there are none
+    turns: Mapping[str, int]  # by outcome
+    follow_ups: int
+    missed: int
+    orphans: int
+    fenced: int
+    answered_after: Quantiles  # from the first message of a burst until its answer left
+    turns_took: Quantiles
+    claimed_after: Quantiles  # from when a turn was due
+    guarded: Quantiles  # claim and finish alone
+    switches: Mapping[str, bool]  # by what is off
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """All of it, of one moment. What stands by source stands by its name."""
@@ -60,11 +82,12 @@ class Figures:
     replies: Mapping[str, int]  # by state
     events: Events
     joins: int  # persons that turned out to be one, joined
+    talks: Talks | None  # None: nobody is answered
 
 
-def figures(db: Database) -> Figures:
-    """What is true now. Raises DatabaseUnavailable, SchemaError."""
-    with snapshot(db):
+def figures(db: Database, *, answers: bool) -> Figures:
+    """What is true now; of conversations where anybody is answered. Raises DatabaseUnavailable, SchemaError."""
+    with snapshot(db) as moment:
         known = sources(db)
         down = down_names(known)
         behind = {source: Behind(*own) for source, *own in watched.SQL.run(db, "by_source", down=down)}
@@ -79,4 +102,28 @@ def figures(db: Database) -> Figures:
             replies=dict(SQL.run(db, "replies").fetchall()),
             events=SQL.rows(db, "events", Events)[0],
             joins=SQL.value(db, "joins"),
+            talks=moment.panel("conversations", _talks, None) if answers else None,
         )
+
+
+def _talks(db: Database) -> Talks:
+    counted = dict(SQL.run(db, "counted").fetchall())
+    quantiles = SQL.run(db, "turn_quantiles").fetchone() or (None, None, None)
+    off, agent_off = SQL.run(db, "switches").fetchone() or (False, False)
+    return Talks(
+        conversations=dict(SQL.run(db, "conversations").fetchall()),
+        oldest_waiting_seconds=SQL.value(db, "oldest_waiting"),
+        turns={name.removeprefix("turns "): n for name, n in counted.items() if name.startswith("turns ")},
+        follow_ups=counted.get("follow-ups", 0),
+        missed=counted.get("missed", 0),
+        orphans=counted.get("orphans", 0),
+        fenced=counted.get("fenced", 0),
+        answered_after=SQL.value(db, "answer_quantiles") or _NOTHING,
+        turns_took=quantiles[0] or _NOTHING,
+        claimed_after=quantiles[1] or _NOTHING,
+        guarded=quantiles[2] or _NOTHING,
+        switches={"replies": bool(off), "agent": bool(agent_off)},
+    )
+
+
+_NOTHING: Quantiles = (None, None, None)

@@ -77,7 +77,7 @@ class MetricsEndpoint:
 
     async def _look(self) -> Figures | None:
         try:
-            found = await self._site.database.run(figures)
+            found = await self._site.database.run(figures, answers=self._site.answers)
         except WamonError:
             return None
         self._known = [source.name for source in found.sources]

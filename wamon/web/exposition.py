@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from wamon import __version__
+from wamon.conversations.model import OUTCOMES, STATES
 from wamon.views.figures import Behind
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from wamon.views.figures import Figures
+    from wamon.views.figures import Figures, Quantiles, Talks
     from wamon.views.sources import Source
 
 _STATES = ("ok", "unknown", "warn", "bad")
@@ -106,6 +107,46 @@ def _others(found: Figures) -> Iterator[Metric]:
         "wamon_event_oldest_seconds", "Since when the oldest new delivery is there.", found.events.oldest_seconds
     )
     yield CounterMetricFamily("wamon_joins", "Persons joined, who turned out to be one.", found.joins)
+    if found.talks:
+        yield from _talks(found.talks)
+
+
+def _talks(found: Talks) -> Iterator[Metric]:
+    yield _by_state("conversations", "Conversations, by state.", {s: found.conversations.get(s, 0) for s in STATES})
+    yield GaugeMetricFamily(
+        "wamon_conversation_oldest_waiting_seconds",
+        "Since when the first waits for an answer.",
+        found.oldest_waiting_seconds,
+    )
+    turns = CounterMetricFamily("wamon_turns", "Turns, by outcome.", labels=["outcome"])
+    for outcome in OUTCOMES:
+        turns.add_metric([outcome], found.turns.get(outcome, 0))
+    yield turns
+    for name, told, count in (
+        ("follow_up_turns", "Turns about what came during another.", found.follow_ups),
+        ("missed_messages", "Messages that colleagues and people wrote between our answers.", found.missed),
+        ("orphans_found", "Conversations over a minute overdue that were made due.", found.orphans),
+        ("fenced", "Writes that a fence refused: another had taken over.", found.fenced),
+    ):
+        yield CounterMetricFamily(f"wamon_{name}", told, count)
+    yield _quantiles(
+        "answer_wait", "From a burst's first message until its answer left, of an hour.", found.answered_after
+    )
+    yield _quantiles("turn", "How long turns took, of an hour.", found.turns_took)
+    yield _quantiles("due_to_claimed", "From when a turn was due until it began, of an hour.", found.claimed_after)
+    yield _quantiles("guard", "Claim and finish of a turn, of an hour.", found.guarded)
+    off = GaugeMetricFamily("wamon_switch_off", "1 where something that speaks is switched off.", labels=["name"])
+    for name, is_off in found.switches.items():
+        off.add_metric([name], is_off)
+    yield off
+
+
+def _quantiles(name: str, told: str, seconds: Quantiles) -> Metric:
+    family = GaugeMetricFamily(f"wamon_{name}_seconds", told, labels=["quantile"])
+    for quantile, value in zip(("0.5", "0.95", "0.99"), seconds, strict=True):
+        if value is not None:
+            family.add_metric([quantile], value)
+    return family
 
 
 def _by_source(name: str, told: str, values: Iterable[tuple[str, float | None]]) -> Metric:

@@ -203,7 +203,8 @@ BEFORE_NUMBERS = """
     DROP TABLE wamon.webhook_events, wamon.hook_status, wamon.hook_rings, wamon.people, wamon.aliases,
                wamon.store_missed, wamon.hook_heard;
     DROP FUNCTION wamon.grant_to, wamon.grant_roles;
-    DROP TABLE wamon.conversations, wamon.conversation_messages, wamon.turns, wamon.conversation_state_transitions;
+    DROP TABLE wamon.conversations, wamon.conversation_messages, wamon.turns, wamon.conversation_state_transitions,
+               wamon.conversation_counts;
     ALTER TABLE wamon.replies DROP COLUMN reply, DROP COLUMN conversation, DROP COLUMN through_seq, DROP COLUMN fence,
                               DROP COLUMN body, DROP COLUMN deadline, DROP COLUMN late, DROP COLUMN delivered_at,
                               DROP COLUMN read_at;

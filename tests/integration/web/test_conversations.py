@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.web.test_metrics import samples
 from tests.support.conversations import PHONE, Talks
 from tests.support.office import Office
 from tests.support.web import TOKEN, Site, serving
@@ -51,3 +52,32 @@ def test_who_brings_no_proof_is_told_hashes_whatever_the_config_shows(site: Site
     talks.conversation(talks.person(), talks.chat(), overdue=90)
 
     assert site.get(ORPHANS).json["processed"] == [talks.hashed()]
+
+
+def test_the_figures_of_conversations_are_served(site: Site, talks: Talks) -> None:
+    direct = talks.chat()
+    talks.conversation(talks.person("27820000002"), direct, began=90)
+    talk = talks.conversation(talks.person(), direct, "idle", last=3, answered=3)
+    talks.messages(talk, 1, 2, 3, age=20)
+    talks.turn(talk, 1, 1, 2, "lost", seconds=2)
+    talks.turn(talk, 2, 1, 2, ago=8, seconds=2, missed=4)
+    talks.reply(talk, 2, 2, ago=8)
+    talks.turn(talk, 3, 3, 3, "stale", follow_up=True, seconds=2)
+    talks.run("INSERT INTO wamon.conversation_counts VALUES ('orphans', 7), ('turns stale', 2), ('missed', 1)")
+    talks.run("UPDATE wamon.replies SET tried_at = changed_at")
+    talks.run("UPDATE wamon.conversation_messages SET seen_at = (SELECT tried_at FROM wamon.replies) - interval '12 s'")
+
+    found = samples(site.get("/metrics").text)
+
+    assert found["wamon_conversations"] | {("idle",): 1, ("settling",): 1} == found["wamon_conversations"]
+    assert found["wamon_conversation_oldest_waiting_seconds"][()] >= 90
+    turns = {outcome: n for (outcome,), n in found["wamon_turns_total"].items() if n}
+    assert turns == {"answered": 1, "lost": 1, "stale": 3}
+    assert found["wamon_orphans_found_total"] == {(): 7}
+    assert found["wamon_follow_up_turns_total"] == {(): 1}
+    assert found["wamon_missed_messages_total"] == {(): 5}
+    assert found["wamon_fenced_total"] == {(): 0}
+    assert found["wamon_turn_seconds"]["0.5",] == 2
+    assert found["wamon_answer_wait_seconds"]["0.99",] == 12
+    assert found["wamon_guard_seconds"]["0.95",] == 0.002
+    assert found["wamon_switch_off"] == {("replies",): 0, ("agent",): 0}

@@ -35,6 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, _reused_18: Any) -> Iterator[
         bridge.post(LAWLEY, "DR1000001", sender=PHONE, at=now - timedelta(seconds=90))
         bridge.post(LAWLEY, "DR1000001 DR1000002", sender=PHONE, at=now - timedelta(seconds=60))
         office = Office(folder / "office", _reused_18.empty(), bridge.path, timezone=noon(now.hour))
+        office.set(conversations={"enabled": True})
         published(office)
         office.query("UPDATE wamon.group_status SET usual = array_fill(7.5::real, ARRAY[48])")
         office.query("UPDATE wamon.sources SET last_verify_at = to_timestamp(1e9), last_verify_clean = true")
