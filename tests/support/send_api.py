@@ -36,6 +36,7 @@ class StandIn:
     def __init__(self, token: str | None) -> None:
         self.token = token
         self.behaviours: list[Behaviour] = ["sent"]
+        self.says: dict[str, Any] = {"success": True, "message": "Message sent"}
         self.asked: list[dict[str, Any]] = []
         self.before_answer: Callable[[], object] = lambda: None
         self.over = threading.Event()
@@ -49,7 +50,7 @@ class StandIn:
 
     @property
     def texts(self) -> list[str]:
-        return [asked["message"] for asked in self.asked]
+        return [asked.get("message") or asked["text"] for asked in self.asked]
 
     def next(self) -> Behaviour:
         return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
@@ -64,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         asked = json.loads(body)
         assert self.path == "/api/send"
-        assert set(asked) == {"recipient", "message"}
+        assert set(asked) in ({"recipient", "message"}, {"target", "text"})
         one.asked.append(asked)
         one.before_answer()
         self._behave(one, one.next())
@@ -76,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _behave(self, one: StandIn, behaviour: Behaviour) -> None:
         failed = {"success": False, "message": "Error sending message: context deadline exceeded"}
         answers: dict[Behaviour, tuple[int, Any]] = {
-            "sent": (200, {"success": True, "message": "Message sent"}),
+            "sent": (200, one.says),
             "nonsense": (200, {"success": "true", "ok": 1}),
             "html": (200, "<html>Welcome</html>"),
             "500": (500, failed),
@@ -113,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def send_api(token: str | None = None) -> Iterator[StandIn]:
-    """whatsapp-mcp's; with a token verygoodplugins'."""
+    """whatsapp-mcp's; with a token verygoodplugins', or WATI's where it says what that says."""
     one = StandIn(token)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True

@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
     from wamon.bridge.people import Aliases
     from wamon.config.schema import Config
-    from wamon.conversations.follower import ConversationFollower, Message, Verdict
+    from wamon.conversations.follower import ConversationFollower
     from wamon.ledger.changes import Key
     from wamon.ledger.source import Source
     from wamon.postgres.connection import Database
+    from wamon.providers.deliveries import Receipt
 
 
 class Talk:
@@ -31,6 +32,14 @@ class Talk:
 
             take_back(db, source, messages)
 
+    def receive(self, db: Database, source: str, receipts: Sequence[Receipt]) -> set[int]:
+        """Note what became of our answers; the places of those that must wait for an answer's id."""
+        if not receipts:
+            return set()
+        from wamon.conversations.echoes import note_receipts
+
+        return note_receipts(db, source, receipts)
+
 
 def talking_groups(config: Config) -> frozenset[str]:
     """The groups in which bursts are answered, by JID."""
@@ -43,12 +52,9 @@ def follower_of(config: Config, source: Source, known_senders: Aliases | None) -
     """What appends a source's messages to conversations; None while those are off."""
     if not config.conversations.enabled:
         return None
+    from wamon.conversations.echoes import whose
     from wamon.conversations.follower import ConversationFollower
     from wamon.conversations.identity import Senders
 
     senders = Senders(source.name, known_senders) if known_senders else None
-    return ConversationFollower(source, config.conversations, talking_groups(config), senders, _nothing_is_ours)
-
-
-def _nothing_is_ours(db: Database, outgoing: Sequence[Message]) -> Sequence[Verdict]:  # noqa: ARG001
-    return ["operator"] * len(outgoing)
+    return ConversationFollower(source, config.conversations, talking_groups(config), senders, whose)

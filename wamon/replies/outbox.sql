@@ -15,10 +15,11 @@ ON CONFLICT DO NOTHING
 SELECT min(tried_at) FROM wamon.replies
 
 -- name: said_between
+-- In groups: one-to-one, where persons share a chat, our echoes are known by whom they went to.
 SELECT r.chat, r.message_id, r.about, r.said_hash, r.reply_id, r.tried_at
 FROM wamon.replies AS r
 JOIN wamon.groups AS g USING (chat)
-WHERE g.source = %(source)s AND r.tried_at BETWEEN %(since)s AND %(until)s
+WHERE g.source = %(source)s AND g.kind = 'group' AND r.tried_at BETWEEN %(since)s AND %(until)s
 
 -- name: seen
 -- The bridge has stored our reply: nobody needs to wonder any more.

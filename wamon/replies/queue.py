@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from wamon.drops.normalization import normalise
 from wamon.errors import UsageError
+from wamon.model import content_hash
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.providers.deliveries import DIRECT, Alias
@@ -170,6 +172,11 @@ class Queue:
         while (into := SQL.value(self.db, "lock_conversation", conversation=conversation)) is not None:
             conversation = into
         return conversation
+
+
+def said_hash(jid: str, text: str) -> int:
+    """By what a reply is known again. In a group as the store's rows are; one-to-one, however a provider spaces it."""
+    return content_hash(normalise(text).strip() if jid == DIRECT else text, "")
 
 
 def has_work(db: Database, source: str, now: datetime) -> bool:

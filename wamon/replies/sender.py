@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from wamon.backoff import pause_seconds
 from wamon.bridge.people import Aliases
 from wamon.config.replies import filled
-from wamon.drops.normalization import normalise
 from wamon.errors import DatabaseUnavailable
 from wamon.failpoints import failpoint
 from wamon.log import logger
-from wamon.model import content_hash
 from wamon.net.address import NotSent
 from wamon.net.http import Unknown as NoAnswer
 from wamon.net.http import request
@@ -23,7 +21,7 @@ from wamon.net.message import Bounds
 from wamon.postgres.connection import transaction
 from wamon.providers.deliveries import DIRECT
 from wamon.providers.sending import Failed, Refused, Sent, Unknown
-from wamon.replies.queue import Limits
+from wamon.replies.queue import Limits, said_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,11 +57,6 @@ class _Claimed(NamedTuple):
 def limits_of(config: Config) -> Limits:
     """How much is said in a minute."""
     return Limits(config.conversations.per_minute, config.replies.per_minute, config.replies.max_age)
-
-
-def said_hash(chat: str, text: str) -> int:
-    """By what a reply is known again. In a group as the store's rows are; one-to-one, however a provider spaces it."""
-    return content_hash(normalise(text).strip() if chat == DIRECT else text, "")
 
 
 class Replier:

@@ -25,7 +25,7 @@ from wamon.ledger.following import NotYet
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
-from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping
+from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping, Receipt
 from wamon.webhooks.events import Ended, Events
 from wamon.webhooks.messages import NAMELESS, brought, of_numbers, origin_of, revoked
 from wamon.webhooks.people import join_people
@@ -110,6 +110,9 @@ class Talk(Protocol):
 
     def take_back(self, db: Database, source: str, messages: Sequence[Key]) -> None:
         """Their senders took these messages back."""
+
+    def receive(self, db: Database, source: str, receipts: Sequence[Receipt]) -> set[int]:
+        """Note what became of our answers; the places of those that must wait for an answer's id."""
 
 
 @dataclass(slots=True)
@@ -274,8 +277,18 @@ class Intake:
         recorded = self._bring(known, ready)
         self._talk.take_back(db, self.name, [key for one in opened for key in revoked(one.parts)])
         missed = self._note_missed(known, ready)
-        self._end(db, opened, twins, Counter(one.opened.event.event for one in said), awaited)
+        early = self._receive(db, opened)
+        settled = [one for one in opened if one.event.event not in early]
+        self._end(db, settled, twins, Counter(one.opened.event.event for one in said), awaited)
         return Taken(len(opened), recorded.counts, missed, len(awaited))
+
+    def _receive(self, db: Database, opened: Sequence[Opened]) -> set[int]:
+        """Note what became of our answers; the events that wait a moment, since the id of one isn't known yet."""
+        receipts = [(one.event.event, part) for one in opened for part in one.parts if isinstance(part, Receipt)]
+        places = self._talk.receive(db, self.name, [receipt for _, receipt in receipts])
+        early = {receipts[n][0] for n in places}
+        self.events.wait(db, sorted(early), _UNDECIDED_FOR)
+        return early
 
     def _bring(self, known: Mapping[Key, Known], said: Sequence[Said]) -> Recorded:
         origins = {one.key: one.origin for one in said}
