@@ -54,11 +54,16 @@ def gaps(
     zone, now = settings.timezone, options.clock.now()
     moment = times.since(since, zone, now) or now
     if settings.has_hooks_alone and bridge is None:
-        answer = view.gaps(moment, gaps_of_hooks(settings, Window(moment, now, zone), group or ()))
+        found = gaps_of_hooks(settings, Window(moment, now, zone), group or ())
     else:
         with opened(settings, bridge_of(settings, bridge, group or []), options.clock) as pipeline:
             groups = [pipeline.source.groups[jid] for jid in pipeline.named(group or [])]
-            answer = view.gaps(moment, found_gaps(pipeline, groups, moment, zone))
+            found = found_gaps(pipeline, groups, moment, zone)
+    if settings.conversations.enabled:
+        from wamon.app.conversations import unanswered
+
+        found = sorted([*found, *unanswered(settings, moment, group or ())], key=lambda gap: gap.start)
+    answer = view.gaps(moment, found)
     if options.json:
         say(as_json(answer))
     else:

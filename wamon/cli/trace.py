@@ -43,7 +43,8 @@ def trace(
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        answer = view.trace(db, asked, settings.database.review_table, people_of(settings))
+        answers = settings.conversations.enabled
+        answer = view.trace(db, asked, settings.database.review_table, people_of(settings), answers=answers)
     if options.json:
         say(as_json(answer))
     else:

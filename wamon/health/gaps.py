@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wamon.model import Group, Message
     from wamon.postgres.connection import Database
 
-    Kind = Literal["bridge", "silence", "gone", "replaced", "captions", "store-missed"]
+    Kind = Literal["bridge", "silence", "gone", "replaced", "captions", "store-missed", "missed"]
 
 SQL = Queries("wamon.health", "gaps")
 
@@ -42,6 +42,7 @@ MEANINGS: dict[Kind, str] = {
     "captions": "Photos came without any text: where people wrote a number under them, the bridge didn't keep it.",
     "store-missed": "A hook brought messages that the store lacks: they are recorded, and others that no hook "
     "brought may be missing.",
+    "missed": "People wrote while nobody answered; when a turn came to it, it was too old, and got no answer.",
 }
 
 
@@ -171,6 +172,16 @@ def _missed(db: Database, groups: Sequence[Group], since: datetime) -> Iterator[
         group = by_chat[chat]
         detail = f"{amount(messages, 'message')} that a hook brought"
         yield Gap("store-missed", oldest, newest, group.jid, group.project, detail)
+
+
+def unanswered(db: Database, sources: Sequence[str], since: datetime) -> list[Gap]:
+    """When people of these sources wrote and got no answer, since it was too old: hour by hour, the earliest first."""
+    with transaction(db, UNHURRIED_SECONDS):
+        found = SQL.run(db, "unanswered", sources=list(sources), since=since).fetchall()
+    return [
+        Gap("missed", first, last, jid, group, f"{amount(messages, 'message')} of {amount(people, 'person')}")
+        for jid, group, first, last, messages, people in found
+    ]
 
 
 def _replaced(source: Source, window: Window) -> Iterator[Gap]:

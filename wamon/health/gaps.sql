@@ -34,3 +34,19 @@ ORDER BY m.chat
 
 -- name: rewinds
 SELECT at, reason FROM wamon.rewinds WHERE source = %(source)s AND at >= %(since)s AND tail = 'main' ORDER BY at
+
+-- name: unanswered
+-- Turns that came too late, and what they were about, as far as it is kept.
+SELECT g.jid, CASE c.kind WHEN 'group' THEN g.project ELSE 'one-to-one, ' || c.source END,
+       min(least(coalesce(m.first_at, t.due_at), t.ended_at)), max(t.ended_at), sum(t.through_seq - t.from_seq + 1),
+       count(DISTINCT c.person)
+FROM wamon.turns AS t
+JOIN wamon.conversations AS c USING (conversation)
+JOIN wamon.groups AS g USING (chat)
+LEFT JOIN LATERAL (
+    SELECT min(sent_at) AS first_at FROM wamon.conversation_messages
+    WHERE conversation = t.conversation AND seq BETWEEN t.from_seq AND t.through_seq
+) AS m ON true
+WHERE t.outcome = 'stale' AND t.ended_at >= %(since)s AND c.source = ANY(%(sources)s)
+GROUP BY g.jid, 2, date_trunc('hour', t.ended_at)
+ORDER BY 3, 2

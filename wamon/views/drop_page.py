@@ -69,9 +69,18 @@ class DropPage:
 
 
 def drop_page(
-    db: Database, zone: ZoneInfo, number: str, review_table: str | None, *, with_texts: bool = False
+    db: Database,
+    zone: ZoneInfo,
+    number: str,
+    review_table: str | None,
+    *,
+    with_texts: bool = False,
+    answers: bool = False,
 ) -> DropPage:
-    """All that is known of a canonical drop number. Raises DatabaseUnavailable, SchemaError."""
+    """All that is known of a canonical drop number; `answers`: in conversations, too.
+
+    Raises DatabaseUnavailable, SchemaError.
+    """
     people = Published(db)
     with snapshot(db) as moment:
         known = sources(moment.db)
@@ -84,7 +93,9 @@ def drop_page(
         shown = {post.sender: people.shown(post.sender) for post in found}
         keys = list(dict.fromkeys((post.chat, post.message_id) for post in found))[: trace.MOST_MESSAGES]
         events = moment.panel(
-            "events", lambda db: trace.steps(db, keys, [number], review_table, people), tuple[Step, ...]()
+            "events",
+            lambda db: trace.steps(db, keys, [number], review_table, people, answers=answers),
+            tuple[Step, ...](),
         )
         texts = moment.panel("texts", lambda db: said(db, keys) if with_texts else (), tuple[Said, ...]())
     projects = tuple(_projects(found, rows, moment.at, zone, shown))

@@ -24,7 +24,7 @@ _MOST_GROUPS = 500
 class Gap:
     """A time of which the bridge's store may lack something."""
 
-    kind: Annotated[str, "`bridge`, `silence`, `gone`, `replaced` or `captions`"]
+    kind: Annotated[str, "`bridge`, `silence`, `gone`, `replaced`, `captions`, `store-missed` or `missed`"]
     start: Annotated[datetime, "when it began"]
     end: Annotated[datetime | None, "when it ended; null: it lasts still"]
     group: Annotated[str | None, "the project's name; null: every group"]

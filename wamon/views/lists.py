@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
+from wamon.health import gaps as health
 from wamon.ledger import dead_letters
 from wamon.replies import queue
 from wamon.views import dead, gaps
@@ -122,12 +123,16 @@ def _page(found: Sequence[T], key: Callable[[T], str], after: str | None) -> tup
     return shown, keys[start + PAGE_ROWS - 1] if len(found) > start + PAGE_ROWS else None
 
 
-def gaps_page(db: Database, zone: ZoneInfo) -> GapsPage:
-    """The gaps. Raises DatabaseUnavailable, SchemaError."""
+def gaps_page(db: Database, zone: ZoneInfo, *, answers: bool = False) -> GapsPage:
+    """The gaps; `answers`: when people got no answer, too. Raises DatabaseUnavailable, SchemaError."""
     with snapshot(db) as moment:
         known, since = sources(db), moment.at - _LISTED
         told = moment.panel("gaps", lambda db: gaps.told_by_database(db, known, since, moment.at, zone), _NO_GAPS)
-    newest_first = gaps.gaps(since, reversed(told.gaps)).gaps
+        names = [source.name for source in known]
+        missed = moment.panel(
+            "missed", lambda db: health.unanswered(db, names, since) if answers else [], list[health.Gap]()
+        )
+    newest_first = gaps.gaps(since, sorted([*told.gaps, *missed], key=lambda gap: gap.start, reverse=True)).gaps
     return GapsPage(moment.at, str(zone), stale_since(known), since, newest_first, told.unknown, moment.failed)
 
 

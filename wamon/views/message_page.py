@@ -44,16 +44,25 @@ class MessagePage:
 
 
 def message_page(
-    db: Database, zone: ZoneInfo, asked: str, review_table: str | None, *, with_texts: bool = False
+    db: Database,
+    zone: ZoneInfo,
+    asked: str,
+    review_table: str | None,
+    *,
+    with_texts: bool = False,
+    answers: bool = False,
 ) -> MessagePage | None:
-    """What became of a message; None where nothing knows it. Raises DatabaseUnavailable, SchemaError."""
+    """What became of a message; `answers`: in conversations, too; None where nothing knows it.
+
+    Raises DatabaseUnavailable, SchemaError.
+    """
     people = Published(db)
     with snapshot(db) as moment:
         keys = trace.messages_of(db, asked)
         if not keys:
             return None
         numbers = trace.numbers_of(db, keys)
-        found = trace.steps(db, keys, numbers, review_table, people)
+        found = trace.steps(db, keys, numbers, review_table, people, answers=answers)
         texts = said(db, keys) if with_texts else ()
         return MessagePage(moment.at, str(zone), stale_since(sources(db)), asked, tuple(numbers), found, texts)
 

@@ -41,9 +41,10 @@ class Step:
         str,
         "`posted`, `recorded`, `new`, `resubmission`, `rejected`, `retracted`, `near-miss`, `edited`, `retry`, `dead`, "
         "`reply-due`, `reply-` and its state, `gone`, `review-made`, `review-changed`, `delivered`, `taken-in`, "
-        "`event-waits` or `event-dead`",
+        "`event-waits`, `event-dead`, `waits` (for an answer), `heard` (by a conversation), `turn`, or `turn-` and its "
+        "outcome",
     ]
-    where: Annotated[str, "the project, the source, the hook or the review table"]
+    where: Annotated[str, "the project, the source, the hook, the review table or the conversation"]
     detail: Annotated[str, "what more is known, such as the drop number; may be empty"]
 
     def unquoted(self) -> Step:
@@ -62,12 +63,14 @@ class Trace:
     steps: tuple[Step, ...]
 
 
-def trace(db: Database, asked: str, review_table: str | None, people: Shows) -> Trace:
+def trace(db: Database, asked: str, review_table: str | None, people: Shows, *, answers: bool = False) -> Trace:
     """What became of a message (by its id or correlation id), a delivery (by its own) or a drop number in any writing.
 
-    Raises WamonError where nothing knows it.
+    `answers`: bursts and turns, too. Raises WamonError where nothing knows it.
     """
     keys, events = messages_of(db, asked), events_of(db, asked)
+    if answers and not keys:
+        keys = messages_of_burst(db, asked)
     keys += [key for key in messages_of_events(db, events) if key not in keys]
     numbers = candidates(asked)
     name = asked
@@ -79,7 +82,7 @@ def trace(db: Database, asked: str, review_table: str | None, people: Shows) -> 
             f"Nothing knows {asked}.", hint="Name a message id, a correlation id of the log, or a drop number."
         )
     reviewed = [name] if name in numbers else numbers_of(db, keys)
-    found = [*steps(db, keys, reviewed, review_table, people), *delivered(db, keys, events)]
+    found = [*steps(db, keys, reviewed, review_table, people, answers=answers), *delivered(db, keys, events)]
     return Trace(name, tuple(sorted(found, key=lambda step: step.at)))
 
 
@@ -97,6 +100,14 @@ def events_of(db: Database, asked: str) -> list[int]:
         return []
     with transaction(db):
         return SQL.rows(db, "event_of_id", int, uid=uid, event=int(letter[1]) if letter else None)
+
+
+def messages_of_burst(db: Database, asked: str) -> list[tuple[int, str]]:
+    """The messages of the burst or turn of this correlation id: (chat, message id)."""
+    if not _UID.fullmatch(asked.lower()):
+        return []
+    with transaction(db):
+        return SQL.run(db, "messages_of_burst", uid=asked.lower()).fetchall()
 
 
 def messages_of_events(db: Database, events: Sequence[int]) -> list[tuple[int, str]]:
@@ -127,12 +138,20 @@ def numbers_of(db: Database, keys: Sequence[tuple[int, str]]) -> list[str]:
 
 
 def steps(
-    db: Database, keys: Sequence[tuple[int, str]], numbers: Sequence[str], review_table: str | None, people: Shows
+    db: Database,
+    keys: Sequence[tuple[int, str]],
+    numbers: Sequence[str],
+    review_table: str | None,
+    people: Shows,
+    *,
+    answers: bool = False,
 ) -> tuple[Step, ...]:
-    """What happened to these messages, and to these drops' review rows."""
+    """What happened to these messages, and to these drops' review rows; `answers`: and in conversations."""
     with transaction(db):
         rows = SQL.run(db, "steps", **_columns(keys)).fetchall()
+        turns = SQL.rows(db, "steps_of_turns", Step, **_columns(keys)) if answers else []
     found = [Step(at, what, where, _by(sender, people) or detail) for at, what, where, detail, sender in rows]
+    found += turns
     if numbers and review_table:
         reviewed = review.rows_of(db, review_table, *numbers)
         found += [step for row in reviewed for step in _reviewed(row, review_table)]

@@ -81,12 +81,13 @@ FROM (
     UNION ALL
     SELECT q.queued_at, 7, 'reply-due', o.project,
            CASE WHEN q.kind = 'near-miss' THEN 'about a near miss' ELSE q.about END, NULL, o.chat, o.message_id
-    FROM own AS o JOIN wamon.replies AS q USING (chat, message_id)
+    FROM own AS o JOIN wamon.replies AS q USING (chat, message_id) WHERE q.conversation IS NULL
     UNION ALL
     SELECT q.changed_at, 8, 'reply-' || q.state, o.project,
            concat_ws(': ', CASE WHEN q.kind = 'near-miss' THEN 'about a near miss' ELSE q.about END, q.reason), NULL, o.chat,
            o.message_id
-    FROM own AS o JOIN wamon.replies AS q USING (chat, message_id) WHERE q.state <> 'due'
+    FROM own AS o JOIN wamon.replies AS q USING (chat, message_id)
+    WHERE q.state <> 'due' AND q.conversation IS NULL
     UNION ALL
     SELECT gone_at, 9, 'gone', source, 'not in the bridge''s store any more', NULL, chat, message_id
     FROM own WHERE gone_at IS NOT NULL
@@ -100,3 +101,45 @@ FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
 CROSS JOIN LATERAL unnest(l.numbers) AS n(number)
 ORDER BY 1
+
+-- name: messages_of_burst
+-- The messages whose conversation changed its state by this correlation id, and that have it.
+SELECT DISTINCT m.chat, m.message_id
+FROM wamon.conversation_state_transitions AS t
+JOIN wamon.conversations AS c ON c.uid = t.conversation_id
+JOIN wamon.conversation_messages AS m ON m.conversation = c.conversation AND m.correlation_id = t.correlation_id
+WHERE t.correlation_id = %(uid)s
+ORDER BY 1, 2
+
+-- name: steps_of_turns
+-- What conversations did about these messages: the bursts that they are in, and what was answered.
+WITH own AS (
+    SELECT m.conversation, m.seq, m.seen_at, m.role, c.uid::text AS uid
+    FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
+    JOIN wamon.conversation_messages AS m USING (chat, message_id)
+    JOIN wamon.conversations AS c USING (conversation)
+), worked AS (
+    SELECT DISTINCT t.conversation, t.fence, o.uid
+    FROM own AS o
+    JOIN wamon.turns AS t ON t.conversation = o.conversation AND o.seq BETWEEN t.from_seq AND t.through_seq
+)
+SELECT s.at, s.what, s.uid, s.detail
+FROM (
+    SELECT seen_at AS at, 1 AS place, CASE WHEN seq IS NULL THEN 'heard' ELSE 'waits' END AS what, uid,
+           CASE WHEN seq IS NULL THEN role ELSE 'message ' || seq END AS detail
+    FROM own
+    UNION ALL
+    SELECT t.started_at, 2, 'turn', w.uid, t.reason || ': messages ' || t.from_seq || ' to ' || t.through_seq
+    FROM worked AS w JOIN wamon.turns AS t USING (conversation, fence)
+    UNION ALL
+    SELECT t.ended_at, 3, 'turn-' || t.outcome, w.uid, coalesce(t.error, '')
+    FROM worked AS w JOIN wamon.turns AS t USING (conversation, fence) WHERE t.ended_at IS NOT NULL
+    UNION ALL
+    SELECT q.queued_at, 4, 'reply-due', w.uid, q.kind
+    FROM worked AS w JOIN wamon.replies AS q ON q.conversation = w.conversation AND q.fence = w.fence
+    UNION ALL
+    SELECT q.changed_at, 5, 'reply-' || q.state, w.uid, concat_ws(': ', q.kind, q.reason)
+    FROM worked AS w JOIN wamon.replies AS q ON q.conversation = w.conversation AND q.fence = w.fence
+    WHERE q.state <> 'due'
+) AS s
+ORDER BY s.at, s.place

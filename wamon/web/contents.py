@@ -85,12 +85,13 @@ def _group(db: Database, asked: Asked) -> GroupPage | None:
 
 def _drop(db: Database, asked: Asked) -> DropPage:
     number, table = asked.path["number"].upper(), asked.site.review_table
-    return drop_page(db, asked.site.zone, number, table, with_texts=asked.is_operator)
+    answers = asked.site.answers
+    return drop_page(db, asked.site.zone, number, table, with_texts=asked.is_operator, answers=answers)
 
 
 def _message(db: Database, asked: Asked) -> MessagePage | None:
-    table = asked.site.review_table
-    return message_page(db, asked.site.zone, asked.path["id"], table, with_texts=asked.is_operator)
+    site, message = asked.site, asked.path["id"]
+    return message_page(db, site.zone, message, site.review_table, with_texts=asked.is_operator, answers=site.answers)
 
 
 def _person(db: Database, asked: Asked) -> PersonPage | None:
@@ -110,7 +111,7 @@ def _replies(db: Database, asked: Asked) -> RepliesPage:
 
 
 def _gaps(db: Database, asked: Asked) -> GapsPage:
-    return gaps_page(db, asked.site.zone)
+    return gaps_page(db, asked.site.zone, answers=asked.site.answers)
 
 
 def _hooks(db: Database, asked: Asked) -> HooksPage:

@@ -101,6 +101,9 @@ STEPS = {
     "gone": "Vanished from the store",
     "review-made": "Review row made",
     "review-changed": "Review row changed",
+    "waits": "Waits for an answer",
+    "heard": "Heard by a conversation",
+    "turn": "A turn began",
 }
 
 

@@ -11,10 +11,13 @@ from tests.support.conversations import PHONE, Talks
 from tests.support.office import Office
 from wamon.app.commands import configured
 from wamon.app.conversations import rescue
-from wamon.errors import UsageError
+from wamon.errors import UsageError, WamonError
+from wamon.health.gaps import unanswered
 from wamon.postgres.connection import connected
 from wamon.views import conversations as view
 from wamon.views.conversations import Conversation, Orphans, Person
+from wamon.views.people import Published
+from wamon.views.trace import trace
 
 OTHER = "27820000002"
 LID = "123456789012345"
@@ -213,3 +216,50 @@ def test_what_was_answered_since_is_not_said_again(
     talks.turn(talk, 2, 2, 2, "answered")
 
     assert rescue(config, "0001", late=True).rescued == 0
+
+
+def test_a_trace_tells_the_burst_its_turns_and_their_answer(dsn: str, talks: Talks) -> None:
+    talk = talks.conversation(talks.person(), talks.chat(), "idle", last=2, answered=2)
+    talks.messages(talk, 1, 2, age=90)
+    talks.turn(talk, 1, 1, 2, "failed", ago=60, error="TimeoutError")
+    talks.turn(talk, 2, 1, 2, ago=30, reason="retry")
+    talks.reply(talk, 2, 2, ago=20)
+    uid = "00000000-0000-0000-0000-000000000001"
+    talks.run("UPDATE wamon.conversation_messages SET correlation_id = %(uid)s", uid=uid)
+    talks.transition(talk, "settling", "processing", "due")
+    talks.run("UPDATE wamon.conversation_state_transitions SET correlation_id = %(uid)s", uid=uid)
+
+    with connected(dsn) as db:
+        steps = trace(db, uid, None, Published(db), answers=True).steps
+        with pytest.raises(WamonError, match="Nothing knows"):
+            trace(db, uid, None, Published(db))
+
+    assert [(step.what, step.detail) for step in steps] == [
+        ("waits", "message 1"),
+        ("waits", "message 2"),
+        ("turn", "due: messages 1 to 2"),
+        ("turn-failed", "TimeoutError"),
+        ("turn", "retry: messages 1 to 2"),
+        ("turn-answered", ""),
+        ("reply-due", "burst"),
+        ("reply-sent", "burst"),
+    ]
+    assert {step.where for step in steps} == {str(talks.uid(talk))}
+
+
+def test_what_was_too_old_to_answer_is_a_gap(dsn: str, talks: Talks) -> None:
+    group = talks.chat(jid="1@g.us", project="Lawley", kind="group")
+    for phone, chat, outcome in ((PHONE, group, "stale"), (OTHER, group, "stale"), ("27820000003", group, "answered")):
+        talk = talks.conversation(talks.person(phone), chat, "idle", last=3, answered=3)
+        talks.messages(talk, 1, 2, 3, age=7200)
+        talks.turn(talk, 1, 1, 3, outcome)
+    talks.run("UPDATE wamon.turns SET ended_at = (SELECT min(ended_at) FROM wamon.turns)")  # within one hour
+    since = talks.one("SELECT now() - interval '1 hour'")
+
+    with connected(dsn) as db:
+        (gap,) = unanswered(db, ["main"], since)
+        assert unanswered(db, ["elsewhere"], since) == []
+
+    assert (gap.kind, gap.group, gap.detail) == ("missed", "Lawley", "6 messages of 2 persons")
+    assert gap.end is not None
+    assert (gap.end - gap.start).total_seconds() > 7000
