@@ -43,3 +43,14 @@ def test_shown_values_hold_and_secrets_are_masked(wamon: Run) -> None:
     assert yaml.safe_load(text) == answer
     assert answer["database"]["url"] == "postgresql://ann:***@db/wamon"
     assert answer["groups"][0]["name"] == "Lawley"
+
+
+def test_a_burst_without_a_way_to_send_is_named(wamon: Run, tmp_path: Path) -> None:
+    config = tmp_path / "wamon.yaml"
+    hook = {"name": "wati", "provider": "wati", "secret": "0123456789abcdef"}
+    settings = {"hooks": [hook], "conversations": {"enabled": True, "percentage": 10}}
+    config.write_text(yaml.safe_dump(settings))
+    done = wamon("config", "check", "--config", str(config), "--json")
+    assert (done.returncode, json.loads(done.stdout)["mute"]) == (0, ["wati"])
+    said = " ".join(wamon("config", "check", "--config", str(config)).stdout.split())
+    assert said.endswith("Bursts can't be answered, for want of a way to send: wati.")

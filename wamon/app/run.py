@@ -100,8 +100,8 @@ class _Beside:
             partial(alerts_of, config.alerts, file),
         )
         monitor = Monitor(partial(_troubles, config, clock, rows.take), evaluate, passes, self._troubles)
-        answering = _answering(config)
-        answers = [AnswerSender(config, answering, clock, ledger, passes)] if answering else []
+        answered = answering(config)
+        answers = [AnswerSender(config, answered, clock, ledger, passes)] if answered else []
         working = [*_intake(config, passes, clock), *_conversations(config, passes, clock), *answers]
         always = (monitor, sender, rows, *_heartbeat(config, passes), *working)
         daily = Daily(config, clock, ledger, database)
@@ -112,7 +112,7 @@ class _Beside:
         return SideTasks(
             always,
             chores=(
-                *([] if bridge.name in answering else [replies]),
+                *([] if bridge.name in answered else [replies]),
                 Upkeep(partial(opened, config, bridge, clock)),
                 OfficeWriter(partial(opened, config, bridge, clock)),
                 daily,
@@ -124,7 +124,7 @@ def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:
     return [HookIntake(partial(intakes, config, clock), passes, clock)] if config.sources_of_hooks else []
 
 
-def _answering(config: Config) -> list[str]:
+def answering(config: Config) -> list[str]:
     """The sources whose replies are looked for once a second; those of posts in a polled store's groups can wait."""
     if config.conversations.enabled:
         return [source for source in config.sources if Ways(config, source).all]

@@ -94,4 +94,5 @@ def _sentence(answer: Checked) -> str:
         f"the bridge's store {answer.bridge}" if answer.bridge else "no bridge",
         "the embedded PostgreSQL" if answer.embedded else "the PostgreSQL of database.url",
     ]
-    return f"{answer.path} is fine: {', '.join(said)}."
+    mute = f" Bursts can't be answered, for want of a way to send: {', '.join(answer.mute)}." if answer.mute else ""
+    return f"{answer.path} is fine: {', '.join(said)}.{mute}"

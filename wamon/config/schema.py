@@ -189,6 +189,17 @@ class Config(Section):
         """The source that `run` works on, and those that hooks feed."""
         return tuple(dict.fromkeys((self.source, *self.sources_of_hooks)))
 
+    @property
+    def mute(self) -> tuple[str, ...]:
+        """Where bursts would be answered and nothing can be sent: hooks by their names, and `groups`."""
+        talks = self.conversations
+        if not (talks.enabled and (talks.users or talks.percentage)):
+            return ()
+        ways = {(hook.source, hook.ids_of) for hook in self.hooks if hook.send.url}
+        hooks = [hook.name for hook in self.hooks if hook.secret and (hook.source, hook.ids_of) not in ways]
+        has_groups = talks.groups and any(group.enabled and group.replies for group in self.groups)
+        return (*hooks, *(["groups"] if has_groups and self.bridge.path is None and not ways else []))
+
     def voices(self) -> dict[str, dict[ReplyKind, str]]:
         """The template of each kind of which something is said, by JID; none at all while replies are off."""
         return self.words() if self.replies.enabled else {}

@@ -88,6 +88,7 @@ TITLES = {
     "hooks.parked": "Deliveries that couldn't be recorded",
     "hooks.waiting": "Deliveries that nobody takes in",
     "conversations.chosen": "Whether anybody is answered",
+    "conversations.way": "Whether answers can be sent",
     "conversations.orphans": "Whom no turn came to",
     "conversations.unanswered": "Who waits for an answer",
     "conversations.stuck": "What is overdue by minutes",

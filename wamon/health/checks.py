@@ -32,6 +32,7 @@ def judged(facts: Facts) -> Iterator[Check]:
     if facts.conversations is not None:
         from wamon.health import conversations
 
+        yield conversations.way(facts.subject.config)
         yield from conversations.checks(facts.subject.config.conversations, facts.conversations, facts.database_now)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.config.conversations import Conversations
+    from wamon.config.schema import Config
     from wamon.health.conversation_facts import ConversationFacts
 
 UNANSWERED = timedelta(minutes=10)
@@ -54,6 +55,16 @@ ASKED = (
     "conversations.double_start",
     "conversations.missed",
 )
+
+
+def way(config: Config) -> Check:
+    """Whether what is to be answered can be."""
+    numbers = {"mute": list(config.mute)}
+    if not config.mute:
+        return Check("conversations.way", State.OK, "There is a way to send each answer.", numbers=numbers)
+    sentence = f"Bursts are to be answered, and there is no way to send: {', '.join(config.mute)}."
+    hint = "Set hooks[].send.url, and its token; of groups, the bridge's path and replies.url."
+    return Check("conversations.way", State.WARN, sentence, hint, numbers=numbers)
 
 
 def chosen(config: Conversations) -> Check:

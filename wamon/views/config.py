@@ -24,6 +24,7 @@ class Checked:
     enabled: Annotated[int, "those that are watched"]
     bridge: Annotated[str | None, "the bridge's store"]
     embedded: Annotated[bool, "the database is the embedded PostgreSQL"]
+    mute: Annotated[tuple[str, ...], "hooks, and `groups`, where bursts are to be answered and nothing can be sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ def checked(path: Path, config: schema.Config) -> Checked:
         enabled=sum(group.enabled for group in config.groups),
         bridge=None if config.bridge.path is None else str(config.bridge.path),
         embedded=config.database.url is None,
+        mute=config.mute,
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from wamon.config.conversations import Conversations
+from wamon.config.schema import Config
 from wamon.health.check import TITLES, Absent, Check, State
 from wamon.health.conversation_facts import ConversationFacts
-from wamon.health.conversations import ASKED, checks
+from wamon.health.conversations import ASKED, checks, way
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 CHOSEN = Conversations(enabled=True, percentage=10)
@@ -67,7 +69,7 @@ def test_where_postgresql_cannot_be_asked_each_check_is_unknown() -> None:
     assert {name for name, check in unasked.items() if check.state is State.UNKNOWN} == {
         name.removeprefix("conversations.") for name in ASKED
     }
-    assert {f"conversations.{name}" for name in unasked} == {
+    assert {f"conversations.{name}" for name in unasked} | {"conversations.way"} == {
         name for name in TITLES if name.startswith("conversations.")
     }
 
@@ -78,3 +80,32 @@ def test_words_say_how_many_and_for_how_long() -> None:
     assert told["unanswered"].sentence == "2 conversations wait for an answer, the oldest for 15 min."
     assert told["stale"].sentence.startswith("1 conversation got no answer")
     assert replace(told["slow"], sentence="").numbers == {"p95_ms": None}
+
+
+WITH_A_WAY = {"name": "wati", "provider": "wati", "secret": "s" * 16, "send": {"url": "https://x.test"}}
+MUTE = {"name": "meta", "provider": "meta", "secret": "s" * 16}
+GROUPS = [{"name": "Lawley", "jid": "1@g.us"}]
+
+
+@pytest.mark.parametrize(
+    ("config", "mute"),
+    [
+        ({"hooks": [WITH_A_WAY]}, []),
+        ({"hooks": [WITH_A_WAY, MUTE]}, ["meta"]),
+        ({"hooks": [MUTE | {"secret": ""}]}, []),
+        ({"hooks": [MUTE | {"of": "main"}, WITH_A_WAY | {"of": "main"}]}, []),
+        ({"hooks": [MUTE], "conversations": {"enabled": False}}, []),
+        ({"hooks": [MUTE], "conversations": {"enabled": True}}, []),
+        ({"hooks": [MUTE], "groups": GROUPS, "conversations": {"groups": True}}, ["meta", "groups"]),
+        ({"hooks": [MUTE], "groups": GROUPS}, ["meta"]),
+        ({"groups": GROUPS, "conversations": {"groups": True}, "bridge": {"path": "messages.db"}}, []),
+    ],
+)
+def test_a_burst_without_a_way_is_named(config: dict[str, Any], mute: list[str]) -> None:
+    talks = {"enabled": True, "users": ["27820000001"], **config.get("conversations", {})}
+    if config.get("conversations") == {"enabled": True}:
+        talks.pop("users")
+    given = Config.model_validate({"state": {"dir": "/x"}, "timezone": "UTC", **config, "conversations": talks})
+    found = way(given)
+    assert (list(given.mute), found.state) == (mute, State.WARN if mute else State.OK)
+    assert all(name in found.sentence for name in mute)

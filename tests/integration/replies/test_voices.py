@@ -1,0 +1,115 @@
+"""One voice: of several wamon on one number or store, the first on a host speaks, and the others say who that is."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.clock import CLOCK
+from tests.support.deliveries import PHONE
+from tests.support.intake import hook
+from tests.support.office import Office, eventually
+from tests.support.replies import burst, conversation, person
+from tests.support.send_api import TOKEN, StandIn, send_api
+from wamon.app.commands import configured
+from wamon.app.database import ledger
+from wamon.app.run import answering
+from wamon.daemon.passes import Passes
+from wamon.daemon.reply_sender import AnswerSender
+from wamon.daemon.stopping import Stopping
+from wamon.host import claim
+from wamon.postgres.connection import connected
+from wamon.postgres.leases import leased
+
+Open = Callable[..., Office]
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    monkeypatch.setattr("wamon.daemon.reply_sender._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(claim, "FOLDERS", (tmp_path,))
+    with send_api(TOKEN) as api:
+        yield api
+
+
+def an_office(folder: Path, dsn: str, api: StandIn) -> Office:
+    folder.mkdir(exist_ok=True)
+    vgp = hook("vgp", send={"url": api.replies["url"], "token": TOKEN})
+    return Office(folder, dsn, folder / "messages.db", hooks=[vgp], conversations={"enabled": True})
+
+
+def a_burst(office: Office, text: str) -> int:
+    return burst(office, conversation(office, "vgp", person(office, "vgp", ("phone", PHONE))), text)
+
+
+@contextmanager
+def sending(office: Office) -> Iterator[None]:
+    """The daemon's side task, while it holds the lease of the hook's source."""
+    config = configured(office.config_path, {})
+    passes, stopping = Passes(lambda: None), Stopping()
+    with connected(office.dsn) as db, leased(db, "vgp") as lease:
+        passes.leases["vgp"] = lease.holder
+        task = AnswerSender(config, ["vgp"], CLOCK, ledger, passes)
+        thread = threading.Thread(target=task.run, args=[stopping])
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def states(office: Office) -> list[str]:
+    return office.query("SELECT state FROM wamon.replies ORDER BY reply")
+
+
+def test_case_20_requirement_24_of_prod_and_dev_one_answers_and_the_other_says_who(
+    tmp_path: Path, dsn: str, own_dsn: str, api: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    prod, dev = an_office(tmp_path / "prod", dsn, api), an_office(tmp_path / "dev", own_dsn, api)
+    with sending(prod):
+        a_burst(prod, "Noted")
+        eventually("prod answers", lambda: states(prod) == ["sent"])
+        with sending(dev):
+            a_burst(dev, "Noted")
+            eventually("dev leaves it", lambda: states(dev) == ["skipped"])
+        assert Counter(api.texts) == {"Noted": 1}
+        assert [line for line in caplog.messages if line.startswith("Replies are sent by ")] == [
+            f"Replies are sent by {holder}."
+            for holder in {reason.removesuffix(" sends there") for reason in reasons(dev)}
+        ]
+    with sending(dev):
+        eventually("dev's turn", lambda: a_burst_of_dev_is_sent(dev))
+
+
+def reasons(office: Office) -> list[str]:
+    return office.query("SELECT reason FROM wamon.replies")
+
+
+def a_burst_of_dev_is_sent(office: Office) -> bool:
+    (number,) = office.query("SELECT conversation FROM wamon.conversations")
+    (seq,) = office.query("SELECT count(*) + 1 FROM wamon.replies")
+    burst(office, number, "Noted", seq=seq)
+    eventually("its end", lambda: "due" not in states(office))
+    return states(office)[-1] == "sent"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sources"),
+    [
+        ({}, []),
+        ({"conversations": {"enabled": True}}, ["main", "vgp"]),
+        ({"replies": {"enabled": True}}, ["vgp"]),
+    ],
+)
+def test_requirement_30_unconfigured_nothing_is_looked_for_once_a_second(
+    tmp_path: Path, open_office: Open, api: StandIn, settings: dict[str, object], sources: list[str]
+) -> None:
+    vgp = hook("vgp", send={"url": api.replies["url"]})
+    office = open_office(tmp_path / "messages.db", hooks=[vgp, hook("gowa")], **settings)
+    assert answering(configured(office.config_path, {})) == sources
