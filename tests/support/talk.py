@@ -62,7 +62,7 @@ def said(text: str = "hello", *, by: str = PHONE, at: datetime | None = None, **
         **WATI,
         "id": f"w{next(ids)}",
         "whatsappMessageId": f"wamid.{next(ids)}",
-        "timestamp": str(int(moment.timestamp())),
+        "timestamp": str(int(moment.timestamp() * 1000)),
         "created": moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "text": text,
         "waId": by,

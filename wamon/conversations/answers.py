@@ -59,7 +59,7 @@ def answers(db: Database, turns: Sequence[Turn], words: Words) -> list[Ended]:
 
 
 def _posts(db: Database, turns: Sequence[Turn]) -> dict[int, list[Post]]:
-    """Of each turn's burst, each number once, as what it first was."""
+    """Of each turn's burst, each number once: as new where one of its posts is."""
     found: dict[int, dict[str, Post]] = {turn.conversation: {} for turn in turns}
     rows = SQL.run(
         db,
@@ -70,7 +70,8 @@ def _posts(db: Database, turns: Sequence[Turn]) -> dict[int, list[Post]]:
     )
     for conversation, *rest in rows:
         post = Post(*rest)
-        found[conversation].setdefault(post.about, post)
+        if post.kind == "new" or post.about not in found[conversation]:
+            found[conversation][post.about] = post
     return {conversation: list(by_number.values()) for conversation, by_number in found.items()}
 
 

@@ -6,7 +6,9 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.model import is_number, sender_parts
 from wamon.postgres.queries import Queries
+from wamon.providers.deliveries import Alias
 from wamon.providers.fields import aliases
 from wamon.webhooks.people import join_people
 
@@ -16,10 +18,10 @@ if TYPE_CHECKING:
     from wamon.bridge.people import Aliases
     from wamon.config.conversations import Conversations
     from wamon.postgres.connection import Database
-    from wamon.providers.deliveries import Alias
 
 SQL = Queries("wamon.conversations", "identity")
 
+_MOST_DIGITS_OF_A_PHONE = 12
 _TYPED = re.compile(r"\+?[0-9][0-9 ()-]*")
 
 
@@ -47,9 +49,20 @@ class Senders:
         from wamon.conversations.joins import join
 
         forms = self._known.one_form(senders)
-        ids = {sender: found for sender in senders if (found := aliases(sender, forms[sender]))}
+        ids = {sender: found for sender in senders if (found := _ids(sender, forms[sender]))}
         persons = join_people(db, self._account, ids.values(), join)
         return {sender: (persons[found[0]], found[0]) for sender, found in ids.items()}
+
+
+def _ids(sender: str, form: str) -> tuple[Alias, ...]:
+    """The ids of a sender whose one form is this. A store may hold a LID's digits alone: too many for a phone's."""
+    user, server = sender_parts(sender)
+    if not form:
+        return ()
+    if form != user:
+        return Alias("lid", user), Alias("phone", form)
+    is_lid = not server and is_number(user) and len(user) > _MOST_DIGITS_OF_A_PHONE
+    return (Alias("lid", user),) if is_lid else aliases(sender)
 
 
 def people(db: Database, persons: Iterable[int]) -> dict[int, Person]:
