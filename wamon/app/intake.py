@@ -41,8 +41,6 @@ def intakes(config: Config, clock: Clock) -> Iterator[tuple[Database, Sequence[I
 def take_in_all(config: Config, clock: Clock) -> Taken:
     """Take in until nothing is new. What a store may still come to hold waits for the daemon, or the next time."""
     taken = Taken()
-    if not config.sources_of_hooks:
-        return taken
     with intakes(config, clock) as (_, found):
         for intake in found:
             while (one := intake.take_in()).events:
@@ -54,8 +52,6 @@ def proofs(config: Config, clock: Clock, *, repair: bool) -> Proof:
     """Compare what hooks brought with the ledger. `repair`: take in once more what that lacks, first."""
     events = 0
     unproven: list[Unproven] = []
-    if not config.sources_of_hooks:
-        return Proof(events, unproven)
     with intakes(config, clock) as (_, found):
         for intake in found:
             if repair:

@@ -41,7 +41,6 @@ def scan(
     wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
-    from wamon.app.intake import take_in_all
     from wamon.app.publish import publish_scan
     from wamon.render import say
     from wamon.views import scan as view
@@ -57,7 +56,7 @@ def scan(
         began = pipeline.clock.monotonic_seconds()
         scanned = _scanned(pipeline, names)
         brings_all = not (names or dry_run or bridge)
-        events = take_in_all(settings, options.clock).events if brings_all else 0
+        events = _events_taken_in(options, settings) if brings_all else 0
         answer = view.scan(pipeline, scanned, names, pipeline.clock.monotonic_seconds() - began, events)
         if not dry_run:
             publish_scan(settings, bridge_of(settings, bridge, names), options.clock, pipeline.source.db)
@@ -70,18 +69,25 @@ def scan(
 
 def _take_in(options: Said, settings: Config) -> None:
     """Where no store is read, what hooks brought is all there is to scan."""
-    from wamon.app.intake import take_in_all
     from wamon.render import say
     from wamon.views.document import as_json
     from wamon.views.scan import without_store
 
     began = options.clock.monotonic_seconds()
-    events = take_in_all(settings, options.clock).events
+    events = _events_taken_in(options, settings)
     answer = without_store(events, options.clock.monotonic_seconds() - began)
     if options.json:
         say(as_json(answer))
     else:
         say(f"No store is read. {answer.events:,} deliveries taken in, in {answer.elapsed_seconds:.1f} s.")
+
+
+def _events_taken_in(options: Said, settings: Config) -> int:
+    if not settings.sources_of_hooks:  # nor is what takes in loaded, which takes its time
+        return 0
+    from wamon.app.intake import take_in_all
+
+    return take_in_all(settings, options.clock).events
 
 
 def _scanned(pipeline: Pipeline, names: list[str]) -> Scanned:

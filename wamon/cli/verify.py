@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wamon.config.schema import Config
     from wamon.conversations.proof import Proof
     from wamon.views.verify import Verify
+    from wamon.webhooks import proof as deliveries
 
 _MOST_SHOWN = 50
 
@@ -58,13 +59,12 @@ def verify(
 
 def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
     from wamon.app.commands import bridge_of, opened
-    from wamon.app.intake import proofs
     from wamon.capture.verify import Verification
     from wamon.render import progress
     from wamon.views import verify as view
 
     settings = options.config()
-    delivered = proofs(settings, options.clock, repair=repair)
+    delivered = _delivered(options, settings, repair=repair)
     answered = _answered(settings)
     if settings.has_hooks_alone and bridge is None:
         return view.without_store(delivered, answered)
@@ -88,6 +88,16 @@ def _answered(config: Config) -> Proof | None:
     from wamon.app.conversations import proof
 
     return proof(config)
+
+
+def _delivered(options: Said, settings: Config, *, repair: bool) -> deliveries.Proof:
+    from wamon.webhooks.proof import Proof
+
+    if not settings.sources_of_hooks:  # nor is what takes in loaded, which takes its time
+        return Proof(0, ())
+    from wamon.app.intake import proofs
+
+    return proofs(settings, options.clock, repair=repair)
 
 
 def _show(found: Verify) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.drops.lettered import odd_gap
 from wamon.drops.normalization import MARKS
-from wamon.drops.runs import USUAL_GAP, is_date
+from wamon.drops.runs import is_date
 from wamon.drops.slips import DROP_WORD, DROP_WORDS, LISTED, NO_LETTERS, NUMBER_WORDS, Slip
+from wamon.drops.spelling import ENDING, LAST_DIGITS, USUAL_GAP
 
 if TYPE_CHECKING:
     from wamon.drops.runs import Run, Whole
@@ -59,13 +60,9 @@ _ITEM = re.compile(rf"{_ITEM_NUMBER}[^\w\n]*\Z").search
 _IS_NO_WORD = re.compile(r"[^\w$+@\u20ac\u00a3]*").fullmatch
 
 
-# `DR1752028/29/30`: the last digits of further numbers. Behind anything but a slash, where nothing else follows.
-_JOINT = r"(?: [ ]? [/&+,] [ ]? | [ ] (?: (?:and|en|na|to) [ ] )? )"
-_LAST_DIGITS = r"[0-9]{2,5}+ (?! [^\W_] | [.:][0-9] )"
-ENDING = rf"{_JOINT} {_LAST_DIGITS}"
 _ENDINGS = re.compile(
     rf"""
-      (?: / {_LAST_DIGITS} ){{1,12}}+ (?! / )
+      (?: / {LAST_DIGITS} ){{1,12}}+ (?! / )
     | (?: {ENDING} ){{1,12}}+ (?= [ ]? (?: [.,;!?)\n] | [^\x00-\x7f] | \Z | (?:done|completed?|ok|klaar)\b ) )
     """,
     re.VERBOSE,

@@ -6,10 +6,9 @@ import re
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
-from wamon.drops.bare import ENDING
 from wamon.drops.normalization import MARKED_DIGITS, MARKS
-from wamon.drops.runs import DASHES, POINTS, USUAL_GAP
 from wamon.drops.slips import DROP_WORDS, letter_slips
+from wamon.drops.spelling import DASHES, ENDING, POINTS, USUAL_GAP
 
 if TYPE_CHECKING:
     from wamon.drops.shape import Shape

@@ -7,7 +7,6 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from wamon.drops.normalization import MARKED_DIGITS
-from wamon.drops.runs import USUAL_GAP
 from wamon.drops.slips import (
     DIGITS_ABOVE,
     DROP_WORDS,
@@ -28,6 +27,7 @@ from wamon.drops.slips import (
     Slip,
     letter_slips,
 )
+from wamon.drops.spelling import USUAL_GAP
 
 if TYPE_CHECKING:
     from wamon.drops.runs import Run

@@ -6,15 +6,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.drops.normalization import MARKS
+from wamon.drops.spelling import DASHES, POINTS
 
 if TYPE_CHECKING:
     from wamon.drops.shape import Shape
 
 _BEFORE = 64  # characters before the digits that are looked at
-
-DASHES = r"\-\u2010-\u2015"
-POINTS = r".,'`/\u00b4\u00b7\u066b\u066c\u2018\u2019"
-USUAL_GAP = rf"[ \#:.{DASHES}]{{0,3}}+"  # what extraction itself allows between letters and digits
 
 # Digits in groups: with one and the same point, comma, apostrophe or slash between them; in thousands with commas and
 # spaces; else with spaces, dashes or marks, where the last is no time, date or decimal fraction.

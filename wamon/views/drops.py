@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from wamon.drops.extraction import candidates
-from wamon.drops.near import written_form
 from wamon.drops.normalization import normalise
+from wamon.drops.search import written_form
 from wamon.drops.typed import typed
 from wamon.errors import UsageError, WamonError
 from wamon.ledger import review
