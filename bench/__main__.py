@@ -9,14 +9,28 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import catchups, door, extraction, growth, holding, intake, passes, peers, proof, screen, startup
+from bench import (
+    catchups,
+    door,
+    extraction,
+    growth,
+    holding,
+    intake,
+    looks,
+    passes,
+    peers,
+    proof,
+    screen,
+    servers,
+    startup,
+)
 from bench.figures import Figures
 from bench.ground import ground, say
 from bench.page import about, page
 from bench.subjects import FULL, QUICK, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bench.ground import Ground
     from bench.subjects import Plan
@@ -27,15 +41,22 @@ _PAGE = Path(__file__).with_name("RESULTS.md")
 def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20,000 messages only; the page goes to stdout")
+    parser.add_argument("--only", metavar="PART", help="this part alone; the page goes to stdout")
     parser.add_argument("--folder", type=_absolute, help="keep the stores there for the next run")
     parser.add_argument("--peers", type=_absolute, help="the Python of an environment with dlt and sling")
     said = parser.parse_args(words)
     plan = QUICK if said.quick else FULL
     figures = Figures()
     with ground(said.folder) as here:
-        _measure(here, figures, plan, said.peers)
+        parts = _parts(here, figures, plan, said.peers)
+        if said.only and said.only not in parts:
+            parser.error(f"--only takes one of: {', '.join(parts)}")
+        for name in [said.only] if said.only else parts:
+            parts[name]()
         text = page(figures, targets(plan), about(here.dsn, _versions(said.peers)))
-    if said.quick:
+    if said.only:
+        print(text, end="")
+    elif said.quick:
         print(text, end="")
         say("of so few messages a catch-up is mostly starting up: its ratios tell little")
     else:
@@ -48,23 +69,36 @@ def _absolute(path: str) -> Path:
     return Path(path).absolute()
 
 
-def _measure(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> None:
-    catchups.measure(here, figures, plan.large, plan.rounds)
+def _parts(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> dict[str, Callable[[], None]]:
+    """What is measured, in this order."""
+    large, posts, rounds = plan.large, plan.posts, plan.rounds
+    return {
+        "catchups": lambda: catchups.measure(here, figures, large, rounds),
+        "peers": lambda: _measure_peers(here, figures, plan, python),
+        "passes": lambda: _measure_passes(here, figures, plan),
+        "growth": lambda: growth.measure(here, figures, large, plan.largest, rounds) if plan.largest else None,
+        "proof": lambda: proof.measure(here, figures, large, posts),
+        "servers": lambda: servers.measure(here, figures, plan.sizes[0], posts),
+        "holding": lambda: holding.measure(here, figures, large),
+        "startup": lambda: startup.measure(here, figures, large),
+        "extraction": lambda: extraction.measure(figures, large),
+        "door": lambda: door.measure(here, figures, plan.deliveries, rounds),
+        "intake": lambda: intake.measure(here, figures, plan.backlog, rounds),
+        "looks": lambda: looks.measure(here, figures),
+        "screen": lambda: screen.measure(here, figures, large, posts),
+    }
+
+
+def _measure_peers(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> None:
     peers.measure(here, figures, plan.large, python)
     peers.measure_monitor(here, figures, plan.large, plan.monitored)
+
+
+def _measure_passes(here: Ground, figures: Figures, plan: Plan) -> None:
     for size in plan.sizes:
         passes.measure(here, figures, size)
-    if plan.largest:
-        growth.measure(here, figures, plan.large, plan.largest, plan.rounds)
     if plan.many_groups:
         passes.measure(here, figures, plan.large, plan.many_groups)
-    proof.measure(here, figures, plan.large, plan.posts)
-    holding.measure(here, figures, plan.large)
-    startup.measure(here, figures, plan.large)
-    extraction.measure(figures, plan.large)
-    door.measure(here, figures, plan.deliveries, plan.rounds)
-    intake.measure(here, figures, plan.backlog, plan.rounds)
-    screen.measure(here, figures, plan.large, plan.watched_groups, plan.posts)
 
 
 def _versions(python: Path | None) -> list[str]:

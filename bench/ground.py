@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 import psycopg
 import yaml
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 WAMON = (sys.executable, "-m", "wamon")
 _SECONDS_BETWEEN_LOOKS = 0.02
+_SECONDS_TO_START = 30.0
 
 
 class Measured(NamedTuple):
@@ -178,6 +179,23 @@ def memory_kib(pid: int, name: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
     found = [line.split()[1] for line in lines if line.startswith(name)]
     return int(found[0])
+
+
+def await_row(dsn: str, sign: LiteralString) -> None:
+    """Until this finds a row, and a second more for what follows it."""
+    deadline = time.monotonic() + _SECONDS_TO_START
+    with psycopg.connect(dsn, autocommit=True) as db:
+        while db.execute(sign).fetchone() is None:
+            if time.monotonic() > deadline:
+                raise AssertionError("it doesn't start")
+            time.sleep(0.1)
+    time.sleep(1)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of a core."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def say(what: str) -> None:

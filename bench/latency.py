@@ -13,9 +13,11 @@ import psycopg
 from bench.stores import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _HEARD_WITHIN_SECONDS = 10.0
+_PAUSES_SECONDS = (0.05, 0.25)
 _TELL = """
     CREATE OR REPLACE FUNCTION bench_tell() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_notify('bench', NEW.drop_number); RETURN NULL; END $$;
@@ -31,6 +33,11 @@ class Latency(NamedTuple):
     p99_seconds: float
 
 
+def of(seconds: Sequence[float]) -> Latency:
+    """That of single posts."""
+    return Latency(median(seconds), quantiles(seconds, n=100)[98])
+
+
 def measure(
     dsn: str,
     store: Path,
@@ -38,19 +45,19 @@ def measure(
     posts: int,
     *,
     table: str = "wamon.submission_rows",
-    seed: int = 7,
     first: int = 0,
-) -> Latency:
-    """Post at random moments while somebody works on the store; how long each took to come to the table.
+    pauses_seconds: tuple[float, float] = _PAUSES_SECONDS,
+) -> list[float]:
+    """Post at random moments while somebody works on the store; how many seconds each took to come to the table.
 
     `first`: how many were posted before.
     """
-    random = Random(seed)
+    random = Random(first)
     seconds = []
     with closing(Writer(store, groups, first=first)) as writer, psycopg.connect(dsn, autocommit=True) as db:
         db.execute(_TELL.format(table))
         for n in range(first, first + posts):
-            time.sleep(random.uniform(0.05, 0.25))
+            time.sleep(random.uniform(*pauses_seconds))
             number = f"DR{8_000_000 + n}"
             writer.post(number)
             posted = time.monotonic()
@@ -58,4 +65,4 @@ def measure(
             if heard != number:
                 raise AssertionError(f"posted {number}, heard of {heard}")
             seconds.append(time.monotonic() - posted)
-    return Latency(median(seconds), quantiles(seconds, n=100)[98])
+    return seconds

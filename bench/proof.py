@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from typing import TYPE_CHECKING, LiteralString
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from bench import catchups, latency
 from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
-from bench.ground import measured, memory_kib, process, say
+from bench.ground import await_row, measured, memory_kib, process, say
 from bench.subjects import LATENCY_HALF, LATENCY_MOST, RESIDENT, verified
 
 if TYPE_CHECKING:
@@ -20,8 +17,6 @@ if TYPE_CHECKING:
 
     from bench.figures import Figures
     from bench.ground import Ground
-
-_SECONDS_TO_START = 30.0
 
 
 def measure(ground: Ground, figures: Figures, messages: int, posts: int) -> None:
@@ -47,8 +42,8 @@ def _verify(config: Path, messages: int) -> float:
 
 def _run(figures: Figures, config: Path, dsn: str, store: Path, posts: int) -> None:
     with process(*COMMAND, "--config", config, "run") as daemon:
-        _await(dsn, "SELECT FROM wamon.leases")
-        _note(figures, WAMON, latency.measure(dsn, store, 4, posts))
+        await_row(dsn, "SELECT FROM wamon.leases")
+        _note(figures, WAMON, latency.of(latency.measure(dsn, store, 4, posts)))
         figures.add(RESIDENT, WAMON, memory_kib(daemon.pid, "VmRSS") / 1024)
         daemon.terminate()
         if daemon.wait(timeout=30):
@@ -60,22 +55,13 @@ def _run_floor(ground: Ground, figures: Figures, messages: int, posts: int) -> N
     with ground.database() as dsn:
         catchups.floor(dsn, store, messages)
         with process(sys.executable, "-m", "bench.floor", dsn, store, "--follow") as follower:
-            _await(dsn, "SELECT FROM pg_stat_activity WHERE query LIKE '%floor.position%' AND pid <> pg_backend_pid()")
-            _note(figures, FLOOR, latency.measure(dsn, store, 4, posts, table="floor.drops"))
+            await_row(
+                dsn, "SELECT FROM pg_stat_activity WHERE query LIKE '%floor.position%' AND pid <> pg_backend_pid()"
+            )
+            _note(figures, FLOOR, latency.of(latency.measure(dsn, store, 4, posts, table="floor.drops")))
             figures.add(RESIDENT, FLOOR, memory_kib(follower.pid, "VmRSS") / 1024)
 
 
 def _note(figures: Figures, who: str, found: latency.Latency) -> None:
     figures.add(LATENCY_HALF, who, found.p50_seconds * 1000)
     figures.add(LATENCY_MOST, who, found.p99_seconds * 1000)
-
-
-def _await(dsn: str, sign: LiteralString) -> None:
-    """Until this finds a row, and a second more for what follows it."""
-    deadline = time.monotonic() + _SECONDS_TO_START
-    with psycopg.connect(dsn, autocommit=True) as db:
-        while db.execute(sign).fetchone() is None:
-            if time.monotonic() > deadline:
-                raise AssertionError("it doesn't start")
-            time.sleep(0.1)
-    time.sleep(1)

@@ -1,24 +1,19 @@
-"""The page: what its snapshot costs, what two hundred viewers cost, how soon they see a post, and whom they delay."""
+"""The page: what two hundred viewers cost, how soon they see a post, and whom they delay."""
 
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from subprocess import PIPE
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo
-
-import psycopg
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench import catchups, latency
 from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
-from bench.ground import measured, memory_kib, process, say
+from bench.ground import cpu_seconds, memory_kib, process, say
 from bench.stores import Writer
 from bench.subjects import (
     RECORDED_MOST,
@@ -28,30 +23,24 @@ from bench.subjects import (
     WATCHED,
     WEB_RESIDENT,
     WEB_START,
-    snapshot,
-    snapshot_cpu,
 )
-from wamon.postgres.connection import connected
-from wamon.views.home import home
-from wamon.web.sessions import note_served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from subprocess import Popen
 
     from bench.figures import Figures
     from bench.ground import Ground
-    from wamon.postgres.connection import Database
 
-_ROUNDS = 30
 _STARTS = 5
 _SETTLE_SECONDS = 3
 _SEEN_WITHIN_SECONDS = 30
 _REQUESTS_A_SECOND = 50
+_SLICES = 6
+_POSTS_A_SLICE = 100
+_PAUSES_SECONDS = (0.02, 0.08)
 _TOKEN = "a-token-of-the-bench-itself"
-
-
-_Query: TypeAlias = "tuple[Any, Any]"
 
 
 class Site(NamedTuple):
@@ -61,18 +50,8 @@ class Site(NamedTuple):
     port: int
 
 
-def measure(ground: Ground, figures: Figures, messages: int, groups: int, posts: int) -> None:
-    """The snapshot over many groups; the rest beside a daemon of few, which records as people post."""
-    say(f"the page's snapshot of {groups:,} groups")
-    with ground.database() as dsn:
-        config = ground.config(ground.store(messages, groups), dsn, groups)
-        catchups.scan(config, messages)
-        with connected(dsn) as db:
-            note_served(db)
-        measured(*COMMAND, "--config", config, "scan")  # which publishes, since there is somebody to read it
-        with psycopg.connect(dsn, autocommit=True) as db:
-            db.execute("ANALYZE")  # as autovacuum does within a minute
-        _measure_snapshot(figures, dsn, messages, groups)
+def measure(ground: Ground, figures: Figures, messages: int, posts: int) -> None:
+    """Beside a daemon that records as people post."""
     store = ground.copy(ground.store(messages))
     with ground.database() as dsn:
         config = ground.config(store, dsn)
@@ -84,47 +63,8 @@ def measure(ground: Ground, figures: Figures, messages: int, groups: int, posts:
             _measure_watched(figures, dsn, store, site, posts)
 
 
-def _measure_snapshot(figures: Figures, dsn: str, messages: int, groups: int) -> None:
-    """In turn with its own queries, sent by hand."""
-    subject, zone = snapshot(messages, groups), ZoneInfo("UTC")
-    with connected(dsn) as db, psycopg.connect(dsn, autocommit=True) as bare:
-        queries = _queries(db, zone)
-        began_seconds = _cpu_seconds(bare.info.backend_pid)
-        for _ in range(_ROUNDS):
-            began = time.perf_counter()
-            home(db, zone)
-            figures.add(subject, WAMON, (time.perf_counter() - began) * 1000)
-            began = time.perf_counter()
-            bare.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off")
-            for sql, values in queries:
-                bare.execute(sql, values).fetchall()
-            bare.execute("COMMIT")
-            figures.add(subject, FLOOR, (time.perf_counter() - began) * 1000)
-        cpu_seconds = (_cpu_seconds(bare.info.backend_pid) - began_seconds) / _ROUNDS
-        figures.add(snapshot_cpu(messages, groups), WAMON, cpu_seconds * 1000)
-
-
-def _queries(db: Database, zone: ZoneInfo) -> list[_Query]:
-    """What a snapshot asks, and with which values."""
-    asked: list[_Query] = []
-    execute = db.execute
-
-    def noted(sql: str, values: object = None) -> object:
-        cursor = execute(sql, values)  # type: ignore[call-overload]
-        if cursor.description and "set_config" not in sql:
-            asked.append((sql, values))
-        return cursor
-
-    db.execute = noted  # type: ignore[assignment, method-assign]
-    home(db, zone)
-    db.execute = execute  # type: ignore[method-assign]
-    return asked
-
-
 def _measure_watched(figures: Figures, dsn: str, store: Path, site: Site, posts: int) -> None:
-    """Alone, watched, and watched while pages are asked for."""
-    say(f"{posts} posts that nobody watches")
-    figures.add(RECORDED_MOST, FLOOR, latency.measure(dsn, store, 4, posts).p99_seconds * 1000)
+    """Watched, watched while pages are asked for, and alone."""
     with _viewers(site, VIEWERS, 0):
         say(f"{VIEWERS} viewers")
         figures.add(WATCHED, WAMON, 100 * _cores_used(site.pid, lambda: _posted_once_a_second(store)))
@@ -132,9 +72,21 @@ def _measure_watched(figures: Figures, dsn: str, store: Path, site: Site, posts:
         figures.add(SEEN_HALF, WAMON, sorted(seen)[len(seen) // 2])
         figures.add(SEEN_MOST, WAMON, max(seen))
         figures.add(WEB_RESIDENT, WAMON, memory_kib(site.pid, "VmRSS") / 1024)
-    with _viewers(site, VIEWERS, _REQUESTS_A_SECOND):
-        say(f"{VIEWERS} viewers and {_REQUESTS_A_SECOND} requests a second")
-        figures.add(RECORDED_MOST, WAMON, latency.measure(dsn, store, 4, posts, first=posts).p99_seconds * 1000)
+    say(f"{_SLICES * _POSTS_A_SLICE} posts beside viewers and {_REQUESTS_A_SECOND} requests/s, and as many alone")
+    beside: list[float] = []
+    alone: list[float] = []
+    for n in range(0, 2 * _SLICES, 2):
+        alone += _posted(dsn, store, n)
+        with _viewers(site, VIEWERS, _REQUESTS_A_SECOND):
+            beside += _posted(dsn, store, n + 1)
+    figures.add(RECORDED_MOST, WAMON, latency.of(beside).p99_seconds * 1000)
+    figures.add(RECORDED_MOST, FLOOR, latency.of(alone).p99_seconds * 1000)
+
+
+def _posted(dsn: str, store: Path, piece: int) -> list[float]:
+    """In slices that take turns, since a machine's speed wanders."""
+    first = piece * _POSTS_A_SLICE
+    return latency.measure(dsn, store, 4, _POSTS_A_SLICE, first=first, pauses_seconds=_PAUSES_SECONDS)
 
 
 def _posted_once_a_second(store: Path) -> None:
@@ -145,14 +97,9 @@ def _posted_once_a_second(store: Path) -> None:
 
 
 def _cores_used(pid: int, meanwhile: Callable[[], object]) -> float:
-    before, began = _cpu_seconds(pid), time.monotonic()
+    before, began = cpu_seconds(pid), time.monotonic()
     meanwhile()
-    return (_cpu_seconds(pid) - before) / (time.monotonic() - began)
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (cpu_seconds(pid) - before) / (time.monotonic() - began)
 
 
 def _seen_seconds(store: Path, site: Site, posts: int) -> list[float]:

@@ -89,16 +89,14 @@ def figures(db: Database, *, answers: bool) -> Figures:
     """What is true now; of conversations where anybody is answered. Raises DatabaseUnavailable, SchemaError."""
     with snapshot(db) as moment:
         known = sources(db)
-        down = down_names(known)
-        behind = {source: Behind(*own) for source, *own in watched.SQL.run(db, "by_source", down=down)}
-        projects = watched.SQL.rows(db, "by_project", ProjectToday, down=down, most=MOST_PROJECTS + 1)
+        ((behind, states, projects),) = watched.SQL.run(db, "sums", down=down_names(known), most=MOST_PROJECTS + 1)
         return Figures(
             schema=SQL.value(db, "schema"),
             sources=known,
-            behind=behind,
+            behind={source: Behind(messages, seconds) for source, messages, seconds in behind or ()},
             dead=dict(SQL.run(db, "dead").fetchall()),
-            groups=dict(watched.SQL.run(db, "by_state", down=down).fetchall()),
-            projects=projects if len(projects) <= MOST_PROJECTS else (),
+            groups=dict(states or ()),
+            projects=[ProjectToday(*one) for one in projects or ()] if len(projects or ()) <= MOST_PROJECTS else (),
             replies=dict(SQL.run(db, "replies").fetchall()),
             events=SQL.rows(db, "events", Events)[0],
             joins=SQL.value(db, "joins"),

@@ -12,17 +12,13 @@ WITH source AS MATERIALIZED (
     ) AS t
 ), every AS (
     SELECT g.chat, g.source, g.jid, g.project,
-           CASE WHEN g.source = ANY(%(down)s) THEN 2 ELSE coalesce(s.rank, 2) END AS rank,
-           CASE WHEN g.source = ANY(%(down)s) THEN 'unknown' ELSE coalesce(s.state, 'unknown') END AS state,
-           s.newest_at, s.usual_silence_seconds, s.behind, s.behind_seconds,
-           coalesce(s.sentence, '') AS sentence, coalesce(s.hint, '') AS hint, coalesce(s.why, '') AS why,
-           coalesce((s.day = o.day)::int * s.new, 0) AS new,
-           coalesce((s.day = o.day)::int * s.again, 0) AS again,
-           coalesce((s.day = o.day)::int * s.rejected, 0) AS rejected,
-           coalesce((s.day = o.day)::int * s.near, 0) AS near,
+           CASE WHEN g.source = ANY(%(down)s) THEN 2 ELSE coalesce(s.rank, 2) END AS rank, s.behind, s.behind_seconds,
+           CASE WHEN s.day = o.day THEN s.new ELSE 0 END AS new,
+           CASE WHEN s.day = o.day THEN s.again ELSE 0 END AS again,
+           CASE WHEN s.day = o.day THEN s.rejected ELSE 0 END AS rejected,
+           CASE WHEN s.day = o.day THEN s.near ELSE 0 END AS near,
            CASE WHEN s.day = o.day
-                THEN s.usual[o.place + 1] * o.share + coalesce(s.usual[o.place], 0) * (1 - o.share) END AS usual,
-           g.messages
+                THEN s.usual[o.place + 1] * o.share + coalesce(s.usual[o.place], 0) * (1 - o.share) END AS usual
     FROM wamon.groups AS g
     LEFT JOIN source AS o USING (source)
     LEFT JOIN wamon.group_status AS s USING (chat)
@@ -30,36 +26,46 @@ WITH source AS MATERIALIZED (
 )
 
 -- name: columns after every
-SELECT e.chat, e.source, e.jid, e.project, e.state, e.newest_at, e.usual_silence_seconds, e.behind, e.behind_seconds,
-       e.sentence, e.hint, e.why, e.new, e.again, e.rejected, e.near, e.usual, e.messages
+-- What more is known is looked up for those alone that are shown.
+SELECT e.chat, e.source, e.jid, e.project, (ARRAY['bad', 'warn', 'unknown', 'ok'])[e.rank + 1], s.newest_at,
+       s.usual_silence_seconds, e.behind, e.behind_seconds, coalesce(s.sentence, ''), coalesce(s.hint, ''),
+       coalesce(s.why, ''), e.new, e.again, e.rejected, e.near, e.usual, g.messages
 
 -- name: worst after columns
-, t.groups, t.bad, t.warn, t.unknown, t.new, t.again, t.rejected, t.near, t.usual, t.behind,
-  t.behind_seconds
+, t.*
 FROM (
     SELECT * FROM every ORDER BY rank, new + again + rejected DESC, project, jid LIMIT %(most)s
-) AS e, (
-    SELECT count(*) AS groups, count(*) FILTER (WHERE rank = 0) AS bad, count(*) FILTER (WHERE rank = 1) AS warn,
-           count(*) FILTER (WHERE rank = 2) AS unknown, sum(new) AS new, sum(again) AS again,
-           sum(rejected) AS rejected, sum(near) AS near, sum(usual) AS usual, coalesce(sum(behind), 0) AS behind,
-           coalesce(max(behind_seconds), 0) AS behind_seconds
+) AS e
+JOIN wamon.groups AS g USING (chat)
+LEFT JOIN wamon.group_status AS s USING (chat)
+CROSS JOIN (
+    SELECT count(*), count(*) FILTER (WHERE rank = 0), count(*) FILTER (WHERE rank = 1), count(*) FILTER (WHERE rank = 2),
+           sum(new), sum(again), sum(rejected), sum(near), sum(usual), coalesce(sum(behind), 0),
+           coalesce(max(behind_seconds), 0)
     FROM every
 ) AS t
 ORDER BY e.rank, e.new + e.again + e.rejected DESC, e.project, e.jid
 
 -- name: page after columns
-FROM every AS e
-WHERE (%(state)s::text IS NULL OR e.state = %(state)s)
-  AND (%(project)s::text IS NULL OR e.project = %(project)s)
-  AND (%(part)s::text IS NULL OR strpos(lower(e.project), lower(%(part)s)) > 0 OR strpos(e.jid, %(part)s) > 0)
-  AND (%(after)s::int IS NULL OR (e.project, e.jid, e.chat) >
-       (SELECT a.project, a.jid, a.chat FROM wamon.groups AS a WHERE a.chat = %(after)s))
+FROM (
+    SELECT *
+    FROM every
+    WHERE (%(state)s::text IS NULL OR (ARRAY['bad', 'warn', 'unknown', 'ok'])[rank + 1] = %(state)s)
+      AND (%(project)s::text IS NULL OR project = %(project)s)
+      AND (%(part)s::text IS NULL OR strpos(lower(project), lower(%(part)s)) > 0 OR strpos(jid, %(part)s) > 0)
+      AND (%(after)s::int IS NULL OR (project, jid, chat) >
+           (SELECT a.project, a.jid, a.chat FROM wamon.groups AS a WHERE a.chat = %(after)s))
+    ORDER BY project, jid, chat
+    LIMIT %(most)s
+) AS e
+JOIN wamon.groups AS g USING (chat)
+LEFT JOIN wamon.group_status AS s USING (chat)
 ORDER BY e.project, e.jid, e.chat
-LIMIT %(most)s
 
 -- name: one after columns
-FROM every AS e
-WHERE e.chat = %(chat)s
+FROM (SELECT * FROM every WHERE chat = %(chat)s) AS e
+JOIN wamon.groups AS g USING (chat)
+LEFT JOIN wamon.group_status AS s USING (chat)
 
 -- name: others_talk
 -- How many other groups of the source had a message lately.
@@ -99,11 +105,15 @@ FROM generate_series((now() AT TIME ZONE %(zone)s)::date - %(days)s + 1, (now() 
 LEFT JOIN posts AS p ON p.day = d.day::date
 ORDER BY 1, 2
 
--- name: by_source after every
-SELECT source, coalesce(sum(behind), 0), coalesce(max(behind_seconds), 0)::float FROM every GROUP BY source
-
--- name: by_state after every
-SELECT state, count(*) FROM every GROUP BY state
-
--- name: by_project after every
-SELECT project, sum(new), sum(again), sum(rejected), sum(usual) FROM every GROUP BY project ORDER BY project LIMIT %(most)s
+-- name: sums after every
+-- One look at all of them: by source, by state, and by project, of which some are enough to tell that they are too many.
+, by_project AS (
+    SELECT project, sum(new) AS new, sum(again) AS again, sum(rejected) AS rejected, sum(usual) AS usual
+    FROM every GROUP BY project ORDER BY project LIMIT %(most)s
+)
+SELECT (SELECT jsonb_agg(jsonb_build_array(t.source, t.behind, t.seconds))
+        FROM (SELECT source, coalesce(sum(behind), 0) AS behind, coalesce(max(behind_seconds), 0) AS seconds
+              FROM every GROUP BY source) AS t),
+       (SELECT jsonb_agg(jsonb_build_array((ARRAY['bad', 'warn', 'unknown', 'ok'])[t.rank + 1], t.groups))
+        FROM (SELECT rank, count(*) AS groups FROM every GROUP BY rank) AS t),
+       (SELECT jsonb_agg(jsonb_build_array(project, new, again, rejected, usual) ORDER BY project) FROM by_project)

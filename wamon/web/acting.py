@@ -45,6 +45,7 @@ async def act(request: Request) -> Response:
     key, reason = _within(sent.get("key", ""), _LONGEST_KEY), _within(sent.get("reason", "").strip(), _LONGEST_REASON)
     what = request.path_params["what"]
     outcome = await site_of(request).database.run(actions.act, what, key, _form(sent), operator.name, reason)
+    request.app.state.looks.clear()  # who acts sees at once what has become of it
     if outcome != "done":
         return refused(request, 409, "Nothing was done", _SAID[outcome])
     logger.info("%s did %s.", operator.name, what, extra={"action": "web.acted", "what": what, "who": operator.name})

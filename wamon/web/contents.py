@@ -142,8 +142,8 @@ def _number(text: str | None) -> int | None:
 
 
 PAGES = (
-    Page("/", "home.html", _home, topic="home"),
-    Page("/groups", "groups.html", _groups),
+    Page("/", "home.html", _home, topic="home", is_shared=True),
+    Page("/groups", "groups.html", _groups, is_shared=True),
     Page("/group/{chat}", "group.html", _group, topic="group/{chat}"),
     Page("/drop/{number}", "drop.html", _drop),
     Page("/message/{id}", "message.html", _message),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from wamon.clock import Clock
 
@@ -14,19 +14,19 @@ T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """What `look` found, believed for some seconds. Who asks while a look lasts waits for that one."""
+    """What `look` found, believed for some seconds. Who asks while a look lasts gets what that one finds, or raises."""
 
-    def __init__(self, look: Callable[[], Awaitable[T]], seconds: float, clock: Clock) -> None:
+    def __init__(self, look: Callable[[], Coroutine[Any, Any, T]], seconds: float, clock: Clock) -> None:
         self._look = look
         self._seconds = seconds
         self._clock = clock
-        self._looking = asyncio.Lock()
-        self._found: tuple[float, T] | None = None
+        self._began_seconds = 0.0
+        self._last: asyncio.Task[T] | None = None
 
     async def now(self) -> T:
         """What was found within these seconds."""
-        async with self._looking:
-            began = self._clock.monotonic_seconds()
-            if self._found is None or began - self._found[0] > self._seconds:
-                self._found = (began, await self._look())
-            return self._found[1]
+        now_seconds = self._clock.monotonic_seconds()
+        if self._last is None or (self._last.done() and now_seconds - self._began_seconds > self._seconds):
+            self._began_seconds = now_seconds
+            self._last = asyncio.create_task(self._look())
+        return await asyncio.shield(self._last)

@@ -69,6 +69,7 @@ def pages(site: Site) -> Starlette:
     app.router.redirect_slashes = False
     app.state.site = site
     app.state.hub = hub
+    app.state.looks = {}
     return app
 
 

@@ -25,7 +25,7 @@ from wamon.views.lists import dead_page
 from wamon.webhooks.counts import Counts, write
 from wamon.webhooks.retention import prune_events
 
-UTC = ZoneInfo("UTC")
+ZONE = ZoneInfo("Africa/Johannesburg")
 AGO = timedelta(minutes=5)
 
 
@@ -42,21 +42,21 @@ def office(tmp_path: Path, open_office: Callable[..., Office]) -> Office:
 def counted(office: Office, name: str, *, source: str = "", **counts: Any) -> None:
     """As `wamon web` counts about once a second."""
     with connected(office.dsn) as db:
-        write(db, {name: Counts(source or name, **counts)}, UTC)
+        write(db, {name: Counts(source or name, **counts)}, ZONE)
 
 
 def page(office: Office) -> HooksPage:
-    return seen(office, hooks_page, configured(office.config_path, {}).hooks, UTC)
+    return seen(office, hooks_page, configured(office.config_path, {}).hooks, ZONE)
 
 
 def first_page(office: Office) -> Home:
-    return seen(office, home, UTC, configured(office.config_path, {}).hooks)
+    return seen(office, home, ZONE, configured(office.config_path, {}).hooks)
 
 
 def facts(office: Office, name: str) -> HookFacts:
     with connected(office.dsn) as db:
         (now,) = office.query("SELECT now()")
-        return delivery_facts(db, now, UTC).hooks[name]
+        return delivery_facts(db, now, ZONE).hooks[name]
 
 
 def test_the_page_lists_what_the_command_lists_with_what_each_hook_s_store_lacks(office: Office) -> None:
@@ -110,7 +110,7 @@ def test_what_is_wrong_with_a_hook_stands_on_its_page_and_in_a_line_of_the_first
 def test_the_dead_list_has_deliveries_and_their_parts(office: Office) -> None:
     event = keep(office, "meta", meta_body(meta_message(id=7)))
     take_in(office)
-    found = seen(office, dead_page, UTC)
+    found = seen(office, dead_page, ZONE)
     assert [(one.message_id, one.jid, one.project) for one in found.letters] == [
         (f"event:{event}#0", "direct", "Lawley")
     ]
