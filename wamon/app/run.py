@@ -127,9 +127,9 @@ def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:
 def answering(config: Config) -> list[str]:
     """The sources whose replies are looked for once a second; those of posts in a polled store's groups can wait."""
     if config.conversations.enabled:
-        return [source for source in config.sources if Ways(config, source).all]
+        return [source for source in config.all_sources if Ways(config, source).all]
     polled = config.bridge.name if config.bridge.path else None
-    return [one for one in config.sources if config.replies.enabled and one != polled and Ways(config, one).all]
+    return [one for one in config.all_sources if config.replies.enabled and one != polled and Ways(config, one).all]
 
 
 def _conversations(config: Config, passes: Passes, clock: Clock) -> list[ConversationWorker]:

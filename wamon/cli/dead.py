@@ -1,4 +1,4 @@
-"""`wamon dead`: messages that couldn't be recorded, and what is to become of them."""
+"""`wamon dead`: what couldn't be recorded or answered, and what is to become of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(
         commands,
         name="dead",
-        help="""Look after dead letters: messages that couldn't be recorded, with all that is known of why.
+        help="""Look after dead letters: what couldn't be recorded or answered, with all that is known of why.
 
         \b
         wamon dead list
@@ -43,17 +43,17 @@ def add_to(app: typer.Typer) -> None:
 
 @commands.command("list")
 def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """List the messages that couldn't be recorded, the last to fail first.
+    """List what couldn't be recorded or answered, the last to fail first.
 
     One in `retry` is tried again by itself after 1, 2 and 4 minutes; then it is `dead`, and waits for you. `event:12`
-    is a delivery to a hook, `event:12#3` a part of one.
+    is a delivery to a hook, `event:12#3` a part of one, `turn:7:4` a burst that no try could answer.
 
     \b
     wamon dead list
     wamon dead list --json
     """
     from wamon.app.database import ledger
-    from wamon.app.intake import letters_of_hooks
+    from wamon.app.letters import letters_without_store
     from wamon.ledger.dead_letters import letters
     from wamon.render import say
     from wamon.views import dead as view
@@ -62,7 +62,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        found = [*letters(db, settings.bridge.name), *letters_of_hooks(settings)]
+        found = [*letters(db, settings.bridge.name), *letters_without_store(settings)]
     answer = view.letters(sorted(found, key=lambda letter: letter.failed_at, reverse=True))
     if options.json:
         say(as_json(answer))
@@ -79,21 +79,21 @@ def show(
 ) -> None:
     """Tell all that is known of one such message; what it says stays in the bridge's store, or in the delivery.
 
-    Its correlation id is in the log beside each try.
+    Its correlation id is in the log beside each try. Of a burst, `wamon conversations show` tells more.
 
     \b
     wamon dead show 3EB0C767D0D1A2B3C4D5
     """
     from dataclasses import fields
 
-    from wamon.app.intake import letters_of_hooks
+    from wamon.app.letters import letters_without_store
     from wamon.render import local, say
     from wamon.views import dead as view
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     settings = options.config()
-    if delivered := [letter for letter in letters_of_hooks(settings) if letter.message_id == message_id]:
+    if delivered := [letter for letter in letters_without_store(settings) if letter.message_id == message_id]:
         answer = view.shown_letter(delivered[0], in_store=False)
     elif settings.has_hooks_alone:
         raise _unknown([message_id])
@@ -118,16 +118,19 @@ def retry(
         list[str] | None, typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every one of them.")] = False,
+    late: Annotated[bool, typer.Option("--late", help="Answer bursts also where they are too old by now.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Try them again now. Ends with 1 where one still can't be recorded.
+    """Try them again now. Ends with 1 where one still can't be recorded, or is too old to be answered.
 
     \b
     wamon dead retry 3EB0C767D0D1A2B3C4D5
     wamon dead retry --all
     """
-    from wamon.app.intake import retry_letters
+    from functools import partial
+
+    from wamon.app.letters import retry as retry_without_store
     from wamon.capture.scan import retry_one
     from wamon.errors import UsageError
     from wamon.views.dead import Retried
@@ -135,7 +138,7 @@ def retry(
     if bool(message_ids) == every:
         raise UsageError("Say which.", hint="Name message ids as `wamon dead list` shows them, or pass --all.")
     options = said(ctx, config, json)
-    recorded, still = _settle(options, message_ids or [], retry_one, retry_letters)
+    recorded, still = _settle(options, message_ids or [], retry_one, partial(retry_without_store, late=late))
     _end(options, Retried(recorded, still), "recorded", len(recorded))
 
 
@@ -146,12 +149,12 @@ def discard(ctx: typer.Context, message_ids: Ids, config: ConfigOption = None, j
     \b
     wamon dead discard 3EB0C767D0D1A2B3C4D5
     """
-    from wamon.app.intake import discard_letters
+    from wamon.app.letters import discard as discard_without_store
     from wamon.capture.scan import discard as discard_one
     from wamon.views.dead import Discarded
 
     options = said(ctx, config, json)
-    discarded, still = _settle(options, message_ids, discard_one, discard_letters)
+    discarded, still = _settle(options, message_ids, discard_one, discard_without_store)
     _end(options, Discarded(discarded, still), "discarded", len(discarded))
 
 
@@ -162,14 +165,14 @@ def _settle(
     act_on_delivered: Callable[[Config, Collection[str], Clock], object],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids of those that are letters no more, and of those that still are."""
-    from wamon.app.intake import letters_of_hooks
+    from wamon.app.letters import letters_without_store
 
     settings = options.config()
-    delivered = [letter.message_id for letter in letters_of_hooks(settings)]
+    delivered = [letter.message_id for letter in letters_without_store(settings)]
     chosen = [one for one in delivered if not message_ids or one in message_ids]
     if chosen:
         act_on_delivered(settings, chosen, options.clock)
-    left = {letter.message_id for letter in letters_of_hooks(settings)} if chosen else set()
+    left = {letter.message_id for letter in letters_without_store(settings)} if chosen else set()
     settled, still = [one for one in chosen if one not in left], [one for one in chosen if one in left]
     of_store = [one for one in message_ids if one not in delivered]
     if of_store and settings.has_hooks_alone:

@@ -59,8 +59,8 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     settings = options.config()
     with ledger(settings) as db:
         since = options.clock.now() - timedelta(days=_DAYS_LISTED)
-        found = [one for source in settings.sources for one in listed(db, source, since)]
-        off = any(is_off(db, source) for source in settings.sources)
+        found = [one for source in settings.all_sources for one in listed(db, source, since)]
+        off = any(is_off(db, source) for source in settings.all_sources)
     found.sort(key=lambda reply: reply.changed_at, reverse=True)
     answer = view.replies(found, people_of(settings).shown, enabled=settings.replies.enabled, off=off)
     if options.json:
@@ -114,7 +114,7 @@ def discard(
     options = said(ctx, config, json)
     settings = options.config()
     with ledger(settings) as db:
-        discarded = queue.discard(db, settings.sources, message_id, options.clock.now())
+        discarded = queue.discard(db, settings.all_sources, message_id, options.clock.now())
     if not discarded:
         raise UsageError(
             f"No reply waits to answer a message {message_id}.",
@@ -165,7 +165,7 @@ def _switch(options: Said, *, off: bool) -> None:
 
     settings = options.config()
     with ledger(settings) as db:
-        for source in settings.sources:
+        for source in settings.all_sources:
             switch(db, source, off=off)
     if options.json:
         say(as_json(Switch(settings.replies.enabled, off)))

@@ -169,12 +169,6 @@ class Config(Section):
         return tuple(dict.fromkeys(hook.source for hook in self.hooks if hook.secret))
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """All of them: the bridge's where its store is read or nothing else is, and those that hooks feed."""
-        of_hooks = self.sources_of_hooks
-        return of_hooks if self.has_hooks_alone else tuple(dict.fromkeys((self.bridge.name, *of_hooks)))
-
-    @property
     def has_hooks_alone(self) -> bool:
         """Whether no store is read: hooks bring all there is."""
         return self.bridge.path is None and bool(self.sources_of_hooks)

@@ -138,6 +138,18 @@ def letters_of_events(db: Database, source: str) -> list[Letter]:
         return SQL.rows(db, "of_events", Letter, source=source)
 
 
+def letters_of_turns(db: Database, source: str) -> list[Letter]:
+    """The bursts of a source that were given up; the last to fail first."""
+    with transaction(db):
+        return SQL.rows(db, "of_turns", Letter, source=source)
+
+
+def discard_turns(db: Database, letters: Sequence[str]) -> None:
+    """Give these bursts up for good. Their persons' next turns are told what they wrote."""
+    with transaction(db):
+        SQL.run(db, "discard_turn", letters=list(letters))
+
+
 def due(db: Database, source: str) -> list[Due]:
     """Those of a source's enabled groups that are to be tried now, at most 500."""
     with transaction(db):

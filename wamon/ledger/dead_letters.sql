@@ -49,6 +49,18 @@ JOIN wamon.webhook_events AS e ON e.event = substring(d.message_id FROM '^event:
 WHERE g.source = %(source)s AND d.kind = 'event'
 ORDER BY d.failed_at DESC, d.message_id
 
+-- name: of_turns
+-- Bursts that were given up: no try at answering them succeeded.
+SELECT g.jid, g.project, d.message_id, 'dead', d.reason, d.attempts, d.failed_at, d.next_try_at, d.correlation_id::text,
+       NULL::timestamptz, '', 0, d.chat, d.given_up
+FROM wamon.dead_letters AS d
+JOIN wamon.groups AS g USING (chat)
+WHERE g.source = %(source)s AND d.kind = 'turn'
+ORDER BY d.failed_at DESC, d.message_id
+
+-- name: discard_turn
+DELETE FROM wamon.dead_letters WHERE kind = 'turn' AND message_id = ANY(%(letters)s)
+
 -- name: due
 SELECT g.jid, d.message_id, d.correlation_id::text
 FROM wamon.dead_letters AS d

@@ -203,7 +203,7 @@ def resend(db: Database, config: Config, reply: int, now: datetime, who: str) ->
     Raises UsageError where it isn't unknown, or its text is no longer kept.
     """
     with transaction(db):
-        found = SQL.run(db, "unknown", reply=reply, sources=list(config.sources)).fetchone()
+        found = SQL.run(db, "unknown", reply=reply, sources=list(config.all_sources)).fetchone()
         if found is None:
             raise UsageError(f"There is no reply {reply}.", hint="`wamon replies list` lists them with their numbers.")
         state, kind, has_body, chat_kind, source = found

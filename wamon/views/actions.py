@@ -113,7 +113,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     REPLY_DONE: Kind(
         "Is this reply settled?",
-        "Look into the group first: it may have been sent. It isn't sent again, and waits for nobody any more.",
+        "Look into the chat first: it may have been sent. It isn't sent again, and waits for nobody any more.",
         "Settled",
         "/replies",
         "reply",

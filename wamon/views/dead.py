@@ -1,4 +1,4 @@
-"""Dead letters: messages that couldn't be recorded."""
+"""Dead letters: what couldn't be recorded or answered."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class Letter:
     """A message that couldn't be recorded."""
 
-    message_id: Annotated[str, "the message's id in the bridge"]
+    message_id: Annotated[str, "the message's id in the bridge; `event:12` for a delivery, `turn:7:4` for a burst"]
     project: Annotated[str, "its group's project"]
     jid: Annotated[str, "the chat's JID"]
     status: Annotated[str, "`retry`, or `dead` once the third retry has failed"]
-    reason: Annotated[str, "why it couldn't be recorded"]
+    reason: Annotated[str, "why it couldn't be recorded, or answered"]
     attempts: Annotated[int, "how often it was tried"]
     sent_at: Annotated[datetime | None, "when it was sent"]
     failed_at: Annotated[datetime, "when it was last tried"]

@@ -28,8 +28,8 @@ PAGE_ROWS = 100
 T = TypeVar("T")
 
 _LISTED = timedelta(days=7)
-_LETTERS = (dead_letters.letters, dead_letters.letters_of_events)
-"""Of messages, and of deliveries and parts of them."""
+_LETTERS = (dead_letters.letters, dead_letters.letters_of_events, dead_letters.letters_of_turns)
+"""Of messages, of deliveries and parts of them, and of bursts."""
 
 
 @dataclass(frozen=True, slots=True)

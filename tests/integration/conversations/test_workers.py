@@ -10,8 +10,10 @@ import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import HOST
-from tests.support.intake import keep
+from tests.support.deliveries import PHONE
+from tests.support.intake import hook, keep
 from tests.support.office import Office, eventually
+from tests.support.send_api import TOKEN, send_api
 from tests.support.talk import advance, conversations, desk, replies, said, talking, turns, write
 
 Opened = Callable[..., Office]
@@ -26,13 +28,23 @@ def office(tmp_path: Path, open_office: Opened) -> Office:
 
 
 def test_a_run_answers_what_hooks_bring(office: Office) -> None:
-    with office.running() as daemon:
-        keep(office, "wati", said("hello"))
-        eventually("it is answered", lambda: replies(office, "body"), said=daemon.said)
-        daemon.end()
+    with send_api(TOKEN) as api:
+        api.says = {"message": {"local_message_id": "L1"}}
+        office.set(hooks=[hook("wati", send={"url": api.replies["url"], "token": TOKEN})])
+        with office.running() as daemon:
+            keep(office, "wati", said("hello"))
+            eventually("it is answered", lambda: replies(office, "state") == ["sent"], said=daemon.said)
+            daemon.end()
+    assert api.asked == [{"target": PHONE, "text": "We call back."}]
     assert replies(office, "kind, body") == [("burst", "We call back.")]
     said_of_it = daemon.said()
-    for line in ("[BUFFER] Timer for", "[BUFFER] Sending combined prompt for", "no orphaned messages", "[STARTUP]"):
+    for line in (
+        "[BUFFER] Timer for",
+        "[BUFFER] Sending combined prompt for",
+        "no orphaned messages",
+        "[STARTUP]",
+        "[BUFFER] Successfully processed",
+    ):
         assert line in said_of_it
     assert "27820000001" not in said_of_it
     assert "hello" not in said_of_it

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.deliveries import BSUID, LID, PHONE
 from tests.support.intake import hook
 from tests.support.office import Office
@@ -221,6 +222,20 @@ def test_in_a_polled_store_s_groups_the_bridge_sends_and_nobody_else(
         answer(office, "main")
         assert api.asked == [{"recipient": LAWLEY, "message": "to the group"}]
         assert other.asked == [{"recipient": JID, "message": "to the person"}]
+
+
+def test_requirement_23_a_post_is_answered_by_itself_or_with_its_burst_and_never_both(
+    tmp_path: Path, open_office: Open, api: StandIn
+) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.chat(LAWLEY, "Lawley")
+        office = open_office(bridge.path, replies=api.replies)
+        office.set(conversations={"enabled": True, "groups": True, "users": [TECHNICIAN]})
+        chosen = bridge.post(LAWLEY, "DR1000001", at=CLOCK.now(), sender=TECHNICIAN)
+        other = bridge.post(LAWLEY, "DR1000002", at=CLOCK.now(), sender="27820000555")
+        office.scan()
+    assert office.query("SELECT message_id FROM wamon.conversation_messages WHERE seq IS NOT NULL") == [chosen]
+    assert office.query("SELECT message_id, kind FROM wamon.replies") == [(other, "new")]
 
 
 def test_a_flood_of_an_answer_is_read_no_further_than_it_may_be(office: Office, api: StandIn, number: int) -> None:
