@@ -57,7 +57,7 @@ SELECT s.project, s.drop_number,
        bool_and(s.rejected) AS rejected,
        min(s.sent_at) AS first_seen_at,
        max(s.sent_at) AS last_seen_at,
-       count(DISTINCT (g.jid, s.message_id)) AS submissions,
+       count(DISTINCT (g.jid, coalesce(s.stanza_id, s.message_id))) AS submissions,
        (array_agg(s.sender ORDER BY s.sent_at, g.jid, s.message_id))[1] AS submitted_by,
        ARRAY(
            SELECT o.project

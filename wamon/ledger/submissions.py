@@ -10,6 +10,7 @@ from wamon.ledger.changes import NOTHING_STANDS, Candidate, Standing, Submission
 from wamon.postgres.connection import transaction
 from wamon.postgres.copy import FALSE, TRUE, chunks, columns, copied, int4, known_text, text, timestamptz
 from wamon.postgres.queries import Queries
+from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,6 +83,7 @@ class Submissions:
         if candidates:
             drafted = changes.rows if candidates is changes.inserted else None
             copied(self._source.db, SQL.sql("copy_submissions"), drafted or chunks(self._rows(candidates)))
+            self._note_stanzas(candidates)
         revived = self._set_live(changes.revived, live=True)
         retracted = self._set_live(changes.retracted, live=False)
         failpoint("record.submissions")
@@ -133,7 +135,17 @@ class Submissions:
             return set()
         projects, drops, jids, message_ids = map(list, zip(*map(_post, candidates), strict=True))
         values = {"projects": projects, "drops": drops, "jids": jids, "message_ids": message_ids}
+        values["stanza_ids"] = list(map(stanza_id, message_ids))
         return set(SQL.run(self._source.db, "twins", source=self._source.name, **values).fetchall())
+
+    def _note_stanzas(self, candidates: Sequence[Candidate]) -> None:
+        """By what a message of Meta's, or WATI's, is known as the same that a bridge brought."""
+        named = [candidate for candidate in candidates if stanza_id(candidate.message.message_id)]
+        if named:
+            keys = self._source.keys(candidate.message for candidate in named)
+            stanza_ids = [stanza_id(candidate.message.message_id) for candidate in named]
+            drops = [candidate.drop_number for candidate in named]
+            SQL.run(self._source.db, "note_stanzas", **keys, drops=drops, stanza_ids=stanza_ids)
 
     def _set_live(self, candidates: Sequence[Candidate], *, live: bool) -> list[Candidate]:
         """Mark submissions live or not; those for which that is news."""

@@ -18,16 +18,24 @@ WHERE NOT s.rejected
 GROUP BY k.n
 
 -- name: twins
-SELECT s.project, s.drop_number, g.jid, s.message_id
-FROM unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
-     AS k(project, drop_number, jid, message_id)
-JOIN wamon.submission_rows AS s USING (project, drop_number, message_id)
+-- The same message through another source: under the same id, or one that is made around it.
+SELECT k.project, k.drop_number, k.jid, k.message_id
+FROM unnest(%(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[], %(stanza_ids)s::text[])
+     AS k(project, drop_number, jid, message_id, stanza_id)
+JOIN wamon.submission_rows AS s USING (project, drop_number)
 JOIN wamon.groups AS g USING (chat)
 WHERE NOT s.rejected AND g.source <> %(source)s AND g.jid = k.jid
+  AND coalesce(s.stanza_id, s.message_id) = coalesce(k.stanza_id, k.message_id)
 
 -- name: copy_submissions
 COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender, from_me, rejected, unchecked)
 FROM STDIN (FORMAT BINARY)
+
+-- name: note_stanzas
+UPDATE wamon.submission_rows AS s SET stanza_id = k.stanza_id
+FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(drops)s::text[], %(stanza_ids)s::text[])
+     AS k(chat, message_id, drop_number, stanza_id)
+WHERE s.chat = k.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number AND k.stanza_id IS NOT NULL
 
 -- name: set_live
 -- Returns the drops for which that is news: while the same message lives in another source, it isn't.
@@ -35,7 +43,7 @@ WITH changed AS (
     UPDATE wamon.submission_rows AS s SET live = %(live)s
     FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(drops)s::text[]) AS k(chat, message_id, drop_number)
     WHERE s.chat = k.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number
-    RETURNING s.chat, s.message_id, s.project, s.drop_number, s.rejected
+    RETURNING s.chat, coalesce(s.stanza_id, s.message_id) AS id, s.project, s.drop_number, s.rejected
 )
 SELECT c.project, c.drop_number
 FROM changed AS c
@@ -44,8 +52,8 @@ WHERE NOT c.rejected AND NOT EXISTS (
     SELECT
     FROM wamon.submission_rows AS t
     JOIN wamon.groups AS tg USING (chat)
-    WHERE t.project = c.project AND t.drop_number = c.drop_number AND t.message_id = c.message_id AND t.live
-      AND t.chat <> c.chat AND tg.jid = g.jid
+    WHERE t.project = c.project AND t.drop_number = c.drop_number AND t.live
+      AND t.chat <> c.chat AND tg.jid = g.jid AND coalesce(t.stanza_id, t.message_id) = c.id
 )
 
 -- name: lock_projects

@@ -6,7 +6,7 @@ SELECT set_config('work_mem', '64MB', true)
 -- The posts that a selection means. A kind is a place in the order of all of a drop's
 -- posts, as in the view submissions, and is looked up only for the rows of which it is asked.
 WITH posts AS NOT MATERIALIZED (
-    SELECT s.project, s.drop_number, s.sent_at, g.jid, s.message_id, s.sender, s.chat, s.live, s.unchecked,
+    SELECT s.project, s.drop_number, s.sent_at, g.jid, s.message_id, s.sender, s.chat, s.live, s.unchecked, s.stanza_id,
            CASE
                WHEN NOT s.live THEN 'retracted'
                WHEN s.rejected THEN 'rejected'
@@ -22,7 +22,8 @@ WITH posts AS NOT MATERIALIZED (
             JOIN wamon.groups AS eg USING (chat)
             WHERE e.project = s.project AND e.drop_number = s.drop_number AND e.live AND NOT e.rejected
               AND e.sent_at <= s.sent_at
-              AND (e.sent_at, eg.jid, e.message_id) < (s.sent_at, g.jid, s.message_id)
+              AND (e.sent_at, eg.jid, coalesce(e.stanza_id, e.message_id))
+                  < (s.sent_at, g.jid, coalesce(s.stanza_id, s.message_id))
         ) AS there
     ) AS earlier
     WHERE (%(project)s::text IS NULL OR s.project = %(project)s)
@@ -56,7 +57,7 @@ SELECT p.project, p.drop_number,
        (array_agg(p.kind ORDER BY p.sent_at DESC, p.jid DESC, p.message_id DESC))[1] AS kind,
        min(p.sent_at) AS first_seen_at,
        n.last_seen_at,
-       count(DISTINCT (p.jid, p.message_id)) AS submissions,
+       count(DISTINCT (p.jid, coalesce(p.stanza_id, p.message_id))) AS submissions,
        (array_agg(p.sender ORDER BY p.sent_at, p.jid, p.message_id))[1] AS submitted_by,
        n.total
 FROM newest AS n

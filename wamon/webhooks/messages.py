@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
-from binascii import Error as NoBase64
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from wamon.ledger.drafts import Origin
 from wamon.model import Message, content_hash
 from wamon.providers.deliveries import Broken, OperatorMessage, PersonMessage
+from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,7 +29,6 @@ _MEDIA_TYPES: Mapping[Part, str] = {
 }
 _KNOWN_BY: tuple[AliasKind, ...] = ("phone", "lid", "bsuid", "subscriber")
 """By which of a person's ids a message names its sender: the first that is there."""
-_STANZA = re.compile(rb"[0-9A-F]{16,40}")
 
 
 class Brought(NamedTuple):
@@ -118,16 +115,3 @@ def sender_of(aliases: Iterable[Alias]) -> str:
     if kind is None:
         return ""
     return f"{by_kind[kind]}@lid" if kind == "lid" else by_kind[kind]
-
-
-def stanza_id(message_id: str) -> str | None:
-    """The id that a bridge on the same phone gives this message, of a wamid; None where it isn't one that tells."""
-    encoded = message_id.removeprefix("wamid.")
-    if encoded == message_id:
-        return None
-    try:
-        inner = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (NoBase64, ValueError):
-        return None
-    found = _STANZA.findall(inner)
-    return found[-1].decode() if found else None

@@ -85,6 +85,7 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
         "source": "main",
         "jids": ["4@g.us"] * _MANY,
         "message_ids": _KEYS["message_ids"],
+        "stanza_ids": [None] * _MANY,
     },
     ("ledger.validation", "look_up"): _DROPS,
     ("ledger.ledger_rows", "keep_revisions"): {**_KEYS, "hashes": [0] * _MANY},

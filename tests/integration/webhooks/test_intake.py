@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.bridges import LAWLEY
-from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDERS, WATI, meta_body, meta_message
+from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDERS, WATI, Json, meta_body, meta_message
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
 from wamon.postgres.connection import connected
@@ -87,6 +88,27 @@ def test_the_forms_in_which_one_message_comes_are_one_message(office: Opened) ->
     assert ours.query("SELECT count(*) FROM wamon.submissions") == [1]
     assert ours.query("SELECT kind, value FROM wamon.aliases ORDER BY 1") == [("bsuid", BSUID), ("phone", PHONE)]
     assert ours.query("SELECT count(*) FROM wamon.people") == [1]
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["the bridge first", "Meta first"])
+def test_one_message_of_a_phone_that_a_bridge_and_meta_bring_is_one_post(office: Opened, first: int) -> None:
+    ours = office(hook("gowa", project="Lawley"), hook("meta", project="Lawley"))
+    stanza = "3EB0AABBCCDDEEFF0011"
+    wamid = f"wamid.{b64encode(b'.27820000001..' + stanza.encode()).decode()}"
+    by_bridge = {**GOWA, "payload": {**GOWA["payload"], "chat_id": f"{PHONE}@s.whatsapp.net", "id": stanza}}
+    both: list[tuple[str, Json]] = [("gowa", by_bridge), ("meta", meta_body(meta_message(id=wamid)))]
+    for name, body in (both[first], both[1 - first]):
+        keep(ours, name, body)
+        take_in(ours)
+    assert len(messages(ours)) == 2
+    assert ours.query("SELECT submissions FROM wamon.drops") == [1]
+    assert ours.query("SELECT kind FROM wamon.submissions") == ["new", "new"]
+    assert ours.query("SELECT resubmitted FROM qa_photo_reviews") == [False]
+    assert [drop["submissions"] for drop in ours.answer("drops", "list")["drops"]] == [1]
+    keep(ours, "meta", meta_body(meta_message(id="wamid.QUJE")))
+    take_in(ours)
+    assert ours.query("SELECT submissions FROM wamon.drops") == [2]
+    assert ours.query("SELECT resubmitted FROM qa_photo_reviews") == [True]
 
 
 def test_an_edit_changes_what_a_direct_message_says_and_its_first_form_changes_it_back_never(office: Opened) -> None:

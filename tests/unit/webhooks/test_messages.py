@@ -7,7 +7,8 @@ from base64 import b64encode
 import pytest
 
 from wamon.providers.deliveries import DIRECT, Alias, Broken, Parsed, PersonMessage, Receipt
-from wamon.webhooks.messages import of_numbers, sender_of, stanza_id
+from wamon.providers.wamids import stanza_id
+from wamon.webhooks.messages import of_numbers, sender_of
 from wamon.webhooks.people import merged
 
 PHONE, LID, BSUID = Alias("phone", "27820000001"), Alias("lid", "99000000000001"), Alias("bsuid", "ZA.19f3k2")
