@@ -28,6 +28,10 @@ NAMES = [f"{migration.version:04} {migration.name}" for migration in migrations(
 OURS = migrations()[-1].version
 
 
+def test_each_has_the_next_number() -> None:
+    assert [migration.version for migration in migrations()] == list(range(1, OURS + 1))
+
+
 @pytest.fixture
 def office(tmp_path: Path, empty_dsn: str) -> Iterator[Office]:
     with Field(Lharries(tmp_path / "messages.db", durable=False)) as field:
