@@ -21,6 +21,7 @@ from playwright.sync_api import (
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.conversations import Talks
 from tests.support.office import Office
 from tests.support.published import published
 from tests.support.web import Site, serving
@@ -57,9 +58,23 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VeryGoodPlugins
 def site(tmp_path_factory: pytest.TempPathFactory, _reused_18: Any, bridge: VeryGoodPlugins) -> Iterator[Site]:
     groups = [{"name": name, "jid": jid} for jid, name in NAMES.items()]
     office = Office(tmp_path_factory.mktemp("web"), _reused_18.empty(), bridge.path, groups=groups)
+    office.set(conversations={"enabled": True})
     published(office)
+    waits(Talks(office.dsn))
     with serving(office) as site:
         yield site
+
+
+CONVERSATION = "00000000-0000-0000-0000-000000000001"
+
+
+def waits(talks: Talks) -> None:
+    """Somebody waits, whose earlier burst was too old to answer."""
+    talk = talks.conversation(talks.person(), talks.chat(), overdue=90, last=2, answered=1)
+    talks.messages(talk, 1, 2, body="x" * 200)
+    talks.turn(talk, 1, 1, 1, "stale")
+    talks.transition(talk, "idle", "settling", "message")
+    talks.run("UPDATE wamon.conversations SET uid = %(uid)s", uid=CONVERSATION)
 
 
 Open = Callable[..., Page]

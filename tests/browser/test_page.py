@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests.browser.conftest import HOSTILE, Open
+from tests.browser.conftest import CONVERSATION, HOSTILE, Open
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.office import Office
@@ -35,6 +35,8 @@ PATHS = (
     "/act/replies-off?key=main",
     "/gaps",
     "/rates",
+    "/conversations",
+    f"/conversations/{CONVERSATION}",
     "/alerts",
     "/reports",
     "/find?q=nothing",

@@ -40,7 +40,7 @@ class Action:
     what: Annotated[
         str,
         "`dead-retry`, `dead-discard`, `event-retry`, `event-discard`, `reply-done`, `reply-resend`, `near-miss-done`, "
-        "`redo-done`, `replies-off` or `replies-on`",
+        "`redo-done`, `conversation-rescue`, `replies-off` or `replies-on`",
     ]
     key: Annotated[str, "what it was done to: a source; or a chat, a message and what was written"]
     reason: Annotated[str, "why, where they said so"]
@@ -76,6 +76,15 @@ class About(NamedTuple):
 
 def _run(query: str) -> Callable[[Database, str], object]:
     return lambda db, key: SQL.run(db, query, key=key)
+
+
+def _rescue(db: Database, key: str) -> None:
+    """Answer a conversation's bursts after all, however old: the operator has just said so."""
+    from wamon.config.conversations import Conversations
+    from wamon.conversations.rescue import reopen_all
+
+    (number,) = SQL.rows(db, "conversation_of", int, key=key)
+    reopen_all(db, number, Conversations(), late=True)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -127,6 +136,14 @@ KINDS: Mapping[str, Kind] = {
         "Done",
         "/redo",
         "rejected_post",
+    ),
+    "conversation-rescue": Kind(
+        "Answer this after all?",
+        "As `wamon conversations rescue --late`: what was given up or too old is due now.",
+        "Answer",
+        "/conversations",
+        "conversation",
+        _rescue,
     ),
     "replies-off": Kind(
         "Send no replies?",

@@ -30,6 +30,26 @@ WHERE g.jid = split_part(%(key)s, ' ', 1) AND s.live AND s.rejected
   AND g.jid || ' ' || s.message_id || ' ' || s.drop_number = %(key)s
 LIMIT 1
 
+-- name: conversation
+-- One of whose bursts nobody answered, also since.
+SELECT CASE c.kind WHEN 'group' THEN g.project ELSE c.source END, p.hash
+FROM wamon.conversations AS c
+JOIN wamon.groups AS g USING (chat)
+JOIN wamon.people AS p USING (person)
+WHERE c.uid = CASE WHEN %(key)s ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN %(key)s::uuid END
+  AND EXISTS (
+      SELECT FROM wamon.turns AS t
+      JOIN wamon.conversations AS o ON o.conversation = t.conversation
+      WHERE c.conversation IN (o.conversation, o.merged_into) AND t.outcome IN ('stale', 'dead')
+        AND NOT EXISTS (
+            SELECT FROM wamon.turns AS l
+            WHERE l.conversation = c.conversation AND l.ended_at > t.ended_at AND l.outcome IN ('answered', 'digest')
+        )
+  )
+
+-- name: conversation_of
+SELECT conversation FROM wamon.conversations WHERE uid = %(key)s::uuid
+
 -- name: source
 SELECT source, '' FROM wamon.sources WHERE source = %(key)s
 

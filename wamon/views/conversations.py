@@ -195,6 +195,16 @@ def named(db: Database, asked: str, show: Show) -> tuple[str, tuple[int, ...]]:
     return name, tuple(row[0] for row in rows if row[5] != "merged")
 
 
+def story_of(db: Database, uid: str, show: Show) -> tuple[tuple[str, ...], int, Story] | None:
+    """Within a transaction: the hashes of a conversation's person, its number and story; None where there is none."""
+    found = SQL.run(db, "by_uid", uid=uid).fetchone()
+    if found is None:
+        return None
+    number, person = found
+    rows = SQL.run(db, "of_people", phones=show == "phones", people=[person], conversation=number).fetchall()
+    return tuple(hashes(db, [person])), number, _story(db, *next(row for row in rows if row[0] == number))
+
+
 def _story(db: Database, conversation: int, *columns: Any) -> Story:  # noqa: ANN401 - a row's
     last_in_at, last_out_at, human_until = columns[-3:]
     one = Conversation(*columns[:-3])

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote
 
 from wamon.drops.typed import typed
+from wamon.errors import UsageError
 from wamon.postgres.queries import Queries
 from wamon.privacy import typed_phone_hash
+from wamon.views import conversations as talks
 from wamon.views.home import LastPost, stale_since
 from wamon.views.snapshot import snapshot
 from wamon.views.sources import sources
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.postgres.connection import Database
+    from wamon.privacy import Show
 
 SQL = Queries("wamon.views", "find")
 
@@ -44,11 +47,12 @@ class PersonPage:
     after: Annotated[str | None, "what `?after=` takes for the next page; null: this is the last"]
 
 
-def find(db: Database, text: str, pattern: str) -> tuple[Target, ...]:
+def find(db: Database, text: str, pattern: str, answered: Show | None = None) -> tuple[Target, ...]:
     """The pages that are meant by what somebody typed, of one kind; none where nothing is.
 
     A drop number in any spelling also where nobody posted it, digits alone with the letters of the pattern
-    (`drops.pattern`); a message or correlation id; a group, project or JID; a phone number in any form, a shown name.
+    (`drops.pattern`); a message or correlation id; a group, project or JID; a phone number in any form, a shown name;
+    where somebody is `answered`, shown so, a conversation by its uid, or by the person's hash or number.
     """
     text = " ".join(text.split())
     if not text:
@@ -60,7 +64,20 @@ def find(db: Database, text: str, pattern: str) -> tuple[Target, ...]:
             return (Target(f"/message/{quote(text, safe='')}", text),)
         if groups := [Target(f"/group/{chat}", project) for chat, project in SQL.run(db, "groups", text=text)]:
             return tuple(groups)
-        return tuple(_people(db, text))
+        return tuple(_people(db, text)) or (_conversations(db, text, answered) if answered else ())
+
+
+def _conversations(db: Database, text: str, show: Show) -> tuple[Target, ...]:
+    try:
+        found = talks.person(db, text, show)
+    except UsageError:  # nobody is meant, or several
+        return ()
+    stories = [story.conversation for story in found.conversations]
+    return tuple(
+        Target(f"/conversations/{one.uid}", f"{found.person}, {one.group or 'one-to-one'}")
+        for one in stories
+        if one.state != "merged"
+    )
 
 
 def _people(db: Database, text: str) -> list[Target]:

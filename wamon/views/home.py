@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
+from wamon.health.conversation_facts import conversation_facts
 from wamon.postgres.queries import Queries
 from wamon.views import watched
+from wamon.views.conversations import Conversation
+from wamon.views.conversations import listed as listed_conversations
 from wamon.views.hooks import ABOUT_HOOKS, Hook, listed
 from wamon.views.snapshot import Failed, snapshot
 from wamon.views.sources import Source, sources
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from wamon.config import hooks as config
     from wamon.postgres.connection import Database
+    from wamon.privacy import Show
     from wamon.views.sources import Check
 
 SQL = Queries("wamon.views", "home")
@@ -31,6 +35,7 @@ NEAR_MISS_DONE = "near-miss-done"
 _GROUPS = 12
 _POSTS = 8
 _NEEDS = 8
+_WAITING = 5
 _MOST_NEEDS = 200
 _LOOK_LINES = 4
 _AN_HOUR = timedelta(hours=1)
@@ -110,6 +115,24 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """Who waits for an answer; nobody where nobody is answered."""
+
+    enabled: Annotated[bool, "`conversations.enabled`: somebody is answered"]
+    waiting: Annotated[int, "conversations without an answer, but those that a colleague took"]
+    oldest_at: Annotated[datetime | None, "since when the first of them waits"]
+    orphans: Annotated[int, "those that are over a minute overdue"]
+    stale: Annotated[int, "those whose last burst was too old to answer"]
+    dead: Annotated[int, "those whose last burst was given up"]
+    first: tuple[Conversation, ...]
+
+    @classmethod
+    def off(cls) -> Waits:
+        """Nobody is answered."""
+        return cls(False, 0, None, 0, 0, 0, ())
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """The page `/`.
 
@@ -130,11 +153,15 @@ class Home:
     needs: tuple[Need, ...]
     needs_total: Annotated[int, "what waits for a person, all of it; at most 200 are counted"]
     sources: tuple[Source, ...]
+    conversations: Waits
     failed: tuple[Failed, ...]
 
 
-def home(db: Database, zone: ZoneInfo, configured: Sequence[config.Hook] = ()) -> Home:
-    """One look, with what came to these hooks. Raises DatabaseUnavailable, SchemaError."""
+def home(db: Database, zone: ZoneInfo, configured: Sequence[config.Hook] = (), answered: Show | None = None) -> Home:
+    """One look, with what came to these hooks. `answered`: how those who are answered are shown; None: nobody is.
+
+    Raises DatabaseUnavailable, SchemaError.
+    """
     with snapshot(db) as moment:
         own = moment.panel("sources", sources, tuple[Source, ...]())
         groups, totals = moment.panel("groups", lambda db: watched.worst(db, down_names(own), _GROUPS), _NO_GROUPS)
@@ -143,6 +170,10 @@ def home(db: Database, zone: ZoneInfo, configured: Sequence[config.Hook] = ()) -
         hooks = moment.panel("hooks", lambda db: listed(db, configured, zone), tuple[Hook, ...]())
         posts = moment.panel("posts", lambda db: _posts(db, moment.at), tuple[LastPost, ...]())
         needs = moment.panel("needs", _needs, tuple[Need, ...]())
+        names = [source.name for source in own]
+        waiting = moment.panel(
+            "conversations", lambda db: waits(db, names, answered) if answered else Waits.off(), Waits.off()
+        )
     facts = Facts(own, totals.behind, totals.behind_seconds, dead, deliveries)
     sources_failed = any(one.panel == "sources" for one in moment.failed)
     return Home(
@@ -160,6 +191,7 @@ def home(db: Database, zone: ZoneInfo, configured: Sequence[config.Hook] = ()) -
         needs=needs[:_NEEDS],
         needs_total=len(needs),
         sources=own,
+        conversations=waiting,
         failed=moment.failed,
     )
 
@@ -191,6 +223,12 @@ def _posts(db: Database, now: datetime) -> tuple[LastPost, ...]:
 
 def _deliveries(db: Database) -> Deliveries:
     return SQL.rows(db, "deliveries", Deliveries)[0]
+
+
+def waits(db: Database, names: Sequence[str], show: Show) -> Waits:
+    """Who waits for an answer of these sources, and the first of them, within a snapshot."""
+    found, first = conversation_facts(db, names), listed_conversations(db, show, _WAITING)
+    return Waits(True, found.waiting, found.oldest_at, found.orphans, found.stale, found.dead, tuple(first))
 
 
 def _needs(db: Database) -> tuple[Need, ...]:

@@ -10,6 +10,7 @@ from wamon.postgres.queries import Queries
 from wamon.views import home
 from wamon.views.actions import actions_page
 from wamon.views.alerts_page import alerts_page
+from wamon.views.conversations_page import conversation_page, conversations_page
 from wamon.views.drop_page import drop_page
 from wamon.views.find import person_page
 from wamon.views.group_pages import group_page, groups_page
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
     from wamon.views.actions import ActionsPage
     from wamon.views.alerts_page import AlertsPage
+    from wamon.views.conversations_page import ConversationPage, ConversationsPage
     from wamon.views.drop_page import DropPage
     from wamon.views.find import PersonPage
     from wamon.views.group_pages import GroupPage, GroupsPage
@@ -62,7 +64,19 @@ def _live_hooks(db: Database, site: Site, _: str) -> HooksPage:
 
 
 def _live_home(db: Database, site: Site, _: str) -> home.Home:
-    return home.home(db, site.zone, site.configured_hooks)
+    return home.home(db, site.zone, site.configured_hooks, site.answered)
+
+
+def _pulse_of_conversations(db: Database) -> object:
+    return _felt(db, "pulse_of_conversations")
+
+
+def _live_conversations(db: Database, site: Site, _: str) -> ConversationsPage:
+    return conversations_page(db, site.zone, site.show, answers=site.answers)
+
+
+def _live_conversation(db: Database, site: Site, uid: str) -> ConversationPage | None:
+    return conversation_page(db, site.zone, uid, site.show, with_texts=True)
 
 
 def _live_group(db: Database, site: Site, chat: str) -> GroupPage | None:
@@ -70,7 +84,7 @@ def _live_group(db: Database, site: Site, chat: str) -> GroupPage | None:
 
 
 def _home(db: Database, asked: Asked) -> home.Home:
-    return home.home(db, asked.site.zone, asked.site.configured_hooks)
+    return _live_home(db, asked.site, "")
 
 
 def _groups(db: Database, asked: Asked) -> GroupsPage:
@@ -114,6 +128,15 @@ def _gaps(db: Database, asked: Asked) -> GapsPage:
     return gaps_page(db, asked.site.zone, answers=asked.site.answers)
 
 
+def _conversations(db: Database, asked: Asked) -> ConversationsPage:
+    return _live_conversations(db, asked.site, "")
+
+
+def _conversation(db: Database, asked: Asked) -> ConversationPage | None:
+    site = asked.site
+    return conversation_page(db, site.zone, asked.path["uid"].lower(), site.show, with_texts=asked.is_operator)
+
+
 def _hooks(db: Database, asked: Asked) -> HooksPage:
     return hooks_page(db, asked.site.configured_hooks, asked.site.zone)
 
@@ -153,6 +176,8 @@ PAGES = (
     Page("/replies", "replies.html", _replies),
     Page("/gaps", "gaps.html", _gaps),
     Page("/hooks", "hooks.html", _hooks, topic="hooks"),
+    Page("/conversations", "conversations.html", _conversations, topic="conversations"),
+    Page("/conversations/{uid}", "conversation.html", _conversation, topic="conversations/{uid}"),
     Page("/alerts", "alerts.html", _alerts),
     Page("/rates", "rates.html", _rates),
     Page("/reports", "reports.html", _report),
@@ -165,8 +190,10 @@ TOPICS = (
         re.compile("home"),
         _pulse,
         _live_home,
-        ("title", "verdict", "look", "tiles", "needs", "posts", "groups", "hours", "deliveries", "sources"),
+        ("title", "verdict", "look", "tiles", "needs", "posts", "groups", "hours", "waiting", "deliveries", "sources"),
     ),
+    Topic(re.compile("conversations"), _pulse_of_conversations, _live_conversations, ("conversations",)),
+    Topic(re.compile("conversations/[0-9a-f-]{36}"), _pulse_of_conversations, _live_conversation, ("conversation",)),
     Topic(re.compile("hooks"), _pulse_of_hooks, _live_hooks, ("wrong", "hooks")),
     Topic(re.compile("group/[0-9]{1,9}"), _pulse, _live_group, ("group", "days", "posters")),
 )

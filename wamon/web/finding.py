@@ -19,7 +19,7 @@ _LONGEST = 200
 async def find(request: Request) -> Response:
     """The one page that is meant, or a list of those that may be."""
     site, asked = site_of(request), request.query_params.get("q", "").replace("\0", "")[:_LONGEST]
-    targets = await site.database.run(targets_of, asked, site.pattern)
+    targets = await site.database.run(targets_of, asked, site.pattern, site.answered)
     if len(targets) == 1:
         return RedirectResponse(targets[0].path, 303)
     return page(request, "found.html", status=200 if targets else 404, asked=asked, targets=targets)

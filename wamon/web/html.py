@@ -56,11 +56,12 @@ PAGES: Sequence[tuple[str, str]] = (
     ("/redo", "Redo"),
     ("/gaps", "Gaps"),
     ("/hooks", "Hooks"),
+    ("/conversations", "Conversations"),
     ("/alerts", "Alerts"),
     ("/rates", "Rates"),
     ("/reports", "Reports"),
 )
-"""What every page leads to: addresses and names. Hooks are left out where none is configured."""
+"""What every page leads to: addresses and names. Hooks and conversations are left out where there are none."""
 SIGNS = {
     "on-time": ("ok", "on time"),
     "late": ("warn", "late"),
@@ -86,6 +87,14 @@ ALERT_PATHS = {
 }
 """The page that says more of what a rule of alerts tells."""
 
+TALK_STATES = {
+    "settling": "waits",
+    "retry": "to be tried again",
+    "processing": "in work",
+    "human": "a colleague's",
+    "idle": "nothing waits",
+    "merged": "joined into another",
+}
 STEPS = {
     "posted": "Posted",
     "recorded": "Recorded",
@@ -133,6 +142,7 @@ def templates() -> Environment:
         span=span,
         state=_state_in_words,
         step_words=STEPS,
+        talk_states=TALK_STATES,
     )
     return found
 

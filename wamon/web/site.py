@@ -56,6 +56,11 @@ class Site:
     pid: int = field(default_factory=os.getpid)
 
     @property
+    def answered(self) -> Show | None:
+        """How those who are answered are shown; None: nobody is."""
+        return self.show if self.answers else None
+
+    @property
     def url(self) -> str:
         """How links to it begin."""
         return self.public_url or self.listen.url

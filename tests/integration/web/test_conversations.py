@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,63 @@ def test_the_figures_of_conversations_are_served(site: Site, talks: Talks) -> No
     assert found["wamon_answer_wait_seconds"]["0.99",] == 12
     assert found["wamon_guard_seconds"]["0.95",] == 0.002
     assert found["wamon_switch_off"] == {("replies",): 0, ("agent",): 0}
+
+
+@pytest.fixture
+def told(talks: Talks) -> str:
+    """A conversation of one whose message was too old to answer; its uid."""
+    talk = talks.conversation(talks.person(), talks.chat(), "idle", last=1, answered=1)
+    talks.messages(talk, 1, body="where is my drop?")
+    talks.turn(talk, 1, 1, 1, "stale")
+    talks.transition(talk, "processing", "idle", "stale")
+    return str(talks.uid(talk))
+
+
+def test_the_pages_tell_who_waits_and_what_became_of_it(site: Site, talks: Talks, told: str) -> None:
+    talks.conversation(talks.person("27820000002"), talks.chat(), overdue=90)
+
+    home, listed = (site.get(f"/{name}.json", **BEARER).json for name in ("home", "conversations"))
+    page, one = site.get("/conversations", **BEARER).text, site.get(f"/conversations/{told}", **BEARER).text
+
+    waits = home["conversations"]
+    assert (waits["waiting"], waits["orphans"], waits["stale"], waits["dead"]) == (1, 1, 1, 0)
+    assert [(c["person"], c["outcome"]) for c in waits["first"]] == [("27820000002", None), (PHONE, "stale")]
+    assert listed["conversations"] == waits["first"]
+    assert "1 waits for an answer" in page
+    assert "Who waits for an answer" in site.get("/", **BEARER).text
+    assert "too old to answer" in one
+    assert talks.hashed() in one
+
+
+def test_texts_are_shown_to_operators_alone(site: Site, told: str) -> None:
+    path = f"/conversations/{told}"
+    assert "where is my drop?" in site.get(path, **site.sign_in("operator")).text
+    reader = site.sign_in("reader")
+    for shown in (path, f"{path}.json"):
+        assert "where is my drop?" not in site.get(shown, **reader).text
+
+
+@pytest.mark.parametrize("uid", ["00000000-0000-0000-0000-000000000000", "x"])
+def test_a_conversation_that_there_is_not_is_no_page(site: Site, talks: Talks, uid: str) -> None:
+    assert site.get(f"/conversations/{uid}", **BEARER).status == 404
+    assert talks
+
+
+def test_an_operator_has_it_answered_after_all_and_that_is_noted(site: Site, talks: Talks, told: str) -> None:
+    operator = site.sign_in("operator")
+    address = f"/act/conversation-rescue?key={told}"
+    (form,) = re.findall('name="form" value="([^"]+)"', site.get(address, **operator).text)
+
+    done = site.post("/act/conversation-rescue", f"key={told}&form={form}&reason=asked", **operator)
+
+    assert (done.status, done.headers["location"]) == (303, "/conversations")
+    (one,) = site.get("/conversations.json", **BEARER).json["conversations"]
+    assert (one["state"], one["pending"], one["outcome"]) == ("settling", 1, None)
+    assert talks.one("SELECT what FROM wamon.actions") == "conversation-rescue"
+    assert site.get(address, **operator).status == 404
+
+
+def test_a_conversation_is_found_by_number_hash_and_uid(site: Site, talks: Talks, told: str) -> None:
+    for asked in ("082%20000%200001", talks.hashed(), told):
+        found = site.get(f"/find?q={asked}", **BEARER)
+        assert (found.status, found.headers["location"]) == (303, f"/conversations/{told}")

@@ -29,7 +29,20 @@ from wamon.web import database, live
 live._PULSE_SECONDS, live._REST, live.BEAT_SECONDS, database._PAUSE_SECONDS = 0.05, 0, 0.5, 0.1
 """
 serving = partial(usually_serving, prologue=QUICK)
-PARTS = {"title", "verdict", "look", "tiles", "needs", "posts", "groups", "hours", "deliveries", "sources", "live"}
+PARTS = {
+    "title",
+    "verdict",
+    "look",
+    "tiles",
+    "needs",
+    "posts",
+    "groups",
+    "hours",
+    "waiting",
+    "deliveries",
+    "sources",
+    "live",
+}
 
 
 class Stream:
