@@ -156,11 +156,11 @@ def _list(answer: Conversations, zone: ZoneInfo) -> None:
         return
     rows = [
         (local(c.oldest_at, zone), c.person, c.group or "one-to-one", c.outcome or c.state, c.pending,
-         local(c.due_at, zone), c.attempts, c.uid)
+         local(c.due_at, zone), c.attempts)
         for c in answer.conversations
     ]  # fmt: skip
-    columns = ("Since", "Person", "Where", "State", "Messages", "Due", "Failed", "Conversation")
-    table(columns, rows, right=("Messages", "Failed"))
+    columns = ("Since", "Person", "Where", "State", "Messages", "Due", "Failed")
+    table(columns, rows, right=("Messages", "Failed"), whole=("Person",))
 
 
 def _show(answer: Person, zone: ZoneInfo) -> None:
