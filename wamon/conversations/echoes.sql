@@ -80,7 +80,7 @@ WITH received AS (
         reason = CASE WHEN f.failed AND NOT f.delivered AND r.delivered_at IS NULL AND r.state IN ('sent', 'unknown')
                       THEN 'its provider could not deliver it' || coalesce(', code ' || f.code, '') ELSE r.reason END
     FROM furthest AS f
-    WHERE r.reply = f.reply
+    WHERE r.reply = f.reply AND r.reply = ANY(ARRAY(SELECT reply FROM furthest))
 )
 SELECT n
 FROM received

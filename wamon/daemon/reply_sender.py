@@ -84,6 +84,7 @@ class ReplySender(Chore):
         self._voices = _Voices(claim)
 
     def is_due(self, pipeline: Pipeline) -> bool:
+        self._ways = Ways(self._config, self._source)  # a store may lie behind a link, which may be laid anew
         if self._config.voices() and not self._voices.are_known([way.name for way in self._ways.all]):
             return False
         return has_work(pipeline.source.db, self._source, self._clock.now())
@@ -110,7 +111,7 @@ class AnswerSender(SideTask):
         passes: Passes,
     ) -> None:
         self._config = config
-        self._ways = {source: Ways(config, source) for source in sources}
+        self._sources = sources
         self._clock = clock
         self._ledger = ledger
         self._passes = passes
@@ -144,12 +145,13 @@ class AnswerSender(SideTask):
 
     def _look(self, db: Database, voices: _Voices, stopping: Stopping) -> None:
         """Send what is due of each source whose lease this daemon holds."""
-        held = {source: holder for source in self._ways if (holder := self._passes.holder_of(source))}
-        if not voices.are_known([way.name for source in held for way in self._ways[source].all]):
+        held = {source: holder for source in self._sources if (holder := self._passes.holder_of(source))}
+        ways = {source: Ways(self._config, source) for source in held}  # as of now: a link may be laid anew
+        if not voices.are_known([way.name for one in ways.values() for way in one.all]):
             return
         for source, holder in held.items():
             if has_work(db, source, self._clock.now()):
                 queue = Queue(db, source, holder, limits_of(self._config))
-                replier = Replier(queue, self._config, self._ways[source], self._clock, voices.left_to)
+                replier = Replier(queue, self._config, ways[source], self._clock, voices.left_to)
                 replier.send(lambda: not stopping.is_set())
         voices.have_skipped()

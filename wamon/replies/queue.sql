@@ -55,7 +55,7 @@ WHERE g.source = %(source)s AND r.state = 'due'
   AND (g.kind = 'direct' OR %(per_group)s > (
       SELECT count(*)
       FROM wamon.replies AS t
-      WHERE t.chat = r.chat
+      WHERE t.chat = r.chat AND t.tried_at > least(now(), %(now)s) - interval '1 min'
         AND t.tried_at > CASE WHEN t.conversation IS NULL THEN %(now)s ELSE now() END - interval '1 min'))
   AND (NOT r.late OR %(most_late)s > (
       SELECT count(*)
@@ -78,7 +78,7 @@ ORDER BY a.seen_at DESC, a.value
 SELECT count(*)
 FROM wamon.replies AS r
 JOIN wamon.groups AS g USING (chat)
-WHERE g.source = %(source)s
+WHERE g.source = %(source)s AND r.tried_at > least(now(), %(now)s) - interval '1 min'
   AND r.tried_at > CASE WHEN r.conversation IS NULL THEN %(now)s ELSE now() END - interval '1 min'
 
 -- name: answered_since
