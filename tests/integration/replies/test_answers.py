@@ -115,7 +115,9 @@ def test_after_two_persons_were_joined_their_answers_keep_one_order_and_one_time
     assert office.query("SELECT count(last_out_at) FROM wamon.conversations WHERE conversation = %s", other) == [0]
 
 
-@pytest.mark.parametrize("behaviour", ["dropped", "late", "garbage", "moved", "html", "no answer's end", "500"])
+@pytest.mark.parametrize(
+    "behaviour", ["dropped", "late", "garbage", "drip", "moved", "nonsense", "html", "no answer's end", "500"]
+)
 def test_requirement_14_what_was_perhaps_sent_is_unknown_and_never_sent_again(
     office: Office, api: StandIn, number: int, behaviour: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
