@@ -7,7 +7,6 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from tests.browser.conftest import CONVERSATION, HOSTILE, Open
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
-from tests.support.office import Office
+from tests.support.office import Daemon, Office, eventually
 from tests.support.web import Site
 
 DESK, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
@@ -133,29 +132,28 @@ def hanging(office: Office) -> Iterator[None]:
 
 
 @pytest.fixture
-def killed(site: Site) -> Iterator[Callable[[int], None]]:
-    """Have the daemon be one that was killed so many seconds ago, whose lease isn't over yet."""
-
-    def sign(by: str, seconds: int) -> None:
-        published_at = "published_at = now() - make_interval(secs => %s)"
-        site.office.query(f"UPDATE wamon.source_status SET by = %s, {published_at}", by, seconds)
-
-    site.office.query(
-        "INSERT INTO wamon.leases (source, holder, host, boot, pid, process_started, expires_at) "
-        "VALUES ('main', gen_random_uuid(), '', '', 1, 0, now() + interval '1 hour')"
-    )
-    yield partial(sign, "run")
+def daemon(site: Site) -> Iterator[Daemon]:
+    """A `wamon run` whose signs of life the page knows."""
+    with site.office.running() as daemon:
+        known = "SELECT 1 FROM wamon.source_status WHERE by = 'run' AND state <> 'stopped'"
+        eventually("it publishes", lambda: site.office.query(known), said=daemon.said)
+        yield daemon
     site.office.query("DELETE FROM wamon.leases")
-    sign("scan", 0)
+    site.office.query("UPDATE wamon.source_status SET by = 'scan', state = 'ok', published_at = now()")
 
 
-def test_a_daemon_that_was_killed_is_late_and_then_down(opened: Open, killed: Callable[[int], None]) -> None:
+def test_a_daemon_that_is_killed_is_late_and_then_down(opened: Open, site: Site, daemon: Daemon) -> None:
+    """By the age of its last sign, which is set here instead of waited for."""
     page = opened()
     heading, badge = page.get_by_role("heading", level=1), page.locator("#groups .badge")
-    killed(60)
+    expect(heading).to_have_text("All recorded.")
+    daemon.process.kill()
+    daemon.process.wait()
+    older = "UPDATE wamon.source_status SET published_at = now() - make_interval(secs => %s)"
+    site.office.query(older, 60)
     expect(heading).to_contain_text("main is late")
     expect(page.locator(".verdict")).to_have_class("verdict warn")
-    killed(200)
+    site.office.query(older, 200)
     expect(heading).to_contain_text("Nothing is heard of main")
     expect(page).to_have_title(re.compile("Nothing is heard of main"))
     expect(page.locator(".verdict")).to_have_class("verdict bad")
