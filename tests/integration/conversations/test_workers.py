@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -84,3 +86,17 @@ def test_what_is_too_old_at_the_start_is_closed_and_told(office: Office) -> None
         daemon.end()
     assert "[STARTUP] Too old to answer" in daemon.said() or "[BUFFER] Timer for" in daemon.said()
     assert replies(office) == []
+
+
+def test_requirement_30_unconfigured_none_of_it_runs(office: Office) -> None:
+    """No thread and no row, and what a run is made of imports nothing of the room."""
+    office.set(conversations={"enabled": False})
+    with office.running() as daemon:
+        keep(office, "wati", said("hello"))
+        eventually("it is taken in", lambda: office.query("SELECT message_id FROM wamon.ledger"), said=daemon.said)
+        daemon.end()
+    assert conversations(office) == []
+    assert "[STARTUP]" not in daemon.said()
+    code = "import sys, wamon.app.run; print(*[one for one in sys.modules if one.startswith('wamon.conversations.')])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
