@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from wamon.bridge.people import Aliases
     from wamon.config.schema import Config
@@ -13,11 +14,21 @@ if TYPE_CHECKING:
     from wamon.ledger.changes import Key
     from wamon.ledger.source import Source
     from wamon.postgres.connection import Database
-    from wamon.providers.deliveries import Receipt
+    from wamon.providers.deliveries import Alias, Receipt
 
 
 class Talk:
     """What deliveries are about, beside messages: persons who are one, messages that were taken back."""
+
+    def __init__(self, *, is_on: bool) -> None:
+        self._is_on = is_on
+
+    def orphan(self, db: Database, uid: str, aliases: Iterable[Alias], next_try_at: datetime | None, why: str) -> None:
+        """What these persons wrote can't be recorded now, and so waits for its answer, too."""
+        if self._is_on and next_try_at is not None:
+            from wamon.conversations.buffer_log import tell_orphans
+
+            tell_orphans(db, uid, aliases, next_try_at, why)
 
     def join(self, db: Database, other: int, into: int) -> None:
         """These two persons are one. It is rare, and true whether anybody is answered or not."""

@@ -149,6 +149,8 @@ def _begun(config: Config, name: str, db: Database, clock: Clock) -> Intake:
     projects = {group.jid: group.name for group in config.groups if group.enabled}
     if not polled:
         follow_names(source, review, projects)
-    intake = Intake(source, Feed(hooks, projects, is_polled=polled), rules, recorder, Talk())
+    intake = Intake(
+        source, Feed(hooks, projects, is_polled=polled), rules, recorder, Talk(is_on=config.conversations.enabled)
+    )
     intake.begin()
     return intake

@@ -6,15 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wamon.log import logger
+from wamon.postgres.queries import Queries
 from wamon.privacy import person_hash
 from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from wamon.conversations.follower import Message
+    from wamon.postgres.connection import Database
+    from wamon.providers.deliveries import Alias
+
+SQL = Queries("wamon.conversations", "follower")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +95,17 @@ def _info(what: dict[str, str], action: str, said: str, *values: object) -> None
 
 def _debug(what: dict[str, str], said: str, *values: object) -> None:
     logger.debug(said, *values, extra={"action": "burst.appended", **what})
+
+
+def tell_orphans(db: Database, uid: str, aliases: Iterable[Alias], next_try_at: datetime, why: str) -> None:
+    """Log whose messages couldn't be recorded, and so aren't answered before that."""
+    key = bytes(SQL.value(db, "person_key"))
+    for alias in aliases:
+        logger.critical(
+            "[WEBHOOK] CRITICAL: Timer creation failed for %s after buffering message! Message is orphaned and will be "
+            "processed on next startup or at %s. Error: %s",
+            person_hash(key, *alias),
+            f"{next_try_at:%Y-%m-%d %H:%M:%S}",
+            why,
+            extra={"action": "burst.orphaned", "correlation_id": uid},
+        )

@@ -147,17 +147,22 @@ class Events:
             counts = {"twins": [twins[hook] for hook in hooks], "duplicates": [same[h] - twins[h] for h in hooks]}
             SQL.run(db, "count", hooks=hooks, source=self._source.name, **counts)
 
-    def refuse(self, db: Database, event: Event, why: str) -> None:
-        """Park a delivery that can't be read or recorded: it is tried again after a pause, in the end dead."""
+    def refuse(self, db: Database, event: Event, why: str) -> datetime | None:
+        """Park a delivery that can't be read or recorded: it is tried again after a pause, in the end dead.
+
+        Its next try; None where there is none.
+        """
         refused = SQL.run(db, "refuse", event=event.event, reason=why, pauses_seconds=PAUSES_SECONDS).fetchone()
         if refused is None:
-            return
-        attempts, next_try_at = refused
+            return None
+        attempts: int = refused[0]
+        next_try_at: datetime | None = refused[1]
         self._put_letter(db, event, _letter(event.event), why, attempts, next_try_at)
         about = {"event": event.event, "correlation_id": event.uid, "attempts": attempts}
         logger.warning(
             "A delivery to hook %s was parked. %s", event.hook, why, extra={"action": "event.parked", **about}
         )
+        return next_try_at
 
     def _put_letter(
         self, db: Database, event: Event, letter: str, why: str, attempts: int, next_try_at: datetime | None

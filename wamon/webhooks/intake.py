@@ -33,7 +33,7 @@ from wamon.webhooks.providers import KNOWN
 from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from wamon.config.hooks import Hook
@@ -79,6 +79,11 @@ class Opened(NamedTuple):
         """Whether its sender gave it no id."""
         return any(one.message.message_id.startswith(NAMELESS) for one in self.messages)
 
+    def writers(self) -> list[Alias]:
+        """The people who wrote what it holds, each by the first of their aliases."""
+        said = (one for one in self.messages if not one.message.from_me and one.aliases)
+        return list(dict.fromkeys(one.aliases[0] for one in said))
+
     def together(self) -> Iterator[tuple[Alias, ...]]:
         """The aliases that are one person's."""
         yield from (one.aliases for one in self.messages)
@@ -104,6 +109,9 @@ class Said(NamedTuple):
 
 class Talk(Protocol):
     """Conversations, as far as deliveries are about them."""
+
+    def orphan(self, db: Database, uid: str, aliases: Iterable[Alias], next_try_at: datetime | None, why: str) -> None:
+        """What these persons wrote can't be recorded now."""
 
     def join(self, db: Database, other: int, into: int) -> None:
         """These two persons are one."""
@@ -175,7 +183,8 @@ class Intake:
             if isinstance(refusal, TimedOut):
                 raise refusal
             with transaction(self._source.db) as db:
-                self.events.refuse(db, one.event, str(refusal))
+                next_try_at = self.events.refuse(db, one.event, str(refusal))
+                self._talk.orphan(db, one.event.uid, one.writers(), next_try_at, type(refusal).__name__)
             taken.events += 1
 
         if opened:

@@ -450,3 +450,15 @@ def test_random_bursts_end_idle_and_answered_once(office: Office) -> None:
     closed = [t for t in turns(office) if t[2] in {"answered", "dead", "stale"}]
     assert [first for first, _, _ in closed] == [1, *[last + 1 for _, last, _ in closed[:-1]]]
     assert len(replies(office)) == sum(outcome == "answered" for *_, outcome in closed)
+
+
+def test_a_delivery_that_can_t_be_recorded_is_told_as_an_orphan_s(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.set(hooks=[hook("wati", project="Lawley")])
+    with office.refusing("DR1752028"), caplog.at_level(logging.CRITICAL, "wamon"):
+        write(office, "DR1752028")
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert line.startswith("[WEBHOOK] CRITICAL: Timer creation failed for ")
+    assert line.endswith("Error: Poison")
+    assert PHONE not in line
