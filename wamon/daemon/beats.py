@@ -11,6 +11,9 @@ from wamon.daemon.stopping import Stopped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+_OVERDUE_SECONDS = 4.0
+"""So long after the next beat was due it is missed."""
+
 
 class Bell:
     """Any thread rings; the passes' thread waits, and asks what is due."""
@@ -60,20 +63,37 @@ class Bell:
 
 
 @contextmanager
-def beats(ring: Callable[[str], None], seconds: Mapping[str, float]) -> Iterator[None]:
+def beats(
+    ring: Callable[[str], None], seconds: Mapping[str, float], monotonic_seconds: Callable[[], float]
+) -> Iterator[Callable[[], None]]:
     """Ring for each of these beats, each at its own interval, by threads of APScheduler's.
 
-    A beat only rings: it can't fail, overrun or be missed.
+    A beat only rings: it can't fail, overrun or be missed. What this yields is to be called now and then: APScheduler
+    goes by the host's clock, and where that is set back its beats stay away until it has come by again. Then all ring,
+    and begin anew.
     """
     from apscheduler.schedulers.background import BackgroundScheduler
+
+    rang_at_seconds = monotonic_seconds()
+
+    def beat(name: str) -> None:
+        nonlocal rang_at_seconds
+        rang_at_seconds = monotonic_seconds()
+        ring(name)
+
+    def keep_up() -> None:
+        if monotonic_seconds() - rang_at_seconds > min(seconds.values()) + _OVERDUE_SECONDS:
+            for job in scheduler.get_jobs():
+                job.reschedule("interval", seconds=seconds[job.id])
+                beat(job.id)
 
     scheduler = BackgroundScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    for beat, interval_seconds in seconds.items():
-        scheduler.add_job(ring, "interval", seconds=interval_seconds, args=[beat])
+    for name, interval_seconds in seconds.items():
+        scheduler.add_job(beat, "interval", id=name, seconds=interval_seconds, args=[name])
     scheduler.start()
     try:
-        yield
+        yield keep_up
     finally:
         scheduler.shutdown(wait=False)

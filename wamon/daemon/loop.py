@@ -1,9 +1,9 @@
 """The daemon: it decides when a pass runs. `run` it for years.
 
 Beats (APScheduler) and the doorbell (watchdog) only ring; one thread does the work. It waits for a ring at most two
-intervals by the monotonic clock, so that no lost ring, no changed clock and no failing beat stalls it. What can be
-tried again is: with a new connection, after a pause that grows. Everything else ends the process, and systemd starts
-it anew. What must not delay a pass runs beside it (side_tasks).
+intervals, and 20 seconds, by the monotonic clock, so that no lost ring, no changed clock and no failing beat stalls it.
+What can be tried again is: with a new connection, after a pause that grows. Everything else ends the process, and
+systemd starts it anew. What must not delay a pass runs beside it (side_tasks).
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 20.0
 _STANDBY_SECONDS = 2.0
 _SECONDS_TO_FINISH = 8.0
+_LONGEST_WAIT_SECONDS = 20.0
+"""Between two looks: the lease is renewed in time where the host's clock was set back, and no beat rings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +223,11 @@ class Daemon:
         chores = {chore.name: chore for chore in self._tasks.chores}
         beats_seconds = {"renew": BEATS_SECONDS["renew"]} | {name: one.beat_seconds for name, one in chores.items()}
         self._bell.ring(*chores)
-        with beats(self._bell.ring, beats_seconds):
+        with beats(self._bell.ring, beats_seconds, time.monotonic) as keep_up:
             while True:
                 self._bell.check()
                 self._bell.hush()
+                keep_up()
                 if self._bell.rang("renew"):
                     lease.renew()
                 self._passes.have_no_store()
@@ -232,7 +235,7 @@ class Daemon:
                     self._side.begin(chores[name])
                 pause.reset()
                 notify("WATCHDOG=1")
-                self._bell.wait(2 * BEATS_SECONDS["renew"])
+                self._bell.wait(_LONGEST_WAIT_SECONDS)
 
     def _serve(self, connected: Connected, pause: _Pause) -> None:
         interval_seconds = self._config.scan.interval.total_seconds()
@@ -242,16 +245,17 @@ class Daemon:
         beats_seconds |= {chore.name: chore.beat_seconds for chore in chores}
         self._bell.ring(*beats_seconds.keys() - {"renew"})
         doorbell = Doorbell(connected.pipeline.store.path, self._bell.ring)
-        with doorbell, beats(self._bell.ring, beats_seconds):
+        with doorbell, beats(self._bell.ring, beats_seconds, time.monotonic) as keep_up:
             while True:
                 self._bell.check()
                 self._bell.hush()
+                keep_up()
                 self._side.start_rest()
                 self._tell_silence(doorbell.listen())
                 rounds.go_round()
                 pause.reset()
                 notify("WATCHDOG=1")
-                self._bell.wait(min(2 * interval_seconds, rounds.soon_seconds()))
+                self._bell.wait(min(2 * interval_seconds, _LONGEST_WAIT_SECONDS, rounds.soon_seconds()))
 
 
 class _Pause:

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -21,6 +21,7 @@ from tests.support.truth import Field
 from wamon.bridge.doorbell import Doorbell
 from wamon.bridge.stamp import stamp
 from wamon.daemon import loop, monitor, rounds
+from wamon.daemon.beats import beats
 from wamon.health.check import Check, State
 from wamon.ledger import allow_list
 from wamon.model import Sizes
@@ -44,7 +45,7 @@ def recorded(office: Office, number: str) -> None:
 
 def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a beat nor the doorbell rings."""
-    monkeypatch.setattr(loop, "beats", lambda *_: nullcontext())
+    monkeypatch.setattr(loop, "beats", lambda *_: nullcontext(lambda: None))
     monkeypatch.setattr(Doorbell, "listen", lambda _: None)
 
 
@@ -129,6 +130,28 @@ def test_a_clock_that_jumps_stalls_nothing_and_spins_nothing(
     run_while(office, act, Moved(CLOCK, jump))
 
 
+@pytest.mark.fault("F54")
+@pytest.mark.parametrize("jump", [timedelta(), timedelta(days=-2)], ids=["steady", "set back"])
+def test_beats_go_on_while_the_hosts_clock_is_set_back(monkeypatch: pytest.MonkeyPatch, jump: timedelta) -> None:
+    """The lease is renewed at one of them. APScheduler goes by the host's clock, `keep_up` by the monotonic one."""
+    seconds = [0.0]
+    rung: list[str] = []
+
+    class Host(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + (jump if rung else timedelta())
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Host)
+    monkeypatch.setattr("apscheduler.triggers.interval.datetime", Host)
+    with beats(rung.append, {"renew": 0.05}, lambda: seconds[0]) as keep_up:
+        eventually("the first", lambda: rung)
+        for n in range(2, 6):
+            seconds[0] += 30
+            keep_up()
+            eventually(f"{n} of them", lambda n=n: len(rung) >= n)  # type: ignore[misc]
+
+
 def counting(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[object]) -> None:
     """Have each call of what has this name noted."""
     original = resolve_name(name)
@@ -155,7 +178,7 @@ def idle(passes: list[object]) -> Callable[[], bool]:
 def test_our_own_reads_wake_nobody(field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[object] = []
     counting(monkeypatch, "wamon.daemon.beats.Bell.ring", rung)
-    monkeypatch.setattr(loop, "beats", lambda *_: nullcontext())
+    monkeypatch.setattr(loop, "beats", lambda *_: nullcontext(lambda: None))
     office = open_office(field.path, scan={"interval": "1h"})
 
     def act() -> None:
@@ -179,7 +202,7 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
     office = open_office(field.path, Sizes(page_rows=1, pages_a_batch=1), scan={"interval": "1h"})
 
     @contextmanager
-    def always(ring: Callable[[str], None], _: object) -> Iterator[None]:
+    def always(ring: Callable[[str], None], *_: object) -> Iterator[Callable[[], None]]:
         original = leases.Lease.renew
 
         def renew(lease: leases.Lease) -> None:
@@ -189,7 +212,7 @@ def test_a_lease_is_renewed_during_a_long_catch_up(
 
         monkeypatch.setattr(leases.Lease, "renew", renew)
         ring("renew")
-        yield
+        yield lambda: None
 
     monkeypatch.setattr(loop, "beats", always)
     run_while(office, lambda: recorded(office, "DR1000011"))
