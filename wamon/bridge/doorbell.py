@@ -67,7 +67,7 @@ class Doorbell:
     def _listen(self, now: _Listening, folder: str) -> None:
         if not os.access(folder, os.R_OK):  # watchdog would say nothing, and hear nothing
             raise PermissionError(errno.EACCES, "Permission denied")
-        if now == self._listening:
+        if now == self._listening and self._is_watching():
             return
         self._stop_listening()
         if self._observer is None:
@@ -75,6 +75,11 @@ class Doorbell:
         ringer = _Ringer(now.store, self._ring)
         self._watch = self._observer.schedule(ringer, folder, recursive=False, event_filter=_HEARD)
         self._listening = now
+
+    def _is_watching(self) -> bool:
+        """Whether the watch is still there: it ends with its folder, and another may be made under the same inode."""
+        emitters = self._observer.emitters if self._observer else ()
+        return any(one.watch == self._watch and one.is_alive() for one in emitters)
 
     def _stop_listening(self) -> None:
         self._listening = None

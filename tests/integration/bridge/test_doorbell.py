@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, Bridge, Lharries, Wacli
 from tests.support.namespaces import without_inotify
+from tests.support.office import eventually
 from wamon.bridge.doorbell import Doorbell
 from wamon.bridge.stamp import stamp
 
@@ -90,6 +91,23 @@ def test_a_folder_that_is_replaced_is_listened_to_anew(tmp_path: Path, rung: Run
         rung.clear()
         (folder / "messages.db").write_text("written")
         assert rung.soon()
+
+
+@pytest.mark.fault("F86")
+def test_a_folder_that_is_made_again_is_listened_to_though_its_inode_is_the_same(tmp_path: Path, rung: Rung) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    with listening(folder / "messages.db", rung) as doorbell:
+
+        def rings() -> bool:
+            assert doorbell.listen() is None
+            rung.clear()
+            (folder / "messages.db").write_text("written")
+            return rung.wait(0.2)
+
+        shutil.rmtree(folder)
+        folder.mkdir()  # which takes the inode that became free, on most file systems
+        eventually("a write is heard", rings)
 
 
 @pytest.mark.fault("F86")
