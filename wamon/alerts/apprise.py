@@ -73,5 +73,5 @@ def _sent(url: str, title: str, body: str) -> int:
     if not one.add(url):
         return _NOT_AN_ADDRESS
     with suppress(Exception):  # its words may quote the address
-        return _TAKEN if one.notify(title=title, body=body) else _REFUSED
+        return _TAKEN if one.notify(title=title, body=body, body_format="text") else _REFUSED
     return _REFUSED

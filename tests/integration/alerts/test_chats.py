@@ -95,6 +95,15 @@ def test_apprise_sends_to_what_it_knows() -> None:
         assert (posted["title"], posted["message"]) == (ALERT.subject, ALERT.text)
 
 
+def test_a_service_that_takes_html_is_told_the_very_words() -> None:
+    with hooks() as one:
+        send(
+            replace(ALERT, sentences=("Lawley <2> & Mohadin.",)),
+            by_apprise(f"json://127.0.0.1:{one.port}/?format=html"),
+        )
+        assert "Lawley &lt;2&gt; &amp; Mohadin." in one.posted[0]["message"].replace("&nbsp;", " ")
+
+
 @pytest.mark.parametrize(
     ("url", "status", "error", "says"),
     [
