@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108 - no file is followed or trusted there, only locked
 
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _UNIT = re.compile(r"/([^/]+)\.service$", re.MULTILINE)
 _LONGEST, _LONGEST_NAME = 300, 60
 _ANOTHER = "another process"
@@ -25,7 +26,7 @@ _ANOTHER = "another process"
 class _Held(NamedTuple):
     path: Path
     number: int
-    let_go: weakref.finalize[[int], Claim]
+    let_go: weakref.finalize[[Path, int, int], Claim]
 
 
 class Claim:
@@ -43,7 +44,7 @@ class Claim:
             self._let_go(name)
         others = {}
         for name in names:
-            if name in self._held and not _is_there(self._held[name]):
+            if name in self._held and not _is_there(*self._held[name][:2]):
                 self._let_go(name)
             if name not in self._held and (other := self._take(name)):
                 others[name] = other
@@ -64,10 +65,13 @@ class Claim:
             other = _holder(number)
             os.close(number)
             return other
+        if not _is_there(path, number):  # its last holder has just taken it away
+            os.close(number)
+            return self._take(name)
         with suppress(OSError):  # it is held also where nobody can be told by whom
             os.ftruncate(number, 0)
             os.pwrite(number, _described(os.getpid()).encode(), 0)
-        self._held[name] = _Held(path, number, weakref.finalize(self, os.close, number))
+        self._held[name] = _Held(path, number, weakref.finalize(self, _end, path, number, os.getpid()))
         return None
 
 
@@ -83,26 +87,45 @@ def _opened(file: str) -> tuple[Path, int]:
 
 def _open(path: Path) -> int:
     """A file that everybody may lock. One that another account made may only be opened as one that is there."""
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    with suppress(FileExistsError):
-        number = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-        os.fchmod(number, 0o666)
-        return number
-    number = os.open(path, flags)
+    number = _made(path)
+    while number is None:
+        try:
+            number = os.open(path, _FLAGS)
+        except FileNotFoundError:  # its holder has just taken it away
+            number = _made(path)
     found = os.fstat(number)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:  # it isn't ours to write into
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:  # it isn't ours to write into
         os.close(number)
         raise OSError(f"{path} is no lock")
     return number
 
 
-def _is_there(held: _Held) -> bool:
-    """Whether the file that is held is the one at its path, still; it is as young as if it were new."""
+def _made(path: Path) -> int | None:
+    """A new file; None where it is there already."""
     try:
-        os.utime(held.number)
-        return os.path.samestat(os.fstat(held.number), held.path.lstat())
+        number = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return None
+    os.fchmod(number, 0o666)
+    return number
+
+
+def _is_there(path: Path, number: int) -> bool:
+    """Whether the file that is locked is the one at its path, still; it is as young as if it were new."""
+    try:
+        with suppress(PermissionError):
+            os.utime(number)
+        return os.path.samestat(os.fstat(number), path.lstat())
     except OSError:
         return False
+
+
+def _end(path: Path, number: int, pid: int) -> None:
+    """Let a lock go, and take its file away while it is ours; a process that was forked with it leaves it alone."""
+    if os.getpid() == pid and _is_there(path, number):
+        with suppress(OSError):
+            path.unlink()
+    os.close(number)
 
 
 def _holder(number: int) -> str:

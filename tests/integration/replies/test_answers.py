@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,11 +19,14 @@ from tests.support.intake import hook
 from tests.support.office import Office
 from tests.support.replies import answer, burst, conversation, person
 from tests.support.send_api import TOKEN, StandIn, send_api
+from wamon.app.commands import configured
 from wamon.errors import UsageError
 from wamon.net.message import Bounds
 from wamon.postgres.connection import connected
 from wamon.replies import sender
 from wamon.replies.queue import prune_bodies
+from wamon.views.actions import REPLY_DONE, act
+from wamon.views.lists import replies_page
 
 Open = Callable[..., Office]
 JID = f"{PHONE}@s.whatsapp.net"
@@ -286,6 +291,22 @@ def test_the_list_shows_answers_without_their_texts_and_their_persons_as_they_ma
         assert (PHONE in str(listed)) == (show == "phones")
         assert "the very words" not in str(listed)
     assert office.answer("replies", "discard", f"{number}-1")["discarded"] == ["burst"]
+
+
+def test_the_page_names_an_unknown_answer_s_person_as_a_hash_and_lets_it_be_settled(
+    office: Office, api: StandIn, number: int
+) -> None:
+    api.behaviours = ["500"]
+    burst(office, number, "the very words")
+    answer(office, "vgp")
+    with connected(office.dsn) as db:
+        zone = configured(office.config_path, {}).timezone
+        [shown] = replies_page(db, zone).replies
+        key = f"{shown.chat} {shown.message_id} {shown.about}"
+        assert (shown.state, shown.person, shown.settled) == ("unknown", "abc", False)
+        assert not {"the very words", PHONE} & {str(value) for value in asdict(shown).values()}
+        assert act(db, REPLY_DONE, key, uuid4(), "token", "") == "done"
+        assert [one.settled for one in replies_page(db, zone).replies] == [True]
 
 
 def test_the_off_switch_is_one_for_all_that_speaks(office: Office) -> None:

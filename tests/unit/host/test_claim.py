@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -90,10 +91,42 @@ def test_a_name_that_nobody_refers_to_any_more_is_free(name: str) -> None:
     assert Claim().hold(name) == {}
 
 
+def test_no_file_is_left_behind_but_a_killed_one_s(folder: Path, name: str) -> None:
+    claim = Claim()
+    claim.hold(name)
+    claim.release()
+    assert not file_of(folder, name).exists()
+    with held_elsewhere(folder, name) as first:
+        first.kill()
+        first.wait()
+    assert file_of(folder, name).exists()
+
+
+def test_who_takes_turns_without_a_pause_never_holds_beside_another(name: str) -> None:
+    both, holders = [0], [0]
+
+    def take_turns() -> None:
+        claim = Claim()
+        for _ in range(200):
+            if not claim.hold(name):
+                holders[0] += 1
+                both[0] += holders[0] - 1
+                holders[0] -= 1
+            claim.release()
+
+    threads = [threading.Thread(target=take_turns) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert both == [0]
+
+
 def test_any_account_may_take_the_next_turn(folder: Path, name: str) -> None:
     was = os.umask(0o077)
     try:
-        Claim().hold(name)
+        claim = Claim()
+        claim.hold(name)
     finally:
         os.umask(was)
     assert file_of(folder, name).stat().st_mode & 0o777 == 0o666
@@ -128,5 +161,6 @@ def test_where_one_folder_is_closed_the_next_is_the_place(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "FOLDERS", (tmp_path / "missing", tmp_path))
-    Claim().hold(name)
+    claim = Claim()
+    claim.hold(name)
     assert file_of(tmp_path, name).exists()
