@@ -1,38 +1,41 @@
-"""The writer of what hooks keep: one thread, one connection, and whatever waits goes into one commit.
+"""The writer of what hooks keep: one connection on the event loop, and whatever waits goes into one commit.
 
 While one commits, the next gathers; there is no timer. Nothing is ever cancelled: of a cancelled wait for a standby
 PostgreSQL says `INSERT 0 1`, and a warning beside it, so a warning counts as not committed. What waits too long is
 answered by the clock of who waits, and may yet be committed.
+
+No thread stands between a delivery and its commit: two that take turns at Python's one interpreter cost more than all
+else that is done for a delivery.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
-from contextlib import contextmanager
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.errors import DatabaseUnavailable
 from wamon.failpoints import failpoint
 from wamon.log import log_failure
-from wamon.postgres.connection import explained, on_notice
+from wamon.postgres.exchange import byteas, texts
 from wamon.postgres.queries import Queries
-from wamon.web.database import Connection, Server
+from wamon.web.database import Server
+from wamon.web.link import linked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from prometheus_client import Histogram
 
     from wamon.postgres.connection import Database
+    from wamon.postgres.exchange import Array
+    from wamon.web.link import Link
 
 MOST_WAITING = 256
 MOST_ROWS = 128
 MOST_BYTES = 8 * 1024 * 1024
 """Of bodies in one commit; a longer body is committed alone."""
-_WARNING = "01000"
 _QUERIES = Queries("wamon.web", "writer")
 
 
@@ -48,73 +51,65 @@ class Event(NamedTuple):
 class _Waiting(NamedTuple):
     event: Event
     done: asyncio.Future[bool]
-    loop: asyncio.AbstractEventLoop
 
 
 class Writer:
     """`opened` makes a connection, and raises WamonError where none can be had; `seconds`: how long one waits."""
 
     def __init__(self, opened: Callable[[], AbstractContextManager[Database]], rows: Histogram, seconds: float) -> None:
-        self._opened = opened
+        self._server = Server(opened)
         self._rows = rows
         self._seconds = seconds
-        self._warned = False
         self._failed = ""
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._next: _Waiting | None = None
-        self._thread = threading.Thread(target=self._work, name="hook-writer", daemon=True)
-        self._thread.start()
+        self._waiting: deque[_Waiting] = deque()
+        self._link: Link | None = None
+        self._working: asyncio.Task[None] | None = None
 
     async def keep(self, event: Event) -> bool:
         """Whether it was committed in time."""
-        if self._queue.qsize() >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING:
             return False
         loop = asyncio.get_running_loop()
         done: asyncio.Future[bool] = loop.create_future()
         late = loop.call_later(self._seconds, _answer, done, False)
-        self._queue.put(_Waiting(event, done, loop))
+        self._waiting.append(_Waiting(event, done))
+        if self._working is None or self._working.done():
+            self._working = loop.create_task(self._work())
         try:
             return await done
         finally:
             late.cancel()
 
     def close(self, seconds: float) -> None:
-        """End the thread once what waits is committed; one that waits for PostgreSQL is left to the process's end."""
-        self._queue.put(None)
-        self._thread.join(seconds)
+        """Give the connection up, once nothing is served any more."""
+        if self._link:
+            self._link.close(seconds)
 
-    def _work(self) -> None:
-        connection = Connection(Server(self._listening))
-        while (first := self._next or self._queue.get()) is not None:
-            batch = self._gathered(first)
-            committed = bool(batch) and self._committed(connection, [one.event for one in batch])
-            _settle(batch, committed=committed)
-        connection.close()
+    async def _work(self) -> None:
+        """Commit what waits, until nothing does."""
+        while self._waiting:
+            batch = self._gathered()
+            await asyncio.sleep(0)  # what is logged of them is written first
+            committed = bool(batch) and await self._committed([one.event for one in batch])
+            for one in batch:
+                _answer(one.done, committed)
 
-    def _gathered(self, first: _Waiting) -> list[_Waiting]:
+    def _gathered(self) -> list[_Waiting]:
         """What waits now, as far as it fits; without those for whom nobody waits any more."""
         batch: list[_Waiting] = []
-        size, one = 0, first
-        self._next = None
-        while True:
-            size += len(one.event.body or b"")
+        size = 0
+        while self._waiting and len(batch) < MOST_ROWS:
+            size += len(self._waiting[0].event.body or b"")
             if batch and size > MOST_BYTES:
-                self._next = one
                 break
+            one = self._waiting.popleft()
             if not one.done.done():
                 batch.append(one)
-            if len(batch) == MOST_ROWS or self._queue.empty():
-                break
-            following = self._queue.get()
-            if following is None:
-                self._queue.put(None)
-                break
-            one = following
         return batch
 
-    def _committed(self, connection: Connection, events: Sequence[Event]) -> bool:
+    async def _committed(self, events: Sequence[Event]) -> bool:
         try:
-            connection.run(lambda db: self._commit(db, events))
+            await self._commit_on_a_link(events)
         except Exception as error:  # noqa: BLE001 - their senders are told to come back, whatever it was
             self._failed = log_failure("keeping of deliveries", error, unless=self._failed)
             return False
@@ -122,50 +117,53 @@ class Writer:
         self._rows.observe(len(events))
         return True
 
-    def _commit(self, db: Database, events: Sequence[Event]) -> None:
+    async def _commit_on_a_link(self, events: Sequence[Event]) -> None:
+        """Where the connection was lost meanwhile, once more on a new one. Raises WamonError."""
+        known = self._link is not None
+        try:
+            await self._commit(await self._linked(), events)
+        except DatabaseUnavailable:
+            if self._link or not known:
+                raise
+            await self._commit(await self._linked(), events)
+
+    async def _linked(self) -> Link:
+        if self._link is None:
+            self._link = await linked(self._server)
+        return self._link
+
+    async def _commit(self, link: Link, events: Sequence[Event]) -> None:
         """Raises DatabaseUnavailable. May be done twice: the second time adds nothing.
 
         Each statement is a transaction by itself: one way to the server and back, and what rings needn't wait for rows.
         """
-        self._warned = False
         kept = [event for event in events if event.body is not None]
         ringing = [event.hook for event in events if event.body is None]
-        with explained():
-            if kept:
-                uids, hooks, sources, bodies = zip(*kept, strict=True)
-                _QUERIES.run(db, "keep", uids=list(uids), hooks=list(hooks), sources=list(sources), bodies=list(bodies))
+        try:
+            warned = [await link.run(_QUERIES.sql("keep"), *_columns(kept))] if kept else []
             if ringing:
-                _QUERIES.run(db, "ring", hooks=ringing)
+                warned.append(await link.run(_QUERIES.sql("ring"), texts(ringing)))
+        finally:
+            if link.is_lost:
+                self._link = None
+                link.close()
         failpoint("hook.inserted")
-        if self._warned:
+        if any(warned):
             raise DatabaseUnavailable(
                 "PostgreSQL stopped waiting for a standby, so what it committed may not last.",
                 hint="Is a standby of synchronous_standby_names away?",
             )
         failpoint("hook.committed")
 
-    @contextmanager
-    def _listening(self) -> Iterator[Database]:
-        with self._opened() as db:
-            on_notice(db, self._notice)
-            yield db
 
-    def _notice(self, sqlstate: str) -> None:
-        self._warned |= sqlstate == _WARNING
-
-
-def _settle(batch: Sequence[_Waiting], *, committed: bool) -> None:
-    """Answer all at once: to wake the loop for each costs more than the commit."""
-
-    def settled() -> None:
-        for one in batch:
-            _answer(one.done, committed)
-
-    if batch:
-        try:
-            batch[0].loop.call_soon_threadsafe(settled)
-        except RuntimeError:
-            return  # the loop has ended, and with it who waited
+def _columns(events: Sequence[Event]) -> list[Array]:
+    """As the query takes them."""
+    return [
+        texts([event.uid for event in events]),
+        texts([event.hook for event in events]),
+        texts([event.source for event in events]),
+        byteas([event.body or b"" for event in events]),
+    ]
 
 
 def _answer(done: asyncio.Future[bool], committed: bool) -> None:  # noqa: FBT001 - as call_later hands it

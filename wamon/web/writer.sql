@@ -3,12 +3,11 @@
 -- that may only insert can't read.
 INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256)
 SELECT uid, hook, source, body, sha256(body)
-FROM unnest(%(uids)s::uuid[], %(hooks)s::text[], %(sources)s::text[], %(bodies)b::bytea[])
-         AS new (uid, hook, source, body)
+FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::bytea[]) AS new (uid, hook, source, body)
 CROSS JOIN set_config('synchronous_commit', 'on', true)
 ON CONFLICT DO NOTHING
 
 -- name: ring
 INSERT INTO wamon.hook_rings AS r (hook, rang_at)
-SELECT DISTINCT hook, clock_timestamp() FROM unnest(%(hooks)s::text[]) AS new (hook) ORDER BY hook
+SELECT DISTINCT hook, clock_timestamp() FROM unnest($1::text[]) AS new (hook) ORDER BY hook
 ON CONFLICT (hook) DO UPDATE SET rang_at = greatest(r.rang_at, excluded.rang_at)

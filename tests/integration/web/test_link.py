@@ -1,0 +1,55 @@
+"""A connection that the event loop works with."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import psycopg
+import pytest
+
+from wamon.errors import DatabaseUnavailable, Poison
+from wamon.postgres.connection import connected
+from wamon.postgres.exchange import byteas, texts
+from wamon.web.database import Server
+from wamon.web.link import Link, linked
+
+
+def test_what_the_server_refuses_is_told_and_the_connection_goes_on(dsn: str) -> None:
+    async def both() -> tuple[bool, bool]:
+        link = await linked(Server(partial(connected, dsn)))
+        with pytest.raises(Poison, match="22P02"):
+            await link.run("SELECT $1::text[]::int[]", texts(["one"]))
+        was_lost = link.is_lost
+        warned = await link.run("SELECT $1::bytea[]", byteas([bytes(20_000_000)]))
+        link.close(5)
+        return was_lost, warned
+
+    assert asyncio.run(both()) == (False, False)
+
+
+def test_a_connection_is_lost_where_its_server_ends_it_or_its_answer_is_not_awaited(dsn: str) -> None:
+    async def abandoned(link: Link) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(link.run("SELECT pg_sleep(30), $1::text[]", texts(["a"])), 0.01)
+
+    async def ended(link: Link) -> None:
+        with psycopg.connect(dsn, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'wamon' AND datname = current_database()"
+            )
+        with pytest.raises(DatabaseUnavailable):
+            await link.run("SELECT $1::text[]", texts(["a"]))
+
+    async def lost() -> list[bool]:
+        found = []
+        for lose in (abandoned, ended):
+            link = await linked(Server(partial(connected, dsn)))
+            found.append(link.is_lost)
+            await lose(link)
+            found.append(link.is_lost)
+            link.close(5)
+        return found
+
+    assert asyncio.run(lost()) == [False, True, False, True]
