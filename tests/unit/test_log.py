@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from freezegun import freeze_time
 
 from wamon import log
-from wamon.log import configure, correlated, logger, under_systemd
+from wamon.log import WITH_TIME, configure, correlated, logger, under_systemd, written_together
 
 ROOT = Path(log.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -85,6 +87,34 @@ def test_to_configure_again_doesnt_say_everything_twice(said: Said) -> None:
     configure(logging.INFO, as_json=True)
     logger.info("Once.", extra={"action": "pass"})
     assert len(spoken(said)) == 1
+
+
+def test_what_is_written_together_is_one_write_of_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Written(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            self.writes += 1
+            return super().write(text)
+
+    stderr = Written()
+    monkeypatch.setattr("sys.stderr", stderr)
+    configure(logging.INFO)
+    with written_together():
+        logger.info("Received %d.", 1, extra={"action": "received"})
+        logger.info("Received %d.", 2, extra={"action": "received"})
+    assert (stderr.getvalue(), stderr.writes) == ("Received 1.\nReceived 2.\n", 1)
+
+
+def test_a_line_says_when_by_the_clock_of_this_host(said: Said) -> None:
+    configure(logging.INFO, form=WITH_TIME)
+    with freeze_time("2026-11-20 06:00:00.25"):
+        logger.info("Recorded.", extra={"action": "pass"})
+    with freeze_time("2026-11-20 06:00:01"):
+        logger.warning("Waited.", extra={"action": "wait"})
+    first, second = said().splitlines()
+    assert re.fullmatch(r"2026-11-\d\d \d\d:\d\d:00[+-]\d{4} INFO    Recorded\.", first)
+    assert re.fullmatch(r"2026-11-\d\d \d\d:\d\d:01[+-]\d{4} WARNING Waited\.", second)
 
 
 def test_a_traceback_which_may_quote_a_message_isnt_told_in_json(said: Said) -> None:

@@ -115,11 +115,20 @@ def test_after_a_hundred_forged_ones_a_delivery_is_told_once_it_is_proven(lines:
     assert log.speaks_before_proof()
 
 
+def test_a_delivery_is_told_before_its_refusal(lines: list[str]) -> None:
+    log = DeliveryLog("a", Standing())
+    log.received(Peek(), 12, "id-1", None)
+    log.refused("no proof")
+    log.write()
+    assert [line.partition(" ")[0] for line in lines] == ["[WEBHOOK_RECEIVED]", "[SECURITY]"]
+
+
 def test_a_person_is_told_as_a_hash_and_nobody_as_a_dash(lines: list[str]) -> None:
     log = DeliveryLog("a", Standing())
     log.received(Peek("phone", "27820000001", "text"), 12, "id-1", b"k" * 32)
     log.received(Peek(), 12, "id-2", b"k" * 32)
     log.received(Peek("phone", "27820000001"), 12, "id-3", None)
+    log.write()
     hashed = lines[0].partition("waId=")[2].partition(",")[0]
     assert len(hashed) == 12
     assert lines == [
