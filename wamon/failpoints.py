@@ -9,8 +9,12 @@ import os
 import signal
 import threading
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from wamon.errors import ConfigError, Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VARIABLE = "WAMON_FAILPOINT"
 
@@ -78,12 +82,16 @@ class FailpointRaised(Retryable):
     """Raised by a failpoint of the kind `raise`."""
 
 
+_KEY = os.fsencode(VARIABLE)
+_ENVIRON: Mapping[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # noqa: SLF001 - as it says of itself
 _reached: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
     """Act if WAMON_FAILPOINT names this boundary and this is its nth time."""
-    wanted = os.environ.get(VARIABLE)
+    if _KEY not in _ENVIRON:
+        return
+    wanted = os.environ[VARIABLE]
     if not wanted:
         return
     target, nth, action = _parse(wanted)

@@ -9,10 +9,11 @@ from wamon.providers.deliveries import Peek
 from wamon.providers.fields import alias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from wamon.providers.deliveries import Alias
 
 MOST_BYTES = 65_536
 """Of a body that are looked at."""
+_NAME = re.compile(rb"[A-Za-z0-9_.-]{1,40}")
 
 
 def named(*names: str) -> re.Pattern[bytes]:
@@ -24,10 +25,19 @@ def named(*names: str) -> re.Pattern[bytes]:
 def peeked(body: bytes, person: re.Pattern[bytes], kind: re.Pattern[bytes], *, has_id: bool = True) -> Peek:
     """The first id that is a person's, and the first type."""
     beginning = body[:MOST_BYTES]
-    one = next((found for text in _texts(person, beginning) for found in alias(text)), None)
-    types = (text for text in _texts(kind, beginning) if re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", text))
-    return Peek(one.kind if one else None, one.value if one else "", next(types, "-"), has_id=has_id)
+    one = _person(person, beginning)
+    return Peek(one.kind if one else None, one.value if one else "", _type(kind, beginning), has_id=has_id)
 
 
-def _texts(pattern: re.Pattern[bytes], body: bytes) -> Iterable[str]:
-    return (found[1].decode("ascii", "replace") for found in pattern.finditer(body))
+def _person(pattern: re.Pattern[bytes], body: bytes) -> Alias | None:
+    for found in pattern.finditer(body):
+        if known := alias(found[1].decode("ascii", "replace")):
+            return known[0]
+    return None
+
+
+def _type(pattern: re.Pattern[bytes], body: bytes) -> str:
+    for found in pattern.finditer(body):
+        if _NAME.fullmatch(found[1]):
+            return found[1].decode("ascii")
+    return "-"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha512
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,7 +46,7 @@ def peek(body: bytes) -> Peek:
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
     """By the HMAC key."""
-    return signed(delivery, "x-webhook-hmac", secrets, digest=sha512)
+    return signed(delivery, "x-webhook-hmac", secrets, digest="sha512")
 
 
 def parse(delivery: Delivery) -> list[Parsed]:

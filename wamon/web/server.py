@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,7 +15,7 @@ from wamon.host.notify import notify
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
     from types import FrameType
 
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -53,6 +53,8 @@ HEADERS = [
 ]
 """Of every answer, also of those that no handler gives."""
 
+_Stage = Literal["head", "body"]
+_STAGE_SECONDS: Mapping[_Stage, float] = {"head": READ_SECONDS, "body": BODY_SECONDS}
 _TOO_LARGE = 431
 _REFUSED = {400: b"This is no request for a page.", _TOO_LARGE: b"The request's head is too large."}
 
@@ -70,6 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._pages = self.app
         self._in_head = True
         self._head_bytes = 0
+        self._stage: _Stage | None = None
         self._reading: TimerHandle | None = None
         self._stuck: TimerHandle | None = None
 
@@ -86,25 +89,24 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
-            if not self._head_bytes:
-                self._set_deadline(READ_SECONDS)
             self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
             self._refuse_head()
+        self._bound_reading()
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MOST_PIPELINED:
             raise TooManyPipelinedError  # the parser ends with it, and uvicorn closes the connection
         self._idle.pop(self, None)
         self._in_head, self._head_bytes = False, 0
-        self._set_deadline(BODY_SECONDS)
         status = self._wrong_head()
         self.app = partial(_refused, status) if status else self._pages
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._in_head = True
+        self._stage = None
         self._set_deadline(None)
         super().on_message_complete()
 
@@ -125,8 +127,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         """Wait for a request for a while, and make room where too many wait."""
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(KEEP_ALIVE_SECONDS, self.timeout_keep_alive_handler)
+        if self.timeout_keep_alive_task is None:  # else uvicorn has begun to wait
+            self.timeout_keep_alive_task = self.loop.call_later(KEEP_ALIVE_SECONDS, self.timeout_keep_alive_handler)
         self._idle[self] = None
         if len(self._idle) > MOST_IDLE:
             oldest = next(iter(self._idle))
@@ -147,6 +149,13 @@ class BoundedProtocol(HttpToolsProtocol):
             b"connection: close\r\ncontent-length: " + str(len(text)).encode() + b"\r\n\r\n" + text
         )
         self.transport.close()
+
+    def _bound_reading(self) -> None:
+        """Have a deadline for what is still to come of a head or a body. What came whole never sees one."""
+        stage: _Stage | None = "body" if not self._in_head else "head" if self._head_bytes else None
+        if stage != self._stage:
+            self._stage = stage
+            self._set_deadline(_STAGE_SECONDS[stage] if stage else None)
 
     def _set_deadline(self, seconds: float | None) -> None:
         if self._reading:
