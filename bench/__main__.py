@@ -83,6 +83,7 @@ def _parts(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> d
         "startup": lambda: startup.measure(here, figures, large),
         "extraction": lambda: extraction.measure(figures, large),
         "door": lambda: door.measure(here, figures, plan.deliveries, rounds),
+        "beside": lambda: door.measure_beside(here, figures, large, posts),
         "intake": lambda: intake.measure(here, figures, plan.backlog, rounds),
         "looks": lambda: looks.measure(here, figures),
         "screen": lambda: screen.measure(here, figures, large, posts),

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import yaml
 
+from bench import catchups, latency
 from bench.door_floor import INSERT, TABLE, row
 from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import measured, process, say
-from bench.subjects import DELIVERED, DELIVERED_EACH, DELIVERY_ALONE, DELIVERY_MOST
+from bench.subjects import DELIVERED, DELIVERED_EACH, DELIVERY_ALONE, DELIVERY_MOST, RECORDED_BESIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _SECRET = "a-secret-of-the-bench"
 _MANY = 32
+_TO_BEGIN = 500
+_FOR_EVER = 10**9
 _BODY = json.dumps(
     {
         "event": "message",
@@ -59,6 +62,23 @@ def measure(ground: Ground, figures: Figures, deliveries: int, rounds: int) -> N
             figures.add(DELIVERY_ALONE, FLOOR, *_inserts_ms(db, deliveries // 10))
 
 
+def measure_beside(ground: Ground, figures: Figures, messages: int, posts: int) -> None:
+    """What a flood of deliveries costs the passes over a store: posts are recorded without one, then beside one."""
+    store, request = ground.copy(ground.store(messages)), ground.folder / "request"
+    request.write_bytes(_request())
+    with ground.database() as dsn:
+        config = _config(ground, dsn, store)
+        catchups.scan(config, messages)
+        with process(*COMMAND, "--config", config, "run"), _serving("wamon", config, dsn) as port:
+            _load(port, _MANY, _TO_BEGIN, request)  # and the daemon has begun by then
+            say(f"{posts} posts beside no delivery")
+            figures.add(RECORDED_BESIDE, FLOOR, latency.of(latency.measure(dsn, store, 4, posts)).p99_seconds * 1000)
+            with process(*_load_words(port, _MANY, _FOR_EVER, request)):
+                say(f"{posts} posts beside a flood of them")
+                beside = latency.of(latency.measure(dsn, store, 4, posts, first=posts))
+                figures.add(RECORDED_BESIDE, WAMON, beside.p99_seconds * 1000)
+
+
 def _round(figures: Figures, who: str, how: str, config: Path, dsn: str, request: Path, deliveries: int) -> None:
     with _serving(how, config, dsn) as port:
         _load(port, _MANY, deliveries // 5, request)  # it has just begun: wamon still reads its templates
@@ -73,9 +93,12 @@ def _round(figures: Figures, who: str, how: str, config: Path, dsn: str, request
 
 
 def _load(port: int, connections: int, deliveries: int, request: Path) -> dict[str, float]:
-    words = map(str, (port, connections, deliveries, request))
-    told: dict[str, float] = json.loads(measured(sys.executable, "-m", "bench.door_load", *words).out)
+    told: dict[str, float] = json.loads(measured(*_load_words(port, connections, deliveries, request)).out)
     return told
+
+
+def _load_words(port: int, connections: int, deliveries: int, request: Path) -> list[str]:
+    return [sys.executable, "-m", "bench.door_load", *map(str, (port, connections, deliveries, request))]
 
 
 def _inserts_ms(db: psycopg.Connection, many: int) -> list[float]:
@@ -110,8 +133,8 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _config(ground: Ground, dsn: str) -> Path:
-    path = ground.config(ground.folder / "no-store.db", dsn)
+def _config(ground: Ground, dsn: str, store: Path | None = None) -> Path:
+    path = ground.config(store or ground.folder / "no-store.db", dsn)
     settings = yaml.safe_load(path.read_text("utf-8"))
     settings["hooks"] = [{"name": "bench", "provider": "gowa", "secret": _SECRET}]
     path.write_text(yaml.safe_dump(settings), "utf-8")
