@@ -20,6 +20,7 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.checks import assert_whole, recorded
 from tests.support.clock import CLOCK, Moved, first_morning
+from tests.support.environment import EXAMPLES
 from tests.support.office import Daemon, Office, eventually
 from tests.support.truth import Field
 from wamon.app.commands import bridge_of, configured, opened
@@ -113,7 +114,7 @@ def test_one_that_starts_while_another_takes_long_to_stop_waits_for_its_end(fiel
 # Too little memory
 
 MIB = 1 << 20
-WAVES, WAVE = 2, 10_000
+WAVES, WAVE = 2, 10_000 if EXAMPLES else 3_000
 
 
 @pytest.mark.fault("F6", "F69")
@@ -129,7 +130,7 @@ def test_a_backlog_larger_than_the_memory_it_may_use_is_recorded(field: Field, o
 
 @pytest.mark.fault("F69")
 def test_a_storm_is_drained_while_it_lasts_and_holds_up_no_quiet_group(field: Field, open_office: Open) -> None:
-    """Two waves, each of as many messages as come in a second of the worst storm that was thought of."""
+    """Two waves, each, in `make chaos`, of as many messages as come in a second of the worst storm thought of."""
     office = open_office(field.path, **LONG)
     with office.running() as daemon:
         recorded(office, "DR1000001", daemon.said)

@@ -16,7 +16,7 @@ from tests.support.office import Office
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
 
-SEEDS, MESSAGES_A_WAVE = ((1, 2, 3, 4), 700) if EXAMPLES else ((1,), 350)
+SEEDS, WAVES, MESSAGES_A_WAVE = ((1, 2, 3, 4), 4, 700) if EXAMPLES else ((1,), 2, 350)
 
 
 @pytest.mark.parametrize("bridge", BRIDGES, ids=lambda bridge: bridge.__name__)
@@ -26,7 +26,7 @@ def test_after_each_scan_the_drops_equal_the_truth_and_a_second_scan_changes_not
 ) -> None:
     with Field(bridge(tmp_path / "messages.db", seed=seed, durable=False), watched=False) as field:
         office = open_office(field.path)
-        for wave in range(4):
+        for wave in range(WAVES):
             write_traffic(field, MESSAGES_A_WAVE, seed=seed * 10 + wave)
             office.scan()
             field.truth.scanned()
