@@ -31,15 +31,15 @@ SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead')),
        percentile_cont(0.95) WITHIN GROUP (ORDER BY t.work_ms),
        (SELECT count(*)
         FROM (
-            SELECT s.to_state = 'settling' AND s.transition_reason = 'message' AS is_start, c.source,
+            SELECT s.to_state = 'settling' AND s.transition_reason = 'message' AS is_start, s.conversation_id,
                    lag(s.to_state = 'settling' AND s.transition_reason = 'message') OVER own AS was_start,
                    s.created_at - lag(s.created_at) OVER own AS since
             FROM wamon.conversation_state_transitions AS s
-            JOIN wamon.conversations AS c ON c.uid = s.conversation_id
             WHERE s.created_at > now() - interval '1 hour'
-            WINDOW own AS (PARTITION BY c.chat, c.person ORDER BY s.created_at, s.id)
+            WINDOW own AS (PARTITION BY s.conversation_id ORDER BY s.created_at, s.id)
         ) AS d
-        WHERE d.is_start AND d.was_start AND d.since < interval '60 seconds' AND d.source = ANY(%(sources)s)),
+        JOIN wamon.conversations AS o ON o.uid = d.conversation_id
+        WHERE d.is_start AND d.was_start AND d.since < interval '60 seconds' AND o.source = ANY(%(sources)s)),
        coalesce(sum(t.missed), 0)
 FROM wamon.turns AS t
 JOIN wamon.conversations AS c USING (conversation)

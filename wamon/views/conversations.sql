@@ -4,7 +4,7 @@ WITH shown AS (
     SELECT c.conversation, c.uid::text AS uid, CASE WHEN %(phones)s THEN coalesce(a.value, p.hash) ELSE p.hash END AS person, c.source,
            CASE c.kind WHEN 'group' THEN g.project END AS project, c.state, c.last_seq - c.answered_seq AS pending, c.due_at,
            CASE WHEN c.last_seq > c.answered_seq THEN c.burst_at END AS oldest_at, c.attempts, c.last_in_at, c.last_out_at,
-           c.human_until, c.merged_into, p.person AS person_row
+           c.human_until, c.merged_into
     FROM wamon.conversations AS c
     JOIN wamon.groups AS g USING (chat)
     JOIN wamon.people AS o ON o.person = c.person
@@ -51,7 +51,11 @@ SELECT conversation, uid, person, source, project, state, pending, due_at, oldes
         WHERE t.conversation = s.conversation AND t.outcome IS NOT NULL ORDER BY t.fence DESC LIMIT 1),
        last_in_at, last_out_at, human_until
 FROM shown AS s
-WHERE person_row = ANY(%(people)s)
+WHERE conversation = ANY(ARRAY(
+          SELECT conversation FROM wamon.conversations WHERE person = ANY(%(people)s)
+          UNION ALL
+          SELECT conversation FROM wamon.conversations JOIN wamon.people USING (person) WHERE people.merged_into = ANY(%(people)s)
+      ))
   AND (%(conversation)s::bigint IS NULL OR %(conversation)s IN (conversation, merged_into))
 ORDER BY state = 'merged', last_in_at DESC NULLS LAST, conversation
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversations import PHONE, Talks
+from tests.support.deliveries import PHONE as SENDER
 from tests.support.office import Office
+from tests.support.talk import advance, desk, talking, write
 from wamon.app.commands import configured
-from wamon.app.conversations import rescue
+from wamon.app.conversations import proof, rescue
 from wamon.errors import UsageError, WamonError
 from wamon.health.gaps import unanswered
 from wamon.postgres.connection import connected
@@ -263,3 +265,24 @@ def test_what_was_too_old_to_answer_is_a_gap(dsn: str, talks: Talks) -> None:
     assert (gap.kind, gap.group, gap.detail) == ("missed", "Lawley", "6 messages of 2 persons")
     assert gap.end is not None
     assert (gap.end - gap.start).total_seconds() > 7000
+
+
+def test_what_really_happened_is_told_from_the_first_message_to_the_answer(
+    open_office: Callable[..., Office], tmp_path: Path
+) -> None:
+    office = talking(open_office(tmp_path / "none.db", bridge={"path": None}))
+    message_id = write(office, "hello")
+    advance(office, 40)
+    with desk(office) as own:
+        own.finish(own.claim_one())
+    config = configured(office.config_path, {})
+
+    (story,) = person(office.dsn, SENDER).conversations
+    with connected(office.dsn) as db:
+        steps = [step.what for step in trace(db, message_id, None, Published(db), answers=True).steps]
+
+    assert (story.conversation.state, story.conversation.pending) == ("idle", 0)
+    assert [(turn.outcome, turn.messages, turn.reply) for turn in story.turns] == [("answered", 1, "due")]
+    assert [change.after for change in story.transitions] == ["idle", "processing", "settling"]
+    assert {"delivered", "recorded", "waits", "turn", "turn-answered", "reply-due"} <= set(steps)
+    assert proof(config) == (1, [])
