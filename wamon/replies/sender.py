@@ -169,7 +169,7 @@ class Replier:
         if isinstance(judged, Unknown):
             _tell("Nobody knows whether a reply was sent, and it isn't sent again.", due, judged)
         elif isinstance(judged, Failed):
-            logger.warning("A reply can't be sent. %s", judged.why, extra=_about("reply.failed", due))
+            logger.warning("A reply can't be sent. %s", judged.why, extra={"action": "reply.failed", **_about(due)})
         else:
             _tell_sent(due)
         return True
@@ -226,17 +226,19 @@ def _seconds_to_next_try(tries: int, refused: Refused) -> float:
 
 
 def _tell(what: str, due: Due, judged: Refused | Unknown) -> None:
-    logger.warning("%s %s %s", what, judged.why, judged.hint, extra=_about("reply.failed", due))
+    logger.warning("%s %s %s", what, judged.why, judged.hint, extra={"action": "reply.failed", **_about(due)})
 
 
 def _tell_sent(due: Due) -> None:
     if due.is_of_post:
-        logger.info("Sent a reply.", extra=_about("reply.sent", due))
+        logger.info("Sent a reply.", extra={"action": "reply.sent", **_about(due)})
     else:
         logger.info(
-            "[BUFFER] Successfully processed and sent response to %s", due.person, extra=_about("reply.sent", due)
+            "[BUFFER] Successfully processed and sent response to %s",
+            due.person,
+            extra={"action": "reply.sent", **_about(due)},
         )
 
 
-def _about(action: str, due: Due) -> dict[str, object]:
-    return {"action": action, "message_id": due.message_id, "reply": due.reply, "correlation_id": due.correlation_id}
+def _about(due: Due) -> dict[str, object]:
+    return {"message_id": due.message_id, "reply": due.reply, "correlation_id": due.correlation_id}
