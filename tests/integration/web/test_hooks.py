@@ -67,6 +67,22 @@ def test_a_proven_delivery_is_kept_as_it_came_before_its_200(site: Site, provide
     assert (json.loads(answer.body) if answer.body else None) == expected
 
 
+def test_pages_show_each_hook_with_what_came(site: Site) -> None:
+    site.office.query(
+        "INSERT INTO wamon.hook_status (hook, source, day, stored, refused, tests, twins, duplicates)"
+        " VALUES ('gowa', 'gowa', (now() AT TIME ZONE 'Africa/Johannesburg')::date, 7, 5, 3, 2, 4)"
+    )
+    reader = site.sign_in()
+    for path in ("/hooks", "/"):
+        shown = " ".join(site.get(path, Accept="text/html", **reader).text.split())
+        assert "gowa, source gowa" in shown
+        assert "7 kept, 3 tests, 4 had come before, 2 twins" in shown
+        assert "it has no secret" in shown, "of shut"
+    assert '<a href="/hooks" aria-current="page">' in site.get("/hooks", Accept="text/html", **reader).text
+    by_name = {one["name"]: one for one in site.get("/hooks.json", **reader).json["hooks"]}
+    assert (by_name["gowa"]["refused_today"], by_name["shut"]["open"]) == (5, False)
+
+
 @pytest.mark.parametrize("raw", [b"", b"{", b"\x00\xff" * 100, b"[" * 10_000, b'{"a":' + b"9" * 5_000 + b"}"])
 def test_a_proven_delivery_is_kept_whatever_it_holds(site: Site, raw: bytes) -> None:
     assert deliver(site, "meta", raw).status == 200
