@@ -23,6 +23,7 @@ from bench import (
     screen,
     servers,
     startup,
+    turns,
 )
 from bench.figures import Figures
 from bench.ground import ground, say
@@ -85,6 +86,7 @@ def _parts(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> d
         "door": lambda: door.measure(here, figures, plan.deliveries, rounds),
         "beside": lambda: door.measure_beside(here, figures, large, posts),
         "intake": lambda: intake.measure(here, figures, plan.backlog, rounds),
+        "turns": lambda: turns.measure(here, figures, plan.backlog // 10),
         "looks": lambda: looks.measure(here, figures),
         "screen": lambda: screen.measure(here, figures, large, posts),
     }

@@ -113,6 +113,10 @@ NOT_HELD_UP = Subject("the same while another store is read", "ms")
 
 TAKEN_IN = Subject("a backlog of deliveries, one message each, into the ledger", "messages/s")
 DAYS_AWAY = Subject("as many messages of Meta's, each delivered twice by batches in any order, into the ledger", "s")
+TURN = Subject("a turn's claim and finish, beside one bare committed UPDATE", "ms")
+TURNS = Subject("turns by two workers, beside bare committed UPDATEs by as many", "turns/s")
+GUARD = Subject("what claim and finish take of a turn, 95 of 100 within", "ms")
+IDLE_CPU = Subject("two workers' looks at 100,000 idle conversations, of a core", "%")
 DELIVERED = Subject("durable deliveries from 32 connections", "deliveries/s")
 DELIVERED_EACH = Subject("the same by a usual web application, one committed INSERT each", "deliveries/s")
 DELIVERY_MOST = Subject("from there to the answer, 99 of 100 within", "ms")
@@ -284,4 +288,8 @@ def _taking_in(plan: Plan) -> list[Target]:
     return [
         Target("a backlog of deliveries, of the catch-up's speed", TAKEN_IN, 0.3, large, at_least=True),
         Target(f"{plan.backlog:,} messages of days away, s", DAYS_AWAY, 600),
+        Target("a turn's claim and finish, of a bare UPDATE", TURN, 6, (TURN, FLOOR)),
+        Target("turns a second, of bare UPDATEs", TURNS, 0.3, (TURNS, FLOOR), at_least=True),
+        Target("of a turn, claim and finish, ms", GUARD, 10),
+        Target("looks at idle conversations, % of a core", IDLE_CPU, 0.5),
     ]

@@ -98,6 +98,7 @@ def test_case_16_ids_that_join_in_mid_turn_put_the_other_s_worker_out(office: Of
             assert [one.state for one in finished] == ["settling"]
         else:
             assert finished == []
+            assert office.query("SELECT fence FROM wamon.conversations WHERE state = 'merged'") == [turn.fence + 1]
             assert ("joined",) in {(outcome,) for *_, outcome in turns(office)}
         at.finish(*at.claim().turns)
     whole(office)
