@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.conversations import counts
-from wamon.conversations.identity import is_chosen, people
+from wamon.conversations.identity import Person, is_chosen
 from wamon.failpoints import failpoint
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.config.conversations import Conversations
-    from wamon.conversations.identity import Person
     from wamon.conversations.model import Outcome, Reason, State
     from wamon.postgres.connection import Database
 
@@ -155,6 +154,8 @@ class _Due(NamedTuple):
     burst_at: datetime | None
     jid: str
     project: str
+    is_off: bool
+    now: datetime
 
 
 class _Burst(NamedTuple):
@@ -163,6 +164,9 @@ class _Burst(NamedTuple):
     last_message_id: str
     correlation_id: UUID | None
     characters: int
+    uid: str  # of its person
+    hash: str
+    values: list[str]
 
 
 def timings(conversations: Conversations) -> dict[str, timedelta]:
@@ -178,16 +182,18 @@ def timings(conversations: Conversations) -> dict[str, timedelta]:
 def note(db: Database, transitions: Sequence[Transition]) -> None:
     """Within a transaction: a row for each change of state."""
     if transitions:
-        SQL.run(
-            db,
-            "note_transitions",
-            uids=[one.uid for one in transitions],
-            was=[one.was for one in transitions],
-            is_now=[one.is_now for one in transitions],
-            reasons=[one.reason for one in transitions],
-            correlation_ids=[one.correlation_id for one in transitions],
-            metadata=[None for _ in transitions],
-        )
+        SQL.run(db, "note_transitions", **_transition_columns(transitions))
+
+
+def _transition_columns(transitions: Sequence[Transition]) -> dict[str, list[Any]]:
+    return {
+        "uids": [one.uid for one in transitions],
+        "was": [one.was for one in transitions],
+        "is_now": [one.is_now for one in transitions],
+        "reasons": [one.reason for one in transitions],
+        "correlation_ids": [one.correlation_id for one in transitions],
+        "metadata": [None for _ in transitions],
+    }
 
 
 @dataclass(slots=True)
@@ -214,7 +220,7 @@ class Turns:
             due = SQL.rows(db, "claim_due", _Due, source=self.source, most=most)
             if not due:
                 return Claimed()
-            is_off, now = SQL.run(db, "switches", source=self.source).fetchall()[0]
+            is_off, now = due[0].is_off, due[0].now
             due += self._late_beside(db, due, now)
             pending = [one for one in due if one.last_seq > one.answered_seq]
             self._rest(db, [one for one in due if one.last_seq == one.answered_seq])
@@ -245,16 +251,15 @@ class Turns:
             return []
         numbers = [one.conversation for one in due]
         bursts = {number: _Burst(*rest) for number, *rest in SQL.run(db, "bursts", conversations=numbers)}
-        persons = people(db, (one.person for one in due))
         if lost := [one.conversation for one in due if one.state == "processing"]:
             SQL.run(db, "lose", conversations=lost)
-        turns = [_turn(one, bursts[one.conversation], persons[one.person], now, self._was_due_at(one)) for one in due]
-        ids = [turn.correlation_id for turn in turns]
-        SQL.run(db, "claim", conversations=numbers, correlation_ids=ids, me=self.me, lease=LEASE)
-        SQL.run(db, "add_turns", **_turn_columns(turns))
+        turns = [_turn(one, bursts[one.conversation], now, self._was_due_at(one)) for one in due]
         reasons: dict[State, Reason] = {"retry": "retry", "human": "human-over", "processing": "takeover"}
-        note(db, [Transition(o.uid, o.state, "processing", reasons.get(o.state, "due"), t.correlation_id)
-                  for o, t in zip(due, turns, strict=True)])  # fmt: skip
+        changes = [
+            Transition(one.uid, one.state, "processing", reasons.get(one.state, "due"), turn.correlation_id)
+            for one, turn in zip(due, turns, strict=True)
+        ]
+        SQL.run(db, "begin_turns", **_turn_columns(turns), **_transition_columns(changes), me=self.me, lease=LEASE)
         return turns
 
     def _was_due_at(self, due: _Due) -> datetime:
@@ -310,31 +315,16 @@ class Turns:
         """What else a finish writes: the outbox, dead letters, what history found, the turns, the transitions."""
         if not finished:
             return
-        self._queue(db, finished)
         if dead := [one.ended for one in finished if one.ended.outcome == "dead"]:
             _park(db, dead)
         add_found(db, [one.ended for one in finished if one.ended.found])
         share_ms = (self.clock.monotonic_seconds() - began) * 1000 / len(finished)
-        SQL.run(db, "end_turns", **_end_columns([one.ended for one in finished], share_ms))
-        note(db, [_transition(one) for one in finished])
-
-    def _queue(self, db: Database, finished: Sequence[Finished]) -> None:
-        said = [one.ended for one in finished if one.ended.body]
-        if not said:
-            return
-        turns = [one.turn for one in said]
         SQL.run(
             db,
-            "queue",
-            chats=[turn.chat for turn in turns],
-            message_ids=[turn.last_message_id for turn in turns],
-            kinds=["digest" if one.outcome == "digest" else "burst" for one in said],
-            sent_ats=[turn.newest_at for turn in turns],
-            conversations=[turn.conversation for turn in turns],
-            through_seqs=[turn.through_seq for turn in turns],
-            fences=[turn.fence for turn in turns],
-            bodies=[one.body for one in said],
-            lates=[turn.late for turn in turns],
+            "write_ends",
+            **_end_columns([one.ended for one in finished], share_ms),
+            **_transition_columns([_transition(one) for one in finished]),
+            **_said_columns([one.ended for one in finished if one.ended.body]),
             direct_answer_within=self._timings["direct_answer_within"],
             group_answer_within=self._timings["group_answer_within"],
         )
@@ -380,7 +370,7 @@ def next_due_seconds(db: Database, holders: Mapping[str, str]) -> float | None:
     return seconds
 
 
-def _turn(due: _Due, burst: _Burst, person: Person, now: datetime, was_due_at: datetime) -> Turn:
+def _turn(due: _Due, burst: _Burst, now: datetime, was_due_at: datetime) -> Turn:
     reasons = {"retry": "retry", "processing": "takeover"}
     gap = None
     if burst.first_at is not None and due.prev_in_at is not None:
@@ -391,7 +381,7 @@ def _turn(due: _Due, burst: _Burst, person: Person, now: datetime, was_due_at: d
         due.chat,
         due.jid,
         due.project,
-        person,
+        Person(due.person, burst.uid, burst.hash, burst.values),
         due.kind,
         due.fence + 1,
         due.answered_seq + 1,
@@ -425,14 +415,13 @@ def _turn_columns(turns: Sequence[Turn]) -> dict[str, list[Any]]:
         "fences": [turn.fence for turn in turns],
         "from_seqs": [turn.from_seq for turn in turns],
         "through_seqs": [turn.through_seq for turn in turns],
-        "reasons": [turn.reason for turn in turns],
+        "turn_reasons": [turn.reason for turn in turns],
         "follow_ups": [turn.follow_up for turn in turns],
         "lates": [turn.late for turn in turns],
         "prev_in_ats": [turn.prev_in_at for turn in turns],
         "prev_out_ats": [turn.prev_out_at for turn in turns],
         "gaps": [turn.gap_seconds for turn in turns],
         "due_ats": [turn.due_at for turn in turns],
-        "correlation_ids": [turn.correlation_id for turn in turns],
     }
 
 
@@ -447,6 +436,21 @@ def _end_columns(ended: Sequence[Ended], share_ms: float) -> dict[str, list[Any]
         "histories": [one.history for one in ended],
         "work_ms": [one.work_ms for one in ended],
         "guard_ms": [one.turn.guard_ms + share_ms for one in ended],
+    }
+
+
+def _said_columns(said: Sequence[Ended]) -> dict[str, list[Any]]:
+    turns = [one.turn for one in said]
+    return {
+        "said_chats": [turn.chat for turn in turns],
+        "said_message_ids": [turn.last_message_id for turn in turns],
+        "said_kinds": ["digest" if one.outcome == "digest" else "burst" for one in said],
+        "said_sent_ats": [turn.newest_at for turn in turns],
+        "said_conversations": [turn.conversation for turn in turns],
+        "said_through_seqs": [turn.through_seq for turn in turns],
+        "said_fences": [turn.fence for turn in turns],
+        "said_bodies": [one.body for one in said],
+        "said_lates": [turn.late for turn in turns],
     }
 
 
