@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import pytest
 from tests.support.clock import HOST
 from tests.support.deliveries import BSUID, PHONE, meta_body, meta_message
 from tests.support.intake import hook, keep, take_in
-from tests.support.office import Office
+from tests.support.office import Office, eventually
 from tests.support.talk import advance, conversations, desk, due_in, replies, talking, transitions, turns
+from wamon.conversations.joins import join
 from wamon.conversations.model import TRANSITIONS
 from wamon.conversations.operators import leave_to_human
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import connected, transaction
+from wamon.providers.deliveries import Alias
+from wamon.webhooks.people import join_people
 
 Opened = Callable[..., Office]
 numbers = itertools.count(1)
@@ -155,3 +159,22 @@ def test_three_ids_end_in_one_conversation_by_one_hop(office: Office) -> None:
     write(office, by="both")
     assert office.query("SELECT count(DISTINCT merged_into) FROM wamon.conversations WHERE state = 'merged'") == [1]
     assert office.query("SELECT person FROM wamon.conversations WHERE state <> 'merged'") == [people[0]]
+
+
+def test_whoever_looks_a_person_up_waits_for_another_s_join(office: Office) -> None:
+    """Else it would be the one that is no more."""
+    write(office, by="phone")
+    write(office, by="bsuid")
+    phone, bsuid = Alias("phone", PHONE), Alias("bsuid", BSUID)
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with connected(office.dsn) as one, connected(office.dsn) as other, ThreadPoolExecutor(1) as pool:
+
+        def look_up() -> dict[Alias, int]:
+            with transaction(other) as db:
+                return join_people(db, "meta", [(bsuid,)])
+
+        with transaction(one) as db:
+            joined = join_people(db, "meta", [(phone, bsuid)], join)
+            looked_up = pool.submit(look_up)
+            eventually("the other waits", lambda: looked_up.done() or office.query(waits) == [1])
+        assert looked_up.result()[bsuid] == joined[bsuid] == joined[phone]

@@ -462,3 +462,18 @@ def test_a_delivery_that_can_t_be_recorded_is_told_as_an_orphan_s(
     assert line.startswith("[WEBHOOK] CRITICAL: Timer creation failed for ")
     assert line.endswith("Error: Poison")
     assert PHONE not in line
+
+
+def test_a_turn_that_is_taken_over_again_and_again_is_parked(office: Office) -> None:
+    """Whatever ends its workers, it doesn't end them for ever."""
+    write(office)
+    advance(office, 35)
+    with desk(office) as at:
+        for _ in range(4):
+            at.claim_one()
+            advance(office, 121)
+        (closed,) = at.claim().closed
+    assert closed.ended.outcome == "dead"
+    assert [outcome for *_, outcome in turns(office)] == ["lost"] * 4 + ["dead"]
+    assert office.query("SELECT kind FROM wamon.dead_letters") == ["turn"]
+    assert replies(office) == []
