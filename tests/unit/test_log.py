@@ -155,6 +155,8 @@ CALLS = dict(calls())
 
 def action_of(call: ast.Call) -> ast.expr | None:
     extra = next((keyword.value for keyword in call.keywords if keyword.arg == "extra"), None)
+    if isinstance(extra, ast.Call):  # of what makes a module's extras, such as `_about(turn, "turn.failed")`
+        return next((value for value in extra.args if isinstance(value, ast.Constant)), None)
     if not isinstance(extra, ast.Dict):
         return None
     named = dict(zip([getattr(key, "value", None) for key in extra.keys], extra.values, strict=True))

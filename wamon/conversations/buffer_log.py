@@ -65,36 +65,55 @@ class BufferLog:
         self.begin()
 
     def _tell(self, one: _Appended) -> None:
-        starts = one.starts
-        for n, message in enumerate(one.messages):
-            person = person_hash(self.key, *message.alias)
-            what = {"correlation_id": str(message.correlation_id)}
+        for n, brought in enumerate(one.messages):
+            person = person_hash(self.key, *brought.alias)
             if one.is_new and n == 0:
-                _info(
-                    what,
-                    "conversation.new",
-                    "[CONVERSATION] No conversation found for %s, creating new conversation",
-                    person,
-                )
-                _info(what, "conversation.new", "[CONVERSATION] Created new conversation %s for %s", one.uid, person)
-            _debug(what, "[DEBUG] Parsed waId: %s, message: %d characters", person, len(message.text))
-            _debug(what, "[WEBHOOK] Detected %s message for buffering", message.part)
-            _info(what, "burst.appended", "[WEBHOOK] Message buffered successfully for %s", person)
-            if starts:
-                at = f"{one.at:%Y-%m-%d %H:%M:%S}"
-                _info(what, "burst.started", "[TIMER_THREAD] Started new timer thread for %s at %s", person, at)
+                _tell_new(brought, person, one.uid)
+            _tell_buffered(brought, person)
+            if one.starts and n == 0:
+                _tell_started(brought, person, one.at)
             else:
-                said = "[TIMER_THREAD] Timer already running, message buffered for %s"
-                _info(what, "burst.grown", said, person)
-            starts = False
+                logger.info(
+                    "[TIMER_THREAD] Timer already running, message buffered for %s",
+                    person,
+                    extra=_about(brought, "burst.grown"),
+                )
 
 
-def _info(what: dict[str, str], action: str, said: str, *values: object) -> None:
-    logger.info(said, *values, extra={"action": action, **what})
+def _tell_new(brought: Message, person: str, uid: UUID) -> None:
+    logger.info(
+        "[CONVERSATION] No conversation found for %s, creating new conversation",
+        person,
+        extra=_about(brought, "conversation.new"),
+    )
+    logger.info(
+        "[CONVERSATION] Created new conversation %s for %s", uid, person, extra=_about(brought, "conversation.new")
+    )
 
 
-def _debug(what: dict[str, str], said: str, *values: object) -> None:
-    logger.debug(said, *values, extra={"action": "burst.appended", **what})
+def _tell_buffered(brought: Message, person: str) -> None:
+    characters = len(brought.text)
+    logger.debug(
+        "[DEBUG] Parsed waId: %s, message: %d characters",
+        person,
+        characters,
+        extra=_about(brought, "burst.appended"),
+    )
+    logger.debug("[WEBHOOK] Detected %s message for buffering", brought.part, extra=_about(brought, "burst.appended"))
+    logger.info("[WEBHOOK] Message buffered successfully for %s", person, extra=_about(brought, "burst.appended"))
+
+
+def _tell_started(brought: Message, person: str, at: datetime) -> None:
+    logger.info(
+        "[TIMER_THREAD] Started new timer thread for %s at %s",
+        person,
+        f"{at:%Y-%m-%d %H:%M:%S}",
+        extra=_about(brought, "burst.started"),
+    )
+
+
+def _about(message: Message, action: str) -> dict[str, str]:
+    return {"action": action, "correlation_id": str(message.correlation_id)}
 
 
 def tell_orphans(db: Database, uid: str, aliases: Iterable[Alias], next_try_at: datetime, why: str) -> None:

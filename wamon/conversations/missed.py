@@ -164,27 +164,46 @@ def _is_echo(one: Past, said: Sequence[tuple[str, datetime]]) -> bool:
 def _tell_gap(turn: Turn, threshold: timedelta, *, looks: bool) -> None:
     if turn.prev_in_at is None:
         return
-    at, gap, about = _time(turn.prev_in_at), turn.gap_seconds or 0.0, _about(turn, "missed.gap")
+    at, gap = _time(turn.prev_in_at), turn.gap_seconds or 0.0
     logger.debug(
         "[MISSED_MESSAGES_DEBUG] %s: Last webhook at %s, time_diff=%.1fs, threshold=%ds, check_missed=%s",
-        turn.person.hash, at, gap, threshold.total_seconds(), looks, extra=about,
+        turn.person.hash, at, gap, threshold.total_seconds(), looks, extra=_about(turn, "missed.gap"),
     )  # fmt: skip
     if looks:
-        said = "[MISSED_MESSAGES_CHECK] %s: Previous webhook at %s, time_diff=%.1fs"
-        logger.info(said, turn.person.hash, at, gap, extra=about)
+        logger.info(
+            "[MISSED_MESSAGES_CHECK] %s: Previous webhook at %s, time_diff=%.1fs",
+            turn.person.hash,
+            at,
+            gap,
+            extra=_about(turn, "missed.gap"),
+        )
 
 
 def _tell_found(turn: Turn, cutoff: datetime, found: Sequence[Said]) -> None:
-    person, about = turn.person.hash, _about(turn, "missed.found")
+    person = turn.person.hash
     which = "PREVIOUS assistant response" if turn.prev_out_at else "PREVIOUS message, no response yet"
-    logger.info("[MISSED_MESSAGES] Cutoff timestamp (%s): %s", which, _time(cutoff), extra=about)
+    logger.info("[MISSED_MESSAGES] Cutoff timestamp (%s): %s", which, _time(cutoff), extra=_about(turn, "missed.found"))
     if not found:
-        logger.info("[MISSED_MESSAGES] No messages found after %s for %s", _time(cutoff), person, extra=about)
+        logger.info(
+            "[MISSED_MESSAGES] No messages found after %s for %s",
+            _time(cutoff),
+            person,
+            extra=_about(turn, "missed.found"),
+        )
         return
     characters = sum(len(one.body) for one in found)
-    logger.info("[MISSED_MESSAGES] Found %d messages in gap for %s", len(found), person, extra=about)
-    logger.info("[MISSED_MESSAGES] Found missed customer-agent messages for %s", person, extra=about)
-    logger.info("[MISSED_MESSAGES_CHECK] Found %d chars of missed messages for %s", characters, person, extra=about)
+    logger.info(
+        "[MISSED_MESSAGES] Found %d messages in gap for %s", len(found), person, extra=_about(turn, "missed.found")
+    )
+    logger.info(
+        "[MISSED_MESSAGES] Found missed customer-agent messages for %s", person, extra=_about(turn, "missed.found")
+    )
+    logger.info(
+        "[MISSED_MESSAGES_CHECK] Found %d chars of missed messages for %s",
+        characters,
+        person,
+        extra=_about(turn, "missed.found"),
+    )
 
 
 def _about(turn: Turn, action: str) -> dict[str, str]:

@@ -101,10 +101,10 @@ class Worker:
         return ended
 
     def _tell_prompt(self, turn: Turn, missed_words: str) -> None:
-        said = combined(missed_words, burst_of(self.turns.db, turn))
+        said, count = combined(missed_words, burst_of(self.turns.db, turn)), turn.messages
         logger.info(
             "[BUFFER] Sending combined prompt for %s: %d messages, %d characters",
-            turn.person.hash, turn.messages, len(said), extra=_about(turn, "turn.working"),
+            turn.person.hash, count, len(said), extra=_about(turn, "turn.working"),
         )  # fmt: skip
 
     def _fail(self, turn: Turn, error: Exception, spent_ms: float) -> None:
@@ -117,13 +117,13 @@ class Worker:
 
 def _tell_claimed(claimed: Claimed) -> None:
     for turn in (*claimed.turns, *(one.ended.turn for one in claimed.closed)):
-        began_at = turn.burst_at or turn.due_at
+        began_at, count = turn.burst_at or turn.due_at, turn.messages
         logger.info(
             "[BUFFER] Timer for %s started at %s, settled after %.1fs: %d messages",
             turn.person.hash,
             f"{began_at:%Y-%m-%d %H:%M:%S}",
             (turn.claimed_at - began_at).total_seconds(),
-            turn.messages,
+            count,
             extra=_about(turn, "turn.claimed"),
         )
     for one in claimed.closed:
@@ -133,14 +133,19 @@ def _tell_claimed(claimed: Claimed) -> None:
 def _tell_finished(one: Finished) -> None:
     turn, person = one.ended.turn, one.ended.turn.person.hash
     if one.state == "settling":
-        about = _about(turn, "turn.beyond")
-        said = "[BUFFER] Orphaned messages detected for %s - starting new timer to process them"
-        logger.warning(said, person, extra=about)
+        logger.warning(
+            "[BUFFER] Orphaned messages detected for %s - starting new timer to process them",
+            person,
+            extra=_about(turn, "turn.beyond"),
+        )
         at = f"{one.due_at:%Y-%m-%d %H:%M:%S}"
-        logger.info("[TIMER_THREAD] Started new timer for orphaned messages at %s", at, extra=about)
+        logger.info(
+            "[TIMER_THREAD] Started new timer for orphaned messages at %s", at, extra=_about(turn, "turn.beyond")
+        )
     else:
-        said = "[BUFFER] Timer cleanup complete for %s, no orphaned messages"
-        logger.info(said, person, extra=_about(turn, "turn.finished"))
+        logger.info(
+            "[BUFFER] Timer cleanup complete for %s, no orphaned messages", person, extra=_about(turn, "turn.finished")
+        )
 
 
 def _about(turn: Turn, action: str) -> dict[str, str]:

@@ -144,25 +144,34 @@ class ConversationWorker(SideTask):
             if stopping.wait(_SOON_SECONDS * 5):
                 return
         forget_former(db, source, self._me)
-        _say("[STARTUP] Checking for orphaned messages in buffer...")
+        logger.info("[STARTUP] Checking for orphaned messages in buffer...", extra=_about("startup"))
         waiting = waiting_at_start(db, source, self._config.conversations)
         if waiting:
             named = ", ".join(one.person for one in waiting[:_MOST_NAMED])
-            _say("[STARTUP] Found %d wa_ids with orphaned messages: [%s]", len(waiting), named)
+            logger.info(
+                "[STARTUP] Found %d wa_ids with orphaned messages: [%s]", len(waiting), named, extra=_about("startup")
+            )
         for one in waiting[:_MOST_NAMED]:
             if one.is_too_old:
-                _say("[STARTUP] Too old to answer, kept and listed: %s", one.person)
+                logger.info("[STARTUP] Too old to answer, kept and listed: %s", one.person, extra=_about("startup"))
             else:
-                _say("[STARTUP] Starting immediate processing for orphaned messages: %s", one.person)
+                logger.info(
+                    "[STARTUP] Starting immediate processing for orphaned messages: %s",
+                    one.person,
+                    extra=_about("startup"),
+                )
 
     def _sweep(self, db: Database) -> None:
         """Make due what nobody came to."""
         with transaction(db):
             found = make_due(db)
         if found:
-            said = "[ORPHAN] Found %d wa_ids with orphaned messages"
-            logger.warning(said, len(found), extra={"action": "sweep.orphans", "correlation_id": str(self._me)})
+            logger.warning(
+                "[ORPHAN] Found %d wa_ids with orphaned messages",
+                len(found),
+                extra={"action": "sweep.orphans", "correlation_id": str(self._me)},
+            )
 
 
-def _say(said: str, *values: object) -> None:
-    logger.info(said, *values, extra={"action": "startup", "correlation_id": str(_ME)})
+def _about(action: str) -> dict[str, str]:
+    return {"action": action, "correlation_id": str(_ME)}
