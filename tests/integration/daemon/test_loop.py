@@ -14,7 +14,7 @@ from pkgutil import resolve_name
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins, WacliJanuary
-from tests.support.clock import CLOCK, Moved
+from tests.support.clock import CLOCK, HOST, Moved
 from tests.support.half_commit import half_committed
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
@@ -140,7 +140,7 @@ def test_beats_go_on_while_the_hosts_clock_is_set_back(monkeypatch: pytest.Monke
     class Host(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + (jump if rung else timedelta())
+            return HOST.now().astimezone(tz) + (jump if rung else timedelta())
 
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", Host)
     monkeypatch.setattr("apscheduler.triggers.interval.datetime", Host)
