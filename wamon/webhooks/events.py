@@ -25,7 +25,8 @@ SQL = Queries("wamon.webhooks", "events")
 PATIENCE = timedelta(seconds=60)
 """How long a store may take to hold what a hook has brought."""
 _TWINS_WITHIN = timedelta(seconds=3)
-_MOST = 500
+_MOST = 2_000
+_A_PAGE = 500
 _MOST_BYTES = 4 * 1024 * 1024
 _WITH_BROKEN_PARTS = "parts"
 _LETTER = "event:"
@@ -77,7 +78,7 @@ class Events:
 
     def taken_in_after(self, event: int) -> list[Event]:
         """The next ones that became messages, as long as their bodies are kept."""
-        values = {"hooks": self._hooks, "after": event, "most": _MOST}
+        values = {"hooks": self._hooks, "after": event, "most": _A_PAGE}
         with transaction(self._source.db) as db:
             return SQL.rows(db, "taken_in", Event, source=self._source.name, **values)
 

@@ -13,6 +13,7 @@ after 1, 2 and 4 minutes; the raw body stays, so nothing is lost.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from wamon.webhooks.messages import Brought
 
 _LAST_ROW = 2**63 - 1
+_A_BATCH = 500
 _UNDECIDED_FOR = timedelta(seconds=5)
 
 
@@ -174,9 +176,25 @@ class Intake:
         return self._feed.is_polled and was != self._rang_at is not None
 
     def take_in(self) -> Taken:
-        """Take in what is due, a batch of it. Raises DatabaseUnavailable and SchemaError."""
+        """Take in what is due, some batches of it. Raises DatabaseUnavailable and SchemaError."""
         taken = Taken()
-        opened = self._with_their_groups([self._opened(event) for event in self.events.due()])
+        for opened in self._read_ahead(self.events.due()):
+            self._take_in(self._with_their_groups(opened), taken)
+        if taken.events:
+            _tell(taken)
+        return taken
+
+    def _read_ahead(self, events: Sequence[Event]) -> Iterator[list[Opened]]:
+        """What these hold, a batch at a time: each is parsed while PostgreSQL works on the one before it."""
+        batches = [events[n : n + _A_BATCH] for n in range(0, len(events), _A_BATCH)]
+        if len(batches) < 2:
+            yield from map(self._all_opened, batches)
+            return
+        with ThreadPoolExecutor(1, "parse") as ahead:
+            yield from ahead.map(self._all_opened, batches)
+
+    def _take_in(self, opened: Sequence[Opened], taken: Taken) -> None:
+        """Take a batch in, and count it."""
 
         def alone(one: Opened, refusal: Refusal) -> None:
             """PostgreSQL takes nothing of this delivery: it waits for its next try, and delays no other."""
@@ -190,8 +208,6 @@ class Intake:
         if opened:
             failpoint("event.parsed")
             bisect(opened, lambda part: taken.add(self._record(part)), alone)
-            _tell(taken)
-        return taken
 
     def taken_in_after(self, event: int) -> list[Opened]:
         """The next deliveries that became messages, as long as their bodies are kept."""
@@ -203,6 +219,9 @@ class Intake:
         with keyed_transaction(self._source.db):
             known = self._recorder.known([one.reading for one in said])
         return [(one.opened.event.event, one.key) for one in said if one.key not in known]
+
+    def _all_opened(self, events: Sequence[Event]) -> list[Opened]:
+        return [self._opened(event) for event in events]
 
     def _opened(self, event: Event) -> Opened:
         hook = self._feed.hooks[event.hook]

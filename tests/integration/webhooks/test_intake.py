@@ -17,6 +17,7 @@ from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDER
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
 from wamon.postgres.connection import connected
+from wamon.webhooks import intake
 from wamon.webhooks.retention import prune_events
 
 Opened = Callable[..., Office]
@@ -293,6 +294,20 @@ def test_days_of_meta_s_deliveries_repeated_and_shuffled_give_each_message_once(
     assert ours.query("SELECT count(*), count(DISTINCT message_id) FROM wamon.ledger") == [(2000, 2000)]
     assert ours.query("SELECT count(*), count(DISTINCT drop_number) FROM wamon.submissions") == [(2000, 2000)]
     assert ours.query("SELECT messages FROM wamon.groups WHERE kind = 'direct'") == [2000]
+
+
+def test_a_long_backlog_is_taken_in_at_once_by_batches_each_message_once(
+    office: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_A_BATCH", 2)
+    ours = office(hook("wati", project="Lawley"))
+    for n in range(7):
+        keep(ours, "wati", {**WATI, "whatsappMessageId": f"M{n % 5}", "text": f"DR175000{n % 5}"})
+    keep(ours, "wati", {**WATI, "whatsappMessageId": 5})
+    assert take_in(ours).events == 8
+    assert [row[2] for row in messages(ours)] == [f"M{n}" for n in range(5)]
+    assert ours.drops() == {("Lawley", f"DR175000{n}") for n in range(5)}
+    assert ours.query("SELECT count(*) FROM wamon.dead_letters") == [1]
 
 
 def test_verify_names_a_delivered_message_that_the_ledger_lacks_and_repairs_it(office: Opened) -> None:
