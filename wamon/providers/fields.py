@@ -189,15 +189,19 @@ def chat_of(jid: object) -> str:
     return jid if isinstance(jid, str) and jid.endswith(_OF_MANY) and jid.isprintable() else DIRECT
 
 
-def _document(text: str | bytes) -> object:
-    document: object = json.loads(
-        text, parse_int=_number(int), parse_float=_number(float), parse_constant=_number(float)
-    )
-    return document
-
-
 def _number(convert: Callable[[str], T]) -> Callable[[str], T | _HugeNumber]:
     return lambda digits: convert(digits) if len(digits) <= _LONGEST_NUMBER else _HugeNumber()
+
+
+_DECODER = json.JSONDecoder(parse_int=_number(int), parse_float=_number(float), parse_constant=_number(float))
+"""Made once: json.loads makes one for each text."""
+
+
+def _document(text: str | bytes) -> object:
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    document: object = _DECODER.decode(text)
+    return document
 
 
 def _moment(value: object) -> datetime | None:
