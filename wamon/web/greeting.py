@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ async def greet(site: Site) -> None:
     await _greet(site)
     await asyncio.to_thread(compile_templates)
     give_back()
+    gc.freeze()  # what starting took stays: to go through it takes the collector as long as a hundred deliveries
     if site.only != "hooks":
         await _stay_known(site)
 
