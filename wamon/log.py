@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import traceback
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -125,8 +125,9 @@ class _Lines(logging.StreamHandler[TextIO]):
             yield
         finally:
             self._held = None
-            self.stream.write("".join(held))
-            self.flush()
+            with suppress(OSError, ValueError):  # where a line can't be written, the work that it tells of goes on
+                self.stream.write("".join(held))
+                self.flush()
             self.release()
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import errno
 import io
 import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,20 @@ def test_what_is_written_together_is_one_write_of_whole_lines(monkeypatch: pytes
         logger.info("Received %d.", 1, extra={"action": "received"})
         logger.info("Received %d.", 2, extra={"action": "received"})
     assert (stderr.getvalue(), stderr.writes) == ("Received 1.\nReceived 2.\n", 1)
+
+
+def test_lines_that_cannot_be_written_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    configure(logging.INFO)
+    for _ in range(2):
+        with written_together():
+            logger.info("Received.", extra={"action": "received"})
+    with ThreadPoolExecutor(1) as other:  # nor do they keep others from telling
+        other.submit(logger.handlers[0].flush).result(5)
 
 
 def test_a_line_says_when_by_the_clock_of_this_host(said: Said) -> None:

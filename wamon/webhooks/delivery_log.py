@@ -48,6 +48,8 @@ class DeliveryLog:
 
     def write(self) -> None:
         """Log what was received since this was last called: many lines at once take a third of their time."""
+        if not self._received:
+            return
         received, self._received = self._received, []
         with written_together():
             for said in received:
