@@ -9,12 +9,10 @@ import json
 import logging
 import os
 import sys
-import time
 import traceback
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from uuid import uuid4
@@ -40,7 +38,7 @@ WITH_TIME = "%(asctime)s %(levelname)-7s %(message)s"
 def configure(level: int = logging.WARNING, *, as_json: bool = False, form: str = SENTENCE) -> None:
     """Have wamon's talk go to stderr: sentences for people in this form, or one JSON object a line."""
     handler = _Lines(sys.stderr)
-    handler.setFormatter(_Json() if as_json else _Sentences(form))
+    handler.setFormatter(_Json() if as_json else _Sentences(form, "%Y-%m-%d %H:%M:%S%z"))
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # a third of a line's cost, and
     logging._srcfile = None  # noqa: SLF001 - documented as the way to it: no line says where it was written
     logger.handlers[:] = [handler]
@@ -138,14 +136,15 @@ class _Lines(logging.StreamHandler[TextIO]):
 
 
 class _Sentences(logging.Formatter):
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
-        return _by_the_clock(int(record.created))
+    """When by this host's clock and zone; hundreds of lines a second share theirs."""
 
+    _second = -1
+    _said = ""
 
-@lru_cache(2)
-def _by_the_clock(seconds: int) -> str:
-    """By this host's clock and zone. Hundreds of lines a second share theirs."""
-    return time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(seconds))
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        if self._second != (second := int(record.created)):
+            self._second, self._said = second, super().formatTime(record, datefmt)
+        return self._said
 
 
 class _Json(logging.Formatter):
