@@ -35,7 +35,9 @@ def bridge(tmp_path: Path) -> Iterator[VeryGoodPlugins]:
 
 @pytest.fixture
 def office(bridge: VeryGoodPlugins, open_office: Opened) -> Office:
-    return open_office(bridge.path, conversations=TALKING, replies={"enabled": True})
+    office = open_office(bridge.path, conversations=TALKING, replies={"enabled": True})
+    office.clock = HOST  # as PostgreSQL's, by which bursts are due
+    return office
 
 
 def post(bridge: VeryGoodPlugins, text: str, *, by: str = PHONES[0], ago: float = 0) -> None:

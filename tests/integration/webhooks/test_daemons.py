@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.clock import HOST
 from tests.support.deliveries import WATI
 from tests.support.intake import hook, keep
 from tests.support.office import Office, eventually
@@ -25,6 +26,7 @@ def without_store(tmp_path: Path, open_office: Callable[..., Office]) -> Office:
 
 def test_without_a_store_run_takes_in_and_status_and_verify_say_so(without_store: Office) -> None:
     office = without_store
+    office.clock = HOST  # which health compares with PostgreSQL's
     with office.running() as daemon:
         keep(office, "wati", WATI)
         eventually("the drop", lambda: office.drops() == FIRST, said=daemon.said)

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.bridges import LAWLEY
+from tests.support.clock import HOST
 from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDERS, WATI, Json, meta_body, meta_message
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
@@ -342,6 +343,7 @@ def test_a_replay_brings_back_what_was_lost_and_doubles_nothing(office: Opened) 
     first, second = keep(ours, "wati", WATI), keep(ours, "wati", {**WATI, "whatsappMessageId": "wamid.2"})
     take_in(ours)
     ours.query("DELETE FROM wamon.ledger WHERE message_id = 'wamid.2'")
+    ours.clock = HOST  # as PostgreSQL's, by which deliveries came
     assert ours.answer("hooks", "replay", "--since", "1h")["events"] == [first, second]
     assert [row[2] for row in messages(ours)] == ["wamid.2", "wamid.QUJD"]
     ours.query("UPDATE wamon.webhook_events SET body = NULL WHERE event = %s", first)
