@@ -65,7 +65,7 @@ def follower_of(config: Config, source: Source, known_senders: Aliases | None) -
         return None
     from wamon.conversations.echoes import whose
     from wamon.conversations.follower import ConversationFollower
-    from wamon.conversations.identity import Senders
+    from wamon.conversations.senders import Senders
 
     senders = Senders(source.name, known_senders) if known_senders else None
     return ConversationFollower(source, config.conversations, talking_groups(config), senders, whose)

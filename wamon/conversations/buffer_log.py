@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from wamon.conversations.follower import Message
+    from wamon.conversations.model import Message
     from wamon.postgres.connection import Database
     from wamon.providers.deliveries import Alias
 

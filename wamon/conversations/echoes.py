@@ -13,7 +13,7 @@ from wamon.replies.queue import said_hash
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamon.conversations.follower import Message, Verdict
+    from wamon.conversations.model import Message, Verdict
     from wamon.postgres.connection import Database
     from wamon.providers.deliveries import Receipt
 

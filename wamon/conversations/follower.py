@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from wamon.conversations.buffer_log import BufferLog
 from wamon.conversations.identity import is_chosen, people
+from wamon.conversations.model import Message
 from wamon.conversations.operators import leave_to_human
 from wamon.conversations.turns import Transition, note, timings
 from wamon.failpoints import failpoint
@@ -24,12 +24,12 @@ from wamon.model import BEFORE_START
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from wamon.config.conversations import Conversations
-    from wamon.conversations.identity import Senders
-    from wamon.conversations.model import State
+    from wamon.conversations.model import Echoes, State
+    from wamon.conversations.senders import Senders
     from wamon.ledger.changes import Key
     from wamon.ledger.following import Conflict, Posted
     from wamon.ledger.source import Source
@@ -43,35 +43,6 @@ _GROUP = "@g.us"
 _MEANS_NOTHING = {"reply", "sender", "discarded"}
 """Reasons of messages that are ours, or whose senders count for nothing."""
 _PARTS = {"image": "photo", "video": "photo", "audio": "voice", "ptt": "voice", "document": "file", "": "text"}
-
-
-class Message(NamedTuple):
-    """A message as a conversation knows it."""
-
-    chat: int
-    jid: str
-    message_id: str
-    person: int
-    alias: Alias
-    kind: str  # of its chat: direct, group
-    part: str
-    name: str
-    sent_at: datetime | None
-    text: str
-    opens: bool  # a burst, or an operator's turn to talk; else it only joins one
-    role: Literal["person", "operator", "history"]
-    correlation_id: UUID | None
-    content_hash: int
-    local_id: str | None = None
-
-    @property
-    def pair(self) -> tuple[int, int]:
-        return self.chat, self.person
-
-
-Verdict = Literal["ours", "operator", "later"]
-Echoes = Callable[["Database", Sequence[Message]], Sequence[Verdict]]
-"""Whose these outgoing messages are, decided by one statement within the recording."""
 
 
 class _Held(NamedTuple):

@@ -1,8 +1,16 @@
-"""The states of a conversation, and how it comes from one to another. Nobody else names them. Pure."""
+"""What a conversation is made of: its messages; its states, and how it comes from one to another. Pure."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from wamon.postgres.connection import Database
+    from wamon.providers.deliveries import Alias
 
 State = Literal["idle", "settling", "processing", "retry", "human", "merged"]
 Reason = Literal[
@@ -53,3 +61,32 @@ TRANSITIONS: frozenset[tuple[State, State, Reason]] = frozenset(
     }
 )
 """(from, to, why): every change of state that there is."""
+
+
+class Message(NamedTuple):
+    """A message as a conversation knows it."""
+
+    chat: int
+    jid: str
+    message_id: str
+    person: int
+    alias: Alias
+    kind: str  # of its chat: direct, group
+    part: str
+    name: str
+    sent_at: datetime | None
+    text: str
+    opens: bool  # a burst, or an operator's turn to talk; else it only joins one
+    role: Literal["person", "operator", "history"]
+    correlation_id: UUID | None
+    content_hash: int
+    local_id: str | None = None
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        return self.chat, self.person
+
+
+Verdict = Literal["ours", "operator", "later"]
+Echoes = Callable[["Database", Sequence[Message]], Sequence[Verdict]]
+"""Whose these outgoing messages are, decided by one statement within the recording."""
