@@ -33,6 +33,8 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
     _require_extra()
     share_one_arena()
     with _listener(listen or config.web.listen) as listener:
+        from wamon.replies.queue import patience
+        from wamon.views.actions import Terms
         from wamon.web.database import DatabaseThreads
         from wamon.web.greeting import begin
         from wamon.web.hooks import Hooks, Limits
@@ -61,6 +63,7 @@ def serve(config: Config, config_path: Path | None, listen: Listen | None, only:
             review_table=config.database.review_table,
             show=config.privacy.show,
             answers=config.conversations.enabled,
+            terms=lambda: Terms(clock.now(), patience(config)),
             clock=clock,
             database=database,
             metrics=metrics,

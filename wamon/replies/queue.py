@@ -197,34 +197,52 @@ def discard(db: Database, sources: Sequence[str], message_id: str, now: datetime
         return sorted(SQL.rows(db, "discard", str, sources=list(sources), message_id=message_id, now=now))
 
 
+class Patience(NamedTuple):
+    """Within which time what is sent again is worth it: a post's reply, and an answer to a burst."""
+
+    post: timedelta
+    direct: timedelta
+    group: timedelta
+
+
+def patience(config: Config) -> Patience:
+    """As the config has it."""
+    conversations = config.conversations
+    return Patience(config.replies.max_age, conversations.direct.answer_within, conversations.group.answer_within)
+
+
 def resend(db: Database, config: Config, reply: int, now: datetime, who: str) -> str:
-    """Have one be sent again of which nobody knows whether it was; its source. Noted as an action of somebody's.
+    """As `send_again`, of this config's sources; which one's it is. Noted as an action of somebody's."""
+    with transaction(db):
+        source = send_again(db, reply, now, patience(config), config.all_sources)
+        SQL.run(db, "note", who=who, reply=reply)
+    return source
+
+
+def send_again(
+    db: Database, reply: int, now: datetime, patience: Patience, sources: Sequence[str] | None = None
+) -> str:
+    """Have one be sent again of which nobody knows whether it was; its source. None: it may be any.
 
     Raises UsageError where it isn't unknown, or its text is no longer kept.
     """
     with transaction(db):
-        found = SQL.run(db, "unknown", reply=reply, sources=list(config.all_sources)).fetchone()
+        among = None if sources is None else list(sources)
+        found = SQL.run(db, "unknown", reply=reply, sources=among).fetchone()
         if found is None:
             raise UsageError(f"There is no reply {reply}.", hint="`wamon replies list` lists them with their numbers.")
         state, kind, has_body, chat_kind, source = found
+        is_of_post = kind not in {"burst", "digest"}
         if state != "unknown":
             raise UsageError(f"Reply {reply} is {state}: only one that is unknown can be sent again.")
-        if kind in {"burst", "digest"} and not has_body:
+        if not (is_of_post or has_body):
             raise UsageError(
                 f"The text of reply {reply} is no longer kept.", hint="conversations.keep_text says how long."
             )
-        at = None if kind in {"burst", "digest"} else now
-        SQL.run(db, "resend", reply=reply, now=at, patience=_patience(config, kind, chat_kind))
-        SQL.run(db, "note", who=who, reply=reply)
+        answer_within = patience.direct if chat_kind == "direct" else patience.group
+        values = {"now": now, "patience": patience.post} if is_of_post else {"now": None, "patience": answer_within}
+        SQL.run(db, "resend", reply=reply, **values)
     return str(source)
-
-
-def _patience(config: Config, kind: str, chat_kind: str) -> timedelta:
-    """Within which time a text is worth being sent."""
-    if kind not in {"burst", "digest"}:
-        return config.replies.max_age
-    conversations = config.conversations
-    return (conversations.direct if chat_kind == "direct" else conversations.group).answer_within
 
 
 def prune_bodies(db: Database, keep_text: timedelta) -> None:

@@ -147,7 +147,7 @@ RETURNING r.about
 SELECT r.state, r.kind, r.body IS NOT NULL, g.kind, g.source
 FROM wamon.replies AS r
 JOIN wamon.groups AS g USING (chat)
-WHERE r.reply = %(reply)s AND g.source = ANY(%(sources)s)
+WHERE r.reply = %(reply)s AND (%(sources)s::text[] IS NULL OR g.source = ANY(%(sources)s))
 FOR UPDATE OF r
 
 -- name: resend

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
+from wamon.errors import UsageError
+from wamon.ledger.dead_letters import discard_turns
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.replies import queue
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from wamon.postgres.connection import Database
+    from wamon.replies.queue import Patience
 
 SQL = Queries("wamon.views", "actions")
 REDO_DONE = "redo-done"
@@ -39,10 +41,10 @@ class Action:
     who: Annotated[str, "`token`, `command`, or `operator` and the beginning of their session's hash"]
     what: Annotated[
         str,
-        "`dead-retry`, `dead-discard`, `event-retry`, `event-discard`, `reply-done`, `reply-resend`, `near-miss-done`, "
-        "`redo-done`, `conversation-rescue`, `replies-off` or `replies-on`",
+        "`dead-retry`, `dead-discard`, `event-retry`, `event-discard`, `turn-retry`, `turn-discard`, `reply-done`, "
+        "`reply-resend`, `near-miss-done`, `redo-done`, `conversation-rescue`, `replies-off` or `replies-on`",
     ]
-    key: Annotated[str, "what it was done to: a source; or a chat, a message and what was written"]
+    key: Annotated[str, "what it was done to: a source; a reply's number; or a chat, a message and what was written"]
     reason: Annotated[str, "why, where they said so"]
 
 
@@ -56,6 +58,13 @@ class ActionsPage:
     actions: tuple[Action, ...]
 
 
+class Terms(NamedTuple):
+    """On which something is done: the moment by the host's clock, and for how long what is sent again is worth it."""
+
+    now: datetime
+    patience: Patience
+
+
 class Kind(NamedTuple):
     """A kind of action. `about` names the query that finds what it is done to; `change` None: the row is all."""
 
@@ -64,7 +73,7 @@ class Kind(NamedTuple):
     button: str
     back: str
     about: str
-    change: Callable[[Database, str], object] | None = None
+    change: Callable[[Database, str, Terms], object] | None = None
 
 
 class About(NamedTuple):
@@ -74,11 +83,38 @@ class About(NamedTuple):
     what: str
 
 
-def _run(query: str) -> Callable[[Database, str], object]:
-    return lambda db, key: SQL.run(db, query, key=key)
+def _run(query: str) -> Callable[[Database, str, Terms], object]:
+    return lambda db, key, _: SQL.run(db, query, key=key)
 
 
-def _rescue(db: Database, key: str) -> None:
+def _switch(*, off: bool) -> Callable[[Database, str, Terms], object]:
+    return lambda db, source, _: queue.switch(db, source, off=off)
+
+
+def _send_again(db: Database, key: str, terms: Terms) -> None:
+    queue.send_again(db, int(key), terms.now, terms.patience)
+
+
+def _answer_letter(db: Database, key: str, _: Terms) -> None:
+    """Answer a burst that was given up after all, however old: the operator has just said so."""
+    from wamon.config.conversations import Conversations
+    from wamon.conversations.rescue import retry_letters
+
+    letter = _letter(key)
+    if not retry_letters(db, [letter], Conversations(), late=True):
+        raise UsageError(f"Nothing is kept of {letter} that could be answered.")
+
+
+def _discard_letter(db: Database, key: str, _: Terms) -> None:
+    discard_turns(db, [_letter(key)])
+
+
+def _letter(key: str) -> str:
+    _, _, letter = key.partition(" ")
+    return letter
+
+
+def _rescue(db: Database, key: str, _: Terms) -> None:
     """Answer a conversation's bursts after all, however old: the operator has just said so."""
     from wamon.config.conversations import Conversations
     from wamon.conversations.rescue import reopen_all
@@ -120,6 +156,30 @@ KINDS: Mapping[str, Kind] = {
         "event_letter",
         _run("give_up_event"),
     ),
+    "turn-retry": Kind(
+        "Answer this after all?",
+        "As `wamon dead retry --late`: what was given up is due now, however old it is.",
+        "Answer",
+        "/dead",
+        "turn_letter",
+        _answer_letter,
+    ),
+    "turn-discard": Kind(
+        "Give this up?",
+        "As `wamon dead discard`: nobody answers it. What it says is kept as long as other messages.",
+        "Discard",
+        "/dead",
+        "turn_letter",
+        _discard_letter,
+    ),
+    "reply-resend": Kind(
+        "Send this again?",
+        "Look into the chat first: it may have been sent. As `wamon replies resend`, `wamon run` sends it once more.",
+        "Send again",
+        "/replies",
+        "unknown_reply",
+        _send_again,
+    ),
     REPLY_DONE: Kind(
         "Is this reply settled?",
         "Look into the chat first: it may have been sent. It isn't sent again, and waits for nobody any more.",
@@ -151,7 +211,7 @@ KINDS: Mapping[str, Kind] = {
         "Replies off",
         "/replies",
         "source",
-        partial(queue.switch, off=True),
+        _switch(off=True),
     ),
     "replies-on": Kind(
         "Send replies again?",
@@ -159,7 +219,7 @@ KINDS: Mapping[str, Kind] = {
         "Replies on",
         "/replies",
         "source",
-        partial(queue.switch, off=False),
+        _switch(off=False),
     ),
 }
 
@@ -171,8 +231,11 @@ def about(db: Database, kind: Kind, key: str) -> About | None:
     return found[0] if found else None
 
 
-def act(db: Database, what: str, key: str, form: UUID, who: str, reason: str) -> Outcome:
-    """Do it and note it, both or neither. What a form did once it doesn't do again."""
+def act(db: Database, what: str, key: str, form: UUID, who: str, reason: str, terms: Terms) -> Outcome:
+    """Do it and note it, both or neither. What a form did once it doesn't do again.
+
+    Raises UsageError where what it is done to no longer allows it.
+    """
     kind = KINDS[what]
     with transaction(db, _STATEMENT_SECONDS):
         if about(db, kind, key) is None:
@@ -180,7 +243,7 @@ def act(db: Database, what: str, key: str, form: UUID, who: str, reason: str) ->
         if not SQL.run(db, "note", who=who, what=what, key=key, reason=reason, form=form).rowcount:
             return "sent before"
         if kind.change:
-            kind.change(db, key)
+            kind.change(db, key, terms)
     return "done"
 
 

@@ -11,6 +11,23 @@ FROM wamon.dead_letters AS d
 JOIN wamon.webhook_events AS e ON e.uid = d.correlation_id
 WHERE d.chat || ' ' || d.message_id = %(key)s AND d.kind = 'event' AND e.body IS NOT NULL
 
+-- name: turn_letter
+-- A burst that was given up, and whose it is.
+SELECT CASE c.kind WHEN 'group' THEN g.project ELSE c.source END, p.hash
+FROM wamon.dead_letters AS d
+JOIN wamon.groups AS g USING (chat)
+JOIN wamon.conversations AS c ON c.conversation = substring(d.message_id FROM '^turn:([0-9]+):')::bigint
+JOIN wamon.people AS p USING (person)
+WHERE d.chat || ' ' || d.message_id = %(key)s AND d.kind = 'turn'
+
+-- name: unknown_reply
+SELECT coalesce(nullif(r.project, ''), g.source), coalesce(p.hash, r.about)
+FROM wamon.replies AS r
+JOIN wamon.groups AS g USING (chat)
+LEFT JOIN wamon.conversations AS c USING (conversation)
+LEFT JOIN wamon.people AS p USING (person)
+WHERE r.reply = CASE WHEN %(key)s ~ '^[0-9]{1,18}$' THEN %(key)s::bigint END AND r.state = 'unknown'
+
 -- name: reply
 SELECT r.project, r.about
 FROM wamon.replies AS r

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from wamon.errors import UsageError
 from wamon.log import logger
 from wamon.views import actions
 from wamon.web.answers import refused
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _LONGEST_KEY = 1_000
 _LONGEST_REASON = 500
+_NOTHING = "Nothing was done"
 _SAID = {
     "sent before": "This form was sent before, and did its work then.",
     "not there": "There is nothing left to do: it was done meanwhile, or is gone.",
@@ -44,10 +46,14 @@ async def act(request: Request) -> Response:
     operator, kind, sent = _operator(request), _kind(request), await form_of(request)
     key, reason = _within(sent.get("key", ""), _LONGEST_KEY), _within(sent.get("reason", "").strip(), _LONGEST_REASON)
     what = request.path_params["what"]
-    outcome = await site_of(request).database.run(actions.act, what, key, _form(sent), operator.name, reason)
+    site, form = site_of(request), _form(sent)
+    try:
+        outcome = await site.database.run(actions.act, what, key, form, operator.name, reason, site.terms())
+    except UsageError as error:
+        return refused(request, 409, _NOTHING, str(error))
     request.app.state.looks.clear()  # who acts sees at once what has become of it
     if outcome != "done":
-        return refused(request, 409, "Nothing was done", _SAID[outcome])
+        return refused(request, 409, _NOTHING, _SAID[outcome])
     logger.info("%s did %s.", operator.name, what, extra={"action": "web.acted", "what": what, "who": operator.name})
     return RedirectResponse(kind.back, 303)
 

@@ -10,6 +10,7 @@ from wamon import __version__
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from wamon.config.hooks import Hook
     from wamon.config.web import Listen
     from wamon.privacy import Show
+    from wamon.views.actions import Terms
     from wamon.web.database import DatabaseThreads
     from wamon.web.hooks import Hooks
     from wamon.web.metrics import Metrics
@@ -44,6 +46,7 @@ class Site:
     review_table: str | None
     show: Show  # privacy.show
     answers: bool  # conversations.enabled
+    terms: Callable[[], Terms]  # on which an operator's action is done now
     clock: Clock
     database: DatabaseThreads
     metrics: Metrics

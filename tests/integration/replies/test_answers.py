@@ -24,8 +24,8 @@ from wamon.errors import UsageError
 from wamon.net.message import Bounds
 from wamon.postgres.connection import connected
 from wamon.replies import sender
-from wamon.replies.queue import prune_bodies
-from wamon.views.actions import REPLY_DONE, act
+from wamon.replies.queue import patience, prune_bodies
+from wamon.views.actions import REPLY_DONE, Terms, act
 from wamon.views.lists import replies_page
 
 Open = Callable[..., Office]
@@ -300,12 +300,13 @@ def test_the_page_names_an_unknown_answer_s_person_as_a_hash_and_lets_it_be_sett
     burst(office, number, "the very words")
     answer(office, "vgp")
     with connected(office.dsn) as db:
-        zone = configured(office.config_path, {}).timezone
+        config = configured(office.config_path, {})
+        zone = config.timezone
         [shown] = replies_page(db, zone).replies
         key = f"{shown.chat} {shown.message_id} {shown.about}"
         assert (shown.state, shown.person, shown.settled) == ("unknown", "abc", False)
         assert not {"the very words", PHONE} & {str(value) for value in asdict(shown).values()}
-        assert act(db, REPLY_DONE, key, uuid4(), "token", "") == "done"
+        assert act(db, REPLY_DONE, key, uuid4(), "token", "", Terms(CLOCK.now(), patience(config))) == "done"
         assert [one.settled for one in replies_page(db, zone).replies] == [True]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.conversations import Talks
 from tests.support.deliveries import meta_body, meta_message
 from tests.support.intake import hook, keep, take_in
 from tests.support.office import Office
@@ -179,6 +180,77 @@ def test_what_is_done_waits_for_nobody(office: Office, site: Site) -> None:
     assert operator.offered("/redo") == []
     assert "Settled." in operator.get("/replies").text
     assert {what for what, _ in noted(office)} == {"reply-done", "near-miss-done", "redo-done"}
+
+
+def test_a_reply_of_which_nobody_knows_is_sent_again_and_noted_once(office: Office, site: Site) -> None:
+    (reply,) = office.query(
+        "INSERT INTO wamon.replies (chat, message_id, about, kind, state, project, sent_at, queued_at, changed_at,"
+        " next_try_at) SELECT chat, message_id, drop_number, 'new', 'unknown', project, sent_at, now(), now(), now()"
+        " FROM wamon.submission_rows RETURNING reply"
+    )
+    operator = Operator(site)
+    (again,) = (path for path in operator.offered("/replies") if "reply-resend" in path)
+    form = operator.asked(again)
+    answer = operator.act(again, form)
+    assert (answer.status, answer.headers["location"]) == (303, "/replies")
+    assert office.query("SELECT state, reason FROM wamon.replies") == [("due", "sent again by hand")]
+    assert noted(office) == [("reply-resend", str(reply))]
+    assert operator.act(again, form).status == 409
+    assert operator.get(again).status == 404
+
+
+@pytest.fixture
+def given_up(office: Office) -> list[int]:
+    """Two people's conversations whose bursts were given up."""
+    talks, talking = Talks(office.dsn), []
+    for phone in (PHONE, "27820005678"):
+        talk = talks.conversation(talks.person(phone), talks.chat(), "idle", last=1, answered=1)
+        talks.messages(talk, 1, age=86_400, body=CANARY)
+        talks.turn(talk, 1, 1, 1, "dead", error="ValueError")
+        talks.run(
+            "INSERT INTO wamon.dead_letters (chat, message_id, kind, reason, attempts, failed_at, correlation_id)"
+            " VALUES (%(chat)s, %(letter)s, 'turn', 'ValueError', 4, now(), gen_random_uuid())",
+            chat=talks.chat(), letter=f"turn:{talk}:1",
+        )  # fmt: skip
+        talking.append(talk)
+    return talking
+
+
+def test_an_answer_of_which_nobody_knows_is_sent_again_as_long_as_its_text_is_kept(
+    office: Office, site: Site, given_up: list[int]
+) -> None:
+    Talks(office.dsn).reply(given_up[0], 1, 1, "unknown")
+    operator = Operator(site)
+    (again,) = (path for path in operator.offered("/replies") if "reply-resend" in path)
+    refused = operator.act(again)
+    assert (refused.status, "is no longer kept" in refused.text) == (409, True)
+    assert noted(office) == []
+    office.query("UPDATE wamon.replies SET body = 'Recorded.'")
+    assert operator.act(again).status == 303
+    assert office.query("SELECT state, deadline > now() FROM wamon.replies") == [("due", True)]
+
+
+def test_a_burst_that_was_given_up_is_answered_after_all_or_discarded(
+    office: Office, site: Site, given_up: list[int]
+) -> None:
+    operator = Operator(site)
+    offered = operator.offered("/dead")
+    assert [path.partition("?")[0] for path in offered] == ["/act/turn-retry", "/act/turn-discard"] * 2
+    retry, discard = (
+        next(path for path in offered if what in path and f"turn%3A{talk}%3A" in path)
+        for what, talk in zip(("retry", "discard"), given_up, strict=True)
+    )
+    for path in (retry, discard):
+        answer = operator.act(path)
+        assert (answer.status, answer.headers["location"]) == (303, "/dead")
+        assert operator.get(path).status == 404
+    assert operator.offered("/dead") == []
+    assert office.query("SELECT outcome FROM wamon.turns ORDER BY conversation") == ["reopened", "dead"]
+    assert office.query("SELECT state, last_seq FROM wamon.conversations ORDER BY conversation") == [
+        ("settling", 2),
+        ("idle", 1),
+    ]
+    assert [what for what, _ in noted(office)] == ["turn-retry", "turn-discard"]
 
 
 def test_a_reader_is_offered_nothing_and_may_do_nothing(office: Office, site: Site, dead: str) -> None:
