@@ -122,6 +122,16 @@ class Talks:
             work=seconds * 1000, **columns,
         )  # fmt: skip
 
+    def dead_letter(self, chat: int, letter: str) -> None:
+        """A burst that was given up, as `wamon dead list` has it."""
+        self.run(
+            """
+            INSERT INTO wamon.dead_letters (chat, message_id, kind, reason, attempts, failed_at, correlation_id)
+            VALUES (%(chat)s, %(letter)s, 'turn', 'ValueError', 4, now(), gen_random_uuid())
+            """,
+            chat=chat, letter=letter,
+        )  # fmt: skip
+
     def transition(self, conversation: int, before: str | None, after: str, reason: str, ago: float = 5) -> None:
         self.run(
             """

@@ -99,13 +99,21 @@ class LastPost:
 class Need:
     """What waits for a person."""
 
-    kind: Annotated[str, "`dead-letter`, `dead-event`, `reply-unknown`, `reply-failed` or `near-miss`"]
+    kind: Annotated[
+        str, "`dead-letter`, `dead-event`, `dead-burst`, `reply-unknown`, `reply-failed`, `stale-burst` or `near-miss`"
+    ]
     at: Annotated[datetime, "since when"]
     project: Annotated[str, "its group's project"]
     jid: Annotated[str, "the chat's JID"]
     chat: Annotated[int, "its group's number"]
-    message_id: Annotated[str, "the message; of a delivery that can't be recorded `event:12`, of a part `event:12#3`"]
-    about: Annotated[str | None, "what is answered, or what was written: null for readers; empty for a dead letter"]
+    message_id: Annotated[
+        str,
+        "the message; of a delivery that can't be recorded `event:12`, of a part `event:12#3`; of a burst that was "
+        "given up `turn:7:4`, of one that was too old its conversation's uid",
+    ]
+    about: Annotated[
+        str | None, "what is answered, or what was written: null for readers; empty for a dead letter or a burst"
+    ]
     likely: Annotated[str | None, "the number that was likely meant"]
     detail: Annotated[str, "why"]
 
@@ -169,7 +177,7 @@ def home(db: Database, zone: ZoneInfo, configured: Sequence[config.Hook] = (), a
         deliveries = moment.panel("deliveries", _deliveries, NO_DELIVERIES)
         hooks = moment.panel("hooks", lambda db: listed(db, configured, zone), tuple[Hook, ...]())
         posts = moment.panel("posts", lambda db: _posts(db, moment.at), tuple[LastPost, ...]())
-        needs = moment.panel("needs", _needs, tuple[Need, ...]())
+        needs = moment.panel("needs", lambda db: _needs(db, answers=answered is not None), tuple[Need, ...]())
         names = [source.name for source in own]
         waiting = moment.panel(
             "conversations", lambda db: waits(db, names, answered) if answered else Waits.off(), Waits.off()
@@ -231,8 +239,8 @@ def waits(db: Database, names: Sequence[str], show: Show) -> Waits:
     return Waits(True, found.waiting, found.oldest_at, found.orphans, found.stale, found.dead, tuple(first))
 
 
-def _needs(db: Database) -> tuple[Need, ...]:
-    return tuple(SQL.rows(db, "needs", Need, most=_MOST_NEEDS))
+def _needs(db: Database, *, answers: bool) -> tuple[Need, ...]:
+    return tuple(SQL.rows(db, "needs", Need, answers=answers, most=_MOST_NEEDS))
 
 
 def hours(known: Sequence[Source]) -> tuple[Hour, ...]:

@@ -28,12 +28,13 @@ WHERE state = 'new' AND next_try_at < now() - interval '60 seconds'
 
 -- name: needs
 -- What waits for a person, by kind, the oldest first. A near miss is done where somebody said so, or where the number
--- that was likely meant was posted in that chat within a day.
+-- that was likely meant was posted in that chat within a day. A burst that was too old waits until somebody answers.
 SELECT n.kind, n.at, g.project, g.jid, n.chat, n.key, n.about, n.likely, n.detail
 FROM (
-    (SELECT 1 AS place, CASE kind WHEN 'event' THEN 'dead-event' ELSE 'dead-letter' END AS kind, failed_at AS at, chat,
-            message_id AS key, '' AS about, NULL AS likely, reason AS detail
-     FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up AND kind IN ('message', 'event')
+    (SELECT 1 AS place,
+            CASE kind WHEN 'event' THEN 'dead-event' WHEN 'turn' THEN 'dead-burst' ELSE 'dead-letter' END AS kind,
+            failed_at AS at, chat, message_id AS key, '' AS about, NULL AS likely, reason AS detail
+     FROM wamon.dead_letters WHERE next_try_at IS NULL AND NOT given_up AND (%(answers)s OR kind <> 'turn')
      ORDER BY failed_at LIMIT %(most)s)
     UNION ALL
     (SELECT 2, 'reply-' || r.state, r.changed_at, r.chat, r.message_id,
@@ -46,7 +47,23 @@ FROM (
        )
      ORDER BY r.changed_at LIMIT %(most)s)
     UNION ALL
-    (SELECT 3, 'near-miss', m.sent_at, m.chat, m.message_id, m.written, m.likely, m.reason
+    (SELECT 3, 'stale-burst', max(t.ended_at), c.chat, c.uid::text, '', NULL, 'too old to answer'
+     FROM wamon.turns AS t
+     JOIN wamon.conversations AS o ON o.conversation = t.conversation
+     JOIN wamon.conversations AS c ON c.conversation = coalesce(o.merged_into, o.conversation)
+     WHERE %(answers)s AND t.outcome = 'stale' AND t.ended_at > now() - interval '7 days'
+       AND NOT EXISTS (
+           SELECT FROM wamon.turns AS l
+           WHERE l.conversation = c.conversation AND l.ended_at > t.ended_at AND l.outcome IN ('answered', 'digest')
+       )
+       AND NOT EXISTS (
+           SELECT FROM wamon.conversation_messages AS m
+           WHERE m.conversation = c.conversation AND m.sent_at > t.started_at AND m.role = 'operator'
+       )
+     GROUP BY c.conversation
+     ORDER BY max(t.ended_at) LIMIT %(most)s)
+    UNION ALL
+    (SELECT 4, 'near-miss', m.sent_at, m.chat, m.message_id, m.written, m.likely, m.reason
      FROM wamon.near_miss_rows AS m
      WHERE m.live AND m.sent_at >= now() - interval '7 days' AND m.sent_at <= now()
        AND NOT EXISTS (

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.conversations import Talks
 from tests.support.office import Office
 from tests.support.people import write_people
 from tests.support.published import noon, published, seen
@@ -44,6 +46,22 @@ def look(office: Office) -> Home:
 def test_before_anything_was_recorded_it_says_what_to_do(office: Office) -> None:
     found = look(office)
     assert (found.verdict.state, found.verdict.next, found.groups, found.hours) == ("unknown", "`wamon run`", (), ())
+
+
+def test_bursts_wait_for_a_person_until_somebody_answers_and_only_where_somebody_is_answered(office: Office) -> None:
+    talks = Talks(office.dsn)
+    talk = talks.conversation(talks.person(), talks.chat(), "idle", last=1, answered=1)
+    talks.messages(talk, 1)
+    talks.turn(talk, 1, 1, 1, "stale")
+    talks.dead_letter(talks.chat(), "turn:7:4")
+
+    def needs(answered: Literal["phones"] | None) -> list[tuple[str, str]]:
+        return [(need.kind, need.message_id) for need in seen(office, home, UTC, (), answered).needs]
+
+    assert needs(None) == []
+    assert needs("phones") == [("dead-burst", "turn:7:4"), ("stale-burst", str(talks.uid(talk)))]
+    talks.messages(talk, None, age=0, role="operator")
+    assert needs("phones") == [("dead-burst", "turn:7:4")]
 
 
 def test_it_shows_what_came_in_and_what_waits(office: Office) -> None:

@@ -207,11 +207,7 @@ def given_up(office: Office) -> list[int]:
         talk = talks.conversation(talks.person(phone), talks.chat(), "idle", last=1, answered=1)
         talks.messages(talk, 1, age=86_400, body=CANARY)
         talks.turn(talk, 1, 1, 1, "dead", error="ValueError")
-        talks.run(
-            "INSERT INTO wamon.dead_letters (chat, message_id, kind, reason, attempts, failed_at, correlation_id)"
-            " VALUES (%(chat)s, %(letter)s, 'turn', 'ValueError', 4, now(), gen_random_uuid())",
-            chat=talks.chat(), letter=f"turn:{talk}:1",
-        )  # fmt: skip
+        talks.dead_letter(talks.chat(), f"turn:{talk}:1")
         talking.append(talk)
     return talking
 

@@ -96,6 +96,7 @@ def told(talks: Talks) -> str:
 
 def test_the_pages_tell_who_waits_and_what_became_of_it(site: Site, talks: Talks, told: str) -> None:
     talks.conversation(talks.person("27820000002"), talks.chat(), overdue=90)
+    talks.dead_letter(talks.chat(), "turn:7:4")
 
     home, listed = (site.get(f"/{name}.json", **BEARER).json for name in ("home", "conversations"))
     page, one = site.get("/conversations", **BEARER).text, site.get(f"/conversations/{told}", **BEARER).text
@@ -105,7 +106,10 @@ def test_the_pages_tell_who_waits_and_what_became_of_it(site: Site, talks: Talks
     assert [(c["person"], c["outcome"]) for c in waits["first"]] == [("27820000002", None), (PHONE, "stale")]
     assert listed["conversations"] == waits["first"]
     assert "1 waits for an answer" in page
-    assert "Who waits for an answer" in site.get("/", **BEARER).text
+    first_page = site.get("/", **BEARER).text
+    assert "Who waits for an answer" in first_page
+    assert '<a href="/dead">turn:7:4</a>' in first_page
+    assert f'<a href="/conversations/{told}">conversation</a>' in first_page
     assert "too old to answer" in one
     assert talks.hashed() in one
 
