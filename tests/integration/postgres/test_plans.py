@@ -131,7 +131,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("health.ledger_facts", "newest"): {**_FEW_CHATS, "now": _NOW},
     ("health.ledger_facts", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
     ("views.home", "dead"): {},
-    ("views.home", "needs"): {"most": 200},
+    ("views.home", "needs"): {"answers": True, "most": 200},
     ("views.trace", "messages_of_id"): {"id": "id5"},
     ("views.trace", "messages_of_drop"): {"number": "DR1000001", "most": 200},
     ("views.trace", "numbers"): {"chats": [1, 2], "message_ids": ["id4", "id5"]},
