@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.conversations.proof import Flaw
     from wamon.daemon.conversations import ConversationWorker
     from wamon.daemon.monitor import Troubles
     from wamon.daemon.passes import Passes
@@ -113,7 +114,7 @@ class _Beside:
             always,
             chores=(
                 *([] if bridge.name in answered else [replies]),
-                Upkeep(partial(opened, config, bridge, clock)),
+                Upkeep(partial(opened, config, bridge, clock), partial(flaws_of_bursts, config)),
                 OfficeWriter(partial(opened, config, bridge, clock)),
                 daily,
             ),
@@ -143,6 +144,16 @@ def _conversations(config: Config, passes: Passes, clock: Clock) -> list[Convers
         ConversationWorker(number, config, groups, clock, ledger, passes, begun)
         for number in range(config.conversations.workers)
     ]
+
+
+def flaws_of_bursts(config: Config) -> Sequence[Flaw]:
+    """What the proof of bursts finds; nothing, and nothing of their room, where nobody is answered."""
+    if not config.conversations.enabled:
+        return ()
+    from wamon.conversations.proof import prove
+
+    with ledger(config) as db:
+        return prove(db, config.all_sources).flaws
 
 
 def _heartbeat(config: Config, passes: Passes) -> list[Heartbeat]:

@@ -77,7 +77,7 @@ def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: b
         with progress("Verifying", rows) as advance:
             verified = verification.verify(advance)
         if not names:
-            pipeline.source.note_verify(clean=verified.clean)
+            pipeline.source.note_verify(clean=verified.clean and not (answered and answered.flaws))
         return view.verify(pipeline, verified, delivered, answered)
 
 

@@ -184,7 +184,7 @@ def verify(facts: Facts) -> Check:
     numbers = {"last_at": past.last_verify_at, "age_seconds": since_seconds, "clean": past.last_verify_clean}
     told = f"The last verify was {span(since_seconds)} ago"
     if not past.last_verify_clean:
-        hint = "`wamon verify` says what, `wamon verify --repair` mends it."
+        hint = "`wamon verify` says what, `wamon verify --repair` mends what can be mended."
         return Check("recording.verify", State.BAD, f"{told}, and found something wrong.", hint, numbers=numbers)
     state = State.WARN if since_seconds > _VERIFY_SECONDS else State.OK
     hint = "`wamon verify` proves that nothing is missing." if state is State.WARN else ""

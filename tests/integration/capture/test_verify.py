@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK
+from tests.support.conversations import Talks
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.run import flaws_of_bursts
 from wamon.capture.verify import Verification
 from wamon.cli.main import main
 from wamon.daemon.stopping import Stopping
@@ -437,11 +441,30 @@ def test_young_messages_whose_text_is_gone_are_counted_and_read_again(office: Of
 @pytest.mark.fault("F106")
 def test_the_daily_proof_calls_no_message_wrong_that_a_pass_is_still_to_come_to(office: Office, field: Field) -> None:
     field.post(LAWLEY, "DR1752077")
-    Upkeep(office.opened).run(Stopping())
+    Upkeep(office.opened, tuple).run(Stopping())
     assert office.query("SELECT last_verify_clean FROM wamon.sources") == [True]
     office.query("DELETE FROM wamon.ledger_rows WHERE message_id = 'A'")
     office.query("UPDATE wamon.sources SET last_verify_at = now() - interval '2 days'")
-    Upkeep(office.opened).run(Stopping())
+    Upkeep(office.opened, tuple).run(Stopping())
+    assert office.query("SELECT last_verify_clean FROM wamon.sources") == [False]
+
+
+@ON_ONE_SERVER
+def test_the_proof_looks_at_bursts_where_somebody_is_answered_daily_and_by_hand(office: Office, verify: Verify) -> None:
+    talks = Talks(office.dsn)
+    talk = talks.conversation(talks.person(), talks.chat(), "idle", last=1, answered=1)
+    talks.messages(talk, 1)  # answered, it says, and no turn did it
+
+    def told(*, answering: bool) -> list[Any]:
+        office.set(conversations={"enabled": answering})
+        office.query("UPDATE wamon.sources SET last_verify_at = NULL, last_verify_clean = NULL")
+        Upkeep(office.opened, partial(flaws_of_bursts, configured(office.config_path, {}))).run(Stopping())
+        return office.query("SELECT last_verify_clean FROM wamon.sources")
+
+    assert told(answering=False) == [True]
+    assert told(answering=True) == [False]
+    office.query("UPDATE wamon.sources SET last_verify_clean = NULL")
+    assert verify()[0] == 1
     assert office.query("SELECT last_verify_clean FROM wamon.sources") == [False]
 
 
