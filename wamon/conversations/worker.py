@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 50
 _RENEW_SECONDS = 40.0
+_LONGEST_SECONDS = 600.0
+"""A turn that takes longer fails, and is tried again: what it found is old by then."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,9 @@ class Worker:
             return []
 
     def _is_held(self, turn: Turn, spent_ms: float) -> bool:
-        """A turn that took long is held for longer, unless somebody else holds it."""
+        """A turn that took long is held for longer, unless somebody else holds it. Raises TimeoutError: too long."""
+        if spent_ms > _LONGEST_SECONDS * 1000:
+            raise TimeoutError
         return spent_ms < _RENEW_SECONDS * 1000 or self.turns.renew(turn)
 
     def _answered(self, turns: Sequence[Turn]) -> list[Ended]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -31,6 +32,7 @@ from tests.support.talk import (
     write,
 )
 from wamon.app.commands import configured
+from wamon.clock import Clock
 from wamon.conversations import worker
 from wamon.conversations.answers import answers
 from wamon.conversations.model import TRANSITIONS
@@ -189,6 +191,26 @@ def test_requirement_18_a_stalled_worker_writes_nothing(office: Office) -> None:
         assert stalled.finish(slow, body="too late") == []
     assert replies(office, "body") == ["by the other"]
     assert turns(office) == [(1, 1, "lost"), (1, 1, "answered")]
+
+
+class TenMinutesLater(Clock):
+    """Whenever it is asked, over ten minutes went by."""
+
+    def __init__(self) -> None:
+        self._asked = count(1)
+
+    def monotonic_seconds(self) -> float:
+        return next(self._asked) * 601.0
+
+
+def test_a_turn_of_over_ten_minutes_fails_and_is_tried_again(office: Office) -> None:
+    write(office)
+    advance(office, 35)
+    with desk(office) as at:
+        slow = Worker(at.turns, configured(office.config_path, {}), TenMinutesLater())
+        assert slow.work()
+    assert turns(office, "outcome, error") == [("failed", "TimeoutError")]
+    assert conversations(office, "state, attempts") == [("retry", 1)]
 
 
 @pytest.mark.parametrize("append_first", [True, False])
