@@ -27,6 +27,8 @@ WHERE t.outcome IN ('stale', 'dead') AND t.ended_at > now() - interval '7 days' 
   )
 
 -- name: lately
+-- A conversation's changes have their order by number: created_at is when a transaction began, which may have waited for
+-- one that began later.
 SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead')),
        percentile_cont(0.95) WITHIN GROUP (ORDER BY t.work_ms),
        (SELECT count(*)
@@ -36,7 +38,7 @@ SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead')),
                    s.created_at - lag(s.created_at) OVER own AS since
             FROM wamon.conversation_state_transitions AS s
             WHERE s.created_at > now() - interval '1 hour'
-            WINDOW own AS (PARTITION BY s.conversation_id ORDER BY s.created_at, s.id)
+            WINDOW own AS (PARTITION BY s.conversation_id ORDER BY s.id)
         ) AS d
         JOIN wamon.conversations AS o ON o.uid = d.conversation_id
         WHERE d.is_start AND d.was_start AND d.since < interval '60 seconds' AND o.source = ANY(%(sources)s)),

@@ -73,7 +73,7 @@ LIMIT 200
 SELECT created_at, from_state, to_state, transition_reason
 FROM wamon.conversation_state_transitions
 WHERE conversation_id = %(uid)s::uuid
-ORDER BY created_at DESC, id DESC
+ORDER BY id DESC -- whoever began first may have waited for another
 LIMIT 200
 
 -- name: said

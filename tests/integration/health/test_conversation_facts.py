@@ -82,6 +82,15 @@ def test_a_burst_that_begins_twice_with_no_turn_between_is_told(dsn: str, talks:
     assert facts(dsn).double_starts == 1
 
 
+def test_a_burst_whose_recording_waited_for_the_turn_before_began_once(dsn: str, talks: Talks) -> None:
+    talk = talks.conversation(talks.person(), talks.chat())
+    talks.transition(talk, "idle", "settling", "message", ago=50)
+    talks.transition(talk, "settling", "processing", "due", ago=40)
+    talks.transition(talk, "processing", "idle", "answered", ago=39)
+    talks.transition(talk, "idle", "settling", "message", ago=41)
+    assert facts(dsn).double_starts == 0
+
+
 def test_doctor_and_status_tell_it_where_somebody_is_answered_and_else_ask_nothing(
     open_office: Callable[..., Office], talks: Talks, tmp_path: Path
 ) -> None:
