@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _LONGEST_ID = 200
 _LATE = 408
 """Timed out: 4xx, but who knows where."""
+_HINTS = {
+    401: "Is its token the provider's?",
+    403: "Is its token the provider's?",
+    429: "It takes fewer in a minute: `conversations.per_minute`, `replies.per_minute`.",
+}
 
 
 class Outgoing(NamedTuple):
@@ -114,6 +119,6 @@ def not_sent(answer: Answer) -> Refused | Unknown:
     """What an answer means that doesn't say that it was sent, by its status."""
     status = answer.status
     if 400 <= status < 500 and status != _LATE:
-        hint = "Is its token the provider's?" if status in {401, 403} else "Is its URL right?"
+        hint = _HINTS.get(status, "Is its URL right?")
         return Refused(f"The send API refused it with status {status}.", hint, answer.retry_after_seconds)
     return Unknown(f"The send API answered with status {status}, and not that it was sent.")

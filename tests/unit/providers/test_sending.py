@@ -144,6 +144,7 @@ def test_a_refusal_was_surely_not_taken_and_says_when_to_come_again(module: Modu
         found = judged(module, status, b"<html>", 17.0)
         assert isinstance(found, Refused)
         assert found.retry_after_seconds == 17.0
+        assert ("URL" in found.hint) == (status in {400, 404})
 
 
 @pytest.mark.parametrize(
