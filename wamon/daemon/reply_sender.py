@@ -1,11 +1,13 @@
 """Sending replies beside the passes: an API that doesn't answer delays none.
 
 Of several installations on one store or one number, such as prod and dev, the first on a host speaks, and the others
-leave it to it. A source's replies are sent by the `run` that holds its lease.
+leave it to it. A source's replies are sent by the `run` that holds its lease; of several on one database a former
+holder that stalled hasn't let go of its way yet: what is due waits for that.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wamon.backoff import pause_seconds
@@ -13,7 +15,7 @@ from wamon.daemon.side_tasks import Chore, SideTask
 from wamon.errors import Retryable
 from wamon.host.claim import Claim
 from wamon.log import logger
-from wamon.replies.queue import Queue, has_work
+from wamon.replies.queue import Queue, database_of, has_work
 from wamon.replies.sender import Replier, limits_of
 from wamon.replies.ways import Ways
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from wamon.daemon.passes import Passes
     from wamon.daemon.stopping import Stopping
     from wamon.postgres.connection import Database
+
+    _Left = Callable[[Mapping[str, Ways]], Mapping[str, Ways]]
 
 _LOOK_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
@@ -117,7 +121,7 @@ class AnswerSender(SideTask):
         self._passes = passes
 
     def run(self, stopping: Stopping) -> None:
-        claim = Claim()
+        claim, ours = Claim(), Claim()
         voices, tries = _Voices(claim), 0
         try:
             while not stopping.is_set():
@@ -127,7 +131,7 @@ class AnswerSender(SideTask):
                 try:
                     with self._ledger(self._config) as db:
                         tries = 0
-                        self._work(db, voices, stopping)
+                        self._work(db, ours, voices, stopping)
                 except Retryable as error:
                     tries += 1
                     if tries == 1:
@@ -136,22 +140,34 @@ class AnswerSender(SideTask):
                     stopping.wait(pause_seconds(tries, first=first, most=most))
         finally:
             claim.release()
+            ours.release()
 
-    def _work(self, db: Database, voices: _Voices, stopping: Stopping) -> None:
+    def _work(self, db: Database, ours: Claim, voices: _Voices, stopping: Stopping) -> None:
         """Look again and again, as long as PostgreSQL stays connected and the passes don't lack a connection."""
+        database = database_of(db)
         while not stopping.is_set() and not self._passes.lack_a_connection:
-            self._look(db, voices, stopping)
+            self._look(db, partial(_left, ours, database), voices, stopping)
             stopping.wait(_LOOK_SECONDS)
 
-    def _look(self, db: Database, voices: _Voices, stopping: Stopping) -> None:
+    def _look(self, db: Database, left: _Left, voices: _Voices, stopping: Stopping) -> None:
         """Send what is due of each source whose lease this daemon holds."""
         held = {source: holder for source in self._sources if (holder := self._passes.holder_of(source))}
-        ways = {source: Ways(self._config, source) for source in held}  # as of now: a link may be laid anew
+        ways = left({source: Ways(self._config, source) for source in held})  # as of now: a link may be laid anew
         if not voices.are_known([way.name for one in ways.values() for way in one.all]):
             return
-        for source, holder in held.items():
+        for source, its_ways in ways.items():
             if has_work(db, source, self._clock.now()):
-                queue = Queue(db, source, holder, limits_of(self._config))
-                replier = Replier(queue, self._config, ways[source], self._clock, voices.left_to)
+                queue = Queue(db, source, held[source], limits_of(self._config))
+                replier = Replier(queue, self._config, its_ways, self._clock, voices.left_to)
                 replier.send(lambda: not stopping.is_set())
         voices.have_skipped()
+
+
+def _left(ours: Claim, database: str, ways: Mapping[str, Ways]) -> Mapping[str, Ways]:
+    """The sources that no other `run` of this database speaks for: one that stalled would seem an installation."""
+    names = {source: [f"{database} {way.name}" for way in its.all] for source, its in ways.items()}
+    try:
+        others = ours.hold(*(name for some in names.values() for name in some))
+    except OSError:
+        return {}
+    return {source: its for source, its in ways.items() if others.keys().isdisjoint(names[source])}

@@ -185,6 +185,12 @@ def has_work(db: Database, source: str, now: datetime) -> bool:
         return bool(SQL.value(db, "has_work", source=source, now=now))
 
 
+def database_of(db: Database) -> str:
+    """What tells this database from every other."""
+    with transaction(db):
+        return str(SQL.value(db, "database"))
+
+
 def listed(db: Database, source: str, since: datetime) -> list[Listed]:
     """A source's replies: those that something became of since then, and those that wait."""
     with transaction(db):

@@ -6,6 +6,10 @@ SELECT EXISTS (
       AND r.next_try_at <= CASE WHEN r.conversation IS NULL THEN %(now)s ELSE now() END
 )
 
+-- name: database
+-- A copy of it has the same instance, and lies elsewhere.
+SELECT concat_ws(' ', instance_id, current_database(), inet_server_addr(), inet_server_port()) FROM wamon.instance
+
 -- name: forget_former
 -- Only one sends at a time: what another left in `sending` was perhaps sent.
 UPDATE wamon.replies AS r

@@ -25,6 +25,8 @@ from wamon.daemon.stopping import Stopping
 from wamon.host import claim
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import leased
+from wamon.replies.queue import database_of
+from wamon.replies.ways import Ways
 
 Open = Callable[..., Office]
 
@@ -85,6 +87,27 @@ def test_case_20_requirement_24_of_prod_and_dev_one_answers_and_the_other_says_w
         ]
     with sending(dev):
         eventually("dev's turn", lambda: a_burst_of_dev_is_sent(dev))
+
+
+def test_a_former_holder_that_stalls_delays_answers_and_is_no_other_installation(
+    tmp_path: Path, dsn: str, own_dsn: str, api: StandIn
+) -> None:
+    office, copy = an_office(tmp_path / "prod", dsn, api), an_office(tmp_path / "copy", own_dsn, api)
+    voice, ours = claim.Claim(), claim.Claim()
+    (way,) = Ways(configured(office.config_path, {}), "vgp").all
+    with connected(dsn) as db:
+        ours.hold(f"{database_of(db)} {way.name}")
+    voice.hold(way.name)
+    a_burst(office, "Noted")
+    with sending(office):
+        a_burst(copy, "Noted too")
+        with sending(copy):
+            eventually("the copy leaves it", lambda: states(copy) == ["skipped"])
+        assert states(office) == ["due"]
+        voice.release()
+        ours.release()
+        eventually("it is sent", lambda: states(office) == ["sent"])
+    assert api.texts == ["Noted"]
 
 
 def reasons(office: Office) -> list[str]:
