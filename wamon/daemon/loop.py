@@ -175,6 +175,7 @@ class Daemon:
         except Busy:
             if not self._standby:
                 raise
+            self._passes.holder = None  # what only its holder may do, such as to speak, is the other's now
             self._passes.hang(Busy("Standing by: another wamon works on this source."))
             self._bell.stopping.wait(_STANDBY_SECONDS)
         except Retryable as error:

@@ -24,7 +24,7 @@ class Passes:
     def __init__(self, begun: Callable[[], None]) -> None:
         self.trouble: WamonError | None = None  # why no pass ends
         self.source: str | None = None  # whose lease this daemon holds, or last held
-        self.holder: str | None = None  # the name by which this daemon holds its source's lease, or last held it
+        self.holder: str | None = None  # by which it holds its lease, or last held it before another took that
         self.leases: dict[
             str, str
         ] = {}  # of sources that only hooks feed: their holder's name, where it is this daemon

@@ -7,9 +7,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import NoReturn
 
 import pytest
 
@@ -18,10 +20,14 @@ from tests.support.clock import CLOCK, HOST, Moved
 from tests.support.half_commit import half_committed
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.run import plan
 from wamon.bridge.doorbell import Doorbell
 from wamon.bridge.stamp import stamp
+from wamon.config.schema import Config
 from wamon.daemon import loop, monitor, rounds
 from wamon.daemon.beats import beats
+from wamon.errors import Busy
 from wamon.health.check import Check, State
 from wamon.ledger import allow_list
 from wamon.model import Sizes
@@ -67,6 +73,22 @@ def test_a_write_that_leaves_the_files_time_as_it_was_is_found_where_that_time_i
         recorded(office, "DR1000003")
 
     run_while(office, act)
+
+
+def test_one_whose_lease_another_took_speaks_for_its_source_no_more(field: Field, open_office: Open) -> None:
+    office = open_office(field.path)
+
+    def taken(_: Config) -> NoReturn:
+        raise Busy("Another wamon works on source main.")
+
+    def load() -> Config:
+        return configured(office.config_path, {})
+
+    daemon = loop.Daemon(replace(plan(load, CLOCK), session=taken), CLOCK, standby=True)
+    daemon._passes.source, daemon._passes.holder = "main", "the name by which it was held"
+    daemon._bell.stop()
+    daemon._work_while_connected(loop._Pause())
+    assert daemon._passes.holder_of("main") is None
 
 
 @pytest.mark.fault("F85")
