@@ -1,5 +1,6 @@
 -- name: held
-SELECT l.chat, l.message_id, l.content_hash, l.status, l.reason, l.rules, l.gone_at IS NOT NULL,
+-- Key by key, by OFFSET: of tables that have just grown the planner believes that reading all of them for each is as good.
+SELECT k.chat, k.message_id, l.content_hash, l.status, l.reason, l.rules, l.gone_at IS NOT NULL,
        coalesce(own.numbers, '{}'), coalesce(own.of_another_project, false),
        l.status = 'done' AND l.text IS NULL
        AND coalesce(coalesce(l.sent_at, l.seen_at) > now() + interval '1 day' - k.keep AND k.keep > interval '1 day', true)
@@ -7,13 +8,17 @@ FROM (
     SELECT chat, message_id, %(keep_text)s::interval AS keep
     FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS m(chat, message_id)
 ) AS k
-JOIN wamon.ledger_rows AS l USING (chat, message_id)
-JOIN wamon.groups AS g USING (chat)
+CROSS JOIN LATERAL (
+    SELECT r.* FROM wamon.ledger_rows AS r WHERE r.chat = k.chat AND r.message_id = k.message_id OFFSET 0
+) AS l
+JOIN wamon.groups AS g ON g.chat = k.chat
 LEFT JOIN LATERAL (
     SELECT array_agg(s.drop_number) AS numbers, bool_or(s.project <> g.project) AS of_another_project
     FROM unnest(l.numbers) AS n(drop_number)
-    JOIN wamon.submission_rows AS s USING (drop_number)
-    WHERE s.chat = l.chat AND s.message_id = l.message_id AND s.live
+    CROSS JOIN LATERAL (
+        SELECT r.drop_number, r.project FROM wamon.submission_rows AS r
+        WHERE r.drop_number = n.drop_number AND r.chat = k.chat AND r.message_id = k.message_id AND r.live OFFSET 0
+    ) AS s
 ) AS own ON true
 
 -- name: unlisted_submissions

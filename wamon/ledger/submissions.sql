@@ -1,14 +1,20 @@
 -- name: own_submissions
--- Of the numbers that the ledger says, and of those that the messages say now, whatever the ledger knows.
+-- Of the numbers that the ledger says, and of those that the messages say now, whatever the ledger knows. Key by key.
 SELECT s.chat, s.message_id, s.drop_number, s.live
 FROM (
-    SELECT l.chat, l.message_id, unnest(l.numbers) AS drop_number
+    SELECT k.chat, k.message_id, unnest(l.numbers) AS drop_number
     FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
-    JOIN wamon.ledger_rows AS l USING (chat, message_id)
+    CROSS JOIN LATERAL (
+        SELECT r.numbers FROM wamon.ledger_rows AS r WHERE r.chat = k.chat AND r.message_id = k.message_id OFFSET 0
+    ) AS l
     UNION
     SELECT * FROM unnest(%(said_chats)s::int[], %(said_message_ids)s::text[], %(said_drops)s::text[])
+        AS said(chat, message_id, drop_number)
 ) AS k
-JOIN wamon.submission_rows AS s USING (drop_number, chat, message_id)
+CROSS JOIN LATERAL (
+    SELECT r.* FROM wamon.submission_rows AS r
+    WHERE r.drop_number = k.drop_number AND r.chat = k.chat AND r.message_id = k.message_id OFFSET 0
+) AS s
 
 -- name: standing
 SELECT k.n, max(s.sent_at), bool_or(s.live)
