@@ -7,7 +7,6 @@ holder that stalled hasn't let go of its way yet: what is due waits for that.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from wamon.backoff import pause_seconds
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from wamon.daemon.stopping import Stopping
     from wamon.postgres.connection import Database
 
-    _Left = Callable[[Mapping[str, Ways]], Mapping[str, Ways]]
-
 _LOOK_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
 
@@ -44,17 +41,28 @@ class _Voices:
         self._others: Mapping[str, str] = {}
         self.left_to: dict[str, str] = {}  # after an end of the other's: the one that did when these were posted
 
-    def are_known(self, ways: Sequence[str]) -> bool:
-        """Whether it is known who speaks by these. Where it isn't, what is due waits, and is tried while young."""
+    def known(self, database: str, ways: Mapping[str, Ways]) -> Mapping[str, Ways]:
+        """The sources, with their ways, of which it is known who speaks. What is due of others waits while it is young.
+
+        Another `run` of this database speaks for nobody: it stalled, and would else seem another installation. So the
+        database's name goes before the way's: who lets go frees it last.
+        """
+        ours = {source: [f"{database} {way.name}" for way in its.all] for source, its in ways.items()}
+        names = [way.name for its in ways.values() for way in its.all]
         try:
-            others = self._claim.hold(*ways)
+            others = self._claim.hold(*(name for some in ours.values() for name in some), *names)
         except OSError:
-            return False
+            return {}
+        known = {source: its for source, its in ways.items() if others.keys().isdisjoint(ours[source])}
+        spoken = {way.name for its in known.values() for way in its.all}
+        self._hear({name: other for name, other in others.items() if name in spoken})
+        return known
+
+    def _hear(self, others: Mapping[str, str]) -> None:
         for other in sorted(set(others.values()) - set(self.left_to.values())):
             logger.warning("Replies are sent by %s.", other, extra={"action": "reply.left"})
         self._others = others
         self.left_to |= others
-        return True
 
     def have_skipped(self) -> None:
         """What another spoke of before its end is skipped: what comes now is ours where nobody else is there."""
@@ -88,10 +96,11 @@ class ReplySender(Chore):
         self._voices = _Voices(claim)
 
     def is_due(self, pipeline: Pipeline) -> bool:
+        db = pipeline.source.db
         self._ways = Ways(self._config, self._source)  # a store may lie behind a link, which may be laid anew
-        if self._config.voices() and not self._voices.are_known([way.name for way in self._ways.all]):
+        if self._config.voices() and not self._voices.known(database_of(db), {self._source: self._ways}):
             return False
-        return has_work(pipeline.source.db, self._source, self._clock.now())
+        return has_work(db, self._source, self._clock.now())
 
     def run(self, stopping: Stopping) -> None:
         with self._ledger(self._config) as db:
@@ -121,7 +130,7 @@ class AnswerSender(SideTask):
         self._passes = passes
 
     def run(self, stopping: Stopping) -> None:
-        claim, ours = Claim(), Claim()
+        claim = Claim()
         voices, tries = _Voices(claim), 0
         try:
             while not stopping.is_set():
@@ -131,7 +140,7 @@ class AnswerSender(SideTask):
                 try:
                     with self._ledger(self._config) as db:
                         tries = 0
-                        self._work(db, ours, voices, stopping)
+                        self._work(db, voices, stopping)
                 except Retryable as error:
                     tries += 1
                     if tries == 1:
@@ -140,34 +149,21 @@ class AnswerSender(SideTask):
                     stopping.wait(pause_seconds(tries, first=first, most=most))
         finally:
             claim.release()
-            ours.release()
 
-    def _work(self, db: Database, ours: Claim, voices: _Voices, stopping: Stopping) -> None:
+    def _work(self, db: Database, voices: _Voices, stopping: Stopping) -> None:
         """Look again and again, as long as PostgreSQL stays connected and the passes don't lack a connection."""
         database = database_of(db)
         while not stopping.is_set() and not self._passes.lack_a_connection:
-            self._look(db, partial(_left, ours, database), voices, stopping)
+            self._look(db, database, voices, stopping)
             stopping.wait(_LOOK_SECONDS)
 
-    def _look(self, db: Database, left: _Left, voices: _Voices, stopping: Stopping) -> None:
+    def _look(self, db: Database, database: str, voices: _Voices, stopping: Stopping) -> None:
         """Send what is due of each source whose lease this daemon holds."""
         held = {source: holder for source in self._sources if (holder := self._passes.holder_of(source))}
-        ways = left({source: Ways(self._config, source) for source in held})  # as of now: a link may be laid anew
-        if not voices.are_known([way.name for one in ways.values() for way in one.all]):
-            return
-        for source, its_ways in ways.items():
+        ways = {source: Ways(self._config, source) for source in held}  # as of now: a link may be laid anew
+        for source, its_ways in voices.known(database, ways).items():
             if has_work(db, source, self._clock.now()):
                 queue = Queue(db, source, held[source], limits_of(self._config))
                 replier = Replier(queue, self._config, its_ways, self._clock, voices.left_to)
                 replier.send(lambda: not stopping.is_set())
         voices.have_skipped()
-
-
-def _left(ours: Claim, database: str, ways: Mapping[str, Ways]) -> Mapping[str, Ways]:
-    """The sources that no other `run` of this database speaks for: one that stalled would seem an installation."""
-    names = {source: [f"{database} {way.name}" for way in its.all] for source, its in ways.items()}
-    try:
-        others = ours.hold(*(name for some in names.values() for name in some))
-    except OSError:
-        return {}
-    return {source: its for source, its in ways.items() if others.keys().isdisjoint(names[source])}

@@ -38,9 +38,10 @@ class Claim:
     def hold(self, *names: str) -> dict[str, str]:
         """Hold these names and no others from now on; of those that other processes hold, who they are. Raises OSError.
 
-        Whoever holds names asks again now and then: a file may be taken away, and what is old is in /tmp.
+        They are taken in this order, and let go in the reverse one. Whoever holds names asks again now and then: a file
+        may be taken away, and what is old is in /tmp.
         """
-        for name in self._held.keys() - set(names):
+        for name in [held for held in reversed(self._held) if held not in names]:
             self._let_go(name)
         others = {}
         for name in names:

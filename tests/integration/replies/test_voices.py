@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
 from tests.support.deliveries import PHONE
 from tests.support.intake import hook
@@ -20,13 +23,16 @@ from wamon.app.commands import configured
 from wamon.app.database import ledger
 from wamon.app.run import answering
 from wamon.daemon.passes import Passes
-from wamon.daemon.reply_sender import AnswerSender
+from wamon.daemon.reply_sender import AnswerSender, ReplySender
 from wamon.daemon.stopping import Stopping
 from wamon.host import claim
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import leased
 from wamon.replies.queue import database_of
 from wamon.replies.ways import Ways
+
+if TYPE_CHECKING:
+    from wamon.capture.pipeline import Pipeline
 
 Open = Callable[..., Office]
 
@@ -93,21 +99,39 @@ def test_a_former_holder_that_stalls_delays_answers_and_is_no_other_installation
     tmp_path: Path, dsn: str, own_dsn: str, api: StandIn
 ) -> None:
     office, copy = an_office(tmp_path / "prod", dsn, api), an_office(tmp_path / "copy", own_dsn, api)
-    voice, ours = claim.Claim(), claim.Claim()
-    (way,) = Ways(configured(office.config_path, {}), "vgp").all
-    with connected(dsn) as db:
-        ours.hold(f"{database_of(db)} {way.name}")
-    voice.hold(way.name)
+    stalled = stalling(office, "vgp")
     a_burst(office, "Noted")
     with sending(office):
         a_burst(copy, "Noted too")
         with sending(copy):
             eventually("the copy leaves it", lambda: states(copy) == ["skipped"])
         assert states(office) == ["due"]
-        voice.release()
-        ours.release()
+        stalled.release()
         eventually("it is sent", lambda: states(office) == ["sent"])
     assert api.texts == ["Noted"]
+
+
+def test_a_former_holder_that_stalls_delays_replies_to_posts_too(tmp_path: Path, dsn: str, api: StandIn) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.post(LAWLEY, "DR1000001", at=CLOCK.now())
+        office = Office(tmp_path / "office", dsn, bridge.path, replies={"enabled": True, **api.replies})
+        office.scan()
+    sender = ReplySender(configured(office.config_path, {}), "main", CLOCK, ledger, lambda: "", claim.Claim())
+    stalled = stalling(office, "main")
+    with connected(dsn) as db:
+        pipeline = cast("Pipeline", SimpleNamespace(source=SimpleNamespace(db=db)))
+        assert not sender.is_due(pipeline)
+        stalled.release()
+        assert sender.is_due(pipeline)
+
+
+def stalling(office: Office, source: str) -> claim.Claim:
+    """What a `run` of this office holds that spoke for this source."""
+    held = claim.Claim()
+    (way,) = Ways(configured(office.config_path, {}), source).all
+    with connected(office.dsn) as db:
+        held.hold(f"{database_of(db)} {way.name}", way.name)
+    return held
 
 
 def reasons(office: Office) -> list[str]:
