@@ -211,7 +211,7 @@ BEFORE_NUMBERS = """
                wamon.store_missed, wamon.hook_heard;
     DROP FUNCTION wamon.grant_to, wamon.grant_roles;
     DROP TABLE wamon.conversations, wamon.conversation_messages, wamon.turns, wamon.conversation_state_transitions,
-               wamon.conversation_counts;
+               wamon.conversation_counts, wamon.agent_contexts, wamon.agent_sessions, wamon.breakers;
     ALTER TABLE wamon.replies DROP COLUMN reply, DROP COLUMN conversation, DROP COLUMN through_seq, DROP COLUMN fence,
                               DROP COLUMN body, DROP COLUMN deadline, DROP COLUMN late, DROP COLUMN delivered_at,
                               DROP COLUMN read_at;
