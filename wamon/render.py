@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WITHOUT_A_TERMINAL = 160
+_WIDEST_PAGE = 100
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -31,6 +32,17 @@ def paragraph(text: str) -> None:
     from textwrap import fill
 
     say(fill(text, screen_width(), break_long_words=False, break_on_hyphens=False))
+
+
+def page(markdown: str) -> None:
+    """Show a page: formatted on a terminal, as it is elsewhere."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, width=min(screen_width(), _WIDEST_PAGE), emoji=False).print(Markdown(markdown))
+    else:
+        say(markdown.rstrip())
 
 
 def table(

@@ -54,3 +54,11 @@ def test_a_burst_without_a_way_to_send_is_named(wamon: Run, tmp_path: Path) -> N
     assert (done.returncode, json.loads(done.stdout)["mute"]) == (0, ["wati"])
     said = " ".join(wamon("config", "check", "--config", str(config)).stdout.split())
     assert said.endswith("Bursts can't be answered, for want of a way to send: wati.")
+
+
+def test_the_sample_config_can_be_written_where_there_is_no_checkout(wamon: Run, tmp_path: Path) -> None:
+    sample = wamon("config", "example")
+    assert sample.returncode == 0, sample.stderr
+    (tmp_path / "wamon.yaml").write_text(sample.stdout, "utf-8")
+    checked = wamon("config", "check", "--config", str(tmp_path / "wamon.yaml"))
+    assert checked.returncode == 0, checked.stderr

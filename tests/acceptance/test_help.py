@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,6 +14,10 @@ from typer.core import TyperCommand, TyperGroup
 
 from tests.acceptance.conftest import Run
 from wamon.cli.main import app
+from wamon.cli.usage import BLOCKS
+from wamon.render import page
+
+PROJECT = Path(__file__).parents[2]
 
 ROOT = typer.main.get_command(app)
 
@@ -53,7 +58,8 @@ def test_the_commands_are_those_of_the_contract() -> None:
         *(("state", name) for name in ("show", "rewind", "adopt", "adopt-store")),
         *(("drops", name) for name in ("list", "show", "near", "export")),
         *(("drops", "allow", name) for name in ("import", "list", "missing", "strangers", "export", "clear")),
-        *(("config", name) for name in ("check", "show")),
+        *(("config", name) for name in ("check", "show", "example")),
+        ("help",),
         *(("db", name) for name in ("url", "migrate", "dump", "restore", "stop")),
     } <= set(ALL)
 
@@ -75,6 +81,34 @@ def test_help_comes_from_the_real_command(wamon: Run) -> None:
         assert done.returncode == 0
         assert done.stdout.startswith("Usage: ")
         assert done.stderr == ""
+
+
+def test_help_lists_every_command_once_with_a_whole_sentence_in_80_columns(wamon: Run) -> None:
+    listed = [name for names in BLOCKS.values() for name in names]
+    assert sorted(listed) == sorted(name for name, one in inner(ROOT).items() if not one.hidden)
+    said = wamon("--help", COLUMNS="80").stdout
+    assert [title for title in BLOCKS if f"\n{title}:\n" not in said] == []
+    assert max(map(len, said.splitlines())) <= 80
+    assert "..." not in said.partition("Options:")[2]
+
+
+def test_every_page_can_be_read_without_a_checkout(wamon: Run) -> None:
+    listed = wamon("help")
+    pages = {path.stem: path.read_text("utf-8") for path in (PROJECT / "docs").glob("*.md")}
+    for name, text in pages.items():
+        assert f" {name} " in listed.stdout
+        assert wamon("help", name).stdout == text
+    assert wamon("help", "drops", "list").stdout == wamon("drops", "list", "--help").stdout
+    unknown = wamon("help", "nothing")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert unknown.stderr.startswith("Nothing is called 'nothing'. ")
+
+
+def test_on_a_terminal_a_page_is_formatted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    page("# Title\n\nA `word` in **bold**.\n")
+    plain = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert "\nA word in bold." in plain
 
 
 def test_version_names_all_that_must_fit_together(wamon: Run) -> None:

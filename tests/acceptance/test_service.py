@@ -110,13 +110,14 @@ def test_every_setting_that_keeps_it_alive_is_there() -> None:
         assert "RestartPreventExitStatus" not in unit.read_text()
 
 
-def test_an_installed_wheel_carries_the_units(tmp_path: Path) -> None:
+def test_an_installed_wheel_carries_units_pages_and_the_sample_config(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     done = subprocess.run(build, check=False, capture_output=True, text=True, timeout=60, cwd=PROJECT)
     assert done.returncode == 0, done.stderr
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"wamon/units/{path.name}" for path in (PROJECT / "systemd").iterdir()} <= names
+    assert {"wamon/docs/wamon.yaml", *(f"wamon/docs/{path.name}" for path in (PROJECT / "docs").iterdir())} <= names
 
 
 # The commands

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from wamon.alerts.notifier import Notifier
     from wamon.views.alerts import Alerts, Trial
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:

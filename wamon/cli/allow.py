@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ _SHOWN = 5
 _SHOWN_IN_A_QUESTION = 20
 _SHOWN_IN_A_TABLE = 50
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 ProjectOption = Annotated[str, typer.Option("--project", metavar="NAME", help="The project whose list it is.")]
 AnyProjectOption = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only this project's.")]

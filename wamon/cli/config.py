@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, Said, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wamon.views.config import Checked
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:
     app.add_typer(
         commands,
         name="config",
-        help="""Check the config, or show every value that holds.
+        help="""Check the config, show every value that holds, or a sample.
 
         \b
         wamon config check
         wamon config show --json
+        wamon config example
         """,
     )
 
@@ -72,6 +74,19 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
         say(as_json(view.effective(settings)))
     else:
         say(as_yaml(settings).rstrip())
+
+
+@commands.command()
+def example() -> None:
+    """Print the sample config, in which every key stands with its default and what it does.
+
+    \b
+    wamon config example > wamon.yaml
+    """
+    from wamon.host.shipped import shipped
+    from wamon.render import say
+
+    say(shipped("docs/wamon.yaml", "config/wamon.yaml").read_text("utf-8").rstrip())
 
 
 def _found(options: Said) -> Path:

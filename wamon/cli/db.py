@@ -11,11 +11,12 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, Said, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _WIDE = 100
 """Columns of a terminal that has room for when the last try failed, and for the reason beside it."""
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 Ids = Annotated[list[str], typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.")]
 

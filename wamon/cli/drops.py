@@ -19,6 +19,7 @@ from wamon.cli.filters import (
     UntilOption,
 )
 from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ _SHOWN_IN_A_TABLE = 50
 _WIDE = 100
 """Columns of a terminal that has room for when a drop was posted first, and how often."""
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:

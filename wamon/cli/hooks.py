@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from wamon.views.hooks import Hook
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -125,7 +126,7 @@ def _show(hooks: Sequence[Hook], zone: ZoneInfo) -> None:
     from wamon.render import local, paragraph, table
 
     if not hooks:
-        paragraph("No hook is configured. docs/webhooks.md says how one is set up, provider by provider.")
+        paragraph("No hook is configured. `wamon help webhooks` says how one is set up, provider by provider.")
         return
     columns = ("Hook", "Provider", "Source", "Today", "Refused", "Lost", "Last", "Waiting", "Dead")
     rows = [

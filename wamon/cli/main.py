@@ -40,8 +40,9 @@ from wamon.cli import (
     web,
 )
 from wamon.cli import config as config_commands
+from wamon.cli import help as help_command
 from wamon.cli.options import ConfigOption, JsonOption, Said, VersionOption
-from wamon.cli.usage import Commands
+from wamon.cli.usage import AllCommands
 from wamon.errors import HostUnavailable, WamonError
 from wamon.log import configure, logger
 
@@ -58,7 +59,7 @@ _REFUSED = _FULL | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errn
 
 app = typer.Typer(
     name="wamon",
-    cls=Commands,
+    cls=AllCommands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -100,6 +101,7 @@ demo.add_to(app)
 service.add_to(app)
 restart.add_to(app)
 hygiene.add_to(app)
+help_command.add_to(app)
 failpoints.add_to(app)
 
 

@@ -19,7 +19,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The config, instead of $WAMON_CONFIG or config/wamon.yaml."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON; docs/json.md lists the fields.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON; `wamon help json` lists the fields.")]
 BridgeOption = Annotated[
     Path | None, typer.Option("--bridge", metavar="FILE", help="Read this store instead of the configured one.")
 ]

@@ -10,6 +10,7 @@ import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
 from wamon.cli.service_stopped import stopped
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from wamon.service.units import Host, Service, Web
     from wamon.views.service import Installation, WrittenFile
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
 InstanceOption = Annotated[
     str | None, typer.Option("--instance", metavar="NAME", help="One of several on this host, such as prod.")

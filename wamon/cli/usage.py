@@ -1,4 +1,4 @@
-"""What a command says of a value that an option can't have: what it may be, in one plain sentence."""
+"""How commands explain themselves: in blocks, and of a value that an option can't have, what it may be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _WORDS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = (
     (re.compile(r"is not one of (.+?)\.?$"), lambda found: f"should be {_either(found[1])}."),
@@ -20,8 +20,30 @@ _WORDS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = (
 """What typer says, and what we say instead."""
 
 
+BLOCKS: Mapping[str, tuple[str, ...]] = {
+    "Recording": ("scan", "run", "replay", "verify", "state", "dead"),
+    "Looking": ("status", "doctor", "web", "drops", "report", "groups", "gaps", "trace", "hygiene"),
+    "Conversations": ("hooks", "conversations", "replies"),
+    "Setting up": ("init", "config", "alerts", "db", "service", "restart", "demo", "help"),
+}
+"""Which commands belong together, in the order in which `--help` lists them."""
+
+
 class Commands(TyperGroup):
-    """All commands: wherever one refuses a value, it is in our words."""
+    """Commands, listed with whole sentences; wherever one refuses a value, it is in our words."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer gives no names to its own
+        said = {
+            name: _sentence(command.help or "")
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) and not command.hidden
+        }
+        for title, names in self.blocks(tuple(said)).items():
+            with formatter.section(title):
+                formatter.write_dl([(name, said[name]) for name in names])
+
+    def blocks(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+        return {"Commands": names}
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own, which it doesn't give to others
         try:
@@ -29,6 +51,18 @@ class Commands(TyperGroup):
         except typer.BadParameter as error:
             error.message = plain(error.message)
             raise
+
+
+class AllCommands(Commands):
+    """Those of wamon itself, in their blocks."""
+
+    def blocks(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - all of them have one
+        return BLOCKS
+
+
+def _sentence(text: str) -> str:
+    """The first sentence of a command's help, without its full stop."""
+    return " ".join(re.split(r"\.(?:\s|$)", text.strip(), maxsplit=1)[0].split())
 
 
 def plain(said: str) -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
     from wamon.config.web import Listen
     from wamon.web.sessions import Role
     from wamon.web.site import Only
 
-commands = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+commands = typer.Typer(cls=Commands, invoke_without_command=True, rich_markup_mode=None)
 
 
 class Half(StrEnum):

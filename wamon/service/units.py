@@ -10,17 +10,16 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wamon.errors import UsageError
+from wamon.host.shipped import shipped
 from wamon.service import crontab
 from wamon.service.crontab import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from importlib.resources.abc import Traversable
 
     from wamon.service.schedule import CronTime, Schedule
 
@@ -187,13 +186,7 @@ def _template_name(unit: str) -> str:
 
 
 def _template(name: str) -> str:
-    return (_templates() / name).read_text("utf-8")
-
-
-def _templates() -> Traversable:
-    """The shipped units: in the package where it is installed, else in the checkout beside it."""
-    packaged = files("wamon") / "units"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "systemd"
+    return (shipped("units", "systemd") / name).read_text("utf-8")
 
 
 def _service_text(text: str, host: Host) -> str:
