@@ -25,6 +25,9 @@ _TABLES = (
     "conversation_messages",
     "turns",
     "conversation_state_transitions",
+    "agent_contexts",
+    "agent_sessions",
+    "breakers",
     "replies",
     "webhook_events",
     "dead_letters",
@@ -35,6 +38,12 @@ _TIMES = """
     SELECT table_name, array_agg(column_name::text) FROM information_schema.columns
     WHERE table_schema = 'wamon' AND data_type = 'timestamp with time zone' AND table_name = ANY(%s) GROUP BY table_name
 """
+_EARLIER_ENTRIES = """
+    UPDATE wamon.agent_contexts SET context_data = (
+        SELECT jsonb_agg(jsonb_set(entry, '{at}', to_jsonb((entry ->> 'at')::timestamptz - %s)) ORDER BY place)
+        FROM jsonb_array_elements(context_data) WITH ORDINALITY AS k(entry, place)
+    ) WHERE messages_count > 0
+"""
 ids = count(1)
 
 
@@ -44,6 +53,7 @@ def advance(office: Office, span: timedelta | float) -> None:
     for table, columns in office.query(_TIMES, list(_TABLES)):
         earlier = ", ".join(f"{column} = {column} - interval '{seconds} s'" for column in columns)
         office.query(f"UPDATE wamon.{table} SET {earlier}")
+    office.query(_EARLIER_ENTRIES, timedelta(seconds=seconds))
 
 
 def talking(office: Office, **conversations: object) -> Office:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.conversations", "retention")
 
 _KEEP_ROW = timedelta(days=90)
+_PRUNED = ("prune_bodies", "prune_messages", "prune_turns", "prune_transitions", "prune_sessions")
 
 
 def prune_conversations(db: Database, keep_text: timedelta) -> None:
     """Forget what was kept long enough, a portion a transaction. PostgreSQL's clock says what is old."""
-    for name in ("prune_bodies", "prune_messages", "prune_turns", "prune_transitions"):
+    for name in _PRUNED:
         while True:
             with transaction(db):
                 portion = SQL.run(db, name, keep_text=keep_text, keep_row=_KEEP_ROW).rowcount

@@ -41,3 +41,7 @@ DELETE FROM wamon.conversation_state_transitions
 WHERE id = ANY(ARRAY(
     SELECT id FROM wamon.conversation_state_transitions WHERE created_at < now() - %(keep_row)s::interval LIMIT 5000
 ))
+
+-- name: prune_sessions
+DELETE FROM wamon.agent_sessions
+WHERE id = ANY(ARRAY(SELECT id FROM wamon.agent_sessions WHERE ended_at < now() - %(keep_row)s::interval LIMIT 5000))
