@@ -55,3 +55,16 @@ def test_without_a_store_it_says_what_to_do(wamon: Run, tmp_path: Path) -> None:
     missing = wamon("--json", "groups", "--bridge", str(tmp_path / "none.db"))
     assert missing.returncode == 69
     assert (missing.stdout, missing.stderr.count("\n")) == ("", 1)
+
+
+def test_without_a_config_a_chat_is_scanned_by_the_name_that_it_has_in_the_store(
+    wamon: Run, store: Path, dsn: str, tmp_path: Path
+) -> None:
+    around = {"WAMON_DATABASE_URL": dsn, "WAMON_STATE_DIR": str(tmp_path / "state")}
+    done = wamon("scan", "--bridge", str(store), "--group", "Lawley", "--json", **around)
+    assert done.returncode == 0, done.stderr
+    [group] = json.loads(done.stdout)["groups"]
+    assert (group["name"], group["jid"], group["submissions"]["new"]) == ("Lawley", LAWLEY, 3)
+    misspelt = wamon("scan", "--bridge", str(store), "--group", "Lawly", **around)
+    assert (misspelt.returncode, misspelt.stdout) == (2, "")
+    assert misspelt.stderr.startswith(f"The store {store} has no chat Lawly. Near ones: Lawley")

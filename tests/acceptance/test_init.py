@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -103,3 +104,27 @@ def test_a_folder_that_may_not_be_written_is_one_paragraph(wamon: Run, store: Pa
     assert done.returncode == 2
     assert done.stderr.startswith(f"{folder}/wamon.yaml can't be written: ")
     assert done.stderr.strip().endswith("Name another with --output.")
+
+
+def test_the_ledger_that_a_first_scan_without_a_config_made_is_kept(
+    wamon: Run, store: Path, dsn: str, tmp_path: Path
+) -> None:
+    around = {"XDG_STATE_HOME": str(tmp_path / "home"), "WAMON_DATABASE_URL": dsn}
+    scanned = wamon("scan", "--bridge", str(store), "--group", LAWLEY, **around)
+    assert scanned.returncode == 0, scanned.stderr
+    done = wamon("init", "--bridge", str(store), "--json", **around)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ledger"] == configs.defaults(around).state.dir.as_posix()
+    again = wamon("scan", "--group", LAWLEY, "--json", **around)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["read"] == 0
+
+
+def test_alerts_and_replies_can_be_uncommented(wamon: Run, store: Path, tmp_path: Path) -> None:
+    assert wamon("init", "--bridge", str(store)).returncode == 0
+    config = tmp_path / "config/wamon.yaml"
+    sections = re.sub(r"^# (alerts:|replies:|  )", r"\1", config.read_text(), flags=re.MULTILINE)
+    config.write_text(sections)
+    said = wamon("config", "show")
+    assert said.returncode == 0, said.stderr
+    assert "host: mail.example.org" in said.stdout

@@ -50,7 +50,7 @@ def configured(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Which store is read, under which name, which JIDs are admitted beside the configured ones, how much at once."""
+    """Which store is read, under which name, how much at once; its chats, by JID or name, beside those configured."""
 
     path: Path
     name: str
@@ -77,7 +77,7 @@ def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str
             )
         return Bridge(ours, config.bridge.name)
     known = {name for group in config.groups for name in (group.jid, group.name)}
-    admitted = tuple(name for name in groups if name not in known and "@" in name)
+    admitted = tuple(name for name in groups if name not in known)
     same = ours is not None and ours.resolve() == override.resolve()
     return Bridge(override, config.bridge.name if same else str(override.resolve()), admitted)
 
@@ -91,7 +91,7 @@ def store_of(config: Config, bridge: Bridge) -> Store:
 def opened(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Pipeline]:
     """A pipeline over a bridge's store, serving the configured and admitted groups.
 
-    Raises ConfigError where no group is configured, UsageError for an admitted JID that isn't in the store.
+    Raises ConfigError where no group is configured, UsageError for an admitted chat that isn't in the store.
     """
     state = StateFile(config.state.dir, clock)
     wanted = wanted_of(config, bridge)
@@ -263,9 +263,9 @@ def _start(config: Config, now: datetime) -> StartRule:
 
 
 def wanted_of(config: Config, bridge: Bridge) -> list[Wanted]:
-    """The configured and admitted groups. Raises ConfigError where there are none, UsageError for an unknown JID."""
+    """The configured and admitted groups. Raises ConfigError where there are none, UsageError for an unknown one."""
     wanted = [Wanted(group.jid, group.name, group.enabled) for group in config.groups]
-    wanted += [_admitted(store_of(config, bridge), jid) for jid in bridge.admitted]
+    wanted += [one for chat in bridge.admitted for one in _admitted(store_of(config, bridge), chat)]
     if not wanted:
         raise ConfigError(
             "No group is configured.",
@@ -274,15 +274,20 @@ def wanted_of(config: Config, bridge: Bridge) -> list[Wanted]:
     return wanted
 
 
-def _admitted(store: Store, jid: str) -> Wanted:
-    """A chat of the store under its name there. Raises UsageError, with near JIDs, where there is none."""
+def _admitted(store: Store, chat: str) -> list[Wanted]:
+    """The store's chats that have this JID or name, under their names there. Raises UsageError where there are none."""
+    names = {one.jid: one.name for one in store.chats()} or dict.fromkeys(store.traffic(), "")
+    found = [Wanted(jid, name or jid) for jid, name in names.items() if chat in {jid, name}]
+    if not found:
+        raise _no_chat(store, chat, names)
+    return found
+
+
+def _no_chat(store: Store, chat: str, names: Mapping[str, str]) -> UsageError:
     from difflib import get_close_matches
 
-    names = {chat.jid: chat.name for chat in store.chats()} or dict.fromkeys(store.traffic(), "")
-    if jid not in names:
-        near = get_close_matches(jid, names, n=3, cutoff=0.5)
-        raise UsageError(
-            f"The store {store.path} has no chat {jid}.",
-            hint=f"Near ones: {', '.join(near)}." if near else f"`wamon groups --bridge {store.path}` lists them.",
-        )
-    return Wanted(jid, names[jid] or jid)
+    near = get_close_matches(chat, names if "@" in chat else {*names.values()} - {""}, n=3, cutoff=0.5)
+    return UsageError(
+        f"The store {store.path} has no chat {chat}.",
+        hint=f"Near ones: {', '.join(near)}." if near else f"`wamon groups --bridge {store.path}` lists them.",
+    )

@@ -15,6 +15,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
     from wamon.bridge.store import Store
+    from wamon.clock import Clock
     from wamon.views.init import Group, Init
 
 USUAL_PLACES = (
@@ -63,8 +64,11 @@ def init(
     store = Store((bridge or _usual_store()).absolute())
     groups = _groups(store)
     zone, why = _zone(store)
-    _write(target, _text(target, store, groups, f"{zone}      # {why}; for days, reports and people's eyes"))
-    answer = Init(str(target), str(store.path), store.flavour().name, zone, why, tuple(groups))
+    kept = _ledger_of_before(store, options.clock)
+    _write(target, _text(target, store, groups, f"{zone}      # {why}; for days, reports and people's eyes", kept))
+    answer = Init(
+        str(target), str(store.path), store.flavour().name, zone, why, tuple(groups), str(kept) if kept else None
+    )
     if options.json:
         say(as_json(answer))
     else:
@@ -145,15 +149,26 @@ def _zone(store: Store) -> tuple[str, str]:
     return str(host), "this host's zone, as the store's times tell of none"
 
 
-def _text(target: Path, store: Store, groups: list[Group], zone: str) -> str:
+def _ledger_of_before(store: Store, clock: Clock) -> Path | None:
+    """The state directory of scans without a config, where one of them read this store."""
+    from wamon.capture.state_file import ReadOnlyStateFile
+    from wamon.config import load as configs
+
+    state_dir = configs.defaults(os.environ).state.dir
+    sources = ReadOnlyStateFile(state_dir, clock).open().sources
+    return state_dir if str(store.path.resolve()) in sources else None
+
+
+def _text(target: Path, store: Store, groups: list[Group], zone: str, kept: Path | None) -> str:
     from importlib.resources import files
 
     from wamon.config.schema import PATTERN
 
     values = {
+        "NAME": _name_of_source(store, kept),
         "PATH": _quoted(str(store.path)),
         "FLAVOUR": store.flavour().name,
-        "STATE": _state(target),
+        "STATE": _state(target, kept),
         "PATTERN": PATTERN,
         "ZONE": zone,
         "GROUPS": "".join(map(_lines, groups)) or " []",
@@ -162,8 +177,19 @@ def _text(target: Path, store: Store, groups: list[Group], zone: str) -> str:
     return re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], template)
 
 
-def _state(target: Path) -> str:
-    """`../state` beside a folder `config`; elsewhere the default, which no project's folder has to hold."""
+def _name_of_source(store: Store, kept: Path | None) -> str:
+    if kept:
+        return f"{_quoted(str(store.path.resolve()))}  # the source's name in the database, as its first scan gave it"
+    return "main                # the source's name in the database; bridges that share a database need distinct names"
+
+
+def _state(target: Path, kept: Path | None) -> str:
+    """`../state` beside a folder `config`; elsewhere the default, which no project's folder has to hold.
+
+    Where a scan without a config has made a ledger, its folder.
+    """
+    if kept:
+        return f"state:\n  dir: {_quoted(str(kept))}   # state.json, lock and ledger of the scans before this config"
     if target.absolute().parent.name == "config":
         return "state:\n  dir: ../state             # state.json, lock, and (not as root) the embedded PostgreSQL"
     return (
@@ -216,6 +242,8 @@ def _show(answer: Init) -> None:
     table(columns, rows, right=columns[2:4])
     say(f"Wrote {answer.path} from the store {answer.bridge} ({answer.flavour}).")
     say(f"The timezone in it is {answer.timezone}: {answer.timezone_because}.")
+    if answer.ledger:
+        say(f"It keeps the ledger that scans of this store have made already, in {answer.ledger}.")
     say(_next(answer))
 
 

@@ -38,7 +38,7 @@ def scan(
     \b
     wamon scan
     wamon scan --group Lawley --json
-    wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group 120363418298130331@g.us
+    wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group Lawley
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
     from wamon.app.publish import publish_scan

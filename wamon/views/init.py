@@ -27,3 +27,4 @@ class Init:
     timezone: Annotated[str, "the zone that was written, such as `Africa/Johannesburg`"]
     timezone_because: Annotated[str, "why that one"]
     groups: tuple[Group, ...]
+    ledger: Annotated[str | None, "the state directory of scans before this config, whose ledger it keeps"] = None
