@@ -108,9 +108,8 @@ def restore(dsn: str, archive: Path, review: Table | None, now: datetime, *, rep
             _require_ours(db, archive)
             stood = review if review and how != "restored" and _is_there(db, review) else None
             _look_again(db, stood, known_until, now)
-        migrated = migrate(db)
-        grant_roles(db)
-        return Restored(replaced, how, migrated)
+            grant_roles(db)
+        return Restored(replaced, how, migrate(db))
 
 
 def _require_something(db: Database) -> None:
@@ -328,7 +327,10 @@ def _output_of(
 
 
 def _dump_failed(talk: bytes) -> DatabaseUnavailable:
-    return DatabaseUnavailable(f"pg_dump failed: {_last_word(talk)}.", hint="No file was written.")
+    hint = "No file was written."
+    if re.search(rb"row-level security|permission|privilege", talk):
+        hint += " Who owns the schema wamon may read all of it: dump as that user."
+    return DatabaseUnavailable(f"pg_dump failed: {_last_word(talk)}.", hint=hint)
 
 
 def _program(name: str, server_major: int = 0) -> Path:

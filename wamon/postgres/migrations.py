@@ -54,6 +54,17 @@ _RESTORE = """
     ), is_begun AND NOT is_whole
     FROM schema
 """
+# What a step makes is granted with it: nobody may what they shouldn't for a moment, nor after a kill.
+_GRANT = """
+    DO $$ BEGIN
+        IF to_regprocedure('wamon.grant_roles()') IS NOT NULL THEN PERFORM wamon.grant_roles(); END IF;
+    END $$
+"""
+# Who owns the schema's tables, where this user can't act for them.
+_OWNED_BY_OTHERS = """
+    SELECT pg_get_userbyid(relowner) FROM pg_class
+    WHERE oid = to_regclass('wamon.migrations') AND NOT pg_has_role(relowner, 'USAGE')
+"""
 # What this user lacks to see the schema, and to change it.
 _MISSING_GRANTS = """
     SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN of_schema END,
@@ -103,17 +114,18 @@ def migrate(db: Database) -> list[str]:
     applied = []
     while (standing := _standing(db)) < known[-1].version:
         applied += _apply_next(db, known, standing)
-    if applied:
-        grant_roles(db)
     return applied
 
 
 def grant_roles(db: Database) -> None:
     """Grant the roles that the administrator has made what they may: wamon_app, wamon_hooks, wamon_reader,
-    wamon_operator.
+    wamon_operator. A schema from before there were any is left as it is.
+
+    Raises DatabaseUnavailable where somebody else owns the schema.
     """
     with transaction(db):
-        db.execute("SELECT wamon.grant_roles()")
+        _require_owner(db)
+        db.execute(_GRANT)
 
 
 def require_current(db: Database) -> None:
@@ -177,10 +189,19 @@ def _standing(db: Database) -> int:
     return int(version)
 
 
+def _require_owner(db: Database) -> None:
+    for (owner,) in db.execute(_OWNED_BY_OTHERS).fetchall():
+        raise DatabaseUnavailable(
+            f"PostgreSQL can't be used now: only {owner} may change the schema wamon, which it owns.",
+            hint=f"Run `wamon db migrate` as {owner}; WAMON_DATABASE_URL goes before database.url.",
+        )
+
+
 def _apply_next(db: Database, known: tuple[Migration, ...], standing: int) -> list[str]:
     failpoint("migration.before")
     with transaction(db, UNHURRIED_SECONDS):
         ((_, to_change),) = db.execute(_MISSING_GRANTS).fetchall()
+        _require_owner(db)
         if to_change is not None:
             raise lacking("to make or change the schema wamon", to_change)
         db.execute("SELECT pg_advisory_xact_lock(hashtextextended('wamon migrations', 0))")
@@ -190,6 +211,7 @@ def _apply_next(db: Database, known: tuple[Migration, ...], standing: int) -> li
             return []
         step = next(migration for migration in known if migration.version > standing)
         db.execute(step.sql)
+        db.execute(_GRANT)
         failpoint("migration.applied")
         db.execute("INSERT INTO wamon.migrations (version, name, oldest_writer) VALUES (%s, %s, %s)", step[:3])
     failpoint("migration.committed")

@@ -75,7 +75,6 @@ def test_each_silence_of_more_than_half_an_hour_is_known_to_the_microsecond(any_
 def test_what_was_recorded_before_counts_too(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as older, connected(empty_dsn) as db:
         older.setattr("wamon.postgres.migrations.migrations", lambda: migrations()[:4])
-        older.setattr("wamon.postgres.migrations.grant_roles", lambda _: None)  # a function of a later schema
         migrate(db)
         record(db, 1, [NOON, NOON - timedelta(days=1), None])
         record(db, 2, [NOON - timedelta(hours=1)])
