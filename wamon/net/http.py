@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import re
 import ssl
+import time
 from contextlib import closing
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from wamon import __version__
 from wamon.errors import Retryable
 from wamon.failpoints import failpoint
 from wamon.net.address import NotSent, broken_off, connect
-from wamon.net.deadline import limited
+from wamon.net.deadline import Stop, limited
 from wamon.net.message import Answer
 
 if TYPE_CHECKING:
@@ -37,18 +38,27 @@ class Unknown(Retryable):
 
 
 def request(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, bounds: Bounds, allow_private: bool
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    bounds: Bounds,
+    allow_private: bool,
+    stop: Stop | None = None,
 ) -> Answer:
     """Ask, once. Raises NotSent before the request has left whole, Unknown after that.
 
-    A host of a private network is asked only where `allow_private` says so.
+    A host of a private network is asked only where `allow_private` says so. `stop` ends it from another thread.
     """
+    began_seconds = time.monotonic()
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     with (
-        connect(host, port, bounds.connect_seconds, allow_private=allow_private) as plain,
-        limited(plain, bounds.answer_seconds) as cut,
+        connect(host, port, min(bounds.connect_seconds, bounds.in_all_seconds), allow_private=allow_private) as plain,
+        limited(plain, _left_seconds(bounds, began_seconds)) as cut,
+        (stop or Stop()).ends(plain),
         closing(http.client.HTTPConnection(parts.netloc.rpartition("@")[2])) as connection,
     ):
         failpoint("reply.connected")  # named for the only request that must not go twice
@@ -63,6 +73,11 @@ def request(
                 return _answer(response, bounds.answer_bytes)
         except _FAILURES as error:
             raise broken_off(Unknown, host, error, timed_out=cut.is_set()) from None
+
+
+def _left_seconds(bounds: Bounds, began_seconds: float) -> float:
+    left = bounds.in_all_seconds - (time.monotonic() - began_seconds)
+    return max(0.01, min(bounds.answer_seconds, left))
 
 
 def _secured(plain: socket.socket, parts: SplitResult) -> socket.socket:
@@ -82,12 +97,27 @@ def _answer(response: http.client.HTTPResponse, most_bytes: int) -> Answer:
 
 
 def _retry_after_seconds(headers: http.client.HTTPMessage) -> float | None:
+    """The first that can be read: Retry-After, milliseconds as some hosts say it, or what a proxy passes on."""
+    milliseconds = _number(headers.get("Retry-After-Ms", ""))
+    found = (
+        _seconds(headers, "Retry-After"),
+        None if milliseconds is None else milliseconds / 1000,
+        _seconds(headers, "LLM_Provider-Retry-After"),
+    )
+    return next((seconds for seconds in found if seconds is not None), None)
+
+
+def _seconds(headers: http.client.HTTPMessage, name: str) -> float | None:
     """A number of seconds, or a date beside the answer's own (RFC 9110): the hosts' clocks may differ."""
-    said = headers.get("Retry-After", "")
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", said, re.ASCII):
-        return float(said)
+    said = headers.get(name, "")
+    if (number := _number(said)) is not None:
+        return number
     try:
         until, now = (parsedate_to_datetime(date) for date in (said, headers.get("Date", "")))
         return max(0.0, (until - now).total_seconds())
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _number(said: str) -> float | None:
+    return float(said) if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", said, re.ASCII) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,7 @@ class Answer:
 
     status: int
     body: bytes  # its beginning: no more than was asked for
-    retry_after_seconds: float | None = None  # from Retry-After
+    retry_after_seconds: float | None = None  # from Retry-After, or what some hosts say in its place
     correlation_id: str | None = None  # from Wamon-Correlation-Id
 
 
@@ -35,3 +36,4 @@ class Bounds:
     connect_seconds: float
     answer_seconds: float  # from the connection to the answer's end
     answer_bytes: int
+    in_all_seconds: float = math.inf  # connecting included

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.receivers import Hooks, behaving, dripping, hanging, hooks
 from wamon.net.address import NotSent
+from wamon.net.deadline import Stop
 from wamon.net.http import Unknown, request
 from wamon.net.message import Answer, Bounds
 
@@ -38,9 +39,11 @@ def ask(
     body: bytes | None = b"{}",
     bounds: Bounds = BOUNDS,
     allow_private: bool = True,
+    stop: Stop | None = None,
 ) -> Answer:
     url = f"{scheme}://user:{TOKEN}@{host}:{port}/hook?token={TOKEN}"
-    return request("POST", url, body, {"Content-Type": "application/json"}, bounds=bounds, allow_private=allow_private)
+    headers = {"Content-Type": "application/json"}
+    return request("POST", url, body, headers, bounds=bounds, allow_private=allow_private, stop=stop)
 
 
 def saying(said: bytes) -> Callable[[Any], None]:
@@ -181,6 +184,9 @@ def test_of_an_endless_answer_no_more_is_read_than_was_asked_for() -> None:
         ("Retry-After: -5", None),
         ("Retry-After: nan", None),
         ("Retry-After: 99999999999999", None),
+        ("Retry-After: 0\r\nretry-after-ms: 7000", 0.0),
+        ("Retry-After: soon\r\nretry-after-ms: 1500\r\nllm_provider-retry-after: 9", 1.5),
+        ("retry-after-ms: soon\r\nllm_provider-retry-after: 9", 9.0),
         ("X: y", None),
     ],
 )
@@ -188,6 +194,39 @@ def test_how_long_a_host_asks_to_wait_is_told_in_seconds(headers: str, seconds: 
     said = f"HTTP/1.1 429 Too Many Requests\r\n{headers}\r\nContent-Length: 2\r\n\r\n{{}}"
     with behaving(saying(said.encode())) as port:
         assert ask(port) == Answer(429, b"{}", seconds)
+
+
+def test_connecting_counts_where_all_of_it_has_a_time_limit() -> None:
+    with hanging() as port, pytest.raises(Unknown, match="gave no answer in time"):
+        ask(port, bounds=Bounds(60, 60, 1_000, in_all_seconds=0.2))
+
+
+def test_a_request_ends_at_once_when_another_thread_stops_it() -> None:
+    stop, asked = Stop(), threading.Event()
+
+    def hang(handler: Any) -> None:
+        handler.rfile.readline()
+        asked.set()
+        handler.rfile.read()
+
+    def end() -> None:
+        asked.wait(60)
+        stop.set()
+
+    with behaving(hang) as port:
+        thread = threading.Thread(target=end)
+        thread.start()
+        with pytest.raises(Unknown):
+            ask(port, bounds=Bounds(60, 60, 1_000), stop=stop)
+        thread.join()
+
+
+def test_no_request_leaves_once_it_is_stopped(hook: Hooks) -> None:
+    stop = Stop()
+    stop.set()
+    with pytest.raises((NotSent, Unknown)):
+        ask(hook.port, stop=stop)
+    assert hook.posted == []
 
 
 # TLS
