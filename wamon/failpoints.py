@@ -59,6 +59,8 @@ NAMES = (
     "sweep.orphans",
     "turn.claimed",
     "missed.read",
+    "agent.called",
+    "agent.answered",
     "turn.finished",
     "turn.committed",
     "turn.parked",

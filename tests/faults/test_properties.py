@@ -68,7 +68,7 @@ CHATS = [*PROJECTS, ELSEWHERE]
 BOUNDARIES = [
     name
     for name in NAMES
-    if not name.startswith(("embedded.", "migration.", "reply.", "hook.", "burst.", "turn.", "missed."))
+    if not name.startswith(("agent.", "embedded.", "migration.", "reply.", "hook.", "burst.", "turn.", "missed."))
     and name not in {"state.adopted", "sweep.orphans"}
 ]
 

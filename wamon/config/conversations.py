@@ -6,32 +6,13 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from wamon.config import fields
+from wamon.config import fields, limits
+from wamon.config.agent import Agent
 from wamon.config.section import Section
 
 _LONGEST = 500
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _KNOWN = ("drop", "digits", "project", "status", "count")
-
-
-def _span(least: timedelta, most: timedelta, said: str) -> BeforeValidator:
-    def span(value: object) -> timedelta:
-        found = value if isinstance(value, timedelta) else fields.duration(value)
-        if not least <= found <= most:
-            raise ValueError(f"should be {said}")
-        return found
-
-    return BeforeValidator(span)
-
-
-def _number(least: int, most: int) -> BeforeValidator:
-    def number(value: object) -> int:
-        found = fields.count(value)
-        if not least <= found <= most:
-            raise ValueError(f"should be {least:,} to {most:,}")
-        return found
-
-    return BeforeValidator(number)
 
 
 def _template(value: object) -> str:
@@ -61,8 +42,8 @@ def _people(value: object) -> object:
 
 _MINUTE, _DAY, _WEEK = timedelta(minutes=1), timedelta(days=1), timedelta(days=7)
 Person = Annotated[str, BeforeValidator(fields.name)]
-Missed = Annotated[timedelta, _span(_MINUTE, _DAY, "between 1m and 1d")]
-Wait = Annotated[timedelta, _span(timedelta(seconds=1), _DAY, "between 1s and 1d")]
+Missed = Annotated[timedelta, limits.span(_MINUTE, _DAY, "between 1m and 1d")]
+Wait = Annotated[timedelta, limits.span(timedelta(seconds=1), _DAY, "between 1s and 1d")]
 Template = Annotated[str, BeforeValidator(_template)]
 Label = Annotated[str, BeforeValidator(_label)]
 
@@ -122,17 +103,18 @@ class Conversations(Section):
     enabled: bool = False
     groups: bool = False
     users: Annotated[tuple[Person, ...], BeforeValidator(_people)] = Field(default=(), repr=False)
-    percentage: Annotated[int, _number(0, 100)] = 0
-    workers: Annotated[int, _number(1, 32)] = 2
+    percentage: Annotated[int, limits.number(0, 100)] = 0
+    workers: Annotated[int, limits.number(1, 32)] = 2
     direct: DirectWaits = DirectWaits()
     group: GroupWaits = GroupWaits()
     missed_after: Missed = timedelta(minutes=5)
     missed_after_for: dict[Person, Missed] = Field(default={}, repr=False)
-    human_for: Annotated[timedelta, _span(timedelta(), _WEEK, "between 0s and 7d")] = timedelta()
-    keep_text: Annotated[timedelta, _span(timedelta(), timedelta(days=90), "between 0s and 90d")] = _WEEK
-    per_minute: Annotated[int, _number(1, 6_000)] = 120
+    human_for: Annotated[timedelta, limits.span(timedelta(), _WEEK, "between 0s and 7d")] = timedelta()
+    keep_text: Annotated[timedelta, limits.span(timedelta(), timedelta(days=90), "between 0s and 90d")] = _WEEK
+    per_minute: Annotated[int, limits.number(1, 6_000)] = 120
     templates: Templates = Templates()
     labels: Labels = Labels()
+    agent: Agent = Agent()
 
 
 def filled(template: str, *, drop: str, project: str, status: str = "", count: int = 0) -> str:

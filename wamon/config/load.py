@@ -14,11 +14,8 @@ from wamon.config.alerts import Alerts
 from wamon.config.conversations import people
 from wamon.config.credentials import with_credentials
 from wamon.config.document import Document, Place, Problem, Steps
-from wamon.config.schema import (
-    Config,
-    Surroundings,
-    renamed,
-)
+from wamon.config.schema import Config, renamed
+from wamon.config.surroundings import Surroundings
 from wamon.config.zone import host_zone
 from wamon.errors import ConfigError
 

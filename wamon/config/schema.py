@@ -1,8 +1,5 @@
 """The config's shape: frozen, every key known, every default in its place."""
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,34 +15,16 @@ from wamon.config.document import Steps
 from wamon.config.hooks import Hook
 from wamon.config.replies import GroupTemplates, Replies, ReplyKind
 from wamon.config.section import Section, known, without_empties
+from wamon.config.surroundings import around, path
 from wamon.config.web import Web
 
 PATTERN = "DR[0-9]{6,8}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Surroundings:
-    """What a value's meaning depends on: the directory of relative paths, the environment, the zone of naive times."""
-
-    base: Path = field(default_factory=Path)
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    check_pattern: Callable[[str], object] | None = None
-
-
-def _around(info: ValidationInfo) -> Surroundings:
-    return info.context if isinstance(info.context, Surroundings) else Surroundings()
-
-
-def _path(value: object, info: ValidationInfo) -> Path:
-    around = _around(info)
-    return fields.path(value, around.base, around.environ)
-
-
 def _people(value: object, info: ValidationInfo) -> str | Path:
     if not isinstance(value, str | Path):
         raise ValueError("should be auto, none or a path")  # noqa: TRY004
-    return value if value in {"auto", "none"} else _path(value, info)
+    return value if value in {"auto", "none"} else path(value, info)
 
 
 def _url(value: object) -> SecretStr:
@@ -61,7 +40,7 @@ def _keep(value: object) -> timedelta | None:
 
 
 def _start(value: object, info: ValidationInfo) -> fields.Start:
-    return value if isinstance(value, fields.Start) else fields.start(value, _around(info).zone)
+    return value if isinstance(value, fields.Start) else fields.start(value, around(info).zone)
 
 
 def _zone(value: object) -> ZoneInfo:
@@ -70,13 +49,13 @@ def _zone(value: object) -> ZoneInfo:
 
 def _pattern(value: object, info: ValidationInfo) -> str:
     found = fields.text(value)
-    if check := _around(info).check_pattern:
+    if check := around(info).check_pattern:
         check(found)
     return found
 
 
 Name = Annotated[str, BeforeValidator(fields.name)]
-AnyPath = Annotated[Path, BeforeValidator(_path)]
+AnyPath = Annotated[Path, BeforeValidator(path)]
 
 
 class Bridge(Section):

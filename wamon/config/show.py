@@ -16,6 +16,7 @@ from wamon.config.section import known
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from wamon.config.agent import Agent
     from wamon.config.alerts import Alerts, Rule
     from wamon.config.conversations import Conversations
     from wamon.config.hooks import Hook
@@ -170,7 +171,18 @@ def _hook(hook: Hook) -> dict[str, object]:
 
 
 def _conversations(conversations: Conversations) -> dict[str, object]:
-    return {key: _plain(value) for key, value in conversations.model_dump().items()}
+    said = conversations.model_dump(exclude={"agent"})
+    return {**{key: _plain(value) for key, value in said.items()}, "agent": _agent(conversations.agent)}
+
+
+def _agent(agent: Agent) -> dict[str, object]:
+    return {
+        **agent.model_dump(),
+        "url": agent.url and mask(agent.url),
+        "key": agent.key and MASK,
+        "instructions": agent.instructions and str(agent.instructions.path),
+        "timeout": written(agent.timeout),
+    }
 
 
 def _plain(value: object) -> object:
