@@ -264,6 +264,10 @@ def test_an_office_with_conversations_answers(office: Office, ask: Callable[...,
     ask("conversations show", PHONE)
     ask("conversations orphans")
     ask("conversations rescue", PHONE)
+    another = talks.conversation(talks.person("27820000003"), group, "idle", answered=1)
+    talks.burst(another, 1, first_morning(), after=61)
+    for kind in ("daily", "weekly"):
+        ask(f"report {kind}", "--date", f"{first_morning():%Y-%m-%d}")
 
 
 def test_a_service_answers(machine: Machine, answers: dict[str, list[Any]]) -> None:

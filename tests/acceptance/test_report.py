@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import first_morning
+from tests.support.conversations import Talks
 from tests.support.office import Office
 from tests.support.people import write_people
 
@@ -183,6 +184,7 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("kind", ["daily", "weekly"])
 def test_the_page_is_whole_escaped_and_needs_nothing_from_elsewhere(office: Office, kind: str) -> None:
+    talked(office)
     file = office.folder / "report.html"
     done = office.run("report", kind, "--date", day(), "--format", "html", "--output", str(file))
     assert (done.returncode, done.stdout) == (0, f"The report is in {file}.\n")
@@ -194,6 +196,46 @@ def test_the_page_is_whole_escaped_and_needs_nothing_from_elsewhere(office: Offi
     assert "DR17&lt;b&gt;" in text
     assert "Sipho M. …0001" in text
     assert text.count("<rect") > 3
+    assert ("one-to-one" in text, "2 min</td>" in text) == (kind == "weekly", True)
+
+
+def talked(office: Office) -> None:
+    """On the Thursday three bursts of Lawley, of which two were answered; the day before one to a number of ours."""
+    talks = Talks(office.dsn)
+    direct, lawley = talks.chat(), talks.chat(jid=LAWLEY, kind="group")
+    sipho, thandi = talks.person(SIPHO), talks.person(THANDI)
+    conversation = talks.conversation(sipho, lawley, "idle", last=3, answered=3)
+    talks.burst(conversation, 1, DAY, after=63)
+    talks.burst(conversation, 2, DAY, after=241, follow_up=True)
+    talks.burst(conversation, 3, DAY, "stale", missed=1_234)
+    talks.burst(talks.conversation(thandi, direct, "idle", answered=1), 1, DAY - timedelta(days=1), "silent")
+
+
+def test_a_day_says_how_bursts_were_answered(office: Office) -> None:
+    talked(office)
+    answer = office.answer("report", "daily", "--date", day())
+    figures = {"bursts": 3, "answers": 2, "p50_seconds": 152.0, "p95_seconds": 232.1}
+    figures |= {"follow_ups": 1, "follow_up_rate": 0.333, "missed": 1234}
+    assert answer["conversations"] == [{"project": "Lawley", **figures}]
+    assert answer["conversation_days"] == [{"project": "Lawley", **figures, "day": day()}]
+    done = office.run("report", "daily", "--date", day())
+    assert re.search(r"\bLawley +3 +2 +2 min +3 min +33% +1,234\n", done.stdout)
+    assert "by day" not in done.stdout
+
+
+def test_a_week_says_so_of_each_day_with_bursts_too(office: Office) -> None:
+    talked(office)
+    done = office.run("report", "weekly", "--date", day())
+    (whole, by_day) = done.stdout.split("Conversations by day")
+    assert re.search(r"\bone-to-one +1 +0 +— +— +0% +0\n", whole)
+    found = re.findall(r"(\w{3} \d\d) +(one|Lawley)\S* +(\d)", by_day)
+    assert found == [(f"{DAY - timedelta(days=1):%a %d}", "one", "1"), (f"{DAY:%a %d}", "Lawley", "3")]
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("words", [("daily",), ("weekly", "--format", "html"), ("daily", "--format", "html")])
+def test_where_nobody_wrote_nothing_is_said_of_conversations(office: Office, words: tuple[str, ...]) -> None:
+    assert "onversation" not in office.run("report", *words, "--date", day()).stdout
 
 
 def test_what_is_no_day_or_project_is_said(office: Office) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -121,6 +121,26 @@ class Talks:
             conversation=conversation, ago=timedelta(seconds=ago), began=timedelta(seconds=ago + seconds),
             work=seconds * 1000, **columns,
         )  # fmt: skip
+
+    def burst(
+        self, conversation: int, fence: int, at: datetime, outcome: str = "answered", after: float | None = None,
+        **turn: object,
+    ) -> None:  # fmt: skip
+        """A burst of one message, which came a minute before it was closed; answered `after` seconds after it came."""
+        of_it = {"at": at, "conversation": conversation, "fence": fence}
+        this = "conversation = %(conversation)s AND fence = %(fence)s"
+        self.messages(conversation, fence)
+        self.turn(conversation, fence, fence, fence, outcome, **turn)  # type: ignore[arg-type]
+        self.run(f"UPDATE wamon.turns SET ended_at = %(at)s WHERE {this}", **of_it)
+        self.run(
+            "UPDATE wamon.conversation_messages SET seen_at = %(at)s - interval '60 s' "
+            "WHERE conversation = %(conversation)s AND seq = %(fence)s",
+            **of_it,
+        )
+        if after is not None:
+            self.reply(conversation, fence, fence)
+            tried_at = at + timedelta(seconds=after - 60)
+            self.run(f"UPDATE wamon.replies SET tried_at = %(tried_at)s WHERE {this}", tried_at=tried_at, **of_it)
 
     def dead_letter(self, chat: int, letter: str) -> None:
         """A burst that was given up, as `wamon dead list` has it."""

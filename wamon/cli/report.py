@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.health.gaps import Gap
+    from wamon.reports.bursts import Bursts
     from wamon.reports.period import Period
     from wamon.reports.report import Counts, Report
 
@@ -188,10 +189,16 @@ def _paragraphs(report: Report) -> Iterator[str]:
     if report.senders:
         rows = [(row.sender, row.project, *map(_number, row.counts)) for row in report.senders]
         yield _list("By sender", ("Sender", "Project", *_COUNTED), rows)
+    yield from _bursts(report)
     yield _gaps_in_words(report)
 
 
 _COUNTED = ("New", "Again", "Rejected", "Near", "Retracted")
+_OF_BURSTS = ("Bursts", "Answered", "Half in", "95 % in", "Follow-ups", "Missed")
+_MEANING_OF_BURSTS = (
+    "Half in, 95 % in: from a burst's first message to its answer's sending. Follow-ups came while the one before was "
+    "worked. A burst counts on the day on which it was closed."
+)
 
 
 def _projects(report: Report) -> str:
@@ -257,6 +264,25 @@ def _resubmissions(report: Report) -> list[tuple[Any, ...]]:
     ]
 
 
+def _bursts(report: Report) -> Iterator[str]:
+    """What came of what people wrote; of a week by day, too. Nothing where nobody wrote."""
+    whole = [_burst_row(one) for one in report.bursts if one.day is None]
+    days = [(f"{one.day:%a %d}", *_burst_row(one)) for one in report.bursts if one.day]
+    if whole:
+        yield _list("Conversations: what people wrote until there was quiet", ("Project", *_OF_BURSTS), whole)
+        yield _filled(_MEANING_OF_BURSTS) + "\n"
+    if whole and report.period.kind == "weekly":
+        yield _list("Conversations by day", ("Day", "Project", *_OF_BURSTS), days)
+
+
+def _burst_row(one: Bursts) -> tuple[str, ...]:
+    from wamon.words import span
+
+    half, most = ("—" if seconds is None else span(seconds) for seconds in (one.p50_seconds, one.p95_seconds))
+    figures = (_number(one.bursts), _number(one.answers), half, most, f"{one.follow_up_rate:.0%}", _number(one.missed))
+    return one.project or "one-to-one", *figures
+
+
 def _gaps_in_words(report: Report) -> str:
     from wamon.render import local
 
@@ -285,8 +311,8 @@ def _list(heading: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]])
 def _table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
     from wamon.render import screen_width, table_text
 
-    numbers = {*_COUNTED, "Usual", "Before"}
-    times = ("Drop", "Posted", "First posted", "From", "To")
+    numbers = {*_COUNTED, *_OF_BURSTS, "Usual", "Before"}
+    times = ("Day", "Drop", "Posted", "First posted", "From", "To")
     right = [column for column in columns if column in numbers]
     return table_text(columns, rows, min(screen_width(), _WIDTH), right=right, whole=times)
 

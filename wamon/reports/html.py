@@ -6,6 +6,8 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.words import span
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -47,7 +49,7 @@ def html(report: Report) -> str:
     """The page."""
     period = report.period
     return _template().render(
-        report=report, period=period, chart=chart(report.bars), local=partial(_local, period.zone)
+        report=report, period=period, chart=chart(report.bars), local=partial(_local, period.zone), span=_span
     )
 
 
@@ -62,6 +64,10 @@ def _template() -> Template:
 
 def _local(zone: ZoneInfo, moment: datetime | None) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment else "—"
+
+
+def _span(seconds: float | None) -> str:
+    return "—" if seconds is None else span(seconds)
 
 
 def chart(bars: Sequence[Bar]) -> Chart:

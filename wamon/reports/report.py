@@ -1,4 +1,4 @@
-"""The daily and weekly report: what was posted, by whom, what must be done again, and what can't be proven.
+"""The daily and weekly report: what was posted, by whom, what must be done again, who was answered, what isn't proven.
 
 A post counts on the day of the message's own time, whenever it was recorded.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from wamon.health.baseline import HALF_HOURS, half_hours, usual_by
 from wamon.health.ledger_facts import usual_curves
 from wamon.ledger.near_misses import recorded_once
-from wamon.reports import posts
+from wamon.reports import bursts, posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wamon.health.gaps import Gap
     from wamon.ledger.near_misses import NearMiss as Recorded
     from wamon.postgres.connection import Database
+    from wamon.reports.bursts import Bursts
     from wamon.reports.period import Period
     from wamon.reports.posts import Post
 
@@ -119,6 +120,7 @@ class Report:
     bars: Sequence[Bar]
     gaps: Sequence[Gap]
     gaps_unknown: str | None  # why nothing is known of gaps
+    bursts: Sequence[Bursts]  # of each project, and of each of its days; none where nobody wrote
 
     @property
     def total(self) -> Counts:
@@ -133,6 +135,7 @@ class Found(NamedTuple):
     usual: Mapping[str, float]
     firsts: Mapping[tuple[str, str], tuple[datetime, str]]
     projects: Sequence[str]
+    bursts: Sequence[Bursts]
 
 
 def found(db: Database, period: Period, project: str | None) -> Found:
@@ -146,6 +149,7 @@ def found(db: Database, period: Period, project: str | None) -> Found:
         _usual(db, period),
         posts.firsts(db, again),
         [project] if project else posts.projects(db),
+        bursts.by_project(db, period, project),
     )
 
 
@@ -185,6 +189,7 @@ def report(
         _bars(what.posts, period),
         [gap for gap in gaps if gap.start < period.until],
         gaps_unknown,
+        what.bursts,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
     from wamon.health import gaps
+    from wamon.reports import bursts
     from wamon.reports import report as reports
 
 
@@ -104,6 +105,29 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Bursts:
+    """What people wrote to a project, by burst: what one of them writes until there is quiet."""
+
+    project: Annotated[str | None, "the project's name; null: one-to-one chats of hooks without one"]
+    bursts: Annotated[int, "closed in this time, with an answer or without; by PostgreSQL's clock"]
+    answers: Annotated[int, "of these, answered, and the answer was sent"]
+    p50_seconds: Annotated[
+        float | None, "from a burst's first message to its answer's sending: half of them at most; null: none was"
+    ]
+    p95_seconds: Annotated[float | None, "95 of 100 at most"]
+    follow_ups: Annotated[int, "bursts that came while the one before was worked"]
+    follow_up_rate: Annotated[float, "their share of all, 0 to 1"]
+    missed: Annotated[int, "messages that turns looked up because nobody had answered for a while"]
+
+
+@dataclass(frozen=True, slots=True)
+class BurstsOfDay(Bursts):
+    """The same of one day, of those on which there were any."""
+
+    day: Annotated[str, "the day on which they were closed, such as `2026-11-20`"]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What `wamon report` sums up.
 
@@ -126,6 +150,8 @@ class Report:
     posts: tuple[Bar, ...]
     gaps_unknown: Annotated[str | None, "why nothing is known of gaps now"]
     gaps: tuple[Gap, ...]
+    conversations: tuple[Bursts, ...]
+    conversation_days: tuple[BurstsOfDay, ...]
 
 
 def report(summed: reports.Report) -> Report:
@@ -148,7 +174,15 @@ def report(summed: reports.Report) -> Report:
         posts=tuple(Bar(*bar) for bar in summed.bars),
         gaps_unknown=summed.gaps_unknown,
         gaps=tuple(map(_gap, summed.gaps)),
+        conversations=tuple(Bursts(**_figures(one)) for one in summed.bursts if one.day is None),
+        conversation_days=tuple(BurstsOfDay(**_figures(one), day=str(one.day)) for one in summed.bursts if one.day),
     )
+
+
+def _figures(one: bursts.Bursts) -> dict[str, Any]:
+    figures = one._asdict() | {"follow_up_rate": one.follow_up_rate}
+    del figures["day"]
+    return figures
 
 
 def _gap(gap: gaps.Gap) -> Gap:

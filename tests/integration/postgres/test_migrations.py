@@ -197,6 +197,7 @@ BEFORE_NUMBERS = """
     UPDATE wamon.submission_rows SET project = 'Lawley of old';
     UPDATE wamon.near_miss_rows SET project = 'Lawley of old';
     DROP FUNCTION wamon.number_by_hand() CASCADE;
+    DROP VIEW wamon.rates_by_person, wamon.bursts;
     DROP TABLE wamon.source_status, wamon.group_status, wamon.people_shown, wamon.actions, wamon.web_links,
                wamon.web_sessions;
     ALTER TABLE wamon.instance DROP COLUMN person_key, DROP COLUMN page_served_at;

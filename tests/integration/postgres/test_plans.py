@@ -309,3 +309,62 @@ def test_a_page_goes_through_ten_thousand_groups_once_and_looks_up_those_it_show
 
 def test_a_drops_story_is_found_by_its_number(full: Database) -> None:
     assert not wide_scans(explained(full, "reports.posts", "submissions", {"number": "DR1000001"}))
+
+
+# Ninety days of bursts, as long as turns are kept: of a thousand people, each with a message and an answer.
+_TALKED = """
+    INSERT INTO wamon.sources (source) VALUES ('main');
+    INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed)
+    SELECT 'main', n || '@g.us', 'Project ' || n, 'main', 'beginning', true FROM generate_series(1, 20) AS n;
+    INSERT INTO wamon.people (account, hash) SELECT 'main', md5(n::text) FROM generate_series(1, 1000) AS n;
+    INSERT INTO wamon.conversations (source, chat, person, kind, last_seq, answered_seq)
+    SELECT 'main', n % 20 + 1, n, 'group', 27, 27 FROM generate_series(1, 1000) AS n;
+    INSERT INTO wamon.turns (conversation, fence, from_seq, through_seq, reason, due_at, started_at, ended_at, outcome)
+    SELECT n % 1000 + 1, n / 1000, n / 1000, n / 1000, 'due', t.at, t.at, t.at,
+           CASE WHEN n % 9 = 0 THEN 'digest' ELSE 'answered' END
+    FROM generate_series(1000, 27999) AS n CROSS JOIN LATERAL (SELECT now() - n * interval '275 s' AS at) AS t;
+    INSERT INTO wamon.conversation_messages (chat, message_id, conversation, seq, role, part, sent_at, seen_at)
+    SELECT c.chat, t.conversation || '.' || t.fence, t.conversation, t.fence, 'person', 'text', t.due_at, t.due_at
+    FROM wamon.turns AS t JOIN wamon.conversations AS c USING (conversation);
+    INSERT INTO wamon.replies (chat, message_id, about, kind, state, project, sent_at, queued_at, changed_at, tried_at,
+                               next_try_at, conversation, through_seq, fence)
+    SELECT m.chat, m.message_id, 'burst', 'burst', 'sent', '', m.sent_at, m.sent_at, m.sent_at, m.sent_at, m.sent_at,
+           m.conversation, m.seq, m.seq
+    FROM wamon.conversation_messages AS m;
+    ANALYZE;
+"""
+OF_BURSTS = {
+    "turns_ended": ("ended_at",),
+    "conversation_messages_in_order": ("conversation", "seq"),
+    "replies_of_burst": ("conversation", "through_seq"),
+}
+
+
+@pytest.fixture(scope="module")
+def talked(server: str) -> Iterator[Database]:
+    """A connection to a database in which people were answered for long."""
+    with of_its_own(server, "talked") as db:
+        db.execute(_TALKED.encode())
+        yield db
+
+
+def wide_of_bursts(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where a plan goes through more turns, messages or answers than it looks for."""
+    large = {"turns", "conversation_messages", "replies"}
+    reads = [step for step in walked(plan) if step.get("Relation Name") in large]
+    assert reads
+    return [read for read in reads if not any(is_narrow(step, OF_BURSTS) for step in walked(read))]
+
+
+@pytest.mark.parametrize("project", [None, "Project 1"])
+def test_a_reports_bursts_cost_as_much_as_its_days_have(talked: Database, project: str | None) -> None:
+    for days in (1, 7):
+        since = _DAY - timedelta(days=days)
+        values = {"since": str(since), "until": str(_DAY), "zone": "Africa/Johannesburg", "project": project}
+        assert not wide_of_bursts(explained(talked, "reports.bursts", "by_project", values))
+
+
+def test_a_persons_rates_of_a_day_cost_as_much_as_that_day_has(talked: Database) -> None:
+    of_a_day = "SELECT * FROM wamon.rates_by_person WHERE day = current_date - 1 ORDER BY messages DESC LIMIT 20"
+    plan = talked.execute(f"EXPLAIN (FORMAT JSON) {of_a_day}".encode()).fetchall()[0][0][0]["Plan"]
+    assert not wide_of_bursts(plan)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VeryGoodPlugins
 from tests.support.clock import CLOCK, first_morning
+from tests.support.conversations import Talks
 from tests.support.office import Office
 from tests.support.people import write_people
 from tests.support.published import noon, published
@@ -98,6 +99,24 @@ def test_a_page_is_there_for_everybody_and_what_messages_say_for_operators_alone
 def test_an_operator_reads_what_was_written(site: Site, operator: dict[str, str]) -> None:
     for path in ("/redo", "/", "/message/MISS", "/reports"):
         assert MISS in site.get(path, Accept="text/html", **operator).text, path
+
+
+def test_the_report_tells_of_conversations_once_there_are_any(site: Site, reader: dict[str, str]) -> None:
+    def page(kind: str) -> str:
+        return site.get(f"/reports?kind={kind}", Accept="text/html", **reader).text
+
+    assert "onversation" not in page("weekly").partition("<main")[2]
+    talks = Talks(site.office.dsn)
+    (at,) = site.office.query("SELECT now()")
+    talks.burst(talks.conversation(talks.person(), talks.chat(), "idle", answered=1), 1, at, after=61)
+
+    day, week = page("daily"), page("weekly")
+    site.office.query("DELETE FROM wamon.turns")
+
+    for shown in (day, week):
+        assert 'id="conversations"' in shown
+        assert ">61 s</td>" in shown
+    assert ('id="conversation-days"' in day, 'id="conversation-days"' in week) == (False, True)
 
 
 def test_a_reader_sees_where_a_near_miss_is_who_wrote_it_and_what_was_likely_meant(

@@ -1,0 +1,39 @@
+-- oldest writer: 6
+-- What came of each burst, which is closed by one finished turn, for whoever asks in SQL. All times are this database's own.
+-- first_at: when its first message was seen. answered_at: when its answer, known to be sent, went on its way; several late
+-- bursts that are told together share one, which hangs on the newest. What stands in a sub-select costs those who ask for it.
+CREATE VIEW wamon.bursts AS
+SELECT t.conversation, t.fence, c.source, c.kind, nullif(g.project, '') AS project,
+       (SELECT coalesce(i.hash, p.hash)
+        FROM wamon.people AS p LEFT JOIN wamon.people AS i ON i.person = p.merged_into
+        WHERE p.person = c.person) AS person,
+       t.through_seq - t.from_seq + 1 AS messages, t.outcome, t.follow_up, t.missed,
+       (SELECT min(m.seen_at)
+        FROM wamon.conversation_messages AS m
+        WHERE m.conversation = t.conversation AND m.seq BETWEEN t.from_seq AND t.through_seq) AS first_at,
+       CASE t.outcome
+           WHEN 'answered' THEN (
+               SELECT r.tried_at
+               FROM wamon.replies AS r
+               WHERE r.conversation = t.conversation AND r.through_seq = t.through_seq AND r.fence = t.fence
+                 AND r.state = 'sent')
+           WHEN 'digest' THEN (
+               SELECT max(r.tried_at)
+               FROM wamon.turns AS n
+               JOIN wamon.replies AS r
+                   ON r.conversation = n.conversation AND r.through_seq = n.through_seq AND r.fence = n.fence
+               WHERE n.ended_at = t.ended_at AND n.outcome = 'digest' AND r.chat = c.chat AND r.kind = 'digest'
+                 AND r.state = 'sent')
+       END AS answered_at,
+       t.ended_at
+FROM wamon.turns AS t
+JOIN wamon.conversations AS c USING (conversation)
+JOIN wamon.groups AS g USING (chat)
+WHERE t.outcome IN ('answered', 'silent', 'stale', 'human', 'digest', 'dead');
+
+-- How much each person wrote, by day of the session's time zone: of the 90 days for which turns are kept. It limits nobody.
+CREATE VIEW wamon.rates_by_person AS
+SELECT d.day::date AS day, b.source, b.project, b.person, count(*) AS bursts, sum(b.messages) AS messages
+FROM generate_series(current_date - 90, current_date, interval '1 day') AS d(day)
+JOIN wamon.bursts AS b ON b.ended_at >= d.day AND b.ended_at < d.day + interval '1 day'
+GROUP BY d.day::date, b.source, b.project, b.person;
