@@ -8,15 +8,16 @@ from pathlib import Path
 import yaml
 
 from tests.acceptance.conftest import Run
+from tests.support.bridges import LAWLEY
 
 EXAMPLE = Path(__file__).parents[2] / "config/wamon.yaml"
 
 
 def test_a_config_that_is_fine_is_summed_up(wamon: Run) -> None:
-    done = wamon("config", "check", "--config", str(EXAMPLE))
+    done = wamon("config", "check", "--no-look", "--config", str(EXAMPLE))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{EXAMPLE} is fine: 4 groups, ")
-    said = wamon("config", "check", "--config", str(EXAMPLE), COLUMNS="80").stdout
+    said = wamon("config", "check", "--no-look", "--config", str(EXAMPLE), COLUMNS="80").stdout
     assert max(map(len, said.splitlines())) <= 80
 
 
@@ -60,5 +61,20 @@ def test_the_sample_config_can_be_written_where_there_is_no_checkout(wamon: Run,
     sample = wamon("config", "example")
     assert sample.returncode == 0, sample.stderr
     (tmp_path / "wamon.yaml").write_text(sample.stdout, "utf-8")
-    checked = wamon("config", "check", "--config", str(tmp_path / "wamon.yaml"))
+    checked = wamon("config", "check", "--no-look", "--config", str(tmp_path / "wamon.yaml"))
     assert checked.returncode == 0, checked.stderr
+
+
+def test_what_the_config_names_and_the_host_lacks_is_told_together(wamon: Run, store: Path, tmp_path: Path) -> None:
+    config = tmp_path / "wamon.yaml"
+    group = {"name": "Lawley", "jid": LAWLEY}
+    alerts = {"channels": {"webhook": {"url": "http://127.0.0.1:9/hook?token=secret"}}}
+    config.write_text(yaml.safe_dump({"bridge": {"path": "gone.db"}, "groups": [], "alerts": alerts}))
+    done = wamon("config", "check", "--config", str(config))
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "secret" not in done.stderr
+    for words in ("No group is watched", "gone.db", "alerts.channels.webhook: 127.0.0.1 is an address of a private"):
+        assert words in done.stderr
+    assert wamon("config", "check", "--no-look", "--config", str(config)).returncode == 0
+    config.write_text(yaml.safe_dump({"bridge": {"path": str(store)}, "groups": [group]}))
+    assert wamon("config", "check", "--config", str(config)).returncode == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from wamon.cli.usage import Commands
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wamon.config.schema import Config
     from wamon.views.config import Checked
 
 commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
@@ -33,13 +34,20 @@ def add_to(app: typer.Typer) -> None:
 
 
 @commands.command()
-def check(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Say whether the config can be used, and everything that is wrong with it.
+def check(
+    ctx: typer.Context,
+    no_look: Annotated[bool, typer.Option("--no-look", help="Only read the config: it may be another host's.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say whether the config can be used here, and everything that is wrong with it.
 
-    Nothing is opened or started. Ends with 0 where it is fine, with 78 where it isn't or there is none.
+    It looks whether the store that it names is there, and whether alerts may go where they are to; nothing is started,
+    no database asked. Ends with 0 where it is fine, with 78 where it isn't or there is none.
 
     \b
     wamon config check
+    wamon config check --no-look
     wamon config check --config /etc/wamon/wamon.yaml
     """
     from wamon.render import paragraph, say
@@ -48,7 +56,10 @@ def check(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
 
     options = said(ctx, config, json)
     path = _found(options)
-    answer = view.checked(path, options.config())
+    settings = options.config()
+    if not no_look:
+        _look(path, settings)
+    answer = view.checked(path, settings)
     if options.json:
         say(as_json(answer))
     else:
@@ -87,6 +98,16 @@ def example() -> None:
     from wamon.render import say
 
     say(shipped("docs/wamon.yaml", "config/wamon.yaml").read_text("utf-8").rstrip())
+
+
+def _look(path: Path, settings: Config) -> None:
+    """Raises ConfigError for what the config names and this host hasn't."""
+    from wamon.errors import ConfigError
+    from wamon.health.config import wrong_on_this_host
+
+    if wrong := wrong_on_this_host(settings):
+        hint = "`wamon config check --no-look` doesn't look: for a config of another host."
+        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in wrong) + "\n", hint=hint)
 
 
 def _found(options: Said) -> Path:

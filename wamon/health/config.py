@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from wamon.bridge.access import access
 from wamon.bridge.snapshot import snapshot
+from wamon.bridge.store import Store
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.health.check import Absent, Check, State, unknown
+from wamon.net.address import NotSent, allowed
 from wamon.words import amount
 
 if TYPE_CHECKING:
@@ -52,6 +55,52 @@ def people(config: Config) -> list[Check]:
     sentence = f"bridge.people names {path}, from which nobody's name can be read."
     hint = "Name whatsmeow's file, whatsapp.db or session.db, and let wamon's user read it; `auto` finds it by itself."
     return [Check("bridge.people", State.WARN, sentence, hint, numbers=numbers)]
+
+
+def wrong_on_this_host(config: Config) -> list[str]:
+    """What a config that can be read names and this host hasn't: a store, an address; or that it watches nothing."""
+    found = [_watches_nothing(config), _no_store(config), *_refused_addresses(config)]
+    return [sentence for sentence in found if sentence]
+
+
+def _watches_nothing(config: Config) -> str:
+    if config.has_hooks_alone or any(group.enabled for group in config.groups):
+        return ""
+    return (
+        "No group is watched: `wamon groups` lists the chats in the bridge's store; name them under `groups:`, enabled."
+    )
+
+
+def _no_store(config: Config) -> str:
+    if config.has_hooks_alone:
+        return ""
+    if config.bridge.path is None:
+        return "No bridge's store is named: set bridge.path, or a hook's secret."
+    try:
+        Store(config.bridge.path, config.bridge.flavour).flavour()
+    except (BridgeUnavailable, BridgeUnknown) as error:
+        return error.paragraph()
+    return ""
+
+
+def _refused_addresses(config: Config) -> list[str]:
+    """Why alerts can't reach where they are to go, as far as its name tells."""
+    webhook, mail = config.alerts.channels.webhook, config.alerts.channels.mail
+    found = []
+    if webhook.url is not None and webhook.kind != "apprise":
+        parts = urlsplit(webhook.url.get_secret_value())
+        found.append(_refused("webhook", parts.hostname or "", allow_private=webhook.allow_private))
+    if mail.host is not None:
+        found.append(_refused("mail", mail.host, allow_private=mail.allow_private))
+    return found
+
+
+def _refused(channel: str, host: str, *, allow_private: bool) -> str:
+    try:
+        allowed(host, 0, allow_private=allow_private)
+    except NotSent as error:
+        return f"alerts.channels.{channel}: {error.paragraph()}"
+    return ""
 
 
 def _holds_people(path: Path) -> bool:

@@ -49,7 +49,7 @@ def connect(host: str, port: int, seconds: float, *, allow_private: bool) -> soc
     """A connection to one of the host's addresses that may be used. Raises NotSent."""
     failed: OSError | None = None
     deadline_seconds = time.monotonic() + seconds
-    for family, address in _allowed(host, port, allow_private=allow_private):
+    for family, address in allowed(host, port, allow_private=allow_private):
         found = socket.socket(family, socket.SOCK_STREAM)
         try:
             found.settimeout(max(0.1, deadline_seconds - time.monotonic()))
@@ -64,7 +64,8 @@ def connect(host: str, port: int, seconds: float, *, allow_private: bool) -> soc
     )
 
 
-def _allowed(host: str, port: int, *, allow_private: bool) -> Sequence[tuple[int, tuple[str, int]]]:
+def allowed(host: str, port: int, *, allow_private: bool) -> Sequence[tuple[int, tuple[str, int]]]:
+    """The host's addresses that may be connected to, each with its family. Raises NotSent where there is none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
