@@ -16,7 +16,7 @@ from wamon.app.commands import configured
 from wamon.clock import Clock
 from wamon.conversations.turns import Ended, next_due_seconds
 from wamon.conversations.worker import Worker, worker_of
-from wamon.postgres.connection import connected, prepare_statements
+from wamon.postgres.connection import connected, keep_session
 from wamon.postgres.migrations import migrate
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _make(db: Database, n: int) -> None:
 
 
 def _worker(config: Config, db: Database) -> Worker:
-    prepare_statements(db)
+    keep_session(db)
     return worker_of(config, frozenset(), "main", db, uuid4(), Clock())
 
 
@@ -132,7 +132,7 @@ def _measure_idle(figures: Figures, db: Database) -> None:
     say(f"looks at {_IDLE:,} idle conversations")
     db.execute(_MADE, {"n": _IDLE, "state": "idle", "pending": 0})
     db.execute("ANALYZE")
-    prepare_statements(db)
+    keep_session(db)
     began = cpu_seconds(db.info.backend_pid) + time.process_time()
     for _ in range(_LOOKS):
         next_due_seconds(db, _HOLDER)

@@ -21,6 +21,7 @@ from tests.support.office import Office, eventually
 from tests.support.ports import free_port
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
+from wamon.postgres.connection import Database, connected, keep_session, transaction
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 
@@ -125,6 +126,27 @@ def left_behind(dsn: str) -> int:
             " + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + (pg_my_temp_schema() <> 0)::int"
         ).fetchall()
         return int(left)
+
+
+@pytest.mark.fault("F19")
+def test_a_session_is_kept_only_where_a_server_process_is_ours(dsn: str, pooled_dsn: str) -> None:
+    """Where it isn't, a transaction has the same limits, and leaves nothing behind."""
+    for way, is_kept in ((dsn, True), (pooled_dsn, False)):
+        with connected(way) as db:
+            keep_session(db)
+            assert db.keeps_limits == is_kept
+            assert (limit_of(db) == "30s") == is_kept
+            with transaction(db):
+                assert limit_of(db) == "30s"
+            with transaction(db, 60):
+                assert limit_of(db) == "1min"
+            assert (limit_of(db) == "30s") == is_kept
+    assert [left_behind(pooled_dsn) for _ in range(SESSIONS)] == [0] * SESSIONS
+
+
+def limit_of(db: Database) -> str:
+    ((limit,),) = db.execute("SELECT current_setting('statement_timeout')").fetchall()
+    return str(limit)
 
 
 @pytest.mark.fault("F19", "F56")

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -140,33 +141,12 @@ class _Due(NamedTuple):
     conversation: int
     uid: UUID
     chat: int
-    person: int
     kind: str
     state: State
-    last_seq: int
-    answered_seq: int
-    due_at: datetime
-    follow_up: bool
-    fence: int
-    attempts: int
-    prev_in_at: datetime | None
-    prev_out_at: datetime | None
-    burst_at: datetime | None
-    jid: str
-    project: str
+    is_pending: bool
+    is_late: bool
     is_off: bool
     now: datetime
-
-
-class _Burst(NamedTuple):
-    newest_at: datetime
-    first_at: datetime | None  # the earliest that was sent after the message before the burst
-    last_message_id: str
-    correlation_id: UUID | None
-    characters: int
-    uid: str  # of its person
-    hash: str
-    values: list[str]
 
 
 def timings(conversations: Conversations) -> dict[str, timedelta]:
@@ -182,18 +162,15 @@ def timings(conversations: Conversations) -> dict[str, timedelta]:
 def note(db: Database, transitions: Sequence[Transition]) -> None:
     """Within a transaction: a row for each change of state."""
     if transitions:
-        SQL.run(db, "note_transitions", **_transition_columns(transitions))
-
-
-def _transition_columns(transitions: Sequence[Transition]) -> dict[str, list[Any]]:
-    return {
-        "uids": [one.uid for one in transitions],
-        "was": [one.was for one in transitions],
-        "is_now": [one.is_now for one in transitions],
-        "reasons": [one.reason for one in transitions],
-        "correlation_ids": [one.correlation_id for one in transitions],
-        "metadata": [None for _ in transitions],
-    }
+        SQL.run(
+            db,
+            "note_transitions",
+            uids=[one.uid for one in transitions],
+            was=[one.was for one in transitions],
+            is_now=[one.is_now for one in transitions],
+            reasons=[one.reason for one in transitions],
+            correlation_ids=[one.correlation_id for one in transitions],
+        )
 
 
 @dataclass(slots=True)
@@ -217,14 +194,14 @@ class Turns:
         """Claim what is due, at most so many, but all that is late in one of their groups."""
         began = self.clock.monotonic_seconds()
         with transaction(self.db) as db:
-            due = SQL.rows(db, "claim_due", _Due, source=self.source, most=most)
+            due = SQL.rows(db, "claim_due", _Due, source=self.source, most=most, late=LATE, **self._timings)
             if not due:
                 return Claimed()
             is_off, now = due[0].is_off, due[0].now
-            due += self._late_beside(db, due, now)
-            pending = [one for one in due if one.last_seq > one.answered_seq]
-            self._rest(db, [one for one in due if one.last_seq == one.answered_seq])
-            turns = self._begin(db, pending, now)
+            due += self._late_beside(db, due)
+            pending = [one for one in due if one.is_pending]
+            self._rest(db, [one for one in due if not one.is_pending])
+            turns = self._begin(db, pending)
             judged = [(turn, self._closed(turn, now, is_off=is_off)) for turn in turns]
             done = self.finish_within(db, [Ended(turn, why, work_ms=0.0) for turn, why in judged if why])
             failpoint("turn.claimed")
@@ -232,41 +209,28 @@ class Turns:
         to_work = [replace(turn, guard_ms=spent_ms) for turn, why in judged if not why]
         return Claimed(_in_digests(to_work), done, len(due) - len(pending))
 
-    def _late_beside(self, db: Database, due: Sequence[_Due], now: datetime) -> list[_Due]:
+    def _late_beside(self, db: Database, due: Sequence[_Due]) -> list[_Due]:
         """What else is late in the groups of these where one is."""
-        chats = sorted({one.chat for one in due if one.kind == "group" and now - one.due_at > LATE})
+        chats = sorted({one.chat for one in due if one.kind == "group" and one.is_late})
         if not chats:
             return []
         held = [one.conversation for one in due]
-        return SQL.rows(db, "claim_late", _Due, source=self.source, chats=chats, late=LATE, but=held)
+        values = {"source": self.source, "chats": chats, "late": LATE, "but": held}
+        return SQL.rows(db, "claim_late", _Due, **values, **self._timings)
 
     def _rest(self, db: Database, idle: Sequence[_Due]) -> None:
         if idle:
             SQL.run(db, "rest", conversations=[one.conversation for one in idle])
             note(db, [Transition(one.uid, one.state, "idle", "human-over") for one in idle if one.state == "human"])
 
-    def _begin(self, db: Database, due: Sequence[_Due], now: datetime) -> list[Turn]:
+    def _begin(self, db: Database, due: Sequence[_Due]) -> list[Turn]:
         """A turn for each of these, which are pending."""
         if not due:
             return []
-        numbers = [one.conversation for one in due]
-        bursts = {number: _Burst(*rest) for number, *rest in SQL.run(db, "bursts", conversations=numbers)}
         if lost := [one.conversation for one in due if one.state == "processing"]:
             SQL.run(db, "lose", conversations=lost)
-        turns = [_turn(one, bursts[one.conversation], now, self._was_due_at(one)) for one in due]
-        reasons: dict[State, Reason] = {"retry": "retry", "human": "human-over", "processing": "takeover"}
-        changes = [
-            Transition(one.uid, one.state, "processing", reasons.get(one.state, "due"), turn.correlation_id)
-            for one, turn in zip(due, turns, strict=True)
-        ]
-        SQL.run(db, "begin_turns", **_turn_columns(turns), **_transition_columns(changes), me=self.me, lease=LEASE)
-        return turns
-
-    def _was_due_at(self, due: _Due) -> datetime:
-        """When it was to be claimed: before somebody hurried it, at the latest."""
-        if due.state != "settling" or due.burst_at is None:
-            return due.due_at
-        return min(due.due_at, due.burst_at + self._timings[f"{due.kind}_max_wait"])
+        held = {"conversations": [one.conversation for one in due], "lates": [one.is_late for one in due]}
+        return SQL.rows(db, "begin_turns", _turn, **held, me=self.me, lease=LEASE)
 
     def _closed(self, turn: Turn, now: datetime, *, is_off: bool) -> Outcome | None:
         """Why nobody is to work on it, if so."""
@@ -297,37 +261,18 @@ class Turns:
         """As `finish`, within a transaction."""
         if not ended:
             return []
-        began = self.clock.monotonic_seconds()
-        keys = {
-            "conversations": [one.turn.conversation for one in ended],
-            "fences": [one.turn.fence for one in ended],
-        }
+        conversations = [one.turn.conversation for one in ended]
         if len(ended) > 1:
-            SQL.run(db, "lock_claimed", conversations=keys["conversations"])
-        errors = [int(one.outcome == "dead" and one.error is not None) for one in ended]
-        states = {number: rest for number, *rest in SQL.run(db, "finish", **keys, errors=errors, **self._timings)}
-        finished = [Finished(one, *states[one.turn.conversation]) for one in ended if one.turn.conversation in states]
+            SQL.run(db, "lock_claimed", conversations=conversations)
+        rows = [_end_row(place, one) for place, one in enumerate(ended)]
+        said = json.dumps(rows, default=str)
+        changed = SQL.run(db, "finish", conversations=conversations, ended=said, **self._timings)
+        states = {place: rest for place, *rest in changed}
+        finished = [Finished(ended[place], *states[place]) for place in sorted(states)]
         self._count_fenced(db, len(ended) - len(finished))
-        self._write(db, finished, began)
+        _park(db, [one.ended for one in finished if one.ended.outcome == "dead"])
+        add_found(db, [one.ended for one in finished])
         return finished
-
-    def _write(self, db: Database, finished: Sequence[Finished], began: float) -> None:
-        """What else a finish writes: the outbox, dead letters, what history found, the turns, the transitions."""
-        if not finished:
-            return
-        if dead := [one.ended for one in finished if one.ended.outcome == "dead"]:
-            _park(db, dead)
-        add_found(db, [one.ended for one in finished if one.ended.found])
-        share_ms = (self.clock.monotonic_seconds() - began) * 1000 / len(finished)
-        SQL.run(
-            db,
-            "write_ends",
-            **_end_columns([one.ended for one in finished], share_ms),
-            **_transition_columns([_transition(one) for one in finished]),
-            **_said_columns([one.ended for one in finished if one.ended.body]),
-            direct_answer_within=self._timings["direct_answer_within"],
-            group_answer_within=self._timings["group_answer_within"],
-        )
 
     def fail(self, turn: Turn, error: str, work_ms: float) -> Outcome | None:
         """Try a turn again after 1, 2 and 4 minutes, then give it up: its outcome; None where another holds it."""
@@ -370,37 +315,19 @@ def next_due_seconds(db: Database, holders: Mapping[str, str]) -> float | None:
     return seconds
 
 
-def _turn(due: _Due, burst: _Burst, now: datetime, was_due_at: datetime) -> Turn:
-    reasons = {"retry": "retry", "processing": "takeover"}
-    gap = None
-    if burst.first_at is not None and due.prev_in_at is not None:
-        gap = (burst.first_at - due.prev_in_at).total_seconds()
-    return Turn(
-        due.conversation,
-        due.uid,
-        due.chat,
-        due.jid,
-        due.project,
-        Person(due.person, burst.uid, burst.hash, burst.values),
-        due.kind,
-        due.fence + 1,
-        due.answered_seq + 1,
-        due.last_seq,
-        reasons.get(due.state, "due"),
-        due.follow_up,
-        now - was_due_at > LATE,
-        due.due_at,
-        due.burst_at,
-        now,
-        burst.newest_at,
-        burst.last_message_id,
-        burst.characters,
-        due.prev_in_at,
-        due.prev_out_at,
-        gap,
-        due.attempts + (due.state == "processing"),
-        burst.correlation_id,
-    )
+def _turn(
+    conversation: int,
+    uid: UUID,
+    chat: int,
+    jid: str,
+    project: str,
+    person: int,
+    person_uid: str,
+    person_hash: str,
+    values: list[str],
+    *rest: Any,  # noqa: ANN401 - in the order of its fields
+) -> Turn:
+    return Turn(conversation, uid, chat, jid, project, Person(person, person_uid, person_hash, values), *rest)
 
 
 def _in_digests(turns: Sequence[Turn]) -> list[Turn]:
@@ -409,59 +336,32 @@ def _in_digests(turns: Sequence[Turn]) -> list[Turn]:
     return [replace(turn, in_digest=turn.late and late[turn.chat] >= _FEWEST_LATE) for turn in turns]
 
 
-def _turn_columns(turns: Sequence[Turn]) -> dict[str, list[Any]]:
+def _end_row(place: int, one: Ended) -> dict[str, Any]:
+    """What a finish is told of a turn."""
+    turn = one.turn
     return {
-        "conversations": [turn.conversation for turn in turns],
-        "fences": [turn.fence for turn in turns],
-        "from_seqs": [turn.from_seq for turn in turns],
-        "through_seqs": [turn.through_seq for turn in turns],
-        "turn_reasons": [turn.reason for turn in turns],
-        "follow_ups": [turn.follow_up for turn in turns],
-        "lates": [turn.late for turn in turns],
-        "prev_in_ats": [turn.prev_in_at for turn in turns],
-        "prev_out_ats": [turn.prev_out_at for turn in turns],
-        "gaps": [turn.gap_seconds for turn in turns],
-        "due_ats": [turn.due_at for turn in turns],
+        "place": place,
+        "conversation": turn.conversation,
+        "fence": turn.fence,
+        "outcome": one.outcome,
+        "error": one.error,
+        "missed": one.missed,
+        "missed_left_out": one.missed_left_out,
+        "history": one.history,
+        "work_ms": one.work_ms,
+        "guard_ms": turn.guard_ms,
+        "late": turn.late,
+        "newest_at": turn.newest_at,
+        "last_message_id": turn.last_message_id,
+        "correlation_id": turn.correlation_id,
+        "body": one.body,
     }
-
-
-def _end_columns(ended: Sequence[Ended], share_ms: float) -> dict[str, list[Any]]:
-    return {
-        "conversations": [one.turn.conversation for one in ended],
-        "fences": [one.turn.fence for one in ended],
-        "outcomes": [one.outcome for one in ended],
-        "errors": [one.error for one in ended],
-        "missed": [one.missed for one in ended],
-        "left_out": [one.missed_left_out for one in ended],
-        "histories": [one.history for one in ended],
-        "work_ms": [one.work_ms for one in ended],
-        "guard_ms": [one.turn.guard_ms + share_ms for one in ended],
-    }
-
-
-def _said_columns(said: Sequence[Ended]) -> dict[str, list[Any]]:
-    turns = [one.turn for one in said]
-    return {
-        "said_chats": [turn.chat for turn in turns],
-        "said_message_ids": [turn.last_message_id for turn in turns],
-        "said_kinds": ["digest" if one.outcome == "digest" else "burst" for one in said],
-        "said_sent_ats": [turn.newest_at for turn in turns],
-        "said_conversations": [turn.conversation for turn in turns],
-        "said_through_seqs": [turn.through_seq for turn in turns],
-        "said_fences": [turn.fence for turn in turns],
-        "said_bodies": [one.body for one in said],
-        "said_lates": [turn.late for turn in turns],
-    }
-
-
-def _transition(one: Finished) -> Transition:
-    turn, outcome = one.ended.turn, one.ended.outcome
-    reason: Reason = "arrived-while-processing" if one.state == "settling" else outcome  # type: ignore[assignment]
-    return Transition(turn.uid, "processing", one.state, reason, turn.correlation_id)
 
 
 def _park(db: Database, dead: Sequence[Ended]) -> None:
     """A dead letter for each: `dead retry` opens it again."""
+    if not dead:
+        return
     turns = [one.turn for one in dead]
     SQL.run(
         db,

@@ -1,9 +1,9 @@
 -- name: note_transitions
 INSERT INTO wamon.conversation_state_transitions
-    (conversation_id, from_state, to_state, transition_reason, correlation_id, metadata)
-SELECT k.uid, k.was, k.is_now, k.reason, k.correlation_id, k.metadata::jsonb
-FROM unnest(%(uids)s::uuid[], %(was)s::text[], %(is_now)s::text[], %(reasons)s::text[], %(correlation_ids)s::uuid[],
-            %(metadata)s::text[]) WITH ORDINALITY AS k(uid, was, is_now, reason, correlation_id, metadata, place)
+    (conversation_id, from_state, to_state, transition_reason, correlation_id)
+SELECT k.uid, k.was, k.is_now, k.reason, k.correlation_id
+FROM unnest(%(uids)s::uuid[], %(was)s::text[], %(is_now)s::text[], %(reasons)s::text[], %(correlation_ids)s::uuid[])
+     WITH ORDINALITY AS k(uid, was, is_now, reason, correlation_id, place)
 ORDER BY k.place
 
 -- name: next_due
@@ -16,42 +16,31 @@ CROSS JOIN LATERAL (
 ) AS c
 
 -- name: columns_of_claim
-SELECT c.conversation, c.uid, c.chat, c.person, c.kind, c.state, c.last_seq, c.answered_seq, c.due_at, c.follow_up,
-       c.fence, c.attempts, c.prev_in_at, c.prev_out_at, c.burst_at,
-       (SELECT g.jid FROM wamon.groups AS g WHERE g.chat = c.chat),
-       (SELECT g.project FROM wamon.groups AS g WHERE g.chat = c.chat),
-       coalesce((SELECT s.replies_off FROM wamon.sources AS s WHERE s.source = c.source), false), now()
+-- Late is what was to be claimed long ago, as the quiet after its last message or its longest wait says: whoever hurried it
+-- since, as a sweep, doesn't make it fresh.
+SELECT c.conversation, c.uid, c.chat, c.kind, c.state, c.last_seq > c.answered_seq, w.due_at < now() - %(late)s::interval,
+       coalesce((SELECT replies_off FROM wamon.sources WHERE source = %(source)s), false), now()
 FROM wamon.conversations AS c
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN c.state <> 'settling' THEN c.due_at ELSE least(
+        c.due_at,
+        c.last_at + CASE c.kind WHEN 'direct' THEN %(direct_settle)s ELSE %(group_settle)s END::interval,
+        c.burst_at + CASE c.kind WHEN 'direct' THEN %(direct_max_wait)s ELSE %(group_max_wait)s END::interval) END AS due_at
+) AS w
 
 -- name: claim_due after columns_of_claim
 WHERE c.source = %(source)s AND c.due_at <= now()
 ORDER BY c.due_at
 LIMIT %(most)s
-FOR UPDATE SKIP LOCKED
+FOR UPDATE OF c SKIP LOCKED
 
 -- name: claim_late after columns_of_claim
 -- What else is late in these groups: it is told together.
-WHERE c.source = %(source)s AND c.chat = ANY(%(chats)s) AND c.due_at < now() - %(late)s::interval
+WHERE c.source = %(source)s AND c.chat = ANY(%(chats)s) AND c.due_at <= now() AND w.due_at < now() - %(late)s::interval
   AND NOT c.conversation = ANY(%(but)s)
 ORDER BY c.due_at
 LIMIT 1000
-FOR UPDATE SKIP LOCKED
-
--- name: bursts
--- In a statement of its own, which sees what was committed while the rows above were waited for.
-SELECT c.conversation,
-       max(coalesce(m.reopened_at, least(m.sent_at, m.seen_at))),
-       min(m.sent_at) FILTER (WHERE m.sent_at > c.prev_in_at),
-       (array_agg(m.message_id ORDER BY m.sent_at DESC, m.seq DESC))[1],
-       (array_agg(m.correlation_id ORDER BY m.seq))[1],
-       coalesce(sum(length(m.body)), 0)::int,
-       (SELECT p.uid::text FROM wamon.people AS p WHERE p.person = c.person),
-       (SELECT p.hash FROM wamon.people AS p WHERE p.person = c.person),
-       ARRAY(SELECT a.value FROM wamon.aliases AS a WHERE a.person = c.person)
-FROM wamon.conversation_messages AS m
-JOIN wamon.conversations AS c USING (conversation)
-WHERE c.conversation = ANY(%(conversations)s) AND m.seq > c.answered_seq
-GROUP BY c.conversation
+FOR UPDATE OF c SKIP LOCKED
 
 -- name: rest
 -- Nothing is pending, as when an operator has talked and nobody answered.
@@ -63,28 +52,47 @@ UPDATE wamon.turns SET outcome = 'lost', ended_at = now()
 WHERE conversation = ANY(%(conversations)s) AND outcome IS NULL
 
 -- name: begin_turns
--- All of a claim in one way to the server and back.
-WITH claimed AS (
+-- In a statement of its own, which sees what was committed while the rows were waited for.
+WITH burst AS (
+    SELECT k.place, k.late, c.*, c.fence + 1 AS next_fence, c.attempts + (c.state = 'processing')::int AS tries,
+           CASE c.state WHEN 'retry' THEN 'retry' WHEN 'processing' THEN 'takeover' ELSE 'due' END AS reason, m.*
+    FROM unnest(%(conversations)s::bigint[], %(lates)s::boolean[]) WITH ORDINALITY AS k(conversation, late, place)
+    JOIN wamon.conversations AS c USING (conversation)
+    CROSS JOIN LATERAL (
+        SELECT max(coalesce(m.reopened_at, least(m.sent_at, m.seen_at))) AS newest_at,
+               extract(epoch FROM min(m.sent_at) FILTER (WHERE m.sent_at > c.prev_in_at) - c.prev_in_at)::float8 AS gap,
+               (array_agg(m.message_id ORDER BY m.sent_at DESC, m.seq DESC))[1] AS last_message_id,
+               (array_agg(m.correlation_id ORDER BY m.seq))[1] AS caused_by,
+               coalesce(sum(length(m.body)), 0)::int AS characters
+        FROM wamon.conversation_messages AS m
+        WHERE m.conversation = c.conversation AND m.seq > c.answered_seq
+    ) AS m
+), claimed AS (
     UPDATE wamon.conversations AS c
-    SET state = 'processing', fence = c.fence + 1, claimed_seq = c.last_seq, beyond_at = NULL, held_by = %(me)s,
-        due_at = now() + %(lease)s::interval, attempts = c.attempts + (c.state = 'processing')::int, human_until = NULL,
-        correlation_id = coalesce(k.correlation_id, c.correlation_id)
-    FROM unnest(%(conversations)s::bigint[], %(correlation_ids)s::uuid[]) AS k(conversation, correlation_id)
-    WHERE c.conversation = k.conversation
+    SET state = 'processing', fence = b.next_fence, claimed_seq = c.last_seq, beyond_at = NULL, held_by = %(me)s,
+        due_at = now() + %(lease)s::interval, attempts = b.tries, human_until = NULL,
+        correlation_id = coalesce(b.caused_by, c.correlation_id)
+    FROM burst AS b
+    WHERE c.conversation = b.conversation
 ), begun AS (
     INSERT INTO wamon.turns (conversation, fence, from_seq, through_seq, reason, follow_up, late, prev_in_at, prev_out_at,
                              gap_seconds, due_at, correlation_id)
-    SELECT * FROM unnest(%(conversations)s::bigint[], %(fences)s::int[], %(from_seqs)s::int[], %(through_seqs)s::int[],
-                         %(turn_reasons)s::text[], %(follow_ups)s::boolean[], %(lates)s::boolean[],
-                         %(prev_in_ats)s::timestamptz[], %(prev_out_ats)s::timestamptz[], %(gaps)s::float8[],
-                         %(due_ats)s::timestamptz[], %(correlation_ids)s::uuid[])
+    SELECT conversation, next_fence, answered_seq + 1, last_seq, reason, follow_up, late, prev_in_at, prev_out_at, gap,
+           due_at, caused_by
+    FROM burst
+), noted AS (
+    INSERT INTO wamon.conversation_state_transitions
+        (conversation_id, from_state, to_state, transition_reason, correlation_id)
+    SELECT uid, state, 'processing', CASE state WHEN 'human' THEN 'human-over' ELSE reason END, caused_by FROM burst
 )
-INSERT INTO wamon.conversation_state_transitions
-    (conversation_id, from_state, to_state, transition_reason, correlation_id, metadata)
-SELECT k.uid, k.was, k.is_now, k.reason, k.correlation_id, k.metadata::jsonb
-FROM unnest(%(uids)s::uuid[], %(was)s::text[], %(is_now)s::text[], %(reasons)s::text[], %(correlation_ids)s::uuid[],
-            %(metadata)s::text[]) WITH ORDINALITY AS k(uid, was, is_now, reason, correlation_id, metadata, place)
-ORDER BY k.place
+SELECT b.conversation, b.uid, b.chat, g.jid, g.project, b.person, p.uid::text, p.hash,
+       ARRAY(SELECT a.value FROM wamon.aliases AS a WHERE a.person = b.person),
+       b.kind, b.next_fence, b.answered_seq + 1, b.last_seq, b.reason, b.follow_up, b.late, b.due_at, b.burst_at, now(),
+       b.newest_at, b.last_message_id, b.characters, b.prev_in_at, b.prev_out_at, b.gap, b.tries, b.caused_by
+FROM burst AS b
+LEFT JOIN wamon.groups AS g USING (chat)
+LEFT JOIN wamon.people AS p USING (person)
+ORDER BY b.place
 
 -- name: renew
 UPDATE wamon.conversations SET due_at = now() + %(lease)s::interval
@@ -98,52 +106,58 @@ SELECT count(*) FROM (
 
 -- name: finish
 -- The check for newer messages stands here, over columns of the row alone: a sub-select would see an older snapshot.
-UPDATE wamon.conversations AS c
-SET answered_seq = c.claimed_seq, attempts = 0, errors = c.errors + k.errors, held_by = NULL, prev_in_at = NULL,
-    prev_out_at = NULL,
-    state = CASE WHEN c.last_seq > c.claimed_seq THEN 'settling' ELSE 'idle' END,
-    follow_up = c.last_seq > c.claimed_seq,
-    burst_at = c.beyond_at, beyond_at = NULL,
-    due_at = CASE WHEN c.last_seq > c.claimed_seq THEN greatest(now(), least(
-        c.last_at + CASE c.kind WHEN 'direct' THEN %(direct_settle)s ELSE %(group_settle)s END::interval,
-        c.beyond_at + CASE c.kind WHEN 'direct' THEN %(direct_max_wait)s ELSE %(group_max_wait)s END::interval)) END
-FROM unnest(%(conversations)s::bigint[], %(fences)s::int[], %(errors)s::int[]) AS k(conversation, fence, errors)
-WHERE c.conversation = k.conversation AND c.fence = k.fence AND c.state = 'processing'
-RETURNING c.conversation, c.state, c.due_at
-
--- name: write_ends
--- All that a finish writes beside the conversations. What is said of a burst hangs on its last message; what several late
--- bursts are told together, on the newest.
-WITH said AS (
-    INSERT INTO wamon.replies (chat, message_id, about, kind, project, sent_at, queued_at, changed_at, next_try_at, conversation,
-                               through_seq, fence, body, deadline, late)
-    SELECT k.chat, k.message_id, 'burst', k.kind, coalesce(g.project, ''), k.sent_at, now(), now(), now(), k.conversation,
-           k.through_seq, k.fence, k.body,
-           k.sent_at + CASE c.kind WHEN 'direct' THEN %(direct_answer_within)s ELSE %(group_answer_within)s END::interval,
-           k.late
-    FROM unnest(%(said_chats)s::int[], %(said_message_ids)s::text[], %(said_kinds)s::text[], %(said_sent_ats)s::timestamptz[],
-                %(said_conversations)s::bigint[], %(said_through_seqs)s::int[], %(said_fences)s::int[], %(said_bodies)s::text[], %(said_lates)s::boolean[])
-         WITH ORDINALITY
-         AS k(chat, message_id, kind, sent_at, conversation, through_seq, fence, body, late, place)
-    JOIN wamon.conversations AS c USING (conversation)
-    LEFT JOIN wamon.groups AS g ON g.chat = k.chat
-    ORDER BY k.place
+-- What is said of a burst hangs on its last message; what several late bursts are told together, on the newest.
+WITH ended AS (
+    SELECT *
+    FROM jsonb_to_recordset(%(ended)s::jsonb) AS k (
+        place int, conversation bigint, fence int, outcome text, error text, missed int, missed_left_out int, history text,
+        work_ms float8, guard_ms float8, late boolean, newest_at timestamptz, last_message_id text, correlation_id uuid,
+        body text
+    )
+), finished AS (
+    UPDATE wamon.conversations AS c
+    SET answered_seq = c.claimed_seq, attempts = 0, held_by = NULL, prev_in_at = NULL, prev_out_at = NULL,
+        errors = c.errors + (e.outcome = 'dead' AND e.error IS NOT NULL)::int,
+        state = CASE WHEN c.last_seq > c.claimed_seq THEN 'settling' ELSE 'idle' END,
+        follow_up = c.last_seq > c.claimed_seq,
+        burst_at = c.beyond_at, beyond_at = NULL,
+        due_at = CASE WHEN c.last_seq > c.claimed_seq THEN greatest(now(), least(
+            c.last_at + CASE c.kind WHEN 'direct' THEN %(direct_settle)s ELSE %(group_settle)s END::interval,
+            c.beyond_at + CASE c.kind WHEN 'direct' THEN %(direct_max_wait)s ELSE %(group_max_wait)s END::interval)) END
+    FROM ended AS e
+    WHERE c.conversation = ANY(%(conversations)s) AND c.conversation = e.conversation AND c.fence = e.fence
+      AND c.state = 'processing'
+    RETURNING e.*, c.uid, c.chat, c.kind, c.answered_seq, c.state, c.due_at
+), said AS (
+    INSERT INTO wamon.replies (chat, message_id, about, kind, project, sent_at, queued_at, changed_at, next_try_at,
+                               conversation, through_seq, fence, body, deadline, late)
+    SELECT f.chat, f.last_message_id, 'burst', CASE f.outcome WHEN 'digest' THEN 'digest' ELSE 'burst' END,
+           coalesce((SELECT project FROM wamon.groups WHERE chat = f.chat), ''), f.newest_at, now(), now(), now(),
+           f.conversation, f.answered_seq, f.fence, f.body,
+           f.newest_at
+           + CASE f.kind WHEN 'direct' THEN %(direct_answer_within)s ELSE %(group_answer_within)s END::interval,
+           f.late
+    FROM finished AS f
+    WHERE f.body <> ''
+    ORDER BY f.place
     ON CONFLICT DO NOTHING
-), ended AS (
+), closed AS (
     UPDATE wamon.turns AS t
-    SET outcome = k.outcome, ended_at = now(), error = k.error, missed = k.missed, missed_left_out = k.left_out,
-        history = k.history, work_ms = k.work_ms, guard_ms = k.guard_ms
-    FROM unnest(%(conversations)s::bigint[], %(fences)s::int[], %(outcomes)s::text[], %(errors)s::text[], %(missed)s::int[],
-                %(left_out)s::int[], %(histories)s::text[], %(work_ms)s::float8[], %(guard_ms)s::float8[])
-         AS k(conversation, fence, outcome, error, missed, left_out, history, work_ms, guard_ms)
-    WHERE t.conversation = k.conversation AND t.fence = k.fence
+    SET outcome = f.outcome, ended_at = now(), error = f.error, missed = f.missed, missed_left_out = f.missed_left_out,
+        history = f.history, work_ms = f.work_ms,
+        guard_ms = f.guard_ms + extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
+                   / (SELECT count(*) FROM ended)
+    FROM finished AS f
+    WHERE t.conversation = f.conversation AND t.fence = f.fence
+), noted AS (
+    INSERT INTO wamon.conversation_state_transitions
+        (conversation_id, from_state, to_state, transition_reason, correlation_id)
+    SELECT uid, 'processing', state, CASE state WHEN 'settling' THEN 'arrived-while-processing' ELSE outcome END,
+           correlation_id
+    FROM finished
+    ORDER BY place
 )
-INSERT INTO wamon.conversation_state_transitions
-    (conversation_id, from_state, to_state, transition_reason, correlation_id, metadata)
-SELECT k.uid, k.was, k.is_now, k.reason, k.correlation_id, k.metadata::jsonb
-FROM unnest(%(uids)s::uuid[], %(was)s::text[], %(is_now)s::text[], %(reasons)s::text[], %(correlation_ids)s::uuid[],
-            %(metadata)s::text[]) WITH ORDINALITY AS k(uid, was, is_now, reason, correlation_id, metadata, place)
-ORDER BY k.place
+SELECT place, state, due_at FROM finished
 
 -- name: fail
 -- Tried again after 1, 2 and 4 minutes; newer messages join the burst meanwhile.

@@ -19,7 +19,7 @@ from wamon.conversations.worker import worker_of
 from wamon.daemon.side_tasks import SideTask
 from wamon.errors import Retryable
 from wamon.log import logger
-from wamon.postgres.connection import prepare_statements, transaction
+from wamon.postgres.connection import keep_session, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class ConversationWorker(SideTask):
         while not stopping.is_set():
             try:
                 with self._ledger(self._config) as db:
-                    prepare_statements(db)
+                    keep_session(db)
                     self._connect(db)
                     while not stopping.is_set():
                         wait_seconds = self._look(db, stopping)

@@ -1,7 +1,8 @@
 """The connection to PostgreSQL, and its errors by what is to be done about them.
 
 Nothing here needs a session: a transaction pooler may hand each transaction to another server process. So there are no
-prepared statements, no SET and no session locks; what a transaction needs, it sets for itself.
+prepared statements, no SET and no session locks; what a transaction needs, it sets for itself. Only whoever asks for a
+session of its own has the first two (`keep_session`), and only where it gets one.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Database(psycopg.Connection[Any]):
     statement_seconds = _STATEMENT_SECONDS
     shows_a_moment = False
     """A `snapshot` lasts: what is read within it keeps its limits."""
+    keeps_limits = False
+    """They are set for the whole session."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         limit_seconds = self.statement_seconds + _SECONDS_FOR_ITS_ANSWER
@@ -141,15 +144,20 @@ def connect(dsn: str) -> Database:
     return db
 
 
-def prepare_statements(db: Database) -> None:
-    """Have statements that come again planned once, where no pooler stands between: a server process is then ours.
+def keep_session(db: Database) -> None:
+    """Set limits and settings once, and have what comes again planned once, where no pooler stands between.
 
-    A pooler tells its clients a process of its own.
+    A server process is ours then; a pooler tells its clients a process of its own. For work by key alone: such a plan
+    knows neither the values nor how a table grows, so it is held to indexes.
     """
     with explained():
         (server,) = db.execute("SELECT pg_backend_pid()").fetchall()[0]
-    if server == db.info.backend_pid:
-        db.prepare_threshold = 2
+        if server != db.info.backend_pid:
+            return
+        planned_once = _BY_KEY + ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+        db.execute((_limits(db) + planned_once).replace(", true)", ", false)"), [str(_STATEMENT_SECONDS)])
+    db.prepare_threshold = 2
+    db.keeps_limits = True
 
 
 def _is_understood(dsn: str) -> bool:
@@ -174,7 +182,8 @@ def transaction(db: Database, statement_seconds: int = _STATEMENT_SECONDS) -> It
     db.statement_seconds = statement_seconds
     try:
         with explained(), db.transaction():
-            db.execute(_limits(db), [str(statement_seconds)])
+            if not db.keeps_limits or statement_seconds != _STATEMENT_SECONDS:
+                db.execute(_limits(db), [str(statement_seconds)])
             yield db
     finally:
         db.statement_seconds = _STATEMENT_SECONDS
