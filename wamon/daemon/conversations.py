@@ -75,7 +75,7 @@ class ConversationWorker(SideTask):
         self._begun = begun
         self._me = me
         self._workers: dict[str, Worker] = {}
-        self._swept_at_seconds = clock.monotonic_seconds()
+        self._swept_at_seconds = float("-inf")
         self._told = ""
 
     def run(self, stopping: Stopping) -> None:

@@ -18,8 +18,10 @@ from tests.support.office import Office
 from tests.support.people import write_people
 from tests.support.talk import SETTLE, Desk, advance, conversations, desk, replies, turns
 from wamon.app.commands import configured
+from wamon.conversations.orphans import make_due
 from wamon.conversations.worker import Worker
 from wamon.model import USUAL_SIZES
+from wamon.postgres.connection import transaction
 
 Opened = Callable[..., Office]
 TALKING = {"enabled": True, "groups": True, "percentage": 100, "group": SETTLE}
@@ -130,6 +132,20 @@ def test_case_10_late_bursts_of_a_group_are_told_together(bridge: VeryGoodPlugin
     assert body.startswith("✓ 40 posts recorded for Lawley.")
     assert body.endswith("… and 20 more")
     assert [outcome for *_, outcome in turns(office)] == ["digest"] * 40
+
+
+def test_case_10_late_bursts_that_a_sweep_made_due_are_told_together(bridge: VeryGoodPlugins, office: Office) -> None:
+    """It hides nothing of their lateness: one claim takes all of the group, late as they are."""
+    with bridge.batch():
+        for n, phone in enumerate(PHONES[:5]):
+            post(bridge, f"DR17520{n:02}", by=phone)
+    office.scan()
+    advance(office, 300)
+    with desk(office, "main") as at:
+        with transaction(at.db) as db:
+            assert len(make_due(db)) == 5
+        claimed = at.claim(1).turns
+    assert [(turn.late, turn.in_digest) for turn in claimed] == [(True, True)] * 5
 
 
 def test_three_late_bursts_of_a_group_are_told_each(bridge: VeryGoodPlugins, office: Office) -> None:
