@@ -96,6 +96,32 @@ def test_a_page_names_only_files_that_exist(name: str) -> None:
     assert [word for word in sorted(named - runtime) if not any((place / word).exists() for place in places)] == []
 
 
+def links(path: Path) -> list[tuple[str, str]]:
+    """The file and heading to which each link of a page leads within the project."""
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"https?://", target)]
+    return [(file or path.name, heading) for file, _, heading in (target.partition("#") for target in targets)]
+
+
+def headings(path: Path) -> set[str]:
+    """As a link names them."""
+    found = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in found}
+
+
+@pytest.mark.parametrize("path", sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")}), ids=lambda path: path.name)
+def test_each_link_of_a_page_leads_somewhere(path: Path) -> None:
+    for file, heading in links(path):
+        target = path.parent / file
+        assert target.exists(), f"{path.name} links to {file}"
+        assert not heading or heading in headings(target), f"{path.name} links to {file}#{heading}"
+
+
+def test_each_page_of_docs_is_reached_from_the_readme() -> None:
+    linked = {file for file, _ in links(ROOT / "README.md")}
+    assert {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")} - linked == set()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_names_only_commands_that_exist(name: str) -> None:
     text = "\n".join(said_in_code(page(name)))
