@@ -124,3 +124,15 @@ def test_no_persons_number_is_told(scanned: Office) -> None:
         assert LAWLEY in said
         assert TECHNICIAN not in said
         assert "Good morning" not in said
+
+
+def test_what_to_do_about_many_groups_is_said_once(office: Office) -> None:
+    strangers = [{"name": f"Stranger {n}", "jid": f"1203630000000001{n:02}@g.us"} for n in range(12)]
+    office.set(groups=strangers)
+    said = " ".join(office.run("doctor").stdout.split())
+    assert said.count("The bridge's store has no chat Stranger") == 8
+    assert "… and 4 more like these" in said
+    checks = json.loads(office.run("doctor", "--json").stdout)["checks"]
+    lacking = [check for check in checks if check["sentence"].startswith("The bridge's store has no chat")]
+    assert len(lacking) == 12
+    assert said.count(" ".join(lacking[0]["hint"].split())) == 1

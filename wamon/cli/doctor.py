@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import typer
@@ -32,7 +33,7 @@ _TITLES = {
     "alerts": "Alerts",
 }
 _MOST_ALIKE = 8
-"""Of so many groups each is shown; of more, only those that aren't well."""
+"""Of so many groups each is shown; of more, only those that aren't well, and of these the first."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -127,10 +128,15 @@ def _without_crowds(checks: Sequence[Check]) -> list[Check]:
 
 
 def _lines(checks: Iterable[Check]) -> list[str]:
+    """What was found; of neighbours that are alike the first ones, and what to do about them once."""
     lines = []
-    for check in checks:
-        lines += wrapped(f"  {check.state:<7} ", check.sentence)
-        lines += wrapped(" " * 10, check.hint) if check.hint and check.state != "ok" else []
+    for _, alike in groupby(checks, key=lambda check: (check.name, check.state, check.hint)):
+        first, *others = alike
+        for check in [first, *others][:_MOST_ALIKE]:
+            lines += wrapped(f"  {check.state:<7} ", check.sentence)
+        if (more := 1 + len(others) - _MOST_ALIKE) > 0:
+            lines += wrapped(" " * 10, f"… and {more:,} more like these: `wamon doctor --json` has them all.")
+        lines += wrapped(" " * 10, first.hint) if first.hint and first.state != "ok" else []
     return lines
 
 
