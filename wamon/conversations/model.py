@@ -48,6 +48,8 @@ TRANSITIONS: frozenset[tuple[State, State, Reason]] = frozenset(
         ("idle", "settling", "message"),
         ("idle", "settling", "reopened"),
         ("settling", "processing", "due"),
+        ("idle", "processing", "due"),  # a lock that was taken by hand
+        ("processing", "idle", "released"),
         ("retry", "processing", "retry"),
         ("human", "processing", "human-over"),
         ("processing", "processing", "takeover"),

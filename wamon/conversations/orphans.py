@@ -38,6 +38,11 @@ def make_due(db: Database) -> list[Waiting]:
     return made
 
 
+def clean_up_stuck(db: Database) -> int:
+    """Make due what is stuck otherwise, such as a lock that was taken by hand; how many. Within a transaction."""
+    return int(SQL.value(db, "clean_up_stuck"))
+
+
 def settling(db: Database) -> list[Waiting]:
     """Those that wait for quiet, or for somebody to claim them."""
     return SQL.rows(db, "settling", Waiting)

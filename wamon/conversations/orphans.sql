@@ -25,3 +25,6 @@ SELECT conversation, source, person
 FROM wamon.conversations
 WHERE due_at IS NOT NULL AND state = 'settling'
 ORDER BY due_at, conversation
+
+-- name: clean_up_stuck
+SELECT wamon.cleanup_stuck_webhook_conversations()

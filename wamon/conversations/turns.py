@@ -221,7 +221,9 @@ class Turns:
     def _rest(self, db: Database, idle: Sequence[_Due]) -> None:
         if idle:
             SQL.run(db, "rest", conversations=[one.conversation for one in idle])
-            note(db, [Transition(one.uid, one.state, "idle", "human-over") for one in idle if one.state == "human"])
+            reasons: dict[State, Reason] = {"human": "human-over", "processing": "released"}  # the latter: by hand
+            known = [one for one in idle if one.state in reasons]
+            note(db, [Transition(one.uid, one.state, "idle", reasons[one.state]) for one in known])
 
     def _begin(self, db: Database, due: Sequence[_Due]) -> list[Turn]:
         """A turn for each of these, which are pending."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from wamon.backoff import pause_seconds
-from wamon.conversations.orphans import make_due
+from wamon.conversations.orphans import clean_up_stuck, make_due
 from wamon.conversations.rescue import forget_former, intake_waits, waiting_at_start
 from wamon.conversations.turns import next_due_seconds
 from wamon.conversations.worker import worker_of
@@ -165,6 +165,7 @@ class ConversationWorker(SideTask):
         """Make due what nobody came to."""
         with transaction(db):
             found = make_due(db)
+            clean_up_stuck(db)
         if found:
             logger.warning(
                 "[ORPHAN] Found %d wa_ids with orphaned messages",

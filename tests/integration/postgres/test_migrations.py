@@ -186,6 +186,11 @@ def test_every_step_says_who_may_still_write_beside_it() -> None:
 
 
 BEFORE_NUMBERS = """
+    DROP VIEW wamon.wa_ids, wamon.webhook_dlq, wamon.processed_webhook_messages, wamon.webhook_conversation_health,
+              wamon.webhook_agent_performance, wamon.webhook_message_processing_metrics CASCADE;
+    DROP FUNCTION wamon.check_webhook_system_health, wamon.get_webhook_performance_stats,
+                  wamon.acquire_conversation_lock, wamon.release_conversation_lock,
+                  wamon.cleanup_stuck_webhook_conversations, wamon.increment_session_metrics, wamon.refuse;
     ALTER TABLE wamon.ledger_rows
         DROP COLUMN numbers, DROP CONSTRAINT ledger_rows_pkey, ADD PRIMARY KEY (chat, message_id);
     ALTER TABLE wamon.submission_rows
@@ -308,9 +313,18 @@ def roles(office: Office) -> Iterator[Callable[[str], str]]:
 @pytest.mark.parametrize("empty_dsn", ["embedded 18"], indirect=True)
 def test_a_reader_may_look_at_what_names_nobody_once_it_is_there(office: Office, roles: Callable[[str], str]) -> None:
     office.scan()
-    query(office.dsn, "CREATE OR REPLACE VIEW wamon.webhook_dlq_summary AS SELECT count(*) FROM wamon.replies")
     reader = roles("wamon_reader")
-    assert query(reader, "SELECT * FROM wamon.webhook_dlq_summary") == [(0,)]
+    for view in (
+        "webhook_conversation_health",
+        "stuck_webhook_conversations",
+        "webhook_agent_performance",
+        "webhook_message_processing_metrics",
+        "webhook_dlq_summary",
+        "recent_webhook_state_transitions",
+        "check_webhook_system_health()",
+    ):
+        assert query(reader, f"SELECT * FROM wamon.{view}") == []
+    assert len(query(reader, "SELECT * FROM wamon.get_webhook_performance_stats(24)")) == 10
     for forbidden in (
         "ledger_rows",
         "replies",
