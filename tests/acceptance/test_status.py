@@ -22,6 +22,7 @@ from tests.support.clock import CLOCK
 from tests.support.environment import program
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
+from wamon.cli.main import command
 
 
 @pytest.fixture
@@ -208,3 +209,35 @@ def test_status_and_the_daily_report_say_the_same_of_what_is_usual(
 def zone_where_it_is_noon(now: datetime) -> str:
     """So that a minute ago is today, whenever the tests run. POSIX has the signs of these zones turned round."""
     return f"Etc/GMT{now.hour - 12:+d}"
+
+
+def test_watched_in_json_each_look_is_one_line(
+    scanned: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert watched_here(scanned, monkeypatch, "--json") == 0
+    looked = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["source"] for one in looked] == ["main", "main"]
+
+
+def test_watched_as_sentences_what_has_only_become_older_is_no_news(
+    scanned: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert watched_here(scanned, monkeypatch, "--plain") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("Lawley: behind by 0 messages; newest ") for line in told) == 1
+
+
+def watched_here(office: Office, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """How a `status --watch` ends that is interrupted after its second look, an hour after the first."""
+    moments = [CLOCK.now(), CLOCK.now() + timedelta(hours=1)]
+
+    def waits(_: float) -> None:
+        moments.pop(0)
+        if not moments:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("wamon.cli.status.time.sleep", waits)
+    monkeypatch.setattr(CLOCK, "now", lambda: moments[0])
+    with pytest.raises(SystemExit) as ended:
+        command()(["--config", str(office.config_path), "status", "--watch", *words], obj=CLOCK)
+    return int(ended.value.code or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import suppress
@@ -13,7 +14,7 @@ import typer
 from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from wamon.health.facts import Facts
 
@@ -33,7 +34,7 @@ def status(
     ] = False,
     plain: Annotated[
         bool,
-        typer.Option("--plain", help="As sentences, without a table: for a screen reader. With --watch, what changed."),
+        typer.Option("--plain", help="As sentences, without a table: for a screen reader. With --watch, what is news."),
     ] = False,
     bridge: BridgeOption = None,
     config: ConfigOption = None,
@@ -48,7 +49,7 @@ def status(
     wamon status
     wamon status --watch
     wamon status --plain
-    wamon status --json
+    wamon status --watch --json | jq .today
     """
     from wamon.app.commands import bridge_of
     from wamon.app.look import looking
@@ -63,22 +64,39 @@ def status(
     found = None if settings.has_hooks_alone and bridge is None else bridge_of(settings, bridge)
     with looking(settings, found, options.clock) as look:
         if watch:
-            _watch(look, plain=plain or options.json or not sys.stdout.isatty())
+            if options.json:
+                _watch(look, _watch_as_json)
+            else:
+                _watch(look, _watch_as_lines if plain or not sys.stdout.isatty() else _watch_on_screen)
             return
         facts = look()
     checks = check_all(facts)
     if options.json:
         say(as_json(view.status(facts, checks)))
     elif plain:
-        _say_news(status_screen.sentences(facts, checks), [])
+        say("\n".join(status_screen.sentences(facts, checks)))
     else:
         status_screen.show(facts, checks)
 
 
-def _watch(look: Callable[[], Facts], *, plain: bool) -> None:
-    """Until Ctrl-C: on a screen of its own, or as lines that say what changed."""
+def _watch(look: Callable[[], Facts], how: Callable[[Callable[[], Facts]], None]) -> None:
+    """Until Ctrl-C."""
     with suppress(KeyboardInterrupt):
-        (_watch_as_lines if plain else _watch_on_screen)(look)
+        how(look)
+
+
+def _watch_as_json(look: Callable[[], Facts]) -> None:
+    """An object a line, whatever has changed: for scripts."""
+    from wamon.health.checks import check_all
+    from wamon.render import say
+    from wamon.views.document import as_json_line
+    from wamon.views.status import status
+
+    while True:
+        facts = look()
+        say(as_json_line(status(facts, check_all(facts))))
+        sys.stdout.flush()
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def _watch_on_screen(look: Callable[[], Facts]) -> None:
@@ -94,21 +112,22 @@ def _watch_on_screen(look: Callable[[], Facts]) -> None:
 
 
 def _watch_as_lines(look: Callable[[], Facts]) -> None:
+    """What is said first, and then what is news: that something has become older is none."""
     from wamon.cli.status_screen import sentences
     from wamon.health.checks import check_all
+    from wamon.render import say
 
-    said_before: list[str] = []
+    said_before: set[str] = set()
     while True:
         facts = look()
-        said_before = _say_news(sentences(facts, check_all(facts)), said_before)
+        told = {_without_ages(sentence): sentence for sentence in sentences(facts, check_all(facts))}
+        for what, sentence in told.items():
+            if what not in said_before:
+                say(sentence)
+        sys.stdout.flush()
+        said_before = set(told)
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _say_news(told: list[str], said_before: Sequence[str]) -> list[str]:
-    from wamon.render import say
-
-    for sentence in told:
-        if sentence not in said_before:
-            say(sentence)
-    sys.stdout.flush()
-    return told
+def _without_ages(sentence: str) -> str:
+    return re.sub(r"\b\d[\d,]* (?:s|min|h|d)\b", "", sentence)

@@ -19,6 +19,11 @@ def as_json(view: object) -> str:
     return json.dumps(view, ensure_ascii=False, indent=2, default=_plain)
 
 
+def as_json_line(view: object) -> str:
+    """The same on one line."""
+    return json.dumps(view, ensure_ascii=False, default=_plain)
+
+
 def from_json(kind: type[V], text: str) -> V:
     """The view that `as_json` made this text of; fields that it doesn't know are passed over.
 
