@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 MAIN = "main"
 """The tail that serves every group of a source which has no tail of its own."""
@@ -143,6 +146,11 @@ def sender_parts(sender: str) -> tuple[str, str]:
 def is_number(user: str) -> bool:
     """Whether a user is the digits of a phone, a LID or a group, and no name."""
     return user.isascii() and user.isdigit()
+
+
+def is_bsuid(user: str) -> bool:
+    """Whether a user is an id by which Meta tells one business of a person, such as `ZA.19f3k2`, and no name."""
+    return _BSUID.fullmatch(user) is not None
 
 
 _NOTHING_HASHED = blake2b(digest_size=8)

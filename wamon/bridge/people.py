@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from wamon.bridge.access import access, real, written_at
 from wamon.bridge.snapshot import snapshot
 from wamon.errors import BridgeUnavailable, BridgeUnknown
-from wamon.model import is_number, sender_parts
+from wamon.model import is_bsuid, is_number, sender_parts
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,7 +63,7 @@ class People:
         if is_group(user, server):
             return Person("", None, None)
         if not is_number(user):
-            return Person(user, None, _clean(user))
+            return Person(user, None, None if is_bsuid(user) else _clean(user))
         phone = self.phone_by_lid.get(user) if self._is_lid(user, server) else user
         lid = user if phone is None else self.lid_by_phone.get(phone, user)
         name = self.name_by_phone.get(phone or "") or self.name_by_lid.get(lid)

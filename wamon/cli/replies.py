@@ -175,16 +175,21 @@ def _switch(options: Said, *, off: bool) -> None:
 
 
 def _say_whether_on(settings: Config, *, off: bool) -> None:
-    from wamon.render import say
+    from wamon.health.conversations import lacks_of_answers
+    from wamon.render import paragraph, say
 
+    talks, posts = settings.conversations.enabled, settings.replies.enabled
+    lacking = [] if off or not talks else lacks_of_answers(settings)
     if off:
         say("Replies are off: `wamon replies on` lets them be sent again.")
-    elif settings.replies.enabled:
+    elif posts:
         say("Replies are on.")
-    elif settings.conversations.enabled:
+    elif talks and not lacking:
         say("Conversations are answered; replies to posts are off: replies.enabled in the config is false.")
     else:
         say("Replies are off: replies.enabled in the config is false, or WAMON_REPLIES is off.")
+    for lack in lacking:
+        paragraph(f"{lack.sentence} {lack.hint}")
 
 
 def _show(found: Sequence[Reply], zone: ZoneInfo) -> None:

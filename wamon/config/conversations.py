@@ -116,6 +116,11 @@ class Conversations(Section):
     labels: Labels = Labels()
     agent: Agent = Agent()
 
+    @property
+    def choose_nobody(self) -> bool:
+        """Whether nobody is answered, however many write."""
+        return not (self.users or self.percentage)
+
 
 def filled(template: str, *, drop: str, project: str, status: str = "", count: int = 0) -> str:
     """A template with its placeholders filled, in one go: what fills them is never read as a placeholder."""

@@ -114,8 +114,8 @@ def _checked(
     check_pattern: Callable[[str], object] | None,
 ) -> Config:
     _override(found, environ)
-    _switch_replies(found, environ)
     _choose_people(found, environ)
+    _switch_replies(found, environ)
     _complete(found, environ)
     zone = _zone(found, environ)
     base = file.parent if file else Path()
@@ -143,7 +143,10 @@ def _override(found: Document, environ: Mapping[str, str]) -> None:
 
 
 def _switch_replies(found: Document, environ: Mapping[str, str]) -> None:
-    """Have $WAMON_REPLIES=off end replies, whatever the file says; `on` leaves it to the file."""
+    """Have $WAMON_REPLIES=off end all that is said, whatever the file says; `on` leaves it to the file.
+
+    Nobody is chosen then: bursts go on to be closed, and what is due is skipped, as with `wamon replies off`.
+    """
     said = environ.get("WAMON_REPLIES", "").strip().lower()
     if said in {"", "on"}:
         return
@@ -151,6 +154,8 @@ def _switch_replies(found: Document, environ: Mapping[str, str]) -> None:
     found.places[steps] = Place("WAMON_REPLIES", "WAMON_REPLIES", steps[-1])
     if said == "off":
         _set(found, steps, False)
+        _set(found, ("conversations", "users"), [])
+        _set(found, ("conversations", "percentage"), 0)
     else:
         found.problems.append(Problem(steps, "should be on or off"))
 

@@ -166,7 +166,7 @@ class Config(Section):
     def mute(self) -> tuple[str, ...]:
         """Where bursts would be answered and nothing can be sent: hooks by their names, and `groups`."""
         talks = self.conversations
-        if not (talks.enabled and (talks.users or talks.percentage)):
+        if not talks.enabled or talks.choose_nobody:
             return ()
         ways = {(hook.source, hook.ids_of) for hook in self.hooks if hook.send.url}
         hooks = [hook.name for hook in self.hooks if hook.secret and (hook.source, hook.ids_of) not in ways]

@@ -67,15 +67,20 @@ def way(config: Config) -> Check:
     return Check("conversations.way", State.WARN, sentence, hint, numbers=numbers)
 
 
+def lacks_of_answers(config: Config) -> list[Check]:
+    """Why somebody is not answered though conversations are enabled: nobody is chosen, or there is no way to send."""
+    return [check for check in (chosen(config.conversations), way(config)) if check.state is not State.OK]
+
+
 def chosen(config: Conversations) -> Check:
     """Whether anybody is answered."""
     users, percentage = len(config.users), config.percentage
     numbers = {"users": users, "percentage": percentage}
-    if users or percentage:
+    if not config.choose_nobody:
         sentence = f"Answered are {amount(users, 'user')} of the config and {percentage} % of all others."
         return Check("conversations.chosen", State.OK, sentence, numbers=numbers)
     sentence = "Conversations are enabled, and nobody is chosen: nobody is answered."
-    hint = "Name test users in conversations.users, or set conversations.percentage."
+    hint = "Name test users in conversations.users, or set conversations.percentage; WAMON_REPLIES=off ends both."
     return Check("conversations.chosen", State.WARN, sentence, hint, numbers=numbers)
 
 

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from wamon.model import is_bsuid
 from wamon.providers.deliveries import DIRECT, Alias, Broken
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _LONGEST_ID = 256
 _MS_SINCE = 10**12
 """A time from here on is in milliseconds: in seconds it would be the year 33658."""
 _EARLIEST, _LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _PHONE = re.compile(r"\+?([0-9]{5,20})")
 _JID = re.compile(r"([0-9]{5,20})(?:\.[0-9]+)?(?::[0-9]+)?@([a-z.]+)")
 _SERVERS: dict[str, AliasKind] = {"s.whatsapp.net": "phone", "c.us": "phone", "lid": "lid", "hosted": "phone"}
@@ -170,7 +170,7 @@ def alias(value: object) -> list[Alias]:
     """The person behind an id of any form: a phone, a JID, a BSUID; none where it is nobody's, as a group's."""
     if not isinstance(value, str):
         return []
-    if _BSUID.fullmatch(value):
+    if is_bsuid(value):
         return [Alias("bsuid", value)]
     if phone := _PHONE.fullmatch(value):
         return [Alias("phone", phone[1])]

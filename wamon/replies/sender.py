@@ -147,6 +147,7 @@ class Replier:
     def _refusals_of_burst(self, due: Due) -> Mapping[str, bool]:
         return {
             "conversations are off": not self._config.conversations.enabled,
+            "nobody is chosen, or WAMON_REPLIES is off": self._config.conversations.choose_nobody,
             "an operator answered": due.is_human,
         }
 

@@ -66,13 +66,13 @@ GROUP BY p.project, p.drop_number, n.last_seen_at, n.total
 ORDER BY n.last_seen_at DESC, p.project, p.drop_number
 
 -- name: number_of_posts after selected
-SELECT count(DISTINCT (jid, message_id, drop_number)) FROM posts
+SELECT count(DISTINCT (jid, coalesce(stanza_id, message_id), drop_number)) FROM posts
 
 -- name: new_by_project after selected
 SELECT project, count(DISTINCT drop_number) FROM posts GROUP BY project
 
 -- name: posts after selected
--- The same message in two sources is one post.
+-- The same message in two sources is one post, also where each gives it an id of its own.
 SELECT p.project, p.drop_number, p.sent_at, p.kind, p.sender, p.unchecked, g.project AS in_group, p.jid, p.message_id, l.text
 FROM posts AS p
 JOIN wamon.groups AS g USING (chat)
@@ -81,7 +81,8 @@ WHERE NOT EXISTS (
     SELECT
     FROM wamon.groups AS og
     JOIN wamon.submission_rows AS o USING (chat)
-    WHERE og.jid = p.jid AND og.chat <> p.chat AND o.message_id = p.message_id AND o.drop_number = p.drop_number
+    WHERE og.jid = p.jid AND og.chat <> p.chat AND o.drop_number = p.drop_number
+      AND coalesce(o.stanza_id, o.message_id) = coalesce(p.stanza_id, p.message_id)
       AND (NOT o.live, o.chat) < (NOT p.live, p.chat)
 )
 ORDER BY p.sent_at, p.jid, p.message_id, p.drop_number

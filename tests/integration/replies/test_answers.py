@@ -42,7 +42,7 @@ def api() -> Iterator[StandIn]:
 def office(tmp_path: Path, open_office: Open, api: StandIn) -> Office:
     """An office whose direct chats a hook brings and answers, without a store."""
     vgp = hook("vgp", send={"url": api.replies["url"], "token": TOKEN})
-    return open_office(tmp_path / "messages.db", hooks=[vgp], conversations={"enabled": True})
+    return open_office(tmp_path / "messages.db", hooks=[vgp], conversations={"enabled": True, "percentage": 100})
 
 
 @pytest.fixture
@@ -182,6 +182,38 @@ def test_only_conversations_enabled_rules_bursts_and_only_replies_enabled_rules_
     assert api.texts == ["second"]
 
 
+def test_while_nobody_is_chosen_any_more_what_is_due_is_skipped_for_good(
+    office: Office, api: StandIn, number: int
+) -> None:
+    """As at the end of a roll-out, and under WAMON_REPLIES=off."""
+    burst(office, number, "first")
+    office.set(conversations={"percentage": 0})
+    answer(office, "vgp")
+    office.set(conversations={"percentage": 100})
+    answer(office, "vgp")
+    assert (api.asked, reasons(office)) == ([], ["nobody is chosen, or WAMON_REPLIES is off"])
+
+
+def test_the_list_says_whether_bursts_are_answered_nobody_is_chosen_or_there_is_no_way(office: Office) -> None:
+    def says() -> str:
+        return " ".join(office.run("replies", "list").stdout.split())
+
+    assert says() == ("Conversations are answered; replies to posts are off: replies.enabled in the config is false.")
+    office.set(hooks=[hook("vgp")])
+    assert "there is no way to send: vgp." in says()
+    office.set(conversations={"percentage": 0})
+    assert "nobody is chosen: nobody is answered." in says()
+    assert "are answered;" not in says()
+    office.run("replies", "off")
+    assert says() == "Replies are off: `wamon replies on` lets them be sent again."
+
+
+def test_a_person_of_whom_only_metas_id_is_known_is_masked_as_a_phone_is(office: Office) -> None:
+    burst(office, conversation(office, "vgp", person(office, "vgp", ("bsuid", BSUID))), "Noted")
+    [listed] = office.answer("replies", "list")["replies"]
+    assert listed["person"] == f"unknown …{BSUID[-4:]}"
+
+
 def test_a_hook_without_a_way_sends_nothing(office: Office, api: StandIn, number: int) -> None:
     burst(office, number, "first")
     office.set(hooks=[hook("vgp")])
@@ -222,7 +254,10 @@ def test_in_a_polled_store_s_groups_the_bridge_sends_and_nobody_else(
         bridge.chat(LAWLEY, "Lawley")
         vgp = hook("vgp", of="main", send={"url": other.replies["url"]})
         office = open_office(
-            bridge.path, hooks=[vgp], replies=api.replies | {"enabled": False}, conversations={"enabled": True}
+            bridge.path,
+            hooks=[vgp],
+            replies=api.replies | {"enabled": False},
+            conversations={"enabled": True, "percentage": 100},
         )
         burst(office, conversation(office, "main", person(office, "main"), LAWLEY), "to the group")
         burst(office, conversation(office, "main", person(office, "main", ("phone", PHONE))), "to the person")

@@ -48,7 +48,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 def an_office(folder: Path, dsn: str, api: StandIn) -> Office:
     folder.mkdir(exist_ok=True)
     vgp = hook("vgp", send={"url": api.replies["url"], "token": TOKEN})
-    return Office(folder, dsn, folder / "messages.db", hooks=[vgp], conversations={"enabled": True})
+    return Office(folder, dsn, folder / "messages.db", hooks=[vgp], conversations={"enabled": True, "percentage": 100})
 
 
 def a_burst(office: Office, text: str) -> int:

@@ -107,9 +107,13 @@ def test_one_message_of_a_phone_that_a_bridge_and_meta_bring_is_one_post(office:
     assert ours.query("SELECT kind FROM wamon.submissions") == ["new", "new"]
     assert ours.query("SELECT resubmitted FROM qa_photo_reviews") == [False]
     assert [drop["submissions"] for drop in ours.answer("drops", "list")["drops"]] == [1]
+    assert ours.answer("drops", "export", str(ours.folder / "posts.csv"))["posts"] == 1
+    (exported,) = (ours.folder / "posts.csv").read_text("utf-8").splitlines()[1:]
+    assert "DR1752028" in exported
     keep(ours, "meta", meta_body(meta_message(id="wamid.QUJE")))
     take_in(ours)
     assert ours.query("SELECT submissions FROM wamon.drops") == [2]
+    assert ours.answer("drops", "export", str(ours.folder / "posts.csv"))["posts"] == 2
     assert ours.query("SELECT resubmitted FROM qa_photo_reviews") == [True]
 
 

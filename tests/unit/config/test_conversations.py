@@ -81,6 +81,17 @@ def test_users_of_the_environment_come_to_those_of_the_file_and_the_percentage_r
     assert (chosen.percentage, chosen.enabled) == (50, False)
 
 
+def test_wamon_replies_off_has_nobody_be_chosen_whoever_the_file_and_the_environment_choose(tmp_path: Path) -> None:
+    in_file = "conversations: {enabled: true, users: [alpha], percentage: 10}"
+    others = {"WA_ENHANCED_USERS": "beta", "WA_ENHANCED_ROLLOUT_PERCENTAGE": "50", "WA_ENHANCED_PROCESSING": "true"}
+
+    silent = read(tmp_path, in_file, WAMON_REPLIES="off", **others).conversations
+
+    assert (silent.enabled, silent.choose_nobody) == (True, True)
+    assert not read(tmp_path, in_file, WAMON_REPLIES="on").conversations.choose_nobody
+    assert read(tmp_path, "", WAMON_REPLIES="off").conversations.choose_nobody
+
+
 def test_users_of_the_file_may_be_a_variable_with_commas(tmp_path: Path) -> None:
     said = read(tmp_path, "conversations: {users: '${TESTERS:-}'}", TESTERS="27820000001, test123").conversations
     assert said.users == ("27820000001", "test123")

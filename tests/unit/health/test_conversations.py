@@ -34,7 +34,7 @@ def test_that_nobody_is_chosen_is_told() -> None:
     nobody = found(ConversationFacts(), Conversations(enabled=True))["chosen"]
     assert (nobody.state, nobody.hint) == (
         State.WARN,
-        "Name test users in conversations.users, or set conversations.percentage.",
+        "Name test users in conversations.users, or set conversations.percentage; WAMON_REPLIES=off ends both.",
     )
     some = found(ConversationFacts(), Conversations(enabled=True, users=("27820000001",)))["chosen"]
     assert (some.state, "2782" in some.sentence) == (State.OK, False)
