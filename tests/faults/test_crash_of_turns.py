@@ -17,7 +17,7 @@ from tests.support.stages import disturbed
 from tests.support.talk import advance, conversations, desk, due_in, replies, said, talking, turns
 from wamon.app.commands import configured
 from wamon.conversations import worker
-from wamon.conversations.answers import answers
+from wamon.conversations.answers import Untold, answers
 from wamon.conversations.orphans import make_due
 from wamon.conversations.proof import prove
 from wamon.conversations.rescue import closed_turns, reopen
@@ -77,7 +77,7 @@ def test_case_1_killed(office: Office, failpoint: str, monkeypatch: pytest.Monke
     """Something comes during the turn."""
     during = said("m2")
 
-    def answer(*given: Any) -> list[Ended]:
+    def answer(*given: Any) -> tuple[list[Ended], list[Untold]]:
         bring(office, during)
         return answers(*given)
 

@@ -50,10 +50,11 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.conversations.agent import Agent
     from wamon.conversations.proof import Flaw
-    from wamon.daemon.conversations import ConversationWorker
     from wamon.daemon.monitor import Troubles
     from wamon.daemon.passes import Passes
+    from wamon.daemon.side_tasks import SideTask
     from wamon.health.check import Check
     from wamon.health.facts import Facts
     from wamon.postgres.connection import Database
@@ -133,17 +134,27 @@ def answering(config: Config) -> list[str]:
     return [one for one in config.all_sources if config.replies.enabled and one != polled and Ways(config, one).all]
 
 
-def _conversations(config: Config, passes: Passes, clock: Clock) -> list[ConversationWorker]:
+def _conversations(config: Config, passes: Passes, clock: Clock) -> list[SideTask]:
     """The threads that answer bursts; none, and nothing of their room, where nobody is answered."""
     if not config.conversations.enabled:
         return []
-    from wamon.daemon.conversations import Begun, ConversationWorker
+    from wamon.daemon.conversations import AgentStop, Begun, ConversationWorker
 
-    begun, groups = Begun(), talking_groups(config)
-    return [
-        ConversationWorker(number, config, groups, clock, ledger, passes, begun)
-        for number in range(config.conversations.workers)
+    begun, groups, count = Begun(), talking_groups(config), config.conversations.workers
+    agent = _agent(config, clock)
+    threads: list[SideTask] = [
+        ConversationWorker(number, config, groups, clock, ledger, passes, begun, agent)
+        for number in range(count if agent is None else count + 1)
     ]
+    return threads if agent is None else [*threads, AgentStop(config, agent)]
+
+
+def _agent(config: Config, clock: Clock) -> Agent | None:
+    if not config.conversations.agent.enabled:
+        return None
+    from wamon.conversations.agent import Agent
+
+    return Agent(config.conversations.agent, config.drops.pattern, clock)
 
 
 def flaws_of_bursts(config: Config) -> Sequence[Flaw]:

@@ -1,4 +1,7 @@
-"""What is said of a burst: templates, filled with facts. No exception's words, and no other project's drops."""
+"""What is said of a burst: templates, filled with facts. No exception's words, and no other project's drops.
+
+A person's burst of which they tell nothing is the agent's, or gets the fallback.
+"""
 
 from __future__ import annotations
 
@@ -46,16 +49,34 @@ class Words(NamedTuple):
     zone: ZoneInfo
 
 
-def answers(db: Database, turns: Sequence[Turn], words: Words) -> list[Ended]:
-    """How these turns end: answered, or silent where nothing is to be said. Late ones of a group end together."""
+class Untold(NamedTuple):
+    """A person's burst of which no template tells, and what is known of the numbers that it names."""
+
+    turn: Turn
+    facts: str = ""  # a line for each
+    numbers: frozenset[str] = frozenset()  # of the facts
+
+
+def answers(db: Database, turns: Sequence[Turn], words: Words) -> tuple[list[Ended], list[Untold]]:
+    """How these turns end: answered, or silent where nothing is to be said. Late ones of a group end together.
+
+    And those that don't yet: of which no template tells.
+    """
     with transaction(db):
         posts = _posts(db, turns)
-        ended = [_answer(db, turn, posts[turn.conversation], words) for turn in turns if not turn.in_digest]
+        told = [_answer(db, turn, posts[turn.conversation], words) for turn in turns if not turn.in_digest]
     together: dict[int, list[Turn]] = {}
     for turn in turns:
         if turn.in_digest:
             together.setdefault(turn.chat, []).append(turn)
-    return ended + [one for some in together.values() for one in _digest(some, posts, words)]
+    ended = [one for one in told if isinstance(one, Ended)]
+    ended += [one for some in together.values() for one in _digest(some, posts, words)]
+    return ended, [one for one in told if isinstance(one, Untold)]
+
+
+def fallback(turn: Turn, templates: Templates) -> Ended:
+    """How a turn ends of which nothing is known and that nobody else answers."""
+    return Ended(turn, "answered", templates.fallback) if templates.fallback else Ended(turn, "silent")
 
 
 def _posts(db: Database, turns: Sequence[Turn]) -> dict[int, list[Post]]:
@@ -75,11 +96,10 @@ def _posts(db: Database, turns: Sequence[Turn]) -> dict[int, list[Post]]:
     return {conversation: list(by_number.values()) for conversation, by_number in found.items()}
 
 
-def _answer(db: Database, turn: Turn, posts: Sequence[Post], words: Words) -> Ended:
-    if turn.kind == "group":
-        lines = _group_lines(posts, words.of_group.get(turn.jid, {}), turn.project)
-    else:
-        lines = _facts(db, turn, posts, words) or _fallback(words.templates)
+def _answer(db: Database, turn: Turn, posts: Sequence[Post], words: Words) -> Ended | Untold:
+    if turn.kind == "direct":
+        return _direct_answer(db, turn, posts, words)
+    lines = _group_lines(posts, words.of_group.get(turn.jid, {}), turn.project)
     return Ended(turn, "answered", "\n".join(lines)) if lines else Ended(turn, "silent")
 
 
@@ -98,18 +118,23 @@ def _at_most(lines: Sequence[str], most: int) -> list[str]:
     return [*lines[:most], f"… and {beyond} more"] if beyond > 0 else list(lines)
 
 
-def _facts(db: Database, turn: Turn, posts: Sequence[Post], words: Words) -> list[str]:
+def _direct_answer(db: Database, turn: Turn, posts: Sequence[Post], words: Words) -> Ended | Untold:
     """What is known of the numbers that a person names, in the one project that is theirs."""
     if not turn.project or not posts:
-        return []
+        return Untold(turn)
     numbers = [post.number for post in posts]
     since = dict(SQL.run(db, "first_posts", project=turn.project, numbers=numbers).fetchall())
-    lines = []
-    for post in posts:
-        status = _status(post, since.get(post.number), words.zone)
-        template = words.templates.status if status else words.templates.unknown
-        lines.append(filled(template, drop=post.number, project=turn.project, status=status))
-    return _at_most([line for line in lines if line], _MOST_LINES)
+    known = [(post.number, _status(post, since.get(post.number), words.zone)) for post in posts]
+    lines = [_line(number, status, turn.project, words.templates) for number, status in known]
+    if said := _at_most([line for line in lines if line], _MOST_LINES):
+        return Ended(turn, "answered", "\n".join(said))
+    facts = [f"{number} is {status or 'not recorded'} for {turn.project}." for number, status in known]
+    return Untold(turn, "\n".join(facts), frozenset(numbers))
+
+
+def _line(number: str, status: str, project: str, templates: Templates) -> str:
+    template = templates.status if status else templates.unknown
+    return filled(template, drop=number, project=project, status=status)
 
 
 def _status(post: Post, since: datetime | None, zone: ZoneInfo) -> str:
@@ -119,10 +144,6 @@ def _status(post: Post, since: datetime | None, zone: ZoneInfo) -> str:
     if since is None:
         return ""
     return "recorded now" if post.kind == "new" else f"recorded since {since.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def _fallback(templates: Templates) -> list[str]:
-    return [templates.fallback] if templates.fallback else []
 
 
 def _digest(turns: Sequence[Turn], posts: Mapping[int, Sequence[Post]], words: Words) -> list[Ended]:

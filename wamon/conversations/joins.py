@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.conversations import contexts
 from wamon.conversations.operators import leave_to_human
 from wamon.conversations.turns import Transition, note
 from wamon.postgres.queries import Queries
@@ -39,7 +40,7 @@ def _merge(db: Database, b: int, b_uid: UUID, a: int, a_uid: UUID) -> None:
 
     1. Both are held, by number. Where an operator talks in b, an operator talks in a.
     2. What is pending in b moves behind a's messages; what is only known moves too, and what is answered stays.
-    3. a takes over b's times, burst and due time. b ends, and its worker is out by its fence.
+    3. a takes over b's times, burst, due time and what the agent knows. b ends, and its worker is out by its fence.
     """
     held = {number: _Held(*rest) for number, *rest in SQL.run(db, "lock_both", conversations=[a, b])}
     if held[b].state == "human":
@@ -53,6 +54,7 @@ def _merge(db: Database, b: int, b_uid: UUID, a: int, a_uid: UUID) -> None:
     SQL.run(db, "end_joined", other=b)
     SQL.run(db, "merge", **both)
     SQL.run(db, "follow_merge", **both)
+    contexts.merge(db, b_uid, a_uid)
     changes = [Transition(b_uid, held[b].state, "merged", "joined", correlation_id)]
     if is_now != was:
         changes.append(Transition(a_uid, was, is_now, "joined", correlation_id))

@@ -98,8 +98,13 @@ def burst_of(db: Database, turn: Turn) -> list[Said]:
 
 def in_words(messages: Sequence[Said], labels: Labels, zone: ZoneInfo) -> str:
     """What was missed, a line a message under its heading; "" where nothing was."""
-    lines = [_line(one, labels, zone) for one in messages]
+    lines = lines_of(messages, labels, zone)
     return "\n".join([labels.heading, *lines]) if lines else ""
+
+
+def lines_of(messages: Sequence[Said], labels: Labels, zone: ZoneInfo) -> list[str]:
+    """A line a message: when, who, what."""
+    return [_line(one, labels, zone) for one in messages]
 
 
 def combined(missed: str, burst: Sequence[Said]) -> str:

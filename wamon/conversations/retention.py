@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.conversations", "retention")
 
 _KEEP_ROW = timedelta(days=90)
-_PRUNED = ("prune_bodies", "prune_messages", "prune_turns", "prune_transitions", "prune_sessions")
+_PRUNED = ("prune_bodies", "prune_contexts", "prune_messages", "prune_turns", "prune_transitions", "prune_sessions")
 
 
 def prune_conversations(db: Database, keep_text: timedelta) -> None:

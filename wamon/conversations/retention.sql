@@ -8,6 +8,28 @@ WHERE (m.chat, m.message_id) IN (
     LIMIT 5000
 )
 
+-- name: prune_contexts
+-- Both entries of a pair have one time. Locked first: a turn may be adding to it.
+WITH old AS (
+    SELECT id, context_data FROM wamon.agent_contexts
+    WHERE messages_count > 0 AND (context_data -> 0 ->> 'at')::timestamptz < now() - %(keep_text)s::interval
+    LIMIT 500
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE wamon.agent_contexts AS a
+SET context_data = k.data, token_count = k.tokens, messages_count = jsonb_array_length(k.data), updated_at = now()
+FROM (
+    SELECT o.id, coalesce(jsonb_agg(e.entry ORDER BY e.place) FILTER (WHERE e.is_young), '[]') AS data,
+           coalesce(sum((e.entry ->> 'tokens')::int) FILTER (WHERE e.is_young), 0) AS tokens
+    FROM old AS o
+    CROSS JOIN LATERAL (
+        SELECT j.entry, j.place, (j.entry ->> 'at')::timestamptz >= now() - %(keep_text)s::interval AS is_young
+        FROM jsonb_array_elements(o.context_data) WITH ORDINALITY AS j(entry, place)
+    ) AS e
+    GROUP BY o.id
+) AS k
+WHERE a.id = k.id
+
 -- name: prune_messages
 DELETE FROM wamon.conversation_messages
 WHERE (chat, message_id) IN (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wamon.conversations import counts
+from wamon.conversations import contexts, counts
 from wamon.conversations.identity import Person, is_chosen
 from wamon.failpoints import failpoint
 from wamon.postgres.connection import transaction
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.config.conversations import Conversations
+    from wamon.conversations.budget import Entry
     from wamon.conversations.model import Outcome, Reason, State
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.conversations", "turns")
 
+KINDS = ("direct", "group")
 LEASE = timedelta(minutes=2)
 """How long a claim holds; it is renewed well before."""
 LATE = timedelta(seconds=60)
@@ -113,6 +115,7 @@ class Ended:
     missed_left_out: int | None = None
     history: str = "no"
     found: Sequence[Found] = ()
+    entries: Sequence[Entry] = ()  # what the agent is told of it later
     work_ms: float | None = None
 
 
@@ -190,11 +193,12 @@ class Turns:
     def __post_init__(self) -> None:
         self._timings = timings(self.conversations)
 
-    def claim(self, most: int) -> Claimed:
-        """Claim what is due, at most so many, but all that is late in one of their groups."""
+    def claim(self, most: int, kinds: Sequence[str] = KINDS) -> Claimed:
+        """Claim what is due of these kinds, at most so many, but all that is late in one of their groups."""
         began = self.clock.monotonic_seconds()
         with transaction(self.db) as db:
-            due = SQL.rows(db, "claim_due", _Due, source=self.source, most=most, late=LATE, **self._timings)
+            wanted = {"source": self.source, "kinds": list(kinds), "most": most}
+            due = SQL.rows(db, "claim_due", _Due, **wanted, late=LATE, **self._timings)
             if not due:
                 return Claimed()
             is_off, now = due[0].is_off, due[0].now
@@ -274,7 +278,15 @@ class Turns:
         self._count_fenced(db, len(ended) - len(finished))
         _park(db, [one.ended for one in finished if one.ended.outcome == "dead"])
         add_found(db, [one.ended for one in finished])
+        self._remember(db, [one.ended for one in finished])
         return finished
+
+    def _remember(self, db: Database, ended: Sequence[Ended]) -> None:
+        """Keep what the agent is told of these later."""
+        bounds = contexts.Bounds(self.conversations.agent.budget, self.conversations.keep_text)
+        for one in ended:
+            if one.entries:
+                contexts.add(db, one.turn.uid, one.entries, bounds)
 
     def fail(self, turn: Turn, error: str, work_ms: float) -> Outcome | None:
         """Try a turn again after 1, 2 and 4 minutes, then give it up: its outcome; None where another holds it."""
@@ -308,12 +320,13 @@ class Turns:
         counts.add(db, "fenced", writes)
 
 
-def next_due_seconds(db: Database, holders: Mapping[str, str]) -> float | None:
+def next_due_seconds(db: Database, holders: Mapping[str, str], kinds: Sequence[str] = KINDS) -> float | None:
     """In how many seconds something is due of the sources whose leases these hold; None: nothing is. It may be past."""
     from wamon.postgres.connection import explained
 
     with explained():
-        seconds: float | None = SQL.value(db, "next_due", sources=list(holders), holders=list(holders.values()))
+        values = {"sources": list(holders), "holders": list(holders.values()), "kinds": list(kinds)}
+        seconds: float | None = SQL.value(db, "next_due", **values)
     return seconds
 
 

@@ -12,7 +12,9 @@ SELECT extract(epoch FROM min(c.due_at) - now())::float8
 FROM unnest(%(sources)s::text[], %(holders)s::text[]) AS k(source, holder)
 JOIN wamon.leases AS l ON l.source = k.source AND l.holder::text = k.holder AND l.expires_at > now()
 CROSS JOIN LATERAL (
-    SELECT due_at FROM wamon.conversations WHERE source = k.source AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+    SELECT due_at FROM wamon.conversations
+    WHERE source = k.source AND due_at IS NOT NULL AND kind = ANY(%(kinds)s)
+    ORDER BY due_at LIMIT 1
 ) AS c
 
 -- name: columns_of_claim
@@ -29,7 +31,7 @@ CROSS JOIN LATERAL (
 ) AS w
 
 -- name: claim_due after columns_of_claim
-WHERE c.source = %(source)s AND c.due_at <= now()
+WHERE c.source = %(source)s AND c.due_at <= now() AND c.kind = ANY(%(kinds)s)
 ORDER BY c.due_at
 LIMIT %(most)s
 FOR UPDATE OF c SKIP LOCKED
@@ -117,7 +119,7 @@ WITH ended AS (
 ), finished AS (
     UPDATE wamon.conversations AS c
     SET answered_seq = c.claimed_seq, attempts = 0, held_by = NULL, prev_in_at = NULL, prev_out_at = NULL,
-        errors = c.errors + (e.outcome = 'dead' AND e.error IS NOT NULL)::int,
+        errors = c.errors + (e.error IS NOT NULL)::int,
         state = CASE WHEN c.last_seq > c.claimed_seq THEN 'settling' ELSE 'idle' END,
         follow_up = c.last_seq > c.claimed_seq,
         burst_at = c.beyond_at, beyond_at = NULL,

@@ -1,7 +1,8 @@
 """Working conversations beside the passes: each thread looks once a second, and at the next known due time.
 
 Of each source whose lease this `run` holds. The first thread begins a source: what deliveries wait is taken in first,
-what former workers left behind is due now. It sweeps, too. Fences make a second `run` harmless.
+what former workers left behind is due now. It sweeps, too. Fences make a second `run` harmless. Where there is an
+agent, the first thread answers groups, and the others persons: no call holds a group up.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from wamon.backoff import pause_seconds
+from wamon.conversations import sessions
 from wamon.conversations.orphans import clean_up_stuck, make_due
 from wamon.conversations.rescue import forget_former, intake_waits, waiting_at_start
-from wamon.conversations.turns import next_due_seconds
+from wamon.conversations.turns import KINDS, next_due_seconds
 from wamon.conversations.worker import worker_of
 from wamon.daemon.side_tasks import SideTask
 from wamon.errors import Retryable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from wamon.clock import Clock
     from wamon.config.schema import Config
+    from wamon.conversations.agent import Agent
     from wamon.conversations.worker import Worker
     from wamon.daemon.passes import Passes
     from wamon.daemon.stopping import Stopping
@@ -39,6 +42,8 @@ _SWEEP_SECONDS = 300.0
 _INTAKE_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
 _MOST_NAMED = 20
+_SECONDS_TO_ANSWER = 5.0
+"""So long a call goes on after the work is asked to end."""
 _ME = uuid4()
 """This process, to which what it holds still belongs after a reload."""
 
@@ -63,10 +68,13 @@ class ConversationWorker(SideTask):
         ledger: Callable[[Config], AbstractContextManager[Database]],
         passes: Passes,
         begun: Begun,
+        agent: Agent | None = None,
         me: UUID = _ME,
     ) -> None:
         self.name = f"conversations {number + 1}"
         self._leads = number == 0
+        self._agent = agent
+        self._kinds = KINDS if agent is None else ("group",) if self._leads else ("direct",)
         self._config = config
         self._groups = groups
         self._clock = clock
@@ -105,7 +113,9 @@ class ConversationWorker(SideTask):
         """Work over this connection, and give back what the former one left in hand."""
         for source in self._config.all_sources:
             former = self._workers.get(source)
-            self._workers[source] = worker_of(self._config, self._groups, source, db, self._me, self._clock)
+            self._workers[source] = worker_of(
+                self._config, self._groups, source, db, self._me, self._clock, self._agent, self._kinds
+            )
             if former is not None:
                 self._workers[source].in_hand = former.in_hand
                 self._workers[source].give_back()
@@ -118,7 +128,7 @@ class ConversationWorker(SideTask):
         ready = {source: holder for source, holder in held.items() if source in self._begun.sources}
         if not ready:
             return _LOOK_SECONDS
-        next_seconds = next_due_seconds(db, ready)
+        next_seconds = next_due_seconds(db, ready, self._kinds)
         if next_seconds is None or next_seconds > 0:
             return min(_LOOK_SECONDS, next_seconds or _LOOK_SECONDS)
         found = [self._work(source, stopping) for source in ready]
@@ -162,16 +172,37 @@ class ConversationWorker(SideTask):
                 )
 
     def _sweep(self, db: Database) -> None:
-        """Make due what nobody came to."""
+        """Make due what nobody came to, and end sessions in which nothing is said any more."""
         with transaction(db):
             found = make_due(db)
             clean_up_stuck(db)
+            sessions.complete(db)
         if found:
             logger.warning(
                 "[ORPHAN] Found %d wa_ids with orphaned messages",
                 len(found),
                 extra={"action": "sweep.orphans", "correlation_id": str(self._me)},
             )
+
+
+class AgentStop(SideTask):
+    """Ends the agent's calls some seconds after the work is asked to end: whose turns they are gives them back."""
+
+    name = "agent's end"
+    may_be_cut = True
+
+    def __init__(self, config: Config, agent: Agent) -> None:
+        self._instructions = config.conversations.agent.told
+        self._agent = agent
+
+    def run(self, stopping: Stopping) -> None:
+        logger.info(
+            "[CONVERSATION] Loaded system instructions: %d chars", len(self._instructions), extra=_about("agent.loaded")
+        )
+        while not stopping.wait(_LOOK_SECONDS * 3600):
+            pass
+        threading.Event().wait(_SECONDS_TO_ANSWER)
+        self._agent.cut()
 
 
 def _about(action: str) -> dict[str, str]:
