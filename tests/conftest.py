@@ -64,14 +64,14 @@ def _why_skipped(config: pytest.Config) -> Counter[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test with many examples, the older server has the first, which runs its SQL; `make chaos` has them all.
+    """The older server has one example of what is marked `both_servers`; `make chaos` has all tests on both.
 
-    But for those of the driver's own ways with a server, where each example is another answer of it.
+    That it understands each query, test_queries.py holds; and what is about servers, in postgres/, is tried on both.
     """
     if EXAMPLES:
         return
     seen: set[tuple[Path, str]] = set()
-    spared = [item for item in items if _is_on_the_older_server(item) and _was_seen(item, seen)]
+    spared = [item for item in items if _is_on_the_older_server(item) and _is_spared(item, seen)]
     config.hook.pytest_deselected(items=spared)
     left_out = {id(item) for item in spared}
     items[:] = [item for item in items if id(item) not in left_out]
@@ -79,14 +79,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_on_the_older_server(item: pytest.Item) -> bool:
     example = getattr(item, "callspec", None)
-    return example is not None and example.params.get("any_dsn") == OLDER and item.path.parent.name != "postgres"
+    return example is not None and example.params.get("any_dsn") == OLDER and not _needs_it(item)
 
 
-def _was_seen(item: pytest.Item, seen: set[tuple[Path, str]]) -> bool:
+def _needs_it(item: pytest.Item) -> bool:
+    names_it = any(mark.args[0] == "any_dsn" for mark in item.iter_markers("parametrize"))
+    return names_it or item.path.parent.name == "postgres"
+
+
+def _is_spared(item: pytest.Item, seen: set[tuple[Path, str]]) -> bool:
     test = item.path, getattr(item, "originalname", item.name)
-    was_seen = test in seen
+    is_another_example = test in seen
     seen.add(test)
-    return was_seen
+    return is_another_example or item.get_closest_marker("both_servers") is None
 
 
 def pytest_collection_finish() -> None:
@@ -278,7 +283,7 @@ _SERVERS = {"embedded 18": "18", OLDER: "15"}
 
 @pytest.fixture(params=_SERVERS)
 def any_dsn(request: pytest.FixtureRequest) -> str:
-    """As `dsn`, on each server that SQL must run on."""
+    """As `dsn`, on each server that SQL must run on: in the suite where a test is marked `both_servers`."""
     reused: _Reused = request.getfixturevalue(f"_reused_{_SERVERS[request.param]}")
     return reused.empty()
 

@@ -54,6 +54,7 @@ def test_migrating_twice_does_it_once(office: Office) -> None:
     assert "Nothing to do" in office.run("db", "migrate").stdout
 
 
+@pytest.mark.both_servers
 def test_a_backup_restores_everything_on_any_server(tmp_path: Path, any_dsn: str, empty_dsn: str, store: Path) -> None:
     there = Office(tmp_path / "there", any_dsn, store)
     there.scan()

@@ -29,9 +29,6 @@ from wamon.daemon.upkeep import Upkeep
 from wamon.ledger.review_rows import ReviewRows
 from wamon.postgres.connection import Database
 
-ON_ONE_SERVER = pytest.mark.parametrize("any_dsn", ["embedded 18"], indirect=True)
-"""Enough for what isn't SQL's."""
-
 Verify = Callable[..., tuple[int, Any]]
 Told = tuple[int, str | None, str | None, str]
 """A problem: promise, group, message id, and words of its detail."""
@@ -222,6 +219,7 @@ def assert_told(answer: Any, told: tuple[Told, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.both_servers
 def test_it_finds_and_mends(office: Office, verify: Verify, name: str) -> None:
     damage = DAMAGES[name]
     before = office.everything()
@@ -242,7 +240,6 @@ def test_it_finds_and_mends(office: Office, verify: Verify, name: str) -> None:
     assert set(office.query("SELECT project, drop_number FROM qa_photo_reviews")) == reviews
 
 
-@ON_ONE_SERVER
 @pytest.mark.parametrize("name", [name for name, damage in DAMAGES.items() if "deleted" in name or "changed" in name])
 def test_the_sweep_of_a_scan_mends_as_a_repair_does(office: Office, name: str) -> None:
     before = office.drops(), office.submissions(), office.ledger()
@@ -253,6 +250,7 @@ def test_the_sweep_of_a_scan_mends_as_a_repair_does(office: Office, name: str) -
     assert office.verify().clean
 
 
+@pytest.mark.both_servers
 def test_all_is_clean_after_a_scan_and_verify_changes_nothing(office: Office, verify: Verify) -> None:
     state = "SELECT * FROM wamon.cursors"
     before = office.everything(), office.query(state)
@@ -292,7 +290,6 @@ def test_a_cursor_whose_anchors_were_moved_forward_loses_nothing(office: Office,
     assert office.verify().clean
 
 
-@ON_ONE_SERVER
 def test_an_edit_further_back_than_any_pass_looks_is_found_and_mended(
     office: Office, field: Field, verify: Verify
 ) -> None:
@@ -310,7 +307,6 @@ def test_an_edit_further_back_than_any_pass_looks_is_found_and_mended(
     assert office.query("SELECT drop_number FROM wamon.submissions WHERE message_id = 'A' AND live") == ["DR1752029"]
 
 
-@ON_ONE_SERVER
 def test_rows_that_no_pass_has_come_to_are_told_as_such_and_break_no_cursor(
     office: Office, field: Field, verify: Verify
 ) -> None:
@@ -322,7 +318,6 @@ def test_rows_that_no_pass_has_come_to_are_told_as_such_and_break_no_cursor(
     assert ("Lawley", "DR1752039") in office.drops()
 
 
-@ON_ONE_SERVER
 def test_a_group_is_compared_alone(office: Office, verify: Verify) -> None:
     office.query("DELETE FROM wamon.ledger WHERE message_id = 'A'")
     code, answer = verify("--group", "Mohadin")
@@ -332,7 +327,6 @@ def test_a_group_is_compared_alone(office: Office, verify: Verify) -> None:
     assert (LAWLEY, "A") not in office.ledger()
 
 
-@ON_ONE_SERVER
 @pytest.mark.parametrize(("status", "dead"), [("dead", 1), ("retry", 0)])
 def test_parked_messages_are_counted_and_are_not_unclean(
     office: Office, verify: Verify, status: str, dead: int
@@ -343,7 +337,6 @@ def test_parked_messages_are_counted_and_are_not_unclean(
     assert (code, answer["dead"], answer["problems"]) == (0, dead, [])
 
 
-@ON_ONE_SERVER
 def test_rows_read_under_older_rules_are_counted_apart(office: Office, field: Field, verify: Verify) -> None:
     office.set(drops={"pattern": "DR[0-9]{8}"})
     field.post(LAWLEY, "DR17520281", message_id="F")
@@ -393,7 +386,6 @@ def test_a_blanked_row_is_clean(office: Office, field: Field, verify: Verify) ->
     assert office.everything() == before
 
 
-@ON_ONE_SERVER
 @pytest.mark.parametrize("words", [(), ("--repair",)])
 def test_it_ends_with_2_where_the_store_is_away(office: Office, verify: Verify, words: tuple[str, ...]) -> None:
     office.store.rename(office.store.with_suffix(".away"))
@@ -421,6 +413,7 @@ def test_the_process_says_in_words_what_is_wrong_and_ends_as_the_contract_says(
 
 
 @pytest.mark.fault("F97")
+@pytest.mark.both_servers
 def test_young_messages_whose_text_is_gone_are_counted_and_read_again(office: Office, verify: Verify) -> None:
     kept = set(office.query("SELECT text FROM wamon.texts"))
     office.query("UPDATE wamon.ledger_rows SET text = NULL")
@@ -437,7 +430,6 @@ def test_young_messages_whose_text_is_gone_are_counted_and_read_again(office: Of
 # Beside passes and writers
 
 
-@ON_ONE_SERVER
 @pytest.mark.fault("F106")
 def test_the_daily_proof_calls_no_message_wrong_that_a_pass_is_still_to_come_to(office: Office, field: Field) -> None:
     field.post(LAWLEY, "DR1752077")
@@ -449,7 +441,6 @@ def test_the_daily_proof_calls_no_message_wrong_that_a_pass_is_still_to_come_to(
     assert office.query("SELECT last_verify_clean FROM wamon.sources") == [False]
 
 
-@ON_ONE_SERVER
 def test_the_proof_looks_at_bursts_where_somebody_is_answered_daily_and_by_hand(office: Office, verify: Verify) -> None:
     talks = Talks(office.dsn)
     talk = talks.conversation(talks.person(), talks.chat(), "idle", last=1, answered=1)
@@ -468,7 +459,6 @@ def test_the_proof_looks_at_bursts_where_somebody_is_answered_daily_and_by_hand(
     assert office.query("SELECT last_verify_clean FROM wamon.sources") == [False]
 
 
-@ON_ONE_SERVER
 @pytest.mark.fault("F106")
 def test_a_review_row_that_is_written_while_it_is_looked_for_is_not_missing(
     office: Office, field: Field, monkeypatch: pytest.MonkeyPatch

@@ -253,6 +253,7 @@ def test_a_bridge_that_keeps_no_captions_is_found_out(
 # Every state of everything
 
 
+@pytest.mark.both_servers
 def test_where_all_is_well_all_is_well(any_office: Office, field: Field) -> None:
     for jid in (LAWLEY, MOHADIN, VELO_TEST, MAMELODI):
         field.post(jid, "DR1000001", at=HOST.now() - timedelta(minutes=1))
@@ -498,6 +499,7 @@ HISTORY = """
 
 
 @pytest.mark.parametrize("analysed", [True, False])
+@pytest.mark.both_servers
 def test_every_question_about_history_goes_by_index(any_dsn: str, analysed: bool) -> None:
     now = CLOCK.now()
     asked = moments(now, configured(None, {"HOME": "/tmp"}).timezone)

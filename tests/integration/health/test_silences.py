@@ -47,6 +47,7 @@ def silence_at(moment: datetime, times: Sequence[datetime], now: datetime) -> ti
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.both_servers
 def test_each_silence_of_more_than_half_an_hour_is_known_to_the_microsecond(any_dsn: str, seed: int) -> None:
     random = Random(seed)
     times = some_times(random, NOON)

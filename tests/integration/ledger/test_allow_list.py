@@ -11,6 +11,8 @@ from wamon.errors import WamonError
 from wamon.ledger import allow_list
 from wamon.postgres.connection import Database, connected
 
+pytestmark = pytest.mark.both_servers
+
 AT = first_morning()
 REJECTED = """
     INSERT INTO wamon.submission_rows (chat, rejected, live, sent_at, message_id, drop_number, project, sender)

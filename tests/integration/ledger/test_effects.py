@@ -71,6 +71,7 @@ REFUSING = "IF NEW.drop_number LIKE 'DR66%' THEN RAISE EXCEPTION 'no: % keep thi
 
 @pytest.mark.parametrize("when", ["BEFORE INSERT OR UPDATE", "AFTER INSERT OR UPDATE"])
 @pytest.mark.fault("F93")
+@pytest.mark.both_servers
 def test_a_refusing_trigger_costs_its_row_and_no_post(office: Office, field: Field, when: str) -> None:
     with triggered(office, REFUSING, when):
         for number in ("DR1752028", "DR6666666", "DR1752034"):
@@ -119,6 +120,7 @@ def test_a_project_that_is_longer_than_its_column_is_told_by_table_and_column_an
 
 
 @pytest.mark.fault("F93")
+@pytest.mark.both_servers
 def test_what_follows_on_a_drop_waits_behind_what_waits_and_is_written_in_its_order(
     office: Office, field: Field
 ) -> None:
@@ -150,6 +152,7 @@ def test_what_is_refused_is_tried_again_after_pauses_that_grow_to_an_hour(office
 
 
 @pytest.mark.fault("F94")
+@pytest.mark.both_servers
 def test_a_locked_row_waits_and_delays_no_other(office: Office, field: Field) -> None:
     for number in ("DR1752028", "DR1752034"):
         field.post(LAWLEY, number, at=SEEN)
@@ -287,6 +290,7 @@ WRONG = "drop_number text, project text, resubmitted integer, review_date jsonb,
 
 
 @pytest.mark.fault("F93")
+@pytest.mark.both_servers
 def test_a_column_of_a_wrong_type_is_left_out_and_told_once_by_table_and_column(office: Office, field: Field) -> None:
     office.query(f"DROP TABLE qa_photo_reviews; CREATE TABLE public.qa_photo_reviews ({WRONG})")
     field.post(LAWLEY, "DR1752028")

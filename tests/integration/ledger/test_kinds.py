@@ -70,6 +70,7 @@ def test_each_project_has_a_new_one_of_its_own(office: Office, field: Field) -> 
     assert kinds(office) == {"A": "new", "B": "new"}
 
 
+@pytest.mark.both_servers
 def test_a_retraction_passes_new_on_and_its_return_takes_it_back(office: Office, field: Field) -> None:
     field.post(LAWLEY, DROP, message_id="A")
     field.post(LAWLEY, DROP, message_id="B")
@@ -118,6 +119,7 @@ def test_drops_are_the_projection_of_live_unrejected_submissions(office: Office,
     ]
 
 
+@pytest.mark.both_servers
 def test_kinds_and_drops_hold_after_any_traffic(office: Office, field: Field) -> None:
     rng = Random(3)
     ids: list[str] = []
@@ -140,6 +142,7 @@ def test_kinds_and_drops_hold_after_any_traffic(office: Office, field: Field) ->
 # By hand
 
 
+@pytest.mark.both_servers
 def test_a_ledger_row_can_be_deleted_by_its_names(office: Office, field: Field) -> None:
     field.post(LAWLEY, DROP, message_id="A")
     field.post(MAMELODI, DROP, message_id="A")
@@ -149,6 +152,7 @@ def test_a_ledger_row_can_be_deleted_by_its_names(office: Office, field: Field) 
     assert office.query("SELECT count(*) FROM wamon.submissions") == [2]
 
 
+@pytest.mark.both_servers
 def test_a_submission_can_be_inserted_changed_and_deleted_by_its_names(office: Office, field: Field) -> None:
     field.post(LAWLEY, DROP, message_id="A")
     office.scan()

@@ -347,6 +347,7 @@ RAW = {
 
 @pytest.mark.parametrize("name", RAW)
 @pytest.mark.fault("F61", "F62", "F63", "F64")
+@pytest.mark.both_servers
 def test_any_bytes_are_recorded(plain: Office, field: Field, name: str) -> None:
     message_id = field.post(LAWLEY, "to be spoilt")
     field.spoil(message_id, RAW[name])

@@ -89,6 +89,7 @@ def shape(office: Office, table: str = "qa_photo_reviews") -> list[Any]:
 # The table that wamon makes
 
 
+@pytest.mark.both_servers
 def test_where_the_table_is_missing_it_is_made_with_the_contracts_columns(office: Office) -> None:
     office.scan()
     kinds = {name: (kind, default) for name, kind, _, default in shape(office)}
@@ -157,6 +158,7 @@ def test_each_project_has_a_row_of_its_own_for_a_number(office: Office, field: F
     assert not any(row["resubmitted"] for row in reviews(office).values())
 
 
+@pytest.mark.both_servers
 def test_a_later_post_reopens_the_row_and_touches_nothing_else_that_people_did(office: Office, field: Field) -> None:
     field.post(LAWLEY, "DR1752028", at=SEEN)
     office.scan()
@@ -194,6 +196,7 @@ def test_lines_are_dated_in_the_operators_zone(office: Office, field: Field) -> 
     assert the_review(office)["comment"] == f"{SEEN.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}: posted again"
 
 
+@pytest.mark.both_servers
 def test_a_retraction_of_the_last_live_post_appends_a_dated_line_and_deletes_nothing(
     office: Office, field: Field
 ) -> None:
@@ -507,6 +510,7 @@ SHAPES: dict[str, tuple[str, Row]] = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.both_servers
 def test_of_a_table_that_is_there_only_the_columns_that_are_there_are_written(
     office: Office, field: Field, name: str
 ) -> None:
@@ -526,6 +530,7 @@ def test_of_a_table_that_is_there_only_the_columns_that_are_there_are_written(
 
 @pytest.mark.parametrize(("zone", "hour"), [("Africa/Johannesburg", 0), ("America/St_Johns", 23)])
 @pytest.mark.parametrize("kind", ["date", "timestamp", "text", "timestamptz"])
+@pytest.mark.both_servers
 def test_a_column_without_a_zone_gets_the_day_and_wall_clock_of_the_operators_zone(
     office: Office, field: Field, kind: str, zone: str, hour: int
 ) -> None:
@@ -572,6 +577,7 @@ def test_a_table_without_a_drop_number_is_a_config_error(office: Office) -> None
         office.scan()
 
 
+@pytest.mark.both_servers
 def test_where_the_number_alone_is_the_key_the_first_project_keeps_the_row_and_the_second_is_a_conflict(
     office: Office, field: Field
 ) -> None:
