@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.acceptance.test_help import ALL
 from tests.support.bridges import LAWLEY
 from tests.support.deliveries import GOWA, WATI
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
-from wamon.cli.main import app
+from wamon.cli.main import command
 from wamon.errors import WamonError
 
 NO_STORE = "No bridge's store is read here: hooks bring the messages, so there is none to look at."
@@ -93,12 +94,15 @@ def office(tmp_path: Path, open_office: Callable[..., Office], monkeypatch: pyte
 
 def said(office: Office, *words: str) -> tuple[int, str]:
     """How a command ends, in this process, and what it says."""
-    done = CliRunner().invoke(app, ["--config", str(office.config_path), *words], obj=office.clock)
-    if isinstance(done.exception, WamonError):
-        return done.exception.exit_code, done.exception.paragraph()
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.output
+    talk = StringIO()
+    with redirect_stdout(talk), redirect_stderr(talk):
+        try:
+            command()(["--config", str(office.config_path), *words], prog_name="wamon", obj=office.clock)
+        except WamonError as error:
+            return error.exit_code, error.paragraph()
+        except SystemExit as end:
+            return int(end.code or 0), talk.getvalue()
+    pytest.fail(f"{words} came back")
 
 
 def test_what_only_a_store_can_be_asked_says_that_none_is_read(office: Office) -> None:
