@@ -17,7 +17,7 @@ from wamon.cli.main import command as made
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "state/README.md")
-MOST_LINES = {"README.md": 150, "ARCHITECTURE.md": 170, "CONTRIBUTING.md": 75, "SECURITY.md": 20}
+MOST_LINES = {"README.md": 149, "ARCHITECTURE.md": 170, "CONTRIBUTING.md": 75, "SECURITY.md": 20}
 
 LEFT_OUT = {"__pycache__", "dist", "build", "node_modules"}
 BUILD_MACHINE = re.compile(r"/(?:[w]ork|[r]oot/\.\w+|[b]uilds)/")
