@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from wamon.conversations import counts
-from wamon.conversations.turns import Transition, note, timings
+from wamon.conversations.turns import timings
 from wamon.errors import UsageError
 from wamon.failpoints import failpoint
 from wamon.postgres.connection import transaction
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from wamon.config.conversations import Conversations
-    from wamon.conversations.model import State
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.conversations", "rescue")
@@ -51,15 +49,6 @@ def intake_waits(db: Database, source: str) -> bool:
         return bool(SQL.value(db, "intake_waits", source=source))
 
 
-class _Conversation(NamedTuple):
-    uid: UUID
-    chat: int
-    state: State
-    last_seq: int
-    answered_seq: int
-    correlation_id: UUID | None
-
-
 Reopened = Literal["reopened", "unknown", "too-old"]
 
 
@@ -73,22 +62,12 @@ def reopen(db: Database, conversation: int, fence: int, conversations: Conversat
         found = SQL.run(db, "closed", **key).fetchone()
         if found is None:
             return "unknown"
-        _, _, from_seq, through_seq, outcome = found
-        part = {"conversation": conversation, "from_seq": from_seq, "through_seq": through_seq}
+        part = {"conversation": conversation, "from_seq": found[0], "through_seq": found[1]}
         within = {name: value for name, value in timings(conversations).items() if "answer" in name}
         if not late and SQL.value(db, "is_too_old", **part, **within):
             return "too-old"
-        into = SQL.value(db, "live_one", conversation=conversation)
-        held = _Conversation(*SQL.run(db, "lock_one", conversation=into).fetchall()[0])
-        n = SQL.run(db, "reopen_messages", **part, into=into, last_seq=held.last_seq, late=late).rowcount
-        if not n:
+        if not SQL.value(db, "reopen", **key, late=late):
             return "unknown"
-        is_now = SQL.value(db, "reopen", conversation=into, n=n)
-        SQL.run(db, "mark_reopened", **key)
-        counts.add(db, f"turns {outcome}", 1)  # it was one, and goes on counting
-        SQL.run(db, "forget_letter", letter=f"{_LETTER}{conversation}:{fence}")
-        if is_now != held.state:
-            note(db, [Transition(held.uid, held.state, is_now, "reopened", held.correlation_id)])
         failpoint("turn.reopened")
     return "reopened"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wamon.health.baseline import patience
 from wamon.health.check import Absent, Check, State, unknown
 from wamon.health.delivery_facts import HookFacts
+from wamon.providers import buffer
 from wamon.webhooks.counts import MOST_REFUSALS
 from wamon.webhooks.providers import KNOWN
 from wamon.words import age, amount, span
@@ -50,8 +51,9 @@ def _of_deliveries(hooks: Sequence[Hook], found: DeliveryFacts, now: datetime) -
             yield refusing(own)
         if own.parked:
             yield parked(own)
+    taken_in = known | {buffer.HOOK} if known else known
     for deliveries in found.waiting:
-        yield waiting(deliveries, now, is_known=deliveries.hook in known)
+        yield waiting(deliveries, now, is_known=deliveries.hook in taken_in)
 
 
 def address(hook: Hook) -> Check:

@@ -10,6 +10,7 @@ from wamon.ledger.dead_letters import PAUSES_SECONDS
 from wamon.log import logger
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
+from wamon.providers.buffer import HOOK
 from wamon.providers.deliveries import DIRECT
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ class Events:
         """A batch of what is to be taken in now."""
         limits = {"most": _MOST, "most_bytes": _MOST_BYTES, "patience": PATIENCE}
         with transaction(self._source.db) as db:
-            return SQL.rows(db, "due", Event, source=self._source.name, hooks=self._hooks, **limits)
+            return SQL.rows(db, "due", Event, source=self._source.name, hooks=[*self._hooks, HOOK], **limits)
 
     def taken_in_after(self, event: int) -> list[Event]:
         """The next ones that became messages, as long as their bodies are kept."""
-        values = {"hooks": self._hooks, "after": event, "most": _A_PAGE}
+        values = {"hooks": [*self._hooks, HOOK], "after": event, "most": _A_PAGE}
         with transaction(self._source.db) as db:
             return SQL.rows(db, "taken_in", Event, source=self._source.name, **values)
 

@@ -26,6 +26,7 @@ from wamon.ledger.following import NotYet
 from wamon.log import logger
 from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
+from wamon.providers import buffer
 from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping, Receipt
 from wamon.webhooks.events import Ended, Events
 from wamon.webhooks.messages import NAMELESS, brought, of_numbers, origin_of, revoked
@@ -224,9 +225,12 @@ class Intake:
         return [self._opened(event) for event in events]
 
     def _opened(self, event: Event) -> Opened:
-        hook = self._feed.hooks[event.hook]
-        found = KNOWN[hook.provider].sender.parse(Delivery({}, {}, "", event.body, event.received_at))
-        parts = list(of_numbers(found, hook.numbers))
+        delivery = Delivery({}, {}, "", event.body, event.received_at)
+        if event.hook == buffer.HOOK:
+            parts = buffer.parse(delivery)
+        else:
+            hook = self._feed.hooks[event.hook]
+            parts = list(of_numbers(KNOWN[hook.provider].sender.parse(delivery), hook.numbers))
         return Opened(event, parts, list(brought(parts, event.uid, event.received_at)))
 
     def _with_their_groups(self, opened: Sequence[Opened]) -> Sequence[Opened]:
@@ -372,7 +376,11 @@ class Intake:
         }
 
     def _account(self, one: Opened) -> str:
-        return self._feed.hooks[one.event.hook].ids_of
+        """Whose ids of persons it has: of what came by hand, those of the first hook that can answer."""
+        hooks = self._feed.hooks
+        if one.event.hook != buffer.HOOK:
+            return hooks[one.event.hook].ids_of
+        return next((hook for hook in hooks.values() if hook.send.url), next(iter(hooks.values()))).ids_of
 
     def _end(
         self,

@@ -190,7 +190,9 @@ BEFORE_NUMBERS = """
               wamon.webhook_agent_performance, wamon.webhook_message_processing_metrics CASCADE;
     DROP FUNCTION wamon.check_webhook_system_health, wamon.get_webhook_performance_stats,
                   wamon.acquire_conversation_lock, wamon.release_conversation_lock,
-                  wamon.cleanup_stuck_webhook_conversations, wamon.increment_session_metrics, wamon.refuse;
+                  wamon.cleanup_stuck_webhook_conversations, wamon.increment_session_metrics, wamon.refuse,
+                  wamon.has_buffered_messages, wamon.get_all_wa_ids_with_buffered_messages, wamon.source_of_buffer,
+                  wamon.kind_of_wa_id, wamon.keep_buffered, wamon.reopen_turn, wamon.retry_letter;
     ALTER TABLE wamon.ledger_rows
         DROP COLUMN numbers, DROP CONSTRAINT ledger_rows_pkey, ADD PRIMARY KEY (chat, message_id);
     ALTER TABLE wamon.submission_rows

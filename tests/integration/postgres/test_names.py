@@ -99,6 +99,66 @@ def test_a_lock_tells_who_holds_it_and_since_when(talks: Talks, talk: int) -> No
     assert rows(talks, "SELECT status, locked_count FROM wamon.webhook_conversation_health") == [("processing", 1)]
 
 
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        ("text", ("text", "hello", None)),
+        ("drop", ("text", "hello", None)),
+        ("photo", ("image", None, "hello")),
+        ("voice", ("audio", None, "hello")),
+        ("file", ("document", None, "hello")),
+        ("other", ("other", None, "hello")),
+    ],
+)
+def test_the_buffer_holds_what_waits_and_what_is_answered_leaves_it(
+    talks: Talks, part: str, shown: tuple[str, str | None, str | None]
+) -> None:
+    made = talks.conversation(talks.person(), talks.chat(), last=2, answered=1)
+    talks.messages(made, 1, 2, None, body="hello")
+    talks.run("UPDATE wamon.conversation_messages SET part = %(part)s", part=part)
+    asked = "SELECT wa_id, source, message_type, content, caption FROM wamon.message_buffer"
+    assert rows(talks, asked) == [(PHONE, "main", *shown)]
+    assert rows(talks, "SELECT wamon.get_all_wa_ids_with_buffered_messages()") == [PHONE]
+    waits = "SELECT wamon.has_buffered_messages(%(who)s)"
+    assert [talks.one(waits, who=who) for who in (PHONE, "0")] == [True, False]
+    talks.run("UPDATE wamon.conversations SET answered_seq = 2, state = 'idle', due_at = NULL")
+    assert rows(talks, asked) == rows(talks, "SELECT wamon.get_all_wa_ids_with_buffered_messages()") == []
+    assert talks.one(waits, who=PHONE) is False
+
+
+PUT = "INSERT INTO wamon.message_buffer (wa_id, content, source) VALUES (%(who)s, %(text)s, %(source)s)"
+
+
+@pytest.mark.parametrize(
+    ("hooks", "values", "why"),
+    [
+        ({}, {}, "^No hook is configured, so nobody could be answered. Next: add one under hooks."),
+        ({"wati": "wati", "meta": "meta"}, {}, "feed several sources: meta, wati"),
+        ({"wati": "wati"}, {"source": "main"}, "No hook feeds a source of this name"),
+        ({"wati": "wati"}, {"who": "Thandi"}, "neither a phone number nor the id of anybody"),
+        ({"wati": "wati"}, {"who": None}, "neither a phone number nor the id of anybody"),
+        ({"wati": "wati"}, {"text": ""}, "The message says nothing"),
+    ],
+)
+def test_what_could_never_be_answered_is_refused_with_what_to_do(
+    talks: Talks, hooks: dict[str, str], values: dict[str, str], why: str
+) -> None:
+    for name, source in hooks.items():
+        talks.run("INSERT INTO wamon.hook_status (hook, source) VALUES (%(h)s, %(s)s)", h=name, s=source)
+    with pytest.raises(RaiseException, match=why):
+        talks.run(PUT, **{"who": PHONE, "text": "hello", "source": None, **values})
+    assert rows(talks, "SELECT count(*) FROM wamon.webhook_events") == [0]
+
+
+def test_a_letter_can_only_be_made_pending(talks: Talks) -> None:
+    talks.dead_letter(talks.chat(), "turn:7:4")
+    with pytest.raises(RaiseException, match="`wamon dead discard` gives one up"):
+        talks.run("UPDATE wamon.webhook_dlq SET resolution_status = 'resolved'")
+    with pytest.raises(RaiseException, match="Nothing is kept of turn:7:4"):
+        talks.run("UPDATE wamon.webhook_dlq SET next_retry_at = now(), resolution_status = 'pending'")
+    assert rows(talks, "SELECT resolution_status FROM wamon.webhook_dlq") == ["failed"]
+
+
 def test_a_message_is_processed_once_its_burst_is_closed_and_says_how_long_that_took(talks: Talks) -> None:
     made = talks.conversation(talks.person(), talks.chat(), "idle", last=len(OUTCOMES), answered=len(OUTCOMES))
     talks.messages(made, *range(1, len(OUTCOMES) + 1))

@@ -18,6 +18,20 @@ FROM wamon.conversations AS c
 JOIN wamon.wa_ids AS w USING (person)
 WHERE c.state <> 'merged';
 
+-- What waits for an answer; answered messages leave it at once. A group's text is the ledger's, as long as that is kept.
+CREATE VIEW wamon.message_buffer AS
+SELECT w.wa_id, t.message_type, CASE t.message_type WHEN 'text' THEN t.said END AS content,
+       CASE WHEN t.message_type <> 'text' THEN t.said END AS caption, m.sent_at AS "timestamp", c.source
+FROM wamon.conversations AS c
+JOIN wamon.conversation_messages AS m ON m.conversation = c.conversation AND m.seq > c.answered_seq
+JOIN wamon.wa_ids AS w USING (person)
+LEFT JOIN wamon.ledger_rows AS l ON l.chat = m.chat AND l.message_id = m.message_id
+CROSS JOIN LATERAL (
+    SELECT CASE m.part WHEN 'photo' THEN 'image' WHEN 'voice' THEN 'audio' WHEN 'file' THEN 'document' WHEN 'drop' THEN 'text'
+                       ELSE m.part END AS message_type, coalesce(m.body, l.text) AS said
+) AS t
+WHERE c.due_at IS NOT NULL AND c.last_seq > c.answered_seq;
+
 -- A lock is held since its turn began; one that was taken by hand of what waits for nothing has no turn.
 CREATE VIEW wamon.webhook_conversations AS
 SELECT c.uid AS id, w.hash AS user_id, w.wa_id AS whatsapp_phone, 'main'::text AS agent_type,
@@ -152,6 +166,16 @@ FROM (SELECT * FROM wamon.conversation_state_transitions ORDER BY id DESC LIMIT 
 LEFT JOIN wamon.conversations AS c ON c.uid = s.conversation_id
 LEFT JOIN wamon.wa_ids AS w USING (person)
 ORDER BY s.id DESC;
+
+CREATE FUNCTION wamon.has_buffered_messages(wa_id text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = wamon, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM message_buffer AS b WHERE b.wa_id = has_buffered_messages.wa_id)
+$$;
+
+CREATE FUNCTION wamon.get_all_wa_ids_with_buffered_messages() RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = wamon, pg_temp AS $$
+    SELECT DISTINCT b.wa_id FROM message_buffer AS b WHERE b.wa_id IS NOT NULL ORDER BY 1
+$$;
 
 -- What needs a look; no row: nothing does. Thresholds are exceeded, not reached. In plpgsql, whose plans know the values:
 -- those of SQL would be made without, and read all turns.
@@ -322,6 +346,165 @@ BEGIN
       AND s.agent_type = increment_session_metrics.agent_type AND s.session_state = 'active';
     RETURN FOUND;
 END $$;
+
+-- The source of a message that is put into the buffer by hand: the only one that hooks feed, or the one that is named.
+CREATE FUNCTION wamon.source_of_buffer(named text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = wamon, pg_temp AS $$
+DECLARE
+    fed CONSTANT text[] := ARRAY(SELECT DISTINCT h.source FROM hook_status AS h ORDER BY h.source);
+BEGIN
+    IF cardinality(fed) = 0 THEN
+        RAISE EXCEPTION 'No hook is configured, so nobody could be answered. Next: add one under hooks.';
+    END IF;
+    IF named IS NULL AND cardinality(fed) > 1 THEN
+        RAISE EXCEPTION 'Hooks feed several sources: %. Next: name one in the column source.', array_to_string(fed, ', ');
+    END IF;
+    IF named IS NOT NULL AND NOT named = ANY(fed) THEN
+        RAISE EXCEPTION 'No hook feeds a source of this name. Next: name one of these in the column source, or none: %.',
+            array_to_string(fed, ', ');
+    END IF;
+    RETURN coalesce(named, fed[1]);
+END $$;
+
+-- Which kind of id this is: that of the person who is known here by it, else what it looks like; NULL: of no kind.
+CREATE FUNCTION wamon.kind_of_wa_id(id text, of_source text) RETURNS text
+LANGUAGE sql STABLE SET search_path = wamon, pg_temp AS $$
+    SELECT coalesce(
+        (SELECT a.kind FROM aliases AS a
+         WHERE a.value = id AND a.kind <> 'lid'
+           AND EXISTS (SELECT FROM conversations AS c WHERE c.person = a.person AND c.source = of_source)
+         ORDER BY array_position(ARRAY['phone', 'bsuid', 'subscriber'], a.kind)
+         LIMIT 1),
+        CASE WHEN id ~ '^[0-9]{5,20}$' THEN 'phone'
+             WHEN id ~ '^[0-9]{5,20}@lid$' THEN 'lid'
+             WHEN id ~ '^[A-Z]{2}[.](ENT[.])?[A-Za-z0-9]{1,128}$' THEN 'bsuid' END)
+$$;
+
+-- Keeps a message as a delivery like any other, of a hook whose name no configured one can have: an intake takes it in, now or
+-- once there is one. Its uid is in the body, so that it is nobody's twin.
+CREATE FUNCTION wamon.keep_buffered() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
+DECLARE
+    uid CONSTANT uuid := gen_random_uuid();
+    kind text;
+    body bytea;
+BEGIN
+    NEW.source := source_of_buffer(NEW.source);
+    NEW.message_type := coalesce(NEW.message_type, 'text');
+    IF NEW.wa_id ~ '^[+]?[0-9][0-9 ()-]*$' THEN
+        NEW.wa_id := regexp_replace(NEW.wa_id, '[^0-9]', '', 'g');
+    END IF;
+    kind := kind_of_wa_id(NEW.wa_id, NEW.source);
+    IF kind IS NULL THEN
+        RAISE EXCEPTION 'wa_id is neither a phone number nor the id of anybody who is known here. Next: give a phone number '
+            'with its country code.';
+    END IF;
+    IF NEW.message_type = 'text' AND coalesce(NEW.content, NEW.caption, '') = '' THEN
+        RAISE EXCEPTION 'The message says nothing. Next: give it a content.';
+    END IF;
+    body := convert_to(jsonb_build_object(
+        'uid', uid, 'kind', kind, 'id', regexp_replace(NEW.wa_id, '@lid$', ''), 'type', NEW.message_type,
+        'text', coalesce(nullif(NEW.caption, ''), NEW.content, ''), 'sent_at', NEW."timestamp")::text, 'UTF8');
+    INSERT INTO webhook_events (uid, hook, source, body, sha256)
+    VALUES (uid, 'message_buffer', NEW.source, body, sha256(body));
+    NEW."timestamp" := coalesce(NEW."timestamp", now());
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER kept_as_a_delivery INSTEAD OF INSERT ON wamon.message_buffer
+    FOR EACH ROW EXECUTE FUNCTION wamon.keep_buffered();
+
+-- Has the messages of a turn that was given up, or came too late, answered after all: they get places at the end. `late`: their
+-- age counts anew from now. False: there is nothing of it.
+CREATE FUNCTION wamon.reopen_turn(of_conversation bigint, of_fence integer, late boolean, due timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET search_path = wamon, pg_temp AS $$
+DECLARE
+    closed turns%ROWTYPE;
+    was conversations%ROWTYPE;
+    n integer;
+    is_now text;
+BEGIN
+    SELECT * INTO closed FROM turns AS t
+    WHERE t.conversation = of_conversation AND t.fence = of_fence AND t.outcome IN ('dead', 'stale');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    SELECT o.* INTO was
+    FROM conversations AS c
+    JOIN conversations AS o ON o.conversation = coalesce(c.merged_into, c.conversation)
+    WHERE c.conversation = of_conversation
+    FOR UPDATE OF o;
+    WITH again AS (
+        SELECT m.chat, m.message_id, row_number() OVER (ORDER BY m.sent_at, m.seq) AS place
+        FROM conversation_messages AS m
+        WHERE m.conversation = of_conversation AND m.seq BETWEEN closed.from_seq AND closed.through_seq
+    )
+    UPDATE conversation_messages AS m
+    SET conversation = was.conversation, seq = was.last_seq + a.place, reopened_at = CASE WHEN late THEN now() END
+    FROM again AS a
+    WHERE m.chat = a.chat AND m.message_id = a.message_id;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF n = 0 THEN
+        RETURN false;
+    END IF;
+    UPDATE conversations AS c
+    SET last_seq = c.last_seq + n,
+        burst_at = CASE WHEN c.last_seq = c.answered_seq THEN now() ELSE c.burst_at END,
+        prev_in_at = CASE WHEN c.last_seq = c.answered_seq THEN c.last_in_at ELSE c.prev_in_at END,
+        prev_out_at = CASE WHEN c.last_seq = c.answered_seq THEN c.last_out_at ELSE c.prev_out_at END,
+        follow_up = CASE WHEN c.last_seq = c.answered_seq THEN false ELSE c.follow_up END,
+        beyond_at = CASE WHEN c.state = 'processing' AND c.last_seq = c.claimed_seq THEN now() ELSE c.beyond_at END,
+        last_at = now(),
+        state = CASE c.state WHEN 'idle' THEN 'settling' ELSE c.state END,
+        due_at = CASE WHEN c.state IN ('processing', 'human') THEN c.due_at
+                      WHEN c.last_seq = c.answered_seq THEN due
+                      ELSE least(c.due_at, due) END
+    WHERE c.conversation = was.conversation
+    RETURNING c.state INTO is_now;
+    UPDATE turns AS t SET outcome = 'reopened' WHERE t.conversation = of_conversation AND t.fence = of_fence;
+    INSERT INTO conversation_counts AS k (name, n) VALUES ('turns ' || closed.outcome, 1)  -- it was one, and goes on counting
+    ON CONFLICT (name) DO UPDATE SET n = k.n + 1;
+    DELETE FROM dead_letters AS d
+    WHERE d.kind = 'turn' AND d.message_id = 'turn:' || of_conversation || ':' || of_fence;
+    IF is_now <> was.state THEN
+        INSERT INTO conversation_state_transitions
+            (conversation_id, from_state, to_state, transition_reason, correlation_id)
+        VALUES (was.uid, was.state, is_now, 'reopened', was.correlation_id);
+    END IF;
+    RETURN true;
+END $$;
+
+-- A dead letter of any kind is tried again where somebody makes it pending: at next_retry_at, or now.
+CREATE FUNCTION wamon.retry_letter() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
+DECLARE
+    letter dead_letters%ROWTYPE;
+    due CONSTANT timestamptz := coalesce(NEW.next_retry_at, now());
+    parts CONSTANT text[] := string_to_array(OLD.whatsapp_message_id, ':');
+    is_kept boolean := true;
+BEGIN
+    IF NEW.resolution_status <> 'pending' THEN
+        RAISE EXCEPTION 'A dead letter can only be made pending, which is a retry. Next: SET next_retry_at = now(), '
+            'resolution_status = ''pending''; `wamon dead discard` gives one up.';
+    END IF;
+    UPDATE dead_letters AS d SET next_try_at = due, given_up = false WHERE d.chat || ' ' || d.message_id = OLD.id
+    RETURNING * INTO letter;
+    IF letter.kind = 'event' THEN
+        UPDATE webhook_events AS e SET state = 'new', attempts = 0, next_try_at = due, ended_at = NULL
+        WHERE e.uid = letter.correlation_id AND e.body IS NOT NULL;
+        is_kept := FOUND;
+    ELSIF letter.kind = 'turn' THEN
+        is_kept := reopen_turn(parts[2]::bigint, parts[3]::integer, false, due);
+    END IF;
+    IF NOT is_kept THEN
+        RAISE EXCEPTION 'Nothing is kept of % that could be tried again. Next: `wamon dead discard` gives it up.',
+            OLD.whatsapp_message_id;
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER tried_again INSTEAD OF UPDATE ON wamon.webhook_dlq
+    FOR EACH ROW EXECUTE FUNCTION wamon.retry_letter();
 
 -- For a view of what wamon alone decides: its argument is why.
 CREATE FUNCTION wamon.refuse() RETURNS trigger
