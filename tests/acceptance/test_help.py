@@ -114,3 +114,19 @@ def test_on_a_terminal_a_page_is_formatted(monkeypatch: pytest.MonkeyPatch, caps
 def test_version_names_all_that_must_fit_together(wamon: Run) -> None:
     done = wamon("--version")
     assert re.fullmatch(r"wamon \S+ · schema \d+ · Python 3\.\d+\.\S+ · PostgreSQL 18\.\d+ \(embedded\)\n", done.stdout)
+
+
+def test_the_shell_completes_groups_and_projects_from_the_config(wamon: Run, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/wamon.yaml").write_bytes((PROJECT / "config/wamon.yaml").read_bytes())
+
+    def offered(words: str) -> list[str]:
+        asked = {"_WAMON_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        done = wamon(**asked)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+    assert offered("wamon scan --group M") == ["Mamelodi", "Mohadin"]
+    assert offered("wamon drops list --project Vel") == ["Velo Test"]
+    (tmp_path / "config/wamon.yaml").write_text("timezone: Moon\n", "utf-8")
+    assert "".join(offered("wamon scan --group M")) == ""

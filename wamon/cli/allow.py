@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, complete_project, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ _SHOWN_IN_A_TABLE = 50
 
 commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
-ProjectOption = Annotated[str, typer.Option("--project", metavar="NAME", help="The project whose list it is.")]
-AnyProjectOption = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only this project's.")]
+OwnerOption = Annotated[
+    str,
+    typer.Option("--project", metavar="NAME", help="The project whose list it is.", autocompletion=complete_project),
+]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many drops.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
@@ -48,7 +50,7 @@ def add_to(app: typer.Typer) -> None:
 def import_(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX, XLS or ODS.")],
-    project: ProjectOption,
+    project: OwnerOption,
     column: Annotated[
         str | None, typer.Option("--column", metavar="NAME|LETTER|NUMBER", help="Where the numbers stand.")
     ] = None,
@@ -126,7 +128,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
 @commands.command()
 def missing(
     ctx: typer.Context,
-    project: AnyProjectOption = None,
+    project: ProjectOption = None,
     limit: LimitOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -160,7 +162,7 @@ def missing(
 @commands.command()
 def strangers(
     ctx: typer.Context,
-    project: AnyProjectOption = None,
+    project: ProjectOption = None,
     limit: LimitOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -198,7 +200,7 @@ def strangers(
 @commands.command()
 def export(
     ctx: typer.Context,
-    project: ProjectOption,
+    project: OwnerOption,
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="CSV or XLSX, as its ending says; else CSV on stdout.")
     ] = None,
@@ -237,7 +239,7 @@ def export(
 @commands.command()
 def clear(
     ctx: typer.Context,
-    project: ProjectOption,
+    project: OwnerOption,
     yes: YesOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,

@@ -12,13 +12,12 @@ from wamon.cli.filters import (
     DayOption,
     Filters,
     KindOption,
-    ProjectOption,
     SenderOption,
     SinceOption,
     TextOption,
     UntilOption,
 )
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -25,7 +25,6 @@ class Kind(StrEnum):
     retracted = "retracted"
 
 
-ProjectOption = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only this project's.")]
 DayOption = Annotated[str | None, typer.Option("--day", metavar="DATE", help="Only posts of this day.")]
 SinceOption = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only posts from then on.")]
 UntilOption = Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 
 def near(
     ctx: typer.Context,
-    project: Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only this project's.")] = None,
+    project: ProjectOption = None,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only posts from then on.")] = _USUAL_SPAN,
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="Only posts before then; a day counts whole.")

@@ -23,8 +23,31 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON; `wamon
 BridgeOption = Annotated[
     Path | None, typer.Option("--bridge", metavar="FILE", help="Read this store instead of the configured one.")
 ]
+
+
+def complete_project(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The projects of the config that begin so, for the shell; none where the config can't be read."""
+    from wamon.app.commands import configured
+    from wamon.errors import ConfigError
+
+    given = next((path for each in (ctx, ctx.find_root()) if (path := each.params.get("config"))), None)
+    try:
+        groups = configured(given, os.environ).groups
+    except ConfigError:
+        return []
+    return sorted({group.name for group in groups if group.name.startswith(incomplete)})
+
+
 GroupOption = Annotated[
-    list[str] | None, typer.Option("--group", metavar="NAME|JID", help="Only this group; may be given again.")
+    list[str] | None,
+    typer.Option(
+        "--group", metavar="NAME|JID", help="Only this group; may be given again.", autocompletion=complete_project
+    ),
+]
+
+ProjectOption = Annotated[
+    str | None,
+    typer.Option("--project", metavar="NAME", help="Only this project's.", autocompletion=complete_project),
 ]
 
 

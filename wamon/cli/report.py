@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class Format(StrEnum):
     html = "html"
 
 
-ProjectOption = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only this project's.")]
 DateOption = Annotated[
     str | None,
     typer.Option("--date", metavar="DATE", help="A day; today, unless said. A week is the one that holds it."),

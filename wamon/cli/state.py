@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
+from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, complete_project, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -89,7 +89,12 @@ def _show(answer: Positions, settings: Config) -> None:
 @commands.command()
 def rewind(
     ctx: typer.Context,
-    group: Annotated[list[str], typer.Option("--group", metavar="NAME|JID", help="The group; may be given again.")],
+    group: Annotated[
+        list[str],
+        typer.Option(
+            "--group", metavar="NAME|JID", help="The group; may be given again.", autocompletion=complete_project
+        ),
+    ],
     to: Annotated[str, typer.Option("--to", metavar="beginning|TIME|MESSAGE-ID", help="Where to go back to.")],
     bridge: BridgeOption = None,
     config: ConfigOption = None,
