@@ -16,6 +16,7 @@ _MAY_LACK = (
     "systemd isn't installed here",
     "nginx isn't installed here",
     "Chromium isn't installed here",
+    "LiteLLM isn't installed here",
     "promtool isn't installed here",
     "root may write everywhere",
     "only root can ",

@@ -155,7 +155,10 @@ def test_a_server_that_isn_t_there_has_surely_cost_nothing(model: Model) -> None
 
 
 def test_what_a_connection_cost_that_broke_off_is_unknown() -> None:
-    with behaving(lambda handler: handler.rfile.read(1)) as port:
+    def break_off(handler: Any) -> None:
+        handler.rfile.read(1)
+
+    with behaving(break_off) as port:
         found = ask(agent(f"http://127.0.0.1:{port}"))
 
     assert isinstance(found, Failed)
@@ -245,6 +248,33 @@ def test_a_server_that_counts_too_much_leaves_room_for_the_burst(model: Model) -
 
     assert found.tokens <= 4_000
     assert len(found.messages[-1]["content"]) > 3_000
+
+
+def test_the_bill_of_many_calls_is_the_servers_own_and_none_is_over_its_budget(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server counts as many do, some four characters a token and a few more a message."""
+    counted: list[int] = []
+
+    def next_answer() -> Answer:
+        asked = sum(len(one["content"]) // 4 + 7 for one in model.asked[-1]["messages"])
+        answered = len(counted) % 300
+        counted.append(asked + answered)
+        return says(asked=asked, answered=answered)
+
+    monkeypatch.setattr(model, "next", next_answer)
+    asker = agent(model.url)
+    said, reserved = [], []
+    for n in range(100):
+        prompt = question(asker, "When do you come? " * (n * n))
+        found = asker.ask(prompt, ())
+        assert isinstance(found, Said)
+        said.append(found.spent)
+        reserved.append(prompt.tokens)
+
+    assert said == counted
+    assert max(reserved) <= 4_000
+    assert max(counted) <= 4_000
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", *BEGINNINGS]))
