@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -20,9 +19,7 @@ from tests.support.office import Office, eventually
 from tests.support.truth import Field
 from wamon.errors import DatabaseUnavailable, SchemaError
 from wamon.postgres.connection import connected
-from wamon.postgres.migrations import grant_roles, migrate, migrations
-from wamon.webhooks import counts
-from wamon.webhooks.counts import Counts
+from wamon.postgres.migrations import migrate, migrations
 
 NAMES = [f"{migration.version:04} {migration.name}" for migration in migrations()]
 OURS = migrations()[-1].version
@@ -263,132 +260,6 @@ KEEP = """
     INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256)
     SELECT '00000000-0000-0000-0000-000000000001', 'wati', 'wati', 'x', sha256('x') ON CONFLICT DO NOTHING
 """
-
-
-def test_the_role_for_deliveries_may_add_events_and_see_nobody_s(empty_dsn: str, hooks_role: str) -> None:
-    migrated(empty_dsn)
-    theirs = as_role(empty_dsn, hooks_role)
-    query(theirs, KEEP)
-    query(theirs, KEEP)
-    query(theirs, "INSERT INTO wamon.hook_rings (hook) VALUES ('gowa')")
-    assert query(theirs, "SELECT hook FROM wamon.hook_rings") == [("gowa",)]
-    assert query(empty_dsn, "SELECT state, attempts FROM wamon.webhook_events") == [("new", 0)]
-    for forbidden in (
-        "SELECT FROM wamon.webhook_events",
-        "UPDATE wamon.webhook_events SET state = 'done'",
-        "DELETE FROM wamon.webhook_events",
-        "SELECT FROM wamon.ledger_rows",
-        "SELECT FROM wamon.aliases",
-        "SELECT wamon.grant_roles()",
-    ):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            query(theirs, forbidden)
-
-
-def test_the_role_for_deliveries_may_count_them(empty_dsn: str, hooks_role: str) -> None:
-    migrated(empty_dsn)
-    with connected(as_role(empty_dsn, hooks_role)) as db:
-        for _ in range(2):
-            counts.write(db, {"wati": Counts("wati", came=True, stored=1, refused=1)}, ZoneInfo("UTC"))
-        assert len(counts.person_key(db)) == 32
-    assert query(empty_dsn, "SELECT stored, refused, cardinality(refused_at) FROM wamon.hook_status") == [(2, 2, 2)]
-
-
-@pytest.fixture
-def roles(office: Office) -> Iterator[Callable[[str], str]]:
-    """Makes a role as the administrator does, and answers how it connects."""
-    made: list[str] = []
-
-    def make(role: str) -> str:
-        query(office.dsn, f"CREATE ROLE {role}")
-        made.append(role)
-        with connected(office.dsn) as db:
-            grant_roles(db)
-        return as_role(office.dsn, role)
-
-    yield make
-    for role in made:
-        query(office.dsn, f"DROP OWNED BY {role}")
-        query(office.dsn, f"DROP ROLE {role}")
-
-
-@pytest.mark.parametrize("empty_dsn", ["embedded 18"], indirect=True)
-def test_a_reader_may_look_at_what_names_nobody_once_it_is_there(office: Office, roles: Callable[[str], str]) -> None:
-    office.scan()
-    reader = roles("wamon_reader")
-    for view in (
-        "webhook_conversation_health",
-        "stuck_webhook_conversations",
-        "webhook_agent_performance",
-        "webhook_message_processing_metrics",
-        "webhook_dlq_summary",
-        "recent_webhook_state_transitions",
-        "check_webhook_system_health()",
-    ):
-        assert query(reader, f"SELECT * FROM wamon.{view}") == []
-    assert len(query(reader, "SELECT * FROM wamon.get_webhook_performance_stats(24)")) == 10
-    for forbidden in (
-        "ledger_rows",
-        "replies",
-        "aliases",
-        "conversation_messages",
-        "webhook_events",
-        "ledger",
-        "texts",
-    ):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            query(reader, f"SELECT FROM wamon.{forbidden}")
-
-
-@pytest.mark.parametrize("empty_dsn", ["embedded 18"], indirect=True)
-def test_an_operator_may_retry_and_switch_replies_off_and_read_nobody_s_replies(
-    office: Office, roles: Callable[[str], str]
-) -> None:
-    office.scan()
-    operator = roles("wamon_operator")
-    query(operator, "UPDATE wamon.sources SET replies_off = true, agent_off = true")
-    query(operator, "UPDATE wamon.dead_letters SET next_try_at = now()")
-    assert office.query("SELECT replies_off, agent_off FROM wamon.sources") == [(True, True)]
-    for forbidden in ("SELECT FROM wamon.replies", "UPDATE wamon.sources SET last_verify_clean = true"):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            query(operator, forbidden)
-
-
-@pytest.mark.parametrize("empty_dsn", ["embedded 18"], indirect=True)
-def test_what_is_said_is_seen_only_by_a_policy_though_the_table_is_granted(
-    office: Office, roles: Callable[[str], str]
-) -> None:
-    office.scan()
-    chat = office.query("SELECT chat FROM wamon.groups LIMIT 1")[0]
-    office.query(
-        "INSERT INTO wamon.replies (chat, message_id, about, kind, state, project, sent_at, queued_at, changed_at,"
-        " next_try_at) VALUES (%s, 'M', 'DR1752028', 'new', 'due', 'Lawley', now(), now(), now(), now())",
-        chat,
-    )
-    stranger, app = roles("stranger_to_wamon"), roles("wamon_app")
-    query(
-        office.dsn, "GRANT USAGE ON SCHEMA wamon TO stranger_to_wamon; GRANT ALL ON wamon.replies TO stranger_to_wamon"
-    )
-    assert query(stranger, "SELECT message_id FROM wamon.replies") == []
-    assert query(app, "SELECT message_id FROM wamon.replies") == [("M",)]
-
-
-@pytest.mark.parametrize("empty_dsn", ["embedded 18"], indirect=True)
-def test_the_role_for_the_application_records(office: Office, roles: Callable[[str], str]) -> None:
-    office.scan()
-    app = roles("wamon_app")
-    query(
-        office.dsn,
-        "GRANT ALL ON public.qa_photo_reviews TO wamon_app; GRANT ALL ON ALL TABLES IN SCHEMA public TO wamon_app",
-    )
-    office.query("DELETE FROM wamon.ledger")
-    office.query("DELETE FROM wamon.submissions")
-    office.set(database={"url": app})
-    office.sweep()
-    office.scan()
-    assert office.drops() == {("Lawley", "DR1750001")}
-    assert office.run("status").returncode in {0, 1}
-    assert office.verify().clean
 
 
 def test_a_role_that_is_made_later_is_granted_its_rights_by_the_next_db_migrate(
