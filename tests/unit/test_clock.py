@@ -15,7 +15,7 @@ HOST_TIME = re.compile(
 DATE = re.compile(r"\b20\d\d-(0[1-9]|1[0-2])(-\d\d)?\b")
 
 
-MAY_ASK = re.compile(r"\b(now|utcnow|today|time|time_ns|localtime|ctime|Clock)\(")
+MAY_ASK = re.compile(r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|time_ns|localtime|ctime)|Clock)\(")
 MAY_NAME_A_DATE = re.compile(r"\b20\d\d\b")
 
 

@@ -559,7 +559,7 @@ def test_bytes_that_are_no_text_break_the_number(field: Field) -> None:
 
 
 def test_traffic_leaves_a_store_that_its_truth_knows(field: Field) -> None:
-    done = write_traffic(field, 2500, seed=3)
+    done = write_traffic(field, 1000, seed=5)
     assert field.truth.drops() == drops_in(field.path)
     assert set(field.truth.ledger()) == {key for key in messages(field.path) if key.chat in PROJECTS}
     assert len(field.truth.drops()) > 500
@@ -571,11 +571,11 @@ def test_one_seed_makes_one_store(tmp_path: Path) -> None:
     dumps = []
     for place in ("a", "b"):
         with Field(Gowa(tmp_path / place)) as field:
-            write_traffic(field, 1200, seed=11)
+            write_traffic(field, 400, seed=11)
             dumps.append(field.bridge.db.execute("SELECT rowid, * FROM messages ORDER BY rowid").fetchall())
     assert dumps[0] == dumps[1]
     with Field(Gowa(tmp_path / "c")) as field:
-        write_traffic(field, 1200, seed=12)
+        write_traffic(field, 400, seed=12)
         assert field.bridge.db.execute("SELECT rowid, * FROM messages ORDER BY rowid").fetchall() != dumps[0]
 
 
