@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.acceptance.test_help import ALL
-from tests.support.bridges import LAWLEY
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.deliveries import GOWA, WATI
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
+from wamon.app.commands import configured
+from wamon.app.intake import brought_sources
+from wamon.app.run import broken_promises
 from wamon.cli.main import command
+from wamon.daemon.stopping import Stopping
+from wamon.daemon.upkeep import BroughtUpkeep, Upkeep
 from wamon.errors import WamonError
 
 NO_STORE = "No bridge's store is read here: hooks bring the messages, so there is none to look at."
@@ -124,3 +131,44 @@ def test_every_other_command_answers_for_what_there_is(office: Office) -> None:
     for words in (("dead", "retry", "X1"), ("dead", "show", "X1"), ("gaps", "--group", "X1")):
         code, told = said(office, *words)
         assert (code, told.startswith("There is no ")) == (2, True), told
+
+
+def test_the_proof_is_made_once_a_day_noted_for_each_source_and_told(office: Office) -> None:
+    config = configured(office.config_path, {})
+    upkeep = BroughtUpkeep(partial(brought_sources, config), partial(broken_promises, config, office.clock))
+
+    def noted() -> list[Any]:
+        upkeep.run(Stopping())
+        return office.query("SELECT last_verify_clean FROM wamon.sources WHERE source IN ('wati', 'gowa')")
+
+    assert noted() == [True, True]
+    office.query("DELETE FROM wamon.ledger_rows WHERE message_id = 'M1'")
+    assert noted() == [True, True]  # a day hasn't gone by
+    office.query("UPDATE wamon.sources SET last_verify_at = now() - interval '2 days' WHERE source = 'gowa'")
+    assert noted() == [False, False]
+    assert "and found something wrong" in said(office, "doctor")[1]
+
+    assert said(office, "verify", "--repair")[0] == 0
+    assert office.query("SELECT last_verify_clean FROM wamon.sources WHERE source = 'gowa'") == [True]
+    assert "and found all in order" in said(office, "doctor")[1]
+
+
+def test_beside_a_store_a_delivery_that_is_not_proven_makes_the_noted_proof_unclean(
+    tmp_path: Path, open_office: Callable[..., Office]
+) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.chat(LAWLEY, "Lawley")
+        office = open_office(bridge.path, hooks=[hook("wati", project="Lawley")])
+        office.scan()
+    keep(office, "wati", WATI)
+    take_in(office)
+    office.query("DELETE FROM wamon.ledger_rows")
+    broken = partial(broken_promises, configured(office.config_path, {}), office.clock)
+
+    Upkeep(office.opened, broken).run(Stopping())
+    by_day = office.query("SELECT last_verify_clean FROM wamon.sources WHERE source = 'main'")
+    office.query("UPDATE wamon.sources SET last_verify_clean = NULL")
+    code, told = said(office, "verify")
+
+    assert (by_day, code) == ([False], 1), told
+    assert office.query("SELECT last_verify_clean FROM wamon.sources WHERE source = 'main'") == [False]

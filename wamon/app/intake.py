@@ -64,6 +64,13 @@ def proofs(config: Config, clock: Clock, *, repair: bool) -> Proof:
     return Proof(events, unproven)
 
 
+@contextmanager
+def brought_sources(config: Config) -> Iterator[Sequence[Source]]:
+    """The sources that hooks feed, over one connection of their own."""
+    with ledger(config) as db:
+        yield [Source(db, name) for name in config.sources_of_hooks]
+
+
 def letters_of_hooks(config: Config) -> list[Letter]:
     """The deliveries, and parts of them, that couldn't be recorded; the last to fail first."""
     with ledger(config) as db:

@@ -14,12 +14,13 @@ from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, joined, opened, store_of, wanted_of
 from wamon.app.database import database, ledger
 from wamon.app.following import talking_groups
-from wamon.app.intake import effects_of_hooks, intakes
+from wamon.app.intake import brought_sources, effects_of_hooks, intakes, proofs
 from wamon.app.look import looked_at
 from wamon.app.publish import alerts_of
 from wamon.bridge.access import access
 from wamon.capture.state_file import StateFile
 from wamon.capture.store_identity import refuse_anothers
+from wamon.capture.verify import ANSWERED_ONCE, EVERY_ROW_IN_THE_LEDGER
 from wamon.daemon.alert_sender import AlertSender
 from wamon.daemon.daily import Daily
 from wamon.daemon.heartbeat import Heartbeat
@@ -32,7 +33,7 @@ from wamon.daemon.reply_sender import AnswerSender, ReplySender
 from wamon.daemon.rounds import Connected, WithoutStore
 from wamon.daemon.side_tasks import SideTasks
 from wamon.daemon.status_rows import StatusRows
-from wamon.daemon.upkeep import Upkeep
+from wamon.daemon.upkeep import BroughtUpkeep, Upkeep
 from wamon.errors import Busy, ConfigError, HostUnavailable
 from wamon.health.check import Absent
 from wamon.health.checks import judged, unwell
@@ -108,14 +109,15 @@ class _Beside:
         always = (monitor, sender, rows, *_heartbeat(config, passes), *working)
         daily = Daily(config, clock, ledger, database)
         if config.has_hooks_alone:
-            return SideTasks(always, (daily, BroughtOfficeWriter(partial(effects_of_hooks, config, clock))))
+            upkeep = BroughtUpkeep(partial(brought_sources, config), partial(broken_promises, config, clock))
+            return SideTasks(always, (daily, upkeep, BroughtOfficeWriter(partial(effects_of_hooks, config, clock))))
         bridge = bridge_of(config)
         replies = ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim)
         return SideTasks(
             always,
             chores=(
                 *([] if bridge.name in answered else [replies]),
-                Upkeep(partial(opened, config, bridge, clock), partial(flaws_of_bursts, config)),
+                Upkeep(partial(opened, config, bridge, clock), partial(broken_promises, config, clock)),
                 OfficeWriter(partial(opened, config, bridge, clock)),
                 daily,
             ),
@@ -157,7 +159,13 @@ def _agent(config: Config, clock: Clock) -> Agent | None:
     return Agent(config.conversations.agent, config.drops.pattern, clock)
 
 
-def flaws_of_bursts(config: Config) -> Sequence[Flaw]:
+def broken_promises(config: Config, clock: Clock) -> list[int]:
+    """The promises that don't hold of what hooks brought, and of bursts: a number for each time."""
+    unproven = proofs(config, clock, repair=False).unproven if config.sources_of_hooks else ()
+    return [EVERY_ROW_IN_THE_LEDGER] * len(unproven) + [ANSWERED_ONCE] * len(_flaws_of_bursts(config))
+
+
+def _flaws_of_bursts(config: Config) -> Sequence[Flaw]:
     """What the proof of bursts finds; nothing, and nothing of their room, where nobody is answered."""
     if not config.conversations.enabled:
         return ()

@@ -67,7 +67,13 @@ def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: b
     delivered = _delivered(options, settings, repair=repair)
     answered = _answered(settings)
     if settings.has_hooks_alone and bridge is None:
-        return view.without_store(delivered, answered)
+        from wamon.app.intake import brought_sources
+
+        found = view.without_store(delivered, answered)
+        with brought_sources(settings) as sources:
+            for source in sources:
+                source.note_verify(clean=found.clean)
+        return found
     with opened(settings, bridge_of(settings, bridge, names), options.clock) as pipeline:
         verification = Verification(pipeline, [pipeline.source.groups[jid] for jid in pipeline.named(names)])
         rows = pipeline.store.rows()
@@ -76,9 +82,10 @@ def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: b
                 verification.repair(advance)
         with progress("Verifying", rows) as advance:
             verified = verification.verify(advance)
+        found = view.verify(pipeline, verified, delivered, answered)
         if not names:
-            pipeline.source.note_verify(clean=verified.clean and not (answered and answered.flaws))
-        return view.verify(pipeline, verified, delivered, answered)
+            pipeline.source.note_verify(clean=found.clean)
+        return found
 
 
 def _answered(config: Config) -> Proof | None:

@@ -28,9 +28,8 @@ def checks(facts: Facts) -> Iterator[Check]:
     yield dead_letters(facts)
     yield reviews(facts)
     yield names(facts)
-    if facts.subject.config.has_hooks_alone:
-        return
-    yield sweep(facts)
+    if not facts.subject.config.has_hooks_alone:
+        yield sweep(facts)
     yield verify(facts)
 
 

@@ -71,8 +71,9 @@ SELECT sweep_due IS NOT NULL OR last_sweep_at IS NULL OR last_sweep_at < now() -
 FROM wamon.sources WHERE source = %(source)s
 
 -- name: verify_due
-SELECT last_verify_at IS NULL OR last_verify_at < now() - interval '1 day'
-FROM wamon.sources WHERE source = %(source)s
+SELECT NOT EXISTS (
+    SELECT FROM wamon.sources WHERE source = %(source)s AND last_verify_at >= now() - interval '1 day'
+)
 
 -- name: note_sweep
 UPDATE wamon.sources SET sweep_due = NULL, last_sweep_at = now() WHERE source = %(source)s

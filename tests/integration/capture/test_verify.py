@@ -21,7 +21,7 @@ from tests.support.conversations import Talks
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import configured
-from wamon.app.run import flaws_of_bursts
+from wamon.app.run import broken_promises
 from wamon.capture.verify import Verification
 from wamon.cli.main import main
 from wamon.daemon.stopping import Stopping
@@ -449,7 +449,7 @@ def test_the_proof_looks_at_bursts_where_somebody_is_answered_daily_and_by_hand(
     def told(*, answering: bool) -> list[Any]:
         office.set(conversations={"enabled": answering})
         office.query("UPDATE wamon.sources SET last_verify_at = NULL, last_verify_clean = NULL")
-        Upkeep(office.opened, partial(flaws_of_bursts, configured(office.config_path, {}))).run(Stopping())
+        Upkeep(office.opened, partial(broken_promises, configured(office.config_path, {}), CLOCK)).run(Stopping())
         return office.query("SELECT last_verify_clean FROM wamon.sources")
 
     assert told(answering=False) == [True]

@@ -30,6 +30,8 @@ def test_without_a_store_run_takes_in_and_status_and_verify_say_so(without_store
     with office.running() as daemon:
         keep(office, "wati", WATI)
         eventually("the drop", lambda: office.drops() == FIRST, said=daemon.said)
+        clean = "SELECT last_verify_clean FROM wamon.sources"
+        eventually("the first proof", lambda: office.query(clean) == [True], said=daemon.said)
         second = office.run("run")
         assert (second.returncode, "works on source wati" in second.stderr) == (75, True)
         status = office.answer("status")
