@@ -1,8 +1,8 @@
 """The connection to PostgreSQL, and its errors by what is to be done about them.
 
 Nothing here needs a session: a transaction pooler may hand each transaction to another server process. So there are no
-prepared statements, no SET and no session locks; what a transaction needs, it sets for itself. Only whoever asks for a
-session of its own has the first two (`keep_session`), and only where it gets one.
+prepared statements, no SET and no session locks; what a transaction needs, it sets for itself. Only where a process is
+ours alone (`has_own_server`) are there any: the first two for `keep_session`, the first for what keeps deliveries.
 """
 
 from __future__ import annotations
@@ -147,17 +147,22 @@ def connect(dsn: str) -> Database:
 def keep_session(db: Database) -> None:
     """Set limits and settings once, and have what comes again planned once, where no pooler stands between.
 
-    A server process is ours then; a pooler tells its clients a process of its own. For work by key alone: such a plan
-    knows neither the values nor how a table grows, so it is held to indexes.
+    For work by key alone: such a plan knows neither the values nor how a table grows, so it is held to indexes.
     """
+    if not has_own_server(db):
+        return
+    planned_once = _BY_KEY + ", set_config('plan_cache_mode', 'force_generic_plan', true)"
     with explained():
-        (server,) = db.execute("SELECT pg_backend_pid()").fetchall()[0]
-        if server != db.info.backend_pid:
-            return
-        planned_once = _BY_KEY + ", set_config('plan_cache_mode', 'force_generic_plan', true)"
         db.execute((_limits(db) + planned_once).replace(", true)", ", false)"), [str(_STATEMENT_SECONDS)])
     db.prepare_threshold = 2
     db.keeps_limits = True
+
+
+def has_own_server(db: Database) -> bool:
+    """Whether a server process is ours alone. A pooler tells its clients a process of its own."""
+    with explained():
+        (server,) = db.execute("SELECT pg_backend_pid()").fetchall()[0]
+    return bool(server == db.info.backend_pid)
 
 
 def _is_understood(dsn: str) -> bool:

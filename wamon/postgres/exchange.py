@@ -1,7 +1,4 @@
-"""One statement on a connection, without waiting for its answer: an event loop tells when the socket is ready.
-
-It is sent as the driver sends it, with no session's help: through a transaction pooler, too.
-"""
+"""One statement on a connection, without waiting for its answer: an event loop tells when the socket is ready."""
 
 from __future__ import annotations
 
@@ -14,9 +11,10 @@ from psycopg.pq import ExecStatus, Format, TransactionStatus
 from wamon.postgres.connection import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import psycopg
+    from psycopg.pq.abc import PGconn
 
     from wamon.postgres.connection import Database
 
@@ -47,29 +45,19 @@ def byteas(values: Sequence[bytes]) -> Array:
 
 
 class Exchange:
-    """A statement that is sent, until its answer has come. `sql` names its values $1, $2, …
+    """What was sent, until its answer has come. `send` begins it on the connection.
 
     Raises what `explained` makes of errors. After one the connection is to be given up where it is closed.
     """
 
-    def __init__(self, db: Database, sql: LiteralString, values: Sequence[Array]) -> None:
+    def __init__(self, db: Database, send: Callable[[PGconn], object]) -> None:
         self._pgconn = db.pgconn
         self._failed: psycopg.Error | None = None
         self.has_ended = False
         with explained():
-            self._pgconn.send_query_params(
-                sql.encode(),
-                [value.encoded() for value in values],
-                param_types=[value.oid for value in values],
-                param_formats=[Format.BINARY] * len(values),
-            )
+            send(self._pgconn)
             self.is_sending = bool(self._pgconn.flush())
             """Whether something of it is still to be sent: it is to proceed once the socket takes more, too."""
-
-    @property
-    def socket(self) -> int:
-        """What is to be ready before it proceeds."""
-        return self._pgconn.socket
 
     def proceed(self) -> None:
         """Send and receive what can be without waiting."""
@@ -84,6 +72,31 @@ class Exchange:
                     self._failed = error_from_result(result)
             if self.has_ended and self._failed:
                 raise self._failed
+
+
+def statement(db: Database, sql: LiteralString, values: Sequence[Array]) -> Exchange:
+    """Run this. `sql` names its values $1, $2, …"""
+    types = [value.oid for value in values]
+    sent, formats = [value.encoded() for value in values], [Format.BINARY] * len(values)
+    return Exchange(db, lambda pgconn: pgconn.send_query_params(sql.encode(), sent, types, formats))
+
+
+def preparation(db: Database, name: bytes, sql: LiteralString, values: Sequence[Array]) -> Exchange:
+    """Have the server plan this once, for values of these types."""
+    types = [value.oid for value in values]
+    return Exchange(db, lambda pgconn: pgconn.send_prepare(name, sql.encode(), types))
+
+
+def execution(db: Database, name: bytes, values: Sequence[Array]) -> Exchange:
+    """Run what was prepared under this name."""
+    sent, formats = [value.encoded() for value in values], [Format.BINARY] * len(values)
+    return Exchange(db, lambda pgconn: pgconn.send_query_prepared(name, sent, formats))
+
+
+def hear(db: Database) -> None:
+    """Take in what the server says while nothing is asked of it. Raises DatabaseUnavailable where it has closed."""
+    with explained():
+        db.pgconn.consume_input()
 
 
 def is_idle(db: Database) -> bool:

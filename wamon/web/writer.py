@@ -128,9 +128,15 @@ class Writer:
             await self._commit(await self._linked(), events)
 
     async def _linked(self) -> Link:
+        if self._link and self._link.is_lost:
+            self._leave(self._link)
         if self._link is None:
             self._link = await linked(self._server)
         return self._link
+
+    def _leave(self, link: Link) -> None:
+        self._link = None
+        link.close()
 
     async def _commit(self, link: Link, events: Sequence[Event]) -> None:
         """Raises DatabaseUnavailable. May be done twice: the second time adds nothing.
@@ -145,8 +151,7 @@ class Writer:
                 warned.append(await link.run(_QUERIES.sql("ring"), texts(ringing)))
         finally:
             if link.is_lost:
-                self._link = None
-                link.close()
+                self._leave(link)
         failpoint("hook.inserted")
         if any(warned):
             raise DatabaseUnavailable(

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import LiteralString
 
 import psycopg
 import pytest
 
-from wamon.errors import DatabaseUnavailable, Poison
+from wamon.errors import DatabaseUnavailable, Poison, WamonError
 from wamon.postgres.connection import connected
 from wamon.postgres.exchange import byteas, texts
 from wamon.web.database import Server
 from wamon.web.link import Link, linked
+
+
+def end_all(other: psycopg.Connection) -> None:
+    other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'wamon' AND datname = current_database()"
+    )
 
 
 def test_what_the_server_refuses_is_told_and_the_connection_goes_on(dsn: str) -> None:
@@ -28,6 +36,43 @@ def test_what_the_server_refuses_is_told_and_the_connection_goes_on(dsn: str) ->
     assert asyncio.run(both()) == (False, False)
 
 
+def test_a_statement_that_comes_again_is_planned_once_and_again_where_the_server_forgets_it(dsn: str) -> None:
+    kept: LiteralString = "SELECT count(*) FROM unnest($1::text[])"
+    planned: LiteralString = "SELECT 1 / count(*) FROM pg_prepared_statements WHERE statement = ANY ($1::text[])"
+
+    async def run() -> list[bool]:
+        link = await linked(Server(partial(connected, dsn)))
+        for _ in range(2):
+            await link.run(kept, texts(["a"]))
+        await link.run(planned, texts([kept]))
+        await link.run("DEALLOCATE ALL")
+        with pytest.raises(WamonError):
+            await link.run(kept, texts(["a"]))
+        warned = await link.run(kept, texts(["a"]))
+        was_lost = link.is_lost
+        link.close(5)
+        return [warned, was_lost]
+
+    assert asyncio.run(run()) == [False, False]
+
+
+def test_a_connection_that_idles_is_known_to_be_lost_before_it_is_used(dsn: str) -> None:
+    async def idled() -> bool:
+        link = await linked(Server(partial(connected, dsn)))
+        await link.run("SELECT $1::text[]", texts(["a"]))
+        with psycopg.connect(dsn, autocommit=True) as other:
+            end_all(other)
+        for _ in range(1000):
+            if link.is_lost:
+                break
+            await asyncio.sleep(0.01)
+        was_lost = link.is_lost
+        link.close(5)
+        return was_lost
+
+    assert asyncio.run(idled())
+
+
 def test_a_connection_is_lost_where_its_server_ends_it_or_its_answer_is_not_awaited(dsn: str) -> None:
     async def abandoned(link: Link) -> None:
         with pytest.raises(TimeoutError):
@@ -35,10 +80,7 @@ def test_a_connection_is_lost_where_its_server_ends_it_or_its_answer_is_not_awai
 
     async def ended(link: Link) -> None:
         with psycopg.connect(dsn, autocommit=True) as other:
-            other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'wamon' AND datname = current_database()"
-            )
+            end_all(other)
         with pytest.raises(DatabaseUnavailable):
             await link.run("SELECT $1::text[]", texts(["a"]))
 
