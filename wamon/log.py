@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import traceback
-from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from uuid import uuid4
 from wamon.errors import WamonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
 logger = logging.getLogger("wamon")
 
@@ -62,14 +61,17 @@ class correlated:  # noqa: N801 - it is used as a function
         _following.reset(self._token)
 
 
-@contextmanager
-def written_together() -> Iterator[None]:
-    """Have what this thread tells within the block be one write. What others tell meanwhile comes after it."""
-    with ExitStack() as stack:
-        for handler in logger.handlers:
-            if isinstance(handler, _Lines):
-                stack.enter_context(handler.together())
-        yield
+def info_each(action: str, form: str, said: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+    """Log this form for each: an id of what it tells of, and its values. One write, where `configure` has it go.
+
+    One record serves all: a record each would be most of what a line takes.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    record = logger.makeRecord(logger.name, logging.INFO, "", 0, form, (), None, extra={"action": action})
+    for handler in logger.handlers:
+        if isinstance(handler, _Lines):
+            handler.write_each(record, said)
 
 
 def correlation_id() -> str | None:
@@ -110,29 +112,22 @@ def _place(error: Exception) -> str:
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """Writes a line at once, or those of a block together."""
+    """Writes a line at once, or many together."""
 
-    _held: list[str] | None = None
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def write_each(self, record: logging.LogRecord, said: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Write the record with each of these ids and values."""
+        lines = []
+        for by, values in said:
+            record.args, record.correlation_id = values, by
+            lines.append(self.format(record) + self.terminator)
         self.acquire()
-        held: list[str] = []
-        self._held = held
         try:
-            yield
+            self.stream.write("".join(lines))
+            self.flush()
+        except (OSError, ValueError):
+            pass  # where a line can't be written, the work that it tells of goes on
         finally:
-            self._held = None
-            with suppress(OSError, ValueError):  # where a line can't be written, the work that it tells of goes on
-                self.stream.write("".join(held))
-                self.flush()
             self.release()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._held is None:
-            super().emit(record)
-        else:
-            self._held.append(self.format(record) + self.terminator)
 
 
 class _Sentences(logging.Formatter):
@@ -151,7 +146,7 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {name: value for name, value in vars(record).items() if name not in _OWN}
         if following := _following.get():
-            fields["correlation_id"] = following
+            fields.setdefault("correlation_id", following)
         at = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
         spoken = {"at": f"{at}Z", "level": record.levelname.lower(), **fields, "message": record.getMessage()}
         return _encoded(spoken)

@@ -18,7 +18,7 @@ import pytest
 from freezegun import freeze_time
 
 from wamon import log
-from wamon.log import WITH_TIME, configure, correlated, logger, under_systemd, written_together
+from wamon.log import WITH_TIME, configure, correlated, info_each, logger, under_systemd
 
 ROOT = Path(log.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -102,10 +102,18 @@ def test_what_is_written_together_is_one_write_of_whole_lines(monkeypatch: pytes
     stderr = Written()
     monkeypatch.setattr("sys.stderr", stderr)
     configure(logging.INFO)
-    with written_together():
-        logger.info("Received %d.", 1, extra={"action": "received"})
-        logger.info("Received %d.", 2, extra={"action": "received"})
+    info_each("received", "Received %d.", [("a", (1,)), ("b", (2,))])
     assert (stderr.getvalue(), stderr.writes) == ("Received 1.\nReceived 2.\n", 1)
+
+
+def test_of_what_is_told_together_each_has_its_own_id_whatever_is_done_meanwhile(said: Said) -> None:
+    configure(logging.INFO, as_json=True)
+    with correlated():
+        info_each("received", "Received %d.", [("a", (1,)), ("b", (2,))])
+    first, second = spoken(said)
+    assert (first["correlation_id"], first["message"]) == ("a", "Received 1.")
+    assert (second["correlation_id"], second["message"]) == ("b", "Received 2.")
+    assert list(first) == ["at", "level", "action", "correlation_id", "message"]
 
 
 def test_lines_that_cannot_be_written_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +124,7 @@ def test_lines_that_cannot_be_written_stop_nothing(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stderr", Full())
     configure(logging.INFO)
     for _ in range(2):
-        with written_together():
-            logger.info("Received.", extra={"action": "received"})
+        info_each("received", "Received.", [("a", ())])
     with ThreadPoolExecutor(1) as other:  # nor do they keep others from telling
         other.submit(logger.handlers[0].flush).result(5)
 

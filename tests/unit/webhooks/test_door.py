@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import logging
-from collections.abc import Iterator
 from typing import get_args
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.deliveries import NOON, SECRET, SENDERS
 from wamon.clock import Clock
 from wamon.config.hooks import Hook, Provider
-from wamon.log import logger
+from wamon.log import configure
 from wamon.providers.deliveries import Delivery, Peek, Verdict
 from wamon.webhooks.delivery_log import MOST_REFUSED, MOST_UNPROVEN, DeliveryLog
 from wamon.webhooks.door import Door, doors
@@ -72,25 +72,19 @@ class Standing(Clock):
         return self.seconds
 
 
-class Lines(logging.Handler):
-    """What was logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-
-
 @pytest.fixture
-def lines() -> Iterator[list[str]]:
-    handler, level = Lines(), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield handler.texts
-    logger.removeHandler(handler)
-    logger.setLevel(level)
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was logged."""
+    texts: list[str] = []
+
+    class Stderr(io.StringIO):
+        def write(self, text: str) -> int:
+            texts.extend(text.splitlines())
+            return len(text)
+
+    monkeypatch.setattr("sys.stderr", Stderr())
+    configure(logging.INFO)
+    return texts
 
 
 def test_refusals_of_a_second_are_told_ten_times_and_then_counted(lines: list[str]) -> None:
