@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from wamon.cli.options import Said
     from wamon.config.schema import Config
+    from wamon.replies.queue import Switches
     from wamon.views.replies import Reply
 
 commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
@@ -52,7 +53,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     from wamon.app.database import ledger
     from wamon.privacy import people_of
     from wamon.render import say
-    from wamon.replies.queue import is_off, listed
+    from wamon.replies.queue import listed, switches
     from wamon.views import replies as view
     from wamon.views.document import as_json
 
@@ -61,36 +62,43 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     with ledger(settings) as db:
         since = options.clock.now() - timedelta(days=_DAYS_LISTED)
         found = [one for source in settings.all_sources for one in listed(db, source, since)]
-        off = any(is_off(db, source) for source in settings.all_sources)
+        now = switches(db, *settings.all_sources)
     found.sort(key=lambda reply: reply.changed_at, reverse=True)
-    answer = view.replies(found, people_of(settings).shown, enabled=settings.replies.enabled, off=off)
+    answer = view.replies(found, people_of(settings).shown, now, enabled=settings.replies.enabled)
     if options.json:
         say(as_json(answer))
     else:
         _show(answer.replies, settings.timezone)
-        _say_whether_on(settings, off=off)
+        _say_whether_on(settings, now)
+
+
+AgentOption = Annotated[
+    bool, typer.Option("--agent", help="Only what the agent says; templates are sent all the same.")
+]
 
 
 @commands.command()
-def off(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def off(ctx: typer.Context, agent: AgentOption = False, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say nothing from now on, to posts or in conversations, whatever the config says: a daemon asks before each.
 
     Those that are due are skipped, and aren't sent when they are on again.
 
     \b
     wamon replies off
+    wamon replies off --agent
     """
-    _switch(said(ctx, config, json), off=True)
+    _switch(said(ctx, config, json), of_agent=agent, off=True)
 
 
 @commands.command()
-def on(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def on(ctx: typer.Context, agent: AgentOption = False, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Take `wamon replies off` back. Replies, or conversations, must be enabled in the config, too.
 
     \b
     wamon replies on
+    wamon replies on --agent
     """
-    _switch(said(ctx, config, json), off=False)
+    _switch(said(ctx, config, json), of_agent=agent, off=False)
 
 
 @commands.command()
@@ -157,30 +165,31 @@ def resend(
         say(f"Reply {reply} is sent again by `wamon run`, within its time.")
 
 
-def _switch(options: Said, *, off: bool) -> None:
+def _switch(options: Said, *, of_agent: bool, off: bool) -> None:
     from wamon.app.database import ledger
     from wamon.render import say
-    from wamon.replies.queue import switch
+    from wamon.replies.queue import switch, switch_agent, switches
     from wamon.views.document import as_json
     from wamon.views.replies import Switch
 
     settings = options.config()
     with ledger(settings) as db:
         for source in settings.all_sources:
-            switch(db, source, off=off)
+            (switch_agent if of_agent else switch)(db, source, off=off)
+        now = switches(db, *settings.all_sources)
     if options.json:
-        say(as_json(Switch(settings.replies.enabled, off)))
+        say(as_json(Switch(settings.replies.enabled, *now)))
     else:
-        _say_whether_on(settings, off=off)
+        _say_whether_on(settings, now)
 
 
-def _say_whether_on(settings: Config, *, off: bool) -> None:
+def _say_whether_on(settings: Config, now: Switches) -> None:
     from wamon.health.conversations import lacks_of_answers
     from wamon.render import paragraph, say
 
     talks, posts = settings.conversations.enabled, settings.replies.enabled
-    lacking = [] if off or not talks else lacks_of_answers(settings)
-    if off:
+    lacking = [] if now.off or not talks else lacks_of_answers(settings)
+    if now.off:
         say("Replies are off: `wamon replies on` lets them be sent again.")
     elif posts:
         say("Replies are on.")
@@ -190,6 +199,10 @@ def _say_whether_on(settings: Config, *, off: bool) -> None:
         say("Replies are off: replies.enabled in the config is false, or WAMON_REPLIES is off.")
     for lack in lacking:
         paragraph(f"{lack.sentence} {lack.hint}")
+    if now.agent_off:
+        say("The agent is off: `wamon replies on --agent` has it asked again.")
+    elif settings.conversations.agent.enabled:
+        say("The agent is on.")
 
 
 def _show(found: Sequence[Reply], zone: ZoneInfo) -> None:

@@ -15,7 +15,8 @@ SQL = Queries("wamon.conversations", "counts")
 def add(db: Database, name: str, n: int) -> None:
     """Count more of this, within a transaction; its row is locked until the end.
 
-    `orphans`, `fenced`; and of what the turns that are there no longer tell: `follow-ups`, `missed`, `turns <outcome>`.
+    `orphans`, `fenced`, `agent-calls <outcome>`, `agent-tokens <kind>`; and of what the turns that are there no longer
+    tell: `follow-ups`, `missed`, `turns <outcome>`.
     """
     if n:
         SQL.run(db, "add", name=name, n=n)

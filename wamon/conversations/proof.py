@@ -22,6 +22,7 @@ _DETAILS = {
     "misplaced_turns": "has a finished turn from message {first}, where {last} is next",
     "misplaced_ends": "is answered up to message {first}, and its last finished turn ends at {last}",
     "second_answers": "has more than one answer to one turn, the second to message {last}",
+    "misspent_tokens": "has sessions of {first} tokens, and turns of {last}",
     "both_kinds": "is answered as a post, and as message {first} of a burst",
 }
 """What each query finds, of a conversation or a message."""

@@ -78,6 +78,22 @@ WHERE r.fence = r.fence_before AND c.source = ANY(%(sources)s)
 ORDER BY c.conversation, r.through_seq
 LIMIT %(most)s
 
+-- name: misspent_tokens
+-- What its sessions with the agent cost is what its turns did. Of a conversation of over 80 days some may be pruned.
+SELECT c.uid::text, NULL, s.tokens, t.tokens
+FROM (
+    SELECT conversation_id, sum(total_tokens_used)::bigint AS tokens
+    FROM wamon.agent_sessions
+    GROUP BY conversation_id
+) AS s
+JOIN wamon.conversations AS c ON c.uid = s.conversation_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(tokens), 0)::bigint AS tokens FROM wamon.turns WHERE conversation = c.conversation
+) AS t
+WHERE s.tokens <> t.tokens AND c.source = ANY(%(sources)s) AND c.created_at >= now() - interval '80 days'
+ORDER BY c.conversation
+LIMIT %(most)s
+
 -- name: both_kinds
 SELECT c.uid::text, m.message_id, m.seq, m.seq
 FROM wamon.replies AS r

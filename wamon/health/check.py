@@ -89,6 +89,7 @@ TITLES = {
     "hooks.waiting": "Deliveries that nobody takes in",
     "conversations.chosen": "Whether anybody is answered",
     "conversations.way": "Whether answers can be sent",
+    "conversations.agent": "Whether the agent is asked",
     "conversations.orphans": "Whom no turn came to",
     "conversations.unanswered": "Who waits for an answer",
     "conversations.stuck": "What is overdue by minutes",

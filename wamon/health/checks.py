@@ -32,8 +32,11 @@ def judged(facts: Facts) -> Iterator[Check]:
     if facts.conversations is not None:
         from wamon.health import conversations
 
-        yield conversations.way(facts.subject.config)
-        yield from conversations.checks(facts.subject.config.conversations, facts.conversations, facts.database_now)
+        config = facts.subject.config
+        yield conversations.way(config)
+        yield from conversations.checks(config.conversations, facts.conversations, facts.database_now)
+        if config.conversations.agent.enabled:
+            yield conversations.agent(config, facts.conversations, facts.database_now)
 
 
 def _section(check: Check) -> int:

@@ -29,6 +29,8 @@ class ConversationFacts(NamedTuple):
     slow_ms: float | None = None  # how long nineteen of twenty turns of the last hour took at most
     double_starts: int = 0  # of the last hour: within a minute, with no turn between
     missed: int = 0  # messages of the last hour that colleagues and people wrote between our answers
+    agent_off: bool = False  # `wamon replies off --agent` holds of one of them
+    agent_rests_until: datetime | None = None  # before then nobody asks it
 
 
 def conversation_facts(db: Database, sources: Sequence[str]) -> ConversationFacts:
@@ -37,4 +39,5 @@ def conversation_facts(db: Database, sources: Sequence[str]) -> ConversationFact
         (waiting,) = SQL.run(db, "waiting", sources=list(sources))
         (unanswered,) = SQL.run(db, "unanswered", sources=list(sources))
         (lately,) = SQL.run(db, "lately", sources=list(sources))
-    return ConversationFacts(*waiting, *unanswered, *lately)
+        (agent,) = SQL.run(db, "agent", sources=list(sources))
+    return ConversationFacts(*waiting, *unanswered, *lately, *agent)

@@ -46,3 +46,7 @@ SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead')),
 FROM wamon.turns AS t
 JOIN wamon.conversations AS c USING (conversation)
 WHERE t.ended_at > now() - interval '1 hour' AND c.source = ANY(%(sources)s)
+
+-- name: agent
+SELECT EXISTS (SELECT FROM wamon.sources WHERE source = ANY(%(sources)s) AND agent_off),
+       (SELECT opened_until FROM wamon.breakers WHERE name = 'agent' AND opened_until > now())

@@ -84,6 +84,26 @@ def chosen(config: Conversations) -> Check:
     return Check("conversations.chosen", State.WARN, sentence, hint, numbers=numbers)
 
 
+def agent(config: Config, found: ConversationFacts | Absent, now: datetime) -> Check:
+    """Whether the agent, which is enabled, can be asked and heard."""
+    name = "conversations.agent"
+    if not any(hook.send.url for hook in config.hooks):
+        sentence = "The agent is enabled, and no hook can send what it says: it answers nobody."
+        return Check(name, State.WARN, sentence, "Set hooks[].send.url, and its token.")
+    if isinstance(found, Absent):
+        return unknown(name, found)
+    if found.agent_off:
+        hint = "`wamon replies on --agent` has it asked again."
+        return Check(name, State.WARN, "The agent is switched off: nobody asks it.", hint)
+    if found.agent_rests_until is not None:
+        rest = span(max(0.0, (found.agent_rests_until - now).total_seconds()))
+        sentence = f"The agent failed too often, or is busy: nobody asks it for {rest}."
+        return Check(
+            name, State.WARN, sentence, "Is its server up, and the key right? The log of `wamon run` says why."
+        )
+    return Check(name, State.OK, "The agent is asked where no template tells anything.")
+
+
 def orphans(found: ConversationFacts) -> Check:
     """Whether somebody waits whom nobody came to."""
     check = _counted("orphans", found.orphans, "Nobody waits whom no turn came to.")

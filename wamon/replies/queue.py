@@ -46,6 +46,7 @@ class Due(NamedTuple):
     attempts: int
     reason: str | None
     switched_off: bool
+    agent_off: bool  # the agent says it, and is switched off
     was_lost: bool  # the database was lost or restored since: it may have been sent
     stands: bool  # the message still says what it answers
     body: str | None  # of an answer to a burst
@@ -260,13 +261,27 @@ def prune_bodies(db: Database, keep_text: timedelta) -> None:
             break
 
 
-def is_off(db: Database, source: str) -> bool:
-    """Whether `wamon replies off` holds."""
+class Switches(NamedTuple):
+    """Whether all that is said is switched off, and whether what the agent says is."""
+
+    off: bool = False
+    agent_off: bool = False
+
+
+def switches(db: Database, *sources: str) -> Switches:
+    """What of it holds for any of these: `wamon replies off`, `wamon replies off --agent`."""
     with transaction(db):
-        return (True,) in SQL.run(db, "is_off", source=source).fetchall()
+        found = [one for source in sources for one in SQL.rows(db, "switches", Switches, source=source)]
+    return Switches(any(one.off for one in found), any(one.agent_off for one in found))
 
 
 def switch(db: Database, source: str, *, off: bool) -> None:
     """Have `wamon replies off` hold, or no longer: whoever sends asks before each."""
     with transaction(db):
         SQL.run(db, "switch", source=source, off=off)
+
+
+def switch_agent(db: Database, source: str, *, off: bool) -> None:
+    """The same of what the agent says: whoever asks it, and whoever sends, asks before."""
+    with transaction(db):
+        SQL.run(db, "switch_agent", source=source, off=off)

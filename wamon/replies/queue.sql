@@ -24,7 +24,7 @@ WHERE g.chat = r.chat AND g.source = %(source)s AND r.state = 'sending'
 -- A conversation's are sent in their order, fresh ones before late ones, of which the oldest first. A group, and all that
 -- is late, has a limit in a minute: the others go on.
 SELECT r.reply, g.jid, r.chat, r.message_id, r.about, r.kind, r.project, r.likely, l.sender, r.sent_at, r.attempts, r.reason,
-       s.replies_off,
+       s.replies_off, s.agent_off AND r.conversation IS NOT NULL AND coalesce(u.tokens IS NOT NULL AND u.error IS NULL, false),
        s.replies_from IS NOT NULL AND r.sent_at < s.replies_from,
        coalesce(CASE WHEN r.kind = 'burst' THEN d.any_stands ELSE d.it_stands END, true),
        r.body, coalesce(r.deadline, r.sent_at + %(max_age)s::interval), a.conversation, p.account, p.hash,
@@ -172,9 +172,13 @@ WHERE reply = ANY(ARRAY(
     LIMIT 500
 ))
 
--- name: is_off
-SELECT replies_off FROM wamon.sources WHERE source = %(source)s
+-- name: switches
+SELECT replies_off, agent_off FROM wamon.sources WHERE source = %(source)s
 
 -- name: switch
 INSERT INTO wamon.sources (source, replies_off) VALUES (%(source)s, %(off)s)
 ON CONFLICT (source) DO UPDATE SET replies_off = EXCLUDED.replies_off
+
+-- name: switch_agent
+INSERT INTO wamon.sources (source, agent_off) VALUES (%(source)s, %(off)s)
+ON CONFLICT (source) DO UPDATE SET agent_off = EXCLUDED.agent_off

@@ -148,6 +148,7 @@ class Replier:
         return {
             "conversations are off": not self._config.conversations.enabled,
             "nobody is chosen, or WAMON_REPLIES is off": self._config.conversations.choose_nobody,
+            "`wamon replies off --agent`": due.agent_off,
             "an operator answered": due.is_human,
         }
 

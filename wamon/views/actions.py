@@ -42,7 +42,8 @@ class Action:
     what: Annotated[
         str,
         "`dead-retry`, `dead-discard`, `event-retry`, `event-discard`, `turn-retry`, `turn-discard`, `reply-done`, "
-        "`reply-resend`, `near-miss-done`, `redo-done`, `conversation-rescue`, `replies-off` or `replies-on`",
+        "`reply-resend`, `near-miss-done`, `redo-done`, `conversation-rescue`, `replies-off`, "
+        "`replies-on`, `agent-off` or `agent-on`",
     ]
     key: Annotated[str, "what it was done to: a source; a reply's number; or a chat, a message and what was written"]
     reason: Annotated[str, "why, where they said so"]
@@ -89,6 +90,10 @@ def _run(query: str) -> Callable[[Database, str, Terms], object]:
 
 def _switch(*, off: bool) -> Callable[[Database, str, Terms], object]:
     return lambda db, source, _: queue.switch(db, source, off=off)
+
+
+def _switch_agent(*, off: bool) -> Callable[[Database, str, Terms], object]:
+    return lambda db, source, _: queue.switch_agent(db, source, off=off)
 
 
 def _send_again(db: Database, key: str, terms: Terms) -> None:
@@ -220,6 +225,22 @@ KINDS: Mapping[str, Kind] = {
         "/replies",
         "source",
         _switch(off=False),
+    ),
+    "agent-off": Kind(
+        "Send nothing of the agent's?",
+        "As `wamon replies off --agent`: nobody asks it from now on, and what it said meanwhile is skipped.",
+        "Agent off",
+        "/replies",
+        "source",
+        _switch_agent(off=True),
+    ),
+    "agent-on": Kind(
+        "Ask the agent again?",
+        "As `wamon replies on --agent`: it must be enabled in the config, too.",
+        "Agent on",
+        "/replies",
+        "source",
+        _switch_agent(off=False),
     ),
 }
 

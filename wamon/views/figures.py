@@ -47,6 +47,10 @@ class Events(NamedTuple):
     oldest_seconds: float  # since the oldest new one came
 
 
+CALLS = ("answered", "failed", "cut-off")
+"""What became of asking the agent."""
+TOKENS = ("counted", "estimated")
+"""What it cost: by its server's own count, or as estimated where that is unknown."""
 Quantiles = Sequence[float | None]
 """The median, and what 95 and 99 in a hundred don't exceed, in seconds; None: there was nothing in the last hour."""
 
@@ -67,6 +71,9 @@ class Talks:
     claimed_after: Quantiles  # from when a turn was due
     guarded: Quantiles  # claim and finish alone
     switches: Mapping[str, bool]  # by what is off
+    agent_calls: Mapping[str, int]  # by outcome
+    agent_tokens: Mapping[str, int]  # by who counted them
+    breakers: Mapping[str, bool]  # whether each is open, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,9 @@ def _talks(db: Database) -> Talks:
         claimed_after=quantiles[1] or _NOTHING,
         guarded=quantiles[2] or _NOTHING,
         switches={"replies": bool(off), "agent": bool(agent_off)},
+        agent_calls={name: counted.get(f"agent-calls {name}", 0) for name in CALLS},
+        agent_tokens={name: counted.get(f"agent-tokens {name}", 0) for name in TOKENS},
+        breakers={"agent": False} | dict(SQL.run(db, "breakers").fetchall()),
     )
 
 

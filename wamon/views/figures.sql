@@ -67,3 +67,6 @@ WHERE t.ended_at > now() - interval '1 hour' AND r.state = 'sent'
 
 -- name: switches
 SELECT bool_or(replies_off), bool_or(agent_off) FROM wamon.sources
+
+-- name: breakers
+SELECT name, coalesce(opened_until > now(), false) FROM wamon.breakers

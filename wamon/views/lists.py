@@ -50,6 +50,7 @@ class Switchable:
 
     name: Annotated[str, "its name"]
     off: Annotated[bool, "`wamon replies off` holds"]
+    agent_off: Annotated[bool, "`wamon replies off --agent` holds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def replies_page(db: Database, zone: ZoneInfo, after: str | None = None) -> Repl
         known = sources(db)
         listed = [one for source in known for one in queue.listed(db, source.name, moment.at - _LISTED)]
         settled = done(db, moment.at - _LISTED, REPLY_DONE)
-        switches = tuple(Switchable(source.name, queue.is_off(db, source.name)) for source in known)
+        switches = tuple(Switchable(source.name, *queue.switches(db, source.name)) for source in known)
     found = [
         ListedReply(**asdict(reply_of(one)), settled=f"{one.chat} {one.message_id} {one.about}" in settled)
         for one in listed

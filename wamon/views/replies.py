@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from wamon.replies.queue import Listed
+    from wamon.replies.queue import Listed, Switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Replies:
 
     enabled: Annotated[bool, "what the config and WAMON_REPLIES say"]
     off: Annotated[bool, "`wamon replies off` holds"]
+    agent_off: Annotated[bool, "`wamon replies off --agent` holds"]
     replies: tuple[Reply, ...]
 
 
@@ -58,6 +59,7 @@ class Switch:
 
     enabled: Annotated[bool, "what the config and WAMON_REPLIES say"]
     off: Annotated[bool, "`wamon replies off` holds"]
+    agent_off: Annotated[bool, "`wamon replies off --agent` holds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def reply_of(one: Listed, shown: Callable[[str], str | None] = nobody) -> Reply:
     return Reply(**fields | {"person": (shown(sender) if sender else None) or one.person})
 
 
-def replies(found: Iterable[Listed], shown: Callable[[str], str | None], *, enabled: bool, off: bool) -> Replies:
+def replies(
+    found: Iterable[Listed], shown: Callable[[str], str | None], switches: Switches, *, enabled: bool
+) -> Replies:
     """These replies, in their order, and whether more are sent."""
-    return Replies(enabled, off, tuple(reply_of(one, shown) for one in found))
+    return Replies(enabled, *switches, tuple(reply_of(one, shown) for one in found))

@@ -139,6 +139,20 @@ def _talks(found: Talks) -> Iterator[Metric]:
     for name, is_off in found.switches.items():
         off.add_metric([name], is_off)
     yield off
+    calls = CounterMetricFamily(
+        "wamon_agent_calls", "Questions to the agent, by what became of them.", labels=["outcome"]
+    )
+    for what, count in found.agent_calls.items():
+        calls.add_metric([what], count)
+    yield calls
+    tokens = CounterMetricFamily("wamon_agent_tokens", "What they cost, by who counted it.", labels=["kind"])
+    for kind, count in found.agent_tokens.items():
+        tokens.add_metric([kind], count)
+    yield tokens
+    rests = GaugeMetricFamily("wamon_breaker_open", "1 where something is left alone as it fails.", labels=["name"])
+    for name, is_open in found.breakers.items():
+        rests.add_metric([name], is_open)
+    yield rests
 
 
 def _quantiles(name: str, told: str, seconds: Quantiles) -> Metric:

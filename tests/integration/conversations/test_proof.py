@@ -88,13 +88,17 @@ def test_each_way_to_close_a_turn_closes_its_messages(dsn: str, talks: Talks, ta
             ["has more than one answer to one turn, the second to message 6"],
         ),
         (
+            "INSERT INTO wamon.agent_sessions (conversation_id, total_tokens_used) VALUES (%(uid)s, 7)",
+            ["has sessions of 7 tokens, and turns of 0"],
+        ),
+        (
             "UPDATE wamon.replies SET conversation = NULL, kind = 'new' WHERE fence = 1",
             ["is answered as a post, and as message 2 of a burst"],
         ),
     ],
 )
 def test_each_flaw_is_named(dsn: str, talks: Talks, talk: int, broken: str, said: list[str]) -> None:
-    talks.run(broken)
+    talks.run(broken, uid=talks.uid(talk))
     assert details(dsn) == said
     assert talk
 

@@ -42,6 +42,15 @@ def test_who_waits_is_counted_by_how_long(dsn: str, talks: Talks) -> None:
     assert facts(dsn, "elsewhere").waiting == 0
 
 
+def test_whether_the_agent_is_asked_is_told(dsn: str, talks: Talks) -> None:
+    talks.run("INSERT INTO wamon.sources (source, agent_off) VALUES ('main', true), ('other', false)")
+    talks.run("INSERT INTO wamon.breakers (name, opened_until) VALUES ('agent', now() - interval '1 s')")
+    assert [facts(dsn, one).agent_off for one in ("main", "other")] == [True, False]
+    assert facts(dsn).agent_rests_until is None
+    talks.run("UPDATE wamon.breakers SET opened_until = now() + interval '1 min'")
+    assert facts(dsn).agent_rests_until == talks.one("SELECT opened_until FROM wamon.breakers")
+
+
 def test_what_got_no_answer_counts_until_somebody_answers(dsn: str, talks: Talks) -> None:
     direct = talks.chat()
     stale, dead = (

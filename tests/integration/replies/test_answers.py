@@ -303,6 +303,30 @@ def test_an_unknown_answer_is_sent_again_by_hand_alone_and_that_is_noted(
     assert office.run("replies", "resend", "999999").returncode == UsageError.exit_code
 
 
+def test_what_the_agent_says_is_skipped_where_it_was_switched_off_meanwhile(
+    office: Office, api: StandIn, number: int
+) -> None:
+    """Templates, and the fallback that is sent where it failed, are sent all the same."""
+    for n, (text, tokens, error) in enumerate(
+        (("the agent's", 220, None), ("a template", None, None), ("the fallback", 220, "timeout"))
+    ):
+        burst(office, number, text, seq=n + 1)
+        office.query("UPDATE wamon.replies SET fence = through_seq")
+        office.query(
+            "INSERT INTO wamon.turns (conversation, fence, from_seq, through_seq, reason, due_at, tokens, error)"
+            " SELECT conversation, fence, through_seq, through_seq, 'due', now(), %s, %s"
+            " FROM wamon.replies WHERE body = %s",
+            tokens, error, text,
+        )  # fmt: skip
+    switched = office.answer("replies", "off", "--agent")
+    assert (switched["off"], switched["agent_off"]) == (False, True)
+    answer(office, "vgp")
+    assert sorted(zip(api.texts, states(office)[1:], strict=True)) == [("a template", "sent"), ("the fallback", "sent")]
+    assert reasons(office) == ["`wamon replies off --agent`", None, None]
+    assert "The agent is off" in office.run("replies", "list").stdout
+    assert office.answer("replies", "on", "--agent")["agent_off"] is False
+
+
 def test_an_answer_s_text_goes_with_time_and_is_then_no_longer_sent(office: Office, api: StandIn, number: int) -> None:
     api.behaviours = ["500"]
     reply = burst(office, number, "first")

@@ -162,6 +162,15 @@ def test_a_form_that_is_sent_again_does_nothing(office: Office, site: Site) -> N
     assert not is_off(office)
 
 
+def test_the_agent_has_a_switch_of_its_own_where_somebody_is_answered(office: Office, site: Site) -> None:
+    operator = Operator(site)
+    assert operator.act("/act/agent-off?key=main").status == 303
+    assert office.query("SELECT replies_off, agent_off FROM wamon.sources") == [(False, True)]
+    assert operator.act("/act/agent-on?key=main").status == 303
+    assert office.query("SELECT agent_off FROM wamon.sources") == [False]
+    assert noted(office) == [("agent-off", "main"), ("agent-on", "main")]
+
+
 def test_what_is_done_waits_for_nobody(office: Office, site: Site) -> None:
     office.query(
         "INSERT INTO wamon.replies (chat, message_id, about, kind, state, project, sent_at, queued_at, changed_at,"

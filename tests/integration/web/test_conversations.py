@@ -65,6 +65,8 @@ def test_the_figures_of_conversations_are_served(site: Site, talks: Talks) -> No
     talks.reply(talk, 2, 2, ago=8)
     talks.turn(talk, 3, 3, 3, "stale", follow_up=True, seconds=2)
     talks.run("INSERT INTO wamon.conversation_counts VALUES ('orphans', 7), ('turns stale', 2), ('missed', 1)")
+    talks.run("INSERT INTO wamon.conversation_counts VALUES ('agent-calls failed', 3), ('agent-tokens counted', 900)")
+    talks.run("INSERT INTO wamon.breakers (name, opened_until) VALUES ('agent', now() + interval '1 min')")
     talks.run("UPDATE wamon.replies SET tried_at = changed_at")
     talks.run("UPDATE wamon.conversation_messages SET seen_at = (SELECT tried_at FROM wamon.replies) - interval '12 s'")
 
@@ -82,6 +84,9 @@ def test_the_figures_of_conversations_are_served(site: Site, talks: Talks) -> No
     assert found["wamon_answer_wait_seconds"]["0.99",] == 12
     assert found["wamon_guard_seconds"]["0.95",] == 0.002
     assert found["wamon_switch_off"] == {("replies",): 0, ("agent",): 0}
+    assert found["wamon_agent_calls_total"] == {("answered",): 0, ("failed",): 3, ("cut-off",): 0}
+    assert found["wamon_agent_tokens_total"] == {("counted",): 900, ("estimated",): 0}
+    assert found["wamon_breaker_open"] == {("agent",): 1}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from wamon.config.conversations import Conversations
 from wamon.config.schema import Config
 from wamon.health.check import TITLES, Absent, Check, State
 from wamon.health.conversation_facts import ConversationFacts
-from wamon.health.conversations import ASKED, checks, way
+from wamon.health.conversations import ASKED, agent, checks, way
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 CHOSEN = Conversations(enabled=True, percentage=10)
@@ -64,12 +64,42 @@ def test_what_is_wrong_is_told_from_where_it_is_wrong(facts: ConversationFacts, 
     assert states(facts) == expected
 
 
+HOOK = {"name": "wati", "provider": "wati", "secret": "0123456789abcdef"}
+HEARD = HOOK | {"send": {"url": "https://example.com/send", "token": "0123456789abcdef"}}
+
+
+@pytest.mark.parametrize(
+    ("hook", "facts", "expected"),
+    [
+        (HEARD, ConversationFacts(), (State.OK, "The agent is asked where no template tells anything.")),
+        (
+            HOOK,
+            ConversationFacts(),
+            (State.WARN, "The agent is enabled, and no hook can send what it says: it answers nobody."),
+        ),
+        (HEARD, ConversationFacts(agent_off=True), (State.WARN, "The agent is switched off: nobody asks it.")),
+        (
+            HEARD,
+            ConversationFacts(agent_rests_until=NOW + timedelta(seconds=40)),
+            (State.WARN, "The agent failed too often, or is busy: nobody asks it for 40 s."),
+        ),
+    ],
+)
+def test_an_agent_that_answers_nobody_is_told(
+    hook: dict[str, Any], facts: ConversationFacts, expected: tuple[State, str]
+) -> None:
+    config = Config.model_validate({"state": {"dir": "/x"}, "timezone": "UTC", "hooks": [hook]})
+    check = agent(config, facts, NOW)
+    assert (check.state, check.sentence) == expected
+    assert agent(config, Absent("no"), NOW).state is (State.UNKNOWN if hook is HEARD else State.WARN)
+
+
 def test_where_postgresql_cannot_be_asked_each_check_is_unknown() -> None:
     unasked = found(Absent("PostgreSQL can't be asked."))
     assert {name for name, check in unasked.items() if check.state is State.UNKNOWN} == {
         name.removeprefix("conversations.") for name in ASKED
     }
-    assert {f"conversations.{name}" for name in unasked} | {"conversations.way"} == {
+    assert {f"conversations.{name}" for name in unasked} | {"conversations.way", "conversations.agent"} == {
         name for name in TITLES if name.startswith("conversations.")
     }
 
