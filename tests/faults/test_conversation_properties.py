@@ -32,7 +32,7 @@ from wamon.conversations.rescue import closed_turns, reopen
 from wamon.conversations.turns import Ended, Turn, Turns
 from wamon.conversations.worker import worker_of
 from wamon.log import logger
-from wamon.postgres.connection import connect, connected, transaction
+from wamon.postgres.connection import connect, connected, keep_session, transaction
 
 EXAMPLES = os.environ.get("WAMON_CHAOS_EXAMPLES")
 """Read here: the session's fixtures remove such variables before any test runs."""
@@ -161,6 +161,7 @@ class Talking(RuleBasedStateMachine):
 
     def _work(self) -> None:
         with connected(self.office.dsn) as db:
+            keep_session(db)
             me = self.office.query("SELECT gen_random_uuid()")[0]
             its = worker_of(self.config, frozenset(), "meta", db, me, HOST)
             while its.work():

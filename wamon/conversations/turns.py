@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wamon.conversations import contexts, counts
 from wamon.conversations.identity import Person, is_chosen
 from wamon.failpoints import failpoint
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import statement, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -118,6 +118,11 @@ class Ended:
     entries: Sequence[Entry] = ()  # what the agent is told of it later
     work_ms: float | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its end is one statement: it leaves no letter, keeps no history, and tells the agent nothing."""
+        return self.outcome != "dead" and not self.found and not self.entries
+
 
 class Finished(NamedTuple):
     """What became of a turn's conversation: `settling` where more came meanwhile."""
@@ -210,8 +215,8 @@ class Turns:
             done = self.finish_within(db, [Ended(turn, why, work_ms=0.0) for turn, why in judged if why])
             failpoint("turn.claimed")
         spent_ms = (self.clock.monotonic_seconds() - began) * 1000 / len(due)
-        to_work = [replace(turn, guard_ms=spent_ms) for turn, why in judged if not why]
-        return Claimed(_in_digests(to_work), done, len(due) - len(pending))
+        to_work = [turn for turn, why in judged if not why]
+        return Claimed(_known(to_work, spent_ms), done, len(due) - len(pending))
 
     def _late_beside(self, db: Database, due: Sequence[_Due]) -> list[_Due]:
         """What else is late in the groups of these where one is."""
@@ -257,7 +262,8 @@ class Turns:
 
     def finish(self, ended: Sequence[Ended]) -> list[Finished]:
         """End turns together, in one transaction. What another holds by now is left alone, its answer thrown away."""
-        with transaction(self.db) as db:
+        is_plain = len(ended) == 1 and ended[0].is_plain
+        with statement(self.db) if is_plain else transaction(self.db) as db:
             finished = self.finish_within(db, ended)
             failpoint("turn.finished")
         failpoint("turn.committed")
@@ -345,10 +351,10 @@ def _turn(
     return Turn(conversation, uid, chat, jid, project, Person(person, person_uid, person_hash, values), *rest)
 
 
-def _in_digests(turns: Sequence[Turn]) -> list[Turn]:
+def _known(turns: Sequence[Turn], guard_ms: float) -> list[Turn]:
     """The same, those marked that are told together: four and more late ones of one group."""
     late = Counter(turn.chat for turn in turns if turn.kind == "group" and turn.late)
-    return [replace(turn, in_digest=turn.late and late[turn.chat] >= _FEWEST_LATE) for turn in turns]
+    return [replace(turn, in_digest=turn.late and late[turn.chat] >= _FEWEST_LATE, guard_ms=guard_ms) for turn in turns]
 
 
 def _end_row(place: int, one: Ended) -> dict[str, Any]:

@@ -194,6 +194,17 @@ def transaction(db: Database, statement_seconds: int = _STATEMENT_SECONDS) -> It
         db.statement_seconds = _STATEMENT_SECONDS
 
 
+@contextmanager
+def statement(db: Database) -> Iterator[Database]:
+    """For one statement, which in a session of ours is a transaction by itself. Raises as `transaction` does."""
+    if db.keeps_limits:
+        with explained():
+            yield db
+    else:
+        with transaction(db):
+            yield db
+
+
 def _limits(db: Database) -> LiteralString:
     return _LIMITS + _OF_LATER_SERVERS if db.info.server_version >= _KNOW_IT else _LIMITS
 
