@@ -116,6 +116,8 @@ DAYS_AWAY = Subject("as many messages of Meta's, each delivered twice by batches
 TURN = Subject("a turn's claim and finish, beside one bare committed UPDATE", "ms")
 TURNS = Subject("turns by two workers, beside bare committed UPDATEs by as many", "turns/s")
 GUARD = Subject("what claim and finish take of a turn, 95 of 100 within", "ms")
+DUE = Subject("from when a burst is due to its claim in a run, 99 of 100 within", "ms")
+TAKEN_OVER = Subject("a killed run's turn, from when the next holds the lease to its claim", "ms")
 IDLE_CPU = Subject("two workers' looks at 100,000 idle conversations, of a core", "%")
 DELIVERED = Subject("durable deliveries from 32 connections", "deliveries/s")
 DELIVERED_EACH = Subject("the same by a usual web application, one committed INSERT each", "deliveries/s")
@@ -292,4 +294,6 @@ def _taking_in(plan: Plan) -> list[Target]:
         Target("turns a second, of bare UPDATEs", TURNS, 0.3, (TURNS, FLOOR), at_least=True),
         Target("of a turn, claim and finish, ms", GUARD, 10),
         Target("looks at idle conversations, % of a core", IDLE_CPU, 0.5),
+        Target("from due to claimed, 99 of 100 bursts, ms", DUE, 250),
+        Target("a killed run's turn, taken over by the next, ms", TAKEN_OVER, 1_000),
     ]

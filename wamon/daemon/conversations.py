@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 _LOOK_SECONDS = 1.0
+_UNHELD_SECONDS = 0.2
+"""Until a look at what is held, where nothing is yet: what a killed one left behind waits for it."""
 _SOON_SECONDS = 0.02
 """Until the next look where something is due that another thread works on."""
 _SWEEP_SECONDS = 300.0
@@ -127,7 +129,7 @@ class ConversationWorker(SideTask):
             self._lead(db, set(held), stopping)
         ready = {source: holder for source, holder in held.items() if source in self._begun.sources}
         if not ready:
-            return _LOOK_SECONDS
+            return _LOOK_SECONDS if held else _UNHELD_SECONDS
         next_seconds = next_due_seconds(db, ready, self._kinds)
         if next_seconds is None or next_seconds > 0:
             return min(_LOOK_SECONDS, next_seconds or _LOOK_SECONDS)

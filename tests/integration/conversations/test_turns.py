@@ -193,6 +193,19 @@ def test_requirement_18_a_stalled_worker_writes_nothing(office: Office) -> None:
     assert turns(office) == [(1, 1, "lost"), (1, 1, "answered")]
 
 
+def test_a_killed_worker_s_turn_waits_for_two_minutes_and_no_longer(office: Office) -> None:
+    """Where no new run takes over at once: the lease is its due time, and its end is looked for like any."""
+    write(office)
+    advance(office, 35)
+    with desk(office) as killed, desk(office) as other:
+        killed.claim_one()
+        assert due_in(office) == [120]
+        advance(office, 118)
+        assert other.claim().is_empty
+        advance(office, 2)
+        assert other.claim_one().reason == "takeover"
+
+
 class TenMinutesLater(Clock):
     """Whenever it is asked, over ten minutes went by."""
 
