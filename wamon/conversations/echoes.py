@@ -5,8 +5,10 @@ Each message is decided by one statement: in two, the send could end in between,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from wamon.drops.normalization import normalise
 from wamon.postgres.queries import Queries
 from wamon.replies.queue import said_hash
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.conversations", "echoes")
 
 _LONGEST_CODE = 20
+_WORD = re.compile(r"[a-z0-9]+|[^\W\x00-\x7f]")
 _BY_ID, _BY_TEXT, _PERHAPS, _SENDING = 1, 2, 3, 4
 _MEANS: dict[int | None, Verdict] = {
     _BY_ID: "ours",
@@ -32,10 +35,29 @@ _MEANS: dict[int | None, Verdict] = {
 
 def whose(db: Database, outgoing: Sequence[Message]) -> list[Verdict]:
     """Within a recording, after its appends: whose these outgoing messages are. What is ours takes its id."""
-    return [_whose(db, one) for one in outgoing]
+    if not outgoing:
+        return []
+    uncertain = SQL.run(db, "uncertain", chats=list({one.chat for one in outgoing})).fetchall()
+    return [
+        _whose(db, one, [reply for reply, body in uncertain if says_something_else(one.text, body)]) for one in outgoing
+    ]
 
 
-def _whose(db: Database, one: Message) -> Verdict:
+def says_something_else(text: str, answer: str) -> bool:
+    """Whether a text is clearly no altered form of an answer: they have no word in common.
+
+    A provider may cut an answer, put a name before it or a footer behind, and change its spaces, emoji and markup: a
+    word stays. Beyond ASCII each letter counts as one: not all scripts set spaces. A text without any may be anything.
+    """
+    said, answered = _words(text), _words(answer)
+    return bool(said and answered) and said.isdisjoint(answered)
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(normalise(text).casefold()))
+
+
+def _whose(db: Database, one: Message, others: Sequence[int]) -> Verdict:
     rule, reply, was_unknown = SQL.run(
         db,
         "whose",
@@ -45,6 +67,7 @@ def _whose(db: Database, one: Message) -> Verdict:
         local_id=one.local_id,
         said_hash=said_hash(one.jid, one.text),
         sent_at=one.sent_at,
+        others=list(others),
     ).fetchone() or (None, None, False)
     if was_unknown and rule != _SENDING:
         SQL.run(db, "spoke", reply=reply)

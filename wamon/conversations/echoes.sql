@@ -1,6 +1,13 @@
+-- name: uncertain
+-- Answers in these chats of which nobody knows whether they were sent, or soon may not. What they say never changes.
+SELECT reply, body
+FROM wamon.replies
+WHERE tried_at >= now() - interval '60 s' AND state IN ('sending', 'unknown') AND reply_id IS NULL AND body IS NOT NULL
+  AND chat = ANY(%(chats)s)
+
 -- name: whose
--- By the first rule that fits: 1 its id, 2 its text, 3 one of which nobody knows whether it was sent, 4 one that is being
--- sent. What it is found to be takes its id, and is no longer unknown.
+-- By the first rule that fits: 1 its id, 2 its text, 3 one of which nobody knows whether it was sent, unless it clearly says
+-- something else, 4 one that is being sent. What it is found to be takes its id, and is no longer unknown.
 WITH talk AS (
     SELECT conversation FROM wamon.conversations WHERE chat = %(chat)s AND person = %(person)s
 ), said AS (
@@ -29,6 +36,7 @@ WITH talk AS (
         SELECT 3, s.reply, s.state, s.tried_at
         FROM said AS s
         WHERE s.reply_id IS NULL AND s.state = 'unknown' AND s.tried_at >= now() - interval '60 s'
+          AND NOT s.reply = ANY(%(others)s::bigint[])
         UNION ALL
         SELECT 4, s.reply, s.state, s.tried_at
         FROM said AS s

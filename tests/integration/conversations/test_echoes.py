@@ -82,6 +82,39 @@ def test_case_19_an_echo_with_altered_text_closes_what_is_unknown(office: Office
     assert len(api.asked) == 1
 
 
+ANSWER = "1752028: recorded (Lawley). Thank you!"
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "1752028: recorded (Law…",
+        "*Desk*\n\n1752028: RECORDED",
+        "1752028\u200b recorded Lawley Thank\u00a0you :)",
+        "👍",
+        "",
+    ],
+    ids=["cut", "signed", "respelt", "no words", "nothing"],
+)
+def test_case_19_no_alteration_of_what_is_unknown_makes_it_a_colleague_s(
+    office: Office, api: StandIn, altered: str
+) -> None:
+    api.behaviours = ["dropped"]
+    answered(office, ANSWER)
+    echo(office, altered, whatsappMessageId="wamid.OURS")
+    assert (colleagues(office), replies(office, "state")) == (0, ["sent"])
+
+
+def test_what_clearly_says_something_else_than_what_is_unknown_is_a_colleague_s(office: Office, api: StandIn) -> None:
+    api.behaviours = ["dropped"]
+    answered(office, ANSWER)
+    operator_writes(office, "I take this one")
+    assert (colleagues(office), conversations(office, "state")) == (1, ["human"])
+    assert replies(office, "state") == ["unknown"]
+    echo(office, ANSWER)
+    assert (colleagues(office), replies(office, "state")) == (1, ["sent"])
+
+
 @pytest.mark.parametrize("behaviour", ["no answer's end", "late", "500"])
 def test_case_19_an_answer_that_was_cut_is_closed_by_its_echo_within_the_hour(
     office: Office, api: StandIn, behaviour: Behaviour
