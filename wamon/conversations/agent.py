@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from wamon.net.message import Answer
 
 _CONNECT_SECONDS = 3.0
+_CALLS = 20
+"""Of so many the worst count holds for the next: people write in many languages, and emoji take the most tokens."""
 _ANSWER_BYTES = 256 * 1024
 _LONGEST_PAUSE_SECONDS = 600.0
 _BUSY = {429, 503, 529}
@@ -64,12 +67,12 @@ class Agent:
         self._lock = Lock()
         fixed = settings.tokens_field
         self._field: str = "max_completion_tokens" if fixed == "auto" else fixed
-        self._ratio = 1.0
+        self._ratios = deque([1.0], maxlen=_CALLS)
 
     def prompt(self, *, facts: str, heading: str, missed: Sequence[str], burst: str, window: Sequence[Entry]) -> Prompt:
         """What it is to be asked, within its budget by all that it has counted so far."""
         with self._lock:
-            ratio = self._ratio
+            ratio = max(self._ratios)
         return prompt(
             self._settings, facts=facts, heading=heading, missed=missed, burst=burst, window=window, ratio=ratio
         )
@@ -135,7 +138,7 @@ class Agent:
     def _learn(self, prompt: Prompt, usage: Usage) -> None:
         """How this model counts; and that its server ignores a field, which some do in silence."""
         with self._lock:
-            self._ratio = corrected(self._ratio, usage.asked, prompt.plain_tokens)
+            self._ratios.append(corrected(max(self._ratios), usage.asked, prompt.plain_tokens))
         if self._settings.tokens_field == "auto" and (usage.answered or 0) > self._settings.answer_tokens:
             self._use("max_tokens")
 

@@ -239,6 +239,19 @@ def test_the_next_question_is_counted_as_the_server_counts(model: Model) -> None
     assert question(asker).tokens == pytest.approx(first.plain_tokens * 1.5 + 300, abs=5)
 
 
+def test_only_after_many_small_counts_a_question_is_counted_small(model: Model) -> None:
+    asker = agent(model.url)
+    first = question(asker)
+    model.answers = [says(asked=first.plain_tokens // 2)]
+    counted = []
+    for _ in range(21):
+        counted.append(question(asker).tokens)
+        asker.ask(first, ())
+
+    assert counted[:20] == [first.tokens] * 20
+    assert counted[20] < first.tokens * 0.85
+
+
 def test_a_server_that_counts_too_much_leaves_room_for_the_burst(model: Model) -> None:
     asker = agent(model.url)
     model.answers = [says(asked=1_000_000)]

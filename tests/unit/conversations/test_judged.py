@@ -152,6 +152,11 @@ def test_an_answer_of_the_right_form_with_anything_in_it_has_a_verdict(
         checks(max_chars=4_000).why_not(found.text, ())
 
 
+@given(st.text(max_size=300))
+def test_any_text_has_a_verdict(text: str) -> None:
+    assert checks().why_not(text, ()) in {"", "no-text", "link", "foreign-drop"}
+
+
 @pytest.mark.parametrize(
     ("said", "usage"),
     [
