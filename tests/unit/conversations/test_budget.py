@@ -80,12 +80,12 @@ def test_no_prompt_is_over_its_budget_and_each_ends_with_the_burst(
 
 
 def test_the_window_keeps_the_newest_whole_pairs_that_have_room() -> None:
-    found = asked(agent(1_500), window=talk(40))
+    found = asked(agent(1_500), "burst " * 300, window=talk(40))
 
     said = [one["content"].split()[0] for one in found.messages[1:-1]]
     first = int(said[0].removeprefix("ask"))
-    assert first > 0
     assert said == [word for n in range(first, 40) for word in (f"ask{n}", f"say{n}")]
+    assert 1_450 < found.tokens <= 1_500
 
 
 def test_what_nobody_answered_is_no_pair_and_texts_of_one_side_in_a_row_are_one() -> None:
@@ -136,3 +136,14 @@ def test_what_people_write_is_said_to_be_no_instruction_and_facts_stand_apart_fr
 
 def test_what_wamon_itself_says_takes_no_more_than_a_budget_is_checked_for() -> None:
     assert asked(agent(), "").plain_tokens <= FRAME_TOKENS
+
+
+def test_facts_take_half_of_the_room_at_most_and_the_first_lines_of_them_stay() -> None:
+    facts = [f"DR{n} is recorded." for n in range(1_752_000, 1_753_000)]
+
+    found = asked(agent(), "x" * 20_000, facts="\n".join(facts))
+
+    told = found.messages[0]["content"].partition("records:\n")[2].split("\n")
+    assert told == facts[: len(told)]
+    assert 0.4 * 4_000 < estimated("\n".join(told), 1.0) < 0.5 * 4_000
+    assert 3_990 < found.tokens <= 4_000

@@ -108,6 +108,7 @@ def test_an_answer_without_a_finish_word_is_whole() -> None:
         (completion("Hello.", 1), "cut"),
         (of_choice(provider_specific_fields={"native_finish_reason": "max_tokens"}), "cut"),
         (of_message(provider_specific_fields={"native_finish_reason": "whatever"}), "cut"),
+        (of_message(provider_specific_fields={"native_finish_reason": ""}), "cut"),
         (of_message(refusal="I can't."), "refused"),
         (completion([{"type": "refusal", "refusal": "I can't."}]), "refused"),
     ],
