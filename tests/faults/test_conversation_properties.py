@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,16 @@ from tests.support.stages import disturbed
 from tests.support.talk import advance, conversations, talking, turns
 from wamon.app.commands import configured
 from wamon.app.following import talking_groups
+from wamon.config.schema import Config
+from wamon.conversations.agent import Agent, Failed, Said
+from wamon.conversations.budget import Prompt
 from wamon.conversations.model import FINISHED, TRANSITIONS
 from wamon.conversations.orphans import make_due
 from wamon.conversations.proof import prove
 from wamon.conversations.rescue import closed_turns, reopen
 from wamon.conversations.turns import Ended, Turn, Turns
 from wamon.conversations.worker import worker_of
+from wamon.failpoints import failpoint
 from wamon.log import logger
 from wamon.postgres.connection import connect, connected, keep_session, transaction
 
@@ -40,6 +44,18 @@ EXAMPLES = os.environ.get("WAMON_CHAOS_EXAMPLES")
 CANARY = "canary-5081"
 PHONES = ["27820000001", "27820000002"]
 BSUIDS = ["ZA.aaaa1", "ZA.bbbb2"]
+ANSWERS = st.sampled_from(
+    [
+        Said("Yes.", 220),
+        Said("Yes.", None),
+        Said("Yes.", 90_000),
+        Failed("timeout"),
+        Failed("status-401", None, 0),
+        Failed("status-503", 90.0),
+        Failed("raises"),
+        Failed("cut off"),
+    ]
+)
 people = st.integers(0, 1)
 forms = st.sampled_from(["phone", "bsuid", "both"])
 workers = st.integers(0, 1)
@@ -60,6 +76,27 @@ class _Heard(logging.Handler):
         self.said += f"{record.getMessage()} {record.__dict__}\n"
 
 
+class Guessing(Agent):
+    """An agent whose server says what the machine wants next; what it is asked is what it really would be."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.conversations.agent, config.drops.pattern, HOST)
+        self.budget = config.conversations.agent.budget
+        self.next: Said | Failed = Said("Yes.", 220)
+        self.asked: list[int] = []
+
+    def ask(self, prompt: Prompt, facts_numbers: Collection[str]) -> Said | Failed:  # noqa: ARG002
+        self.asked.append(prompt.tokens)
+        failpoint("agent.called")
+        said = self.next
+        if isinstance(said, Failed) and said.why == "raises":
+            raise RuntimeError(CANARY)
+        if isinstance(said, Failed) and said.why == "cut off":
+            self.next = Said("Yes.", 220)
+        failpoint("agent.answered")
+        return said
+
+
 class Talking(RuleBasedStateMachine):
     def __init__(self, folder: Path, dsn: str) -> None:
         super().__init__()
@@ -69,7 +106,11 @@ class Talking(RuleBasedStateMachine):
         )
         self.office.set(hooks=[hook("meta")])
         self.office.query(f"TRUNCATE {', '.join(f'wamon.{name}' for name in self.office.query(EMPTIED))} CASCADE")
+        self.office.set(
+            conversations={"agent": {"enabled": True, "url": "http://127.0.0.1:9/v1", "model": "m", "budget": 1_300}}
+        )
         self.config = configured(self.office.config_path, {})
+        self.agent = Guessing(self.config)
         self.db = connect(dsn)
         self.turns = [self._turns() for _ in range(2)]
         self.held: list[list[Turn]] = [[], []]
@@ -139,6 +180,20 @@ class Talking(RuleBasedStateMachine):
     def works(self) -> None:
         self._work()
 
+    @rule(said=ANSWERS, failpoint=st.sampled_from([None, None, "agent.called", "agent.answered"]))
+    def the_agent_is_asked(self, said: Said | Failed, failpoint: str | None) -> None:
+        """From now on it says this; perhaps whoever asks it is killed."""
+        self.agent.next = said
+        if failpoint:
+            disturbed(self._work, f"{failpoint}:1:kill")
+        self._work()
+
+    @rule(off=st.booleans(), fallback=st.sampled_from(["", "Yes."]))
+    def it_is_set_otherwise(self, off: bool, fallback: str) -> None:
+        self.office.query("UPDATE wamon.sources SET agent_off = %s", off)
+        self.office.set(conversations={"templates": {"fallback": fallback}})
+        self.config = configured(self.office.config_path, {})
+
     @rule(person=people)
     def an_operator_writes(self, person: int) -> None:
         """As a provider that tells of them says; Meta itself does not."""
@@ -163,7 +218,7 @@ class Talking(RuleBasedStateMachine):
         with connected(self.office.dsn) as db:
             keep_session(db)
             me = self.office.query("SELECT gen_random_uuid()")[0]
-            its = worker_of(self.config, frozenset(), "meta", db, me, HOST)
+            its = worker_of(self.config, frozenset(), "meta", db, me, HOST, self.agent)
             while its.work():
                 pass
 
@@ -209,6 +264,11 @@ class Talking(RuleBasedStateMachine):
         """)
         for follow_up, captured, expected in rows:
             assert captured == (None if follow_up else expected)
+
+    @invariant()
+    def no_question_costs_more_than_the_budget(self) -> None:
+        """What sessions and turns spent is compared by the proof."""
+        assert all(tokens <= self.agent.budget for tokens in self.agent.asked)
 
     @invariant()
     def nothing_private_is_logged(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,13 @@ import pytest
 from tests.support.clock import HOST
 from tests.support.deliveries import meta_body, meta_message
 from tests.support.intake import hook, keep, take_in
+from tests.support.models import Model, asking, model_server, says
 from tests.support.office import Office
 from tests.support.stages import disturbed
 from tests.support.talk import advance, conversations, desk, due_in, replies, said, talking, turns
 from wamon.app.commands import configured
 from wamon.conversations import worker
+from wamon.conversations.agent import Agent
 from wamon.conversations.answers import Untold, answers
 from wamon.conversations.orphans import make_due
 from wamon.conversations.proof import prove
@@ -35,6 +40,14 @@ def office(tmp_path: Path, open_office: Opened) -> Office:
     office = talking(open_office(tmp_path / "messages.db"), templates={"fallback": "We call back."})
     office.set(hooks=[hook("wati"), hook("meta")])
     return office
+
+
+@pytest.fixture
+def model(office: Office) -> Iterator[Model]:
+    """Whom the office asks."""
+    with model_server() as model:
+        asking(office, model, timeout="60s")
+        yield model
 
 
 def work(office: Office, source: str = "wati") -> None:
@@ -168,6 +181,72 @@ def test_case_16_killed(office: Office, failpoint: str, in_mid_turn: bool) -> No
     assert len(conversations(office)) == 1
     answered = [last - first + 1 for first, last, outcome in turns(office) if outcome == "answered"]
     assert sum(answered) == 3
+
+
+@pytest.mark.fault("F129")
+@pytest.mark.parametrize("failpoint", ["agent.called", "agent.answered", "turn.finished", "turn.committed"])
+def test_a_worker_killed_around_the_agent_s_call_is_taken_over(office: Office, model: Model, failpoint: str) -> None:
+    """One answer, and what the lost call may have cost stays counted: by the session, by its turn."""
+    bring(office, said())
+    advance(office, 35)
+    killed(partial(ask, office), failpoint)
+    advance(office, 125)
+    ask(office)
+    proven(office, 1)
+    assert len(model.asked) == (1 if failpoint in {"agent.called", "turn.committed"} else 2)
+    spent = office.query("SELECT total_tokens_used FROM wamon.agent_sessions")
+    assert spent == office.query("SELECT sum(tokens) FROM wamon.turns")
+    assert spent[0] == 220 if failpoint == "turn.committed" else spent[0] > 220
+
+
+@pytest.mark.fault("F127")
+def test_case_11_a_worker_stopped_in_the_agent_s_call_writes_nothing_when_it_goes_on(
+    office: Office, model: Model
+) -> None:
+    """SIGSTOP for three minutes; another takes over."""
+    asked, let_go_on = threading.Event(), threading.Event()
+
+    def stop_the_first() -> None:
+        model.before_answer = lambda: None
+        asked.set()
+        let_go_on.wait(60)
+
+    model.answers = [says("too late"), says("in time")]
+    model.before_answer = stop_the_first
+    bring(office, said())
+    advance(office, 35)
+    child = os.fork()
+    if child == 0:
+        _ask_and_exit(office)
+    assert asked.wait(60)
+    os.kill(child, signal.SIGSTOP)
+    let_go_on.set()
+    advance(office, 180)
+    ask(office)
+    os.kill(child, signal.SIGCONT)
+    _, status = os.waitpid(child, 0)
+    assert os.WEXITSTATUS(status) == 0
+    assert replies(office, "body") == ["in time"]
+    assert turns(office, "outcome, tokens") == [("lost", 220), ("answered", 220)]
+    proven(office, 1)
+
+
+def ask(office: Office) -> None:
+    """As a worker that has the agent asked, until nothing is due."""
+    config = configured(office.config_path, {})
+    with desk(office) as at:
+        its = Worker(at.turns, config, HOST, Agent(config.conversations.agent, config.drops.pattern, HOST))
+        while its.work():
+            pass
+
+
+def _ask_and_exit(office: Office) -> None:
+    code = 1
+    try:
+        ask(office)
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def test_a_turn_that_fails_for_ever_is_parked_and_reopened_once(office: Office) -> None:

@@ -79,6 +79,18 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         ),
         "F105": Fault("psql plays a dump where the schema is missing", "makes none until psql is done or idle"),
     },
+    "The agent": {
+        "F125": Fault(
+            "its server is away, hangs, lies, or says what mustn't be said",
+            "sends the fallback or tries the turn again, and no word of the server's to anybody",
+        ),
+        "F126": Fault("it fails again and again", "leaves it alone for a minute, in every process, then tries once"),
+        "F127": Fault("who asks it is stopped for minutes, then woken", "has let another answer, and sends one answer"),
+        "F128": Fault("SIGTERM while it is asked", "cuts the call after some seconds, and gives the turn back"),
+        "F129": Fault(
+            "killed before, in or after the call", "asks again, answers once, and counts what it may have cost"
+        ),
+    },
     "The state file": {
         "F22": Fault("its disk is full", "keeps the old file, says so, and records in PostgreSQL all the same"),
         "F23": Fault("a write is cut short", "never takes a part for the whole"),

@@ -28,7 +28,8 @@ _CONNECT_SECONDS = 3.0
 _CALLS = 20
 """Of so many the worst count holds for the next: people write in many languages, and emoji take the most tokens."""
 _ANSWER_BYTES = 256 * 1024
-_LONGEST_PAUSE_SECONDS = 600.0
+_USUAL_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 600.0
+"""How long a busy server is left alone that doesn't say, and one that does at most."""
 _BUSY = {429, 503, 529}
 _NAMES_A_FIELD = {400, 422}
 _SURELY_FREE = {401, 403, 404, 405, 413, 429}
@@ -148,6 +149,7 @@ class Agent:
 
 
 def _refused(answer: Answer) -> Failed:
-    pause = answer.retry_after_seconds if answer.status in _BUSY else None
-    bounded = None if pause is None else min(pause, _LONGEST_PAUSE_SECONDS)
-    return Failed(f"status-{answer.status}", bounded, 0 if answer.status in _SURELY_FREE else None)
+    spent = 0 if answer.status in _SURELY_FREE else None
+    said = answer.retry_after_seconds
+    asked = _USUAL_PAUSE_SECONDS if said is None else min(said, _LONGEST_PAUSE_SECONDS)
+    return Failed(f"status-{answer.status}", asked if answer.status in _BUSY else None, spent)

@@ -191,7 +191,7 @@ class Worker:
     def _finish(self, ended: Sequence[Ended], began_seconds: float) -> list[Finished]:
         spent_ms = self._spent_ms(began_seconds)
         ours = [replace(one, work_ms=spent_ms) for one in ended if self._is_held(one.turn, spent_ms)]
-        return self.turns.finish(ours)
+        return self.turns.finish(ours) if ours else []
 
     def _spent_ms(self, began_seconds: float) -> float:
         return (self.clock.monotonic_seconds() - began_seconds) * 1000

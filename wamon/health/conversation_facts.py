@@ -25,7 +25,7 @@ class ConversationFacts(NamedTuple):
     stuck: int = 0  # over five minutes overdue, or with a lease that ended two minutes ago
     stale: int = 0  # whose last burst of seven days was too old to answer, and is answered by nobody since
     dead: int = 0  # likewise, given up after four tries
-    errors: int = 0  # turns of the last hour that failed
+    errors: int = 0  # turns of the last hour that failed, though the fallback may have been sent
     slow_ms: float | None = None  # how long nineteen of twenty turns of the last hour took at most
     double_starts: int = 0  # of the last hour: within a minute, with no turn between
     missed: int = 0  # messages of the last hour that colleagues and people wrote between our answers

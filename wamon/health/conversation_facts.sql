@@ -29,7 +29,7 @@ WHERE t.outcome IN ('stale', 'dead') AND t.ended_at > now() - interval '7 days' 
 -- name: lately
 -- A conversation's changes have their order by number: created_at is when a transaction began, which may have waited for
 -- one that began later.
-SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead')),
+SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead') OR t.error IS NOT NULL),
        percentile_cont(0.95) WITHIN GROUP (ORDER BY t.work_ms),
        (SELECT count(*)
         FROM (

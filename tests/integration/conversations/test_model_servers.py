@@ -81,7 +81,7 @@ def test_a_question_holds_model_messages_and_one_tokens_field_and_nothing_else(m
         (refuses(401), Failed("status-401", spent=0)),
         (refuses(403), Failed("status-403", spent=0)),
         (refuses(500), Failed("status-500")),
-        (refuses(429), Failed("status-429", spent=0)),
+        (refuses(429), Failed("status-429", 60.0, 0)),
         (refuses(429, Retry_After="2.5"), Failed("status-429", 2.5, 0)),
         (refuses(429, Retry_After="100000"), Failed("status-429", 600.0, 0)),
         (refuses(503, retry_after_ms="1500"), Failed("status-503", 1.5)),

@@ -14,6 +14,7 @@ from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import HOST
 from tests.support.deliveries import PHONE
 from tests.support.intake import hook, keep
+from tests.support.models import asking, model_server
 from tests.support.office import Office, eventually
 from tests.support.send_api import TOKEN, send_api
 from tests.support.talk import advance, conversations, desk, replies, said, talking, turns, write
@@ -50,6 +51,25 @@ def test_a_run_answers_what_hooks_bring(office: Office) -> None:
         assert line in said_of_it
     assert "27820000001" not in said_of_it
     assert "hello" not in said_of_it
+
+
+def test_a_run_has_the_agent_asked_and_says_how_long_its_instructions_are(office: Office) -> None:
+    """And nothing of what they, the person or the model say."""
+    instructions = office.folder / "desk.txt"
+    instructions.write_text("You work for a canary.")
+    with send_api(TOKEN) as api, model_server() as model:
+        api.says = {"message": {"local_message_id": "L1"}}
+        office.set(hooks=[hook("wati", send={"url": api.replies["url"], "token": TOKEN})])
+        asking(office, model, instructions=str(instructions))
+        with office.running() as daemon:
+            keep(office, "wati", said("hello"))
+            eventually("it is answered", lambda: replies(office, "state") == ["sent"], said=daemon.said)
+            daemon.end()
+    assert api.texts == ["We come at nine."]
+    assert "You work for a canary." in model.told
+    logged = daemon.said()
+    assert "[CONVERSATION] Loaded system instructions: 22 chars" in logged
+    assert not any(private in logged for private in ("canary", "hello", "at nine", PHONE))
 
 
 def test_a_group_s_burst_is_told_in_one_answer(tmp_path: Path, open_office: Opened) -> None:

@@ -73,10 +73,11 @@ def test_turns_of_the_last_hour_are_told(dsn: str, talks: Talks) -> None:
     talks.turn(talk, 1, 1, 1, "failed", seconds=4, missed=2)
     talks.turn(talk, 2, 1, 1, "answered", seconds=4, missed=3)
     talks.turn(talk, 3, 2, 2, "failed", ago=3601, seconds=9, missed=9)
+    talks.turn(talk, 4, 2, 2, "answered", seconds=4, error="timeout")
 
     found = facts(dsn)
 
-    assert (found.errors, found.slow_ms, found.missed) == (1, 4000.0, 5)
+    assert (found.errors, found.slow_ms, found.missed) == (2, 4000.0, 5)
 
 
 def test_a_burst_that_begins_twice_with_no_turn_between_is_told(dsn: str, talks: Talks) -> None:
