@@ -16,38 +16,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from io import TextIOWrapper
 from multiprocessing import get_context, reduction
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from tests.support.clock import CLOCK, HOST, Moved
 from wamon.clock import Clock
 
 
-class Forked:
-    """A `wamon` with these words, which has begun. As subprocess.Popen."""
+class Process:
+    """What `begin` does, in a process that has begun. As subprocess.Popen."""
 
-    def __init__(
-        self,
-        words: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        clock: Clock,
-        stderr: IO[Any],
-        stdout: IO[Any] | None = None,
-        cwd: Path | None = None,
-        prologue: str = "",
-    ) -> None:
-        with Path(os.devnull).open("r+b", buffering=0) as nothing:
-            files = [_File(file.fileno()) for file in (nothing, stdout or nothing, stderr)]
-            begin = _Begin(list(words), dict(env), str(cwd or Path.cwd()), clock.now() - HOST.now(), prologue, files)
-            self._process = _context().Process(target=begin, daemon=True)
-            self._process.start()
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._process = _context().Process(target=begin, daemon=True)
+        self._process.start()
         self.pid = self._process.pid or 0
 
     @property
@@ -73,6 +60,26 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+class Forked(Process):
+    """A `wamon` with these words, which has begun."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        clock: Clock,
+        stderr: IO[Any],
+        stdout: IO[Any] | None = None,
+        cwd: Path | None = None,
+        prologue: str = "",
+    ) -> None:
+        with Path(os.devnull).open("r+b", buffering=0) as nothing:
+            files = Files(nothing, stdout or nothing, stderr)
+            ahead = clock.now() - HOST.now()
+            super().__init__(_Begin(list(words), dict(env), str(cwd or Path.cwd()), ahead, prologue, files))
 
 
 def run(
@@ -118,6 +125,23 @@ def _context() -> ForkServerContext:
     return context
 
 
+class Files:
+    """What a process that begins gets as its stdin, stdout and stderr."""
+
+    def __init__(self, *files: IO[Any]) -> None:
+        self._files = [_File(file.fileno()) for file in files]
+
+    def take(self) -> None:
+        """In that process, where these are the files' numbers and no longer their objects."""
+        for number, file in enumerate(cast("list[int]", self._files)):
+            os.dup2(file, number)
+            os.close(file)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        unbuffered = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115
+        sys.stderr = TextIOWrapper(unbuffered, "utf-8", "backslashreplace", write_through=True)
+
+
 class _File:
     """An open file that is handed to a process as it begins."""
 
@@ -139,7 +163,7 @@ class _Begin:
     cwd: str
     ahead: timedelta
     prologue: str
-    files: Sequence[Any]
+    files: Files
 
     def __call__(self) -> None:
         from wamon.cli.main import main
@@ -149,12 +173,6 @@ class _Begin:
         time.tzset()
         os.chdir(self.cwd)
         sys.argv = ["wamon", *self.words]
-        for number, file in enumerate(self.files):
-            os.dup2(file, number)
-            os.close(file)
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-        unbuffered = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115
-        sys.stderr = TextIOWrapper(unbuffered, "utf-8", "backslashreplace", write_through=True)
+        self.files.take()
         exec(self.prologue, {"sys": sys})
         main(Moved(HOST, self.ahead) if self.ahead else HOST)

@@ -58,7 +58,10 @@ class Initialised:
         """Have this state directory's server find it made already."""
         place = locate(state_dir, root_home)
         make_parent(place)
-        subprocess.run(["cp", "-a", str(self._place.data), str(place.data)], check=True)
+        self.copy_to(place.data)
+
+    def copy_to(self, data: Path) -> None:
+        subprocess.run(["cp", "-a", str(self._place.data), str(data)], check=True)
 
 
 def with_template(dsn: str) -> str:

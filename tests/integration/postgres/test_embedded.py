@@ -11,7 +11,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,18 +22,18 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tests.support.embedded_child import Child, Verb
+from tests.support.server import Initialised
 from wamon.errors import Busy, ConfigError, DatabaseUnavailable
 from wamon.failpoints import FailpointRaised
 from wamon.postgres.embedded import lock, programs
 from wamon.postgres.embedded import server as embedded
+from wamon.postgres.embedded.home import Account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = os.geteuid() == 0
-CHILD = Path(__file__).with_name("embedded_child.py")
-PACKAGES = Path(psycopg.__file__).parents[1]
-PROJECT = Path(__file__).parents[3]
 
 
 @dataclass
@@ -43,7 +42,7 @@ class Place:
 
     base: Path
     user: str | None
-    children: list[subprocess.Popen[str]] = field(default_factory=list)
+    children: list[Child] = field(default_factory=list)
 
     @property
     def root_home(self) -> Path:
@@ -61,31 +60,17 @@ class Place:
     def log(self) -> Path:
         return self.data.with_name(f"{self.data.name}.log")
 
-    def child(self, verb: str = "use", **environment: str) -> subprocess.Popen[str]:
-        words = [interpreter(self.user), str(CHILD), str(self.root_home), str(self.state), verb]
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd="/",
-            env={"PATH": os.defpath, "PYTHONPATH": f"{PROJECT}:{PACKAGES}", "PYTHONDONTWRITEBYTECODE": "1"}
-            | environment,
-            start_new_session=True,
-            user=self.user,
-            group=pwd.getpwnam(self.user).pw_gid if self.user else None,
-            extra_groups=[] if self.user else None,
-        )
-        self.children.append(process)
-        return process
+    def child(self, verb: Verb = "use", **environment: str) -> Child:
+        env = {"PATH": os.defpath, **environment}
+        child = Child(self.root_home, self.state, verb, user=self.user, env=env)
+        self.children.append(child)
+        return child
 
-    def entered(self, verb: str = "use", **environment: str) -> tuple[subprocess.Popen[str], str]:
-        process = self.child(verb, **environment)
-        assert process.stdout
-        dsn = process.stdout.readline().strip()
-        assert dsn, process.communicate()
-        return process, dsn
+    def entered(self, verb: Verb = "use", **environment: str) -> tuple[Child, str]:
+        child = self.child(verb, **environment)
+        dsn = child.stdout.readline().strip()
+        assert dsn, child.communicate()
+        return child, dsn
 
     def processes(self) -> list[int]:
         """Everything alive that works in the data directory: the server and its children."""
@@ -104,28 +89,9 @@ class Place:
 
 
 @functools.cache
-def interpreter(user: str | None) -> str:
-    """A Python which that user can run and which can import what we import."""
-    if user is None:
-        return sys.executable
+def can_run_programs(user: str) -> bool:
     account = pwd.getpwnam(user)
-    code = "import sys, psycopg, wamon; print(sys.version_info[:2])"
-    for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
-        with contextlib.suppress(OSError):
-            done = subprocess.run(
-                [python, "-c", code],
-                check=False,
-                capture_output=True,
-                text=True,
-                cwd="/",
-                env={"PYTHONPATH": f"{PROJECT}:{PACKAGES}", "PYTHONDONTWRITEBYTECODE": "1"},
-                user=account.pw_uid,
-                group=account.pw_gid,
-                extra_groups=[],
-            )
-            if done.returncode == 0:
-                return python
-    return pytest.skip(f"no Python that {user} can run imports wamon and psycopg")
+    return programs._can_run(Account(user, account.pw_uid, account.pw_gid), programs._site())
 
 
 def until(holds: Callable[[], object], what: str = "that") -> None:
@@ -135,9 +101,9 @@ def until(holds: Callable[[], object], what: str = "that") -> None:
         time.sleep(0.01)
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: Child) -> str:
     """Let a child's `use` end; its words."""
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate()
     assert process.returncode == 0, errors
     return output
 
@@ -161,9 +127,7 @@ def a_place(user: str | None) -> Iterator[Place]:
         yield place
     finally:
         for process in place.children:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            process.end()
         left = place.processes()
         for pid in left:
             os.kill(pid, signal.SIGKILL)
@@ -180,21 +144,15 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "ROOT_HOME", Path("/nonexistent/wamon"))
 
 
-@pytest.fixture(scope="session")
-def with_data() -> Iterator[Callable[[Place], None]]:
-    """Copies of a data directory made once, so that not every test waits for initdb."""
-    with contextlib.ExitStack() as stack:
-        made: dict[str | None, Path] = {}
+@pytest.fixture
+def with_data(initialised: Initialised) -> Callable[[Place], None]:
+    """Have a place hold a data directory, which is its server's account's in each place."""
 
-        def fill(place: Place) -> None:
-            if place.user not in made:
-                source = stack.enter_context(a_place(place.user))
-                ended(source.child())
-                made[place.user] = next(path.parent.parent for path in source.base.rglob("pg_control")).resolve()
-            place.data.parent.mkdir(exist_ok=True, mode=0o711)
-            subprocess.run(["cp", "-a", str(made[place.user]), str(place.data)], check=True)
+    def fill(place: Place) -> None:
+        place.data.parent.mkdir(exist_ok=True, mode=0o711)
+        initialised.copy_to(place.data)
 
-        yield fill
+    return fill
 
 
 @pytest.fixture(params=["as root", "as a user"])
@@ -202,7 +160,10 @@ def fresh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     """Nothing there yet."""
     if request.param == "as root" and not ROOT:
         pytest.skip("only root can be root")
-    with a_place("nobody" if ROOT and request.param == "as a user" else None) as place:
+    user = "nobody" if ROOT and request.param == "as a user" else None
+    if user and not can_run_programs(user):
+        pytest.skip(f"{user} can't run the server's programs where they are")
+    with a_place(user) as place:
         monkeypatch.setattr(embedded, "ROOT_HOME", place.root_home)
         yield place
 
@@ -415,7 +376,7 @@ def test_attaching_starts_no_process(ours: Place, monkeypatch: pytest.MonkeyPatc
 
 def test_three_cold_starts_at_once_share_one_server(fresh: Place) -> None:
     processes = [fresh.child() for _ in range(3)]
-    assert len({process.stdout.readline() for process in processes if process.stdout}) == 1
+    assert len({process.stdout.readline() for process in processes}) == 1
     assert fresh.postmaster() in fresh.processes()
     for process in processes:
         ended(process)
@@ -571,7 +532,7 @@ def test_a_copied_home_gets_a_server_of_its_own(ours: Place) -> None:
 def test_an_end_at_any_step_leaves_the_next_one_a_working_home(
     ours_fresh: Place, with_data: Callable[[Place], None], name: str, action: str
 ) -> None:
-    if name == "embedded.stop":
+    if name != "embedded.initdb":
         with_data(ours_fresh)
     process = ours_fresh.child(WAMON_FAILPOINT=f"{name}:1:{action}")
     process.communicate()
