@@ -114,7 +114,7 @@ def test_one_that_starts_while_another_takes_long_to_stop_waits_for_its_end(fiel
 # Too little memory
 
 MIB = 1 << 20
-WAVES, WAVE = 2, 10_000 if EXAMPLES else 3_000
+WAVES, WAVE = 2, 10_000 if EXAMPLES else 1_000
 
 
 @pytest.mark.fault("F6", "F69")

@@ -17,7 +17,7 @@ from tests.support.traffic import write_traffic
 from tests.support.truth import Field
 from wamon.model import Sizes
 
-ROUNDS = 100 if EXAMPLES else 10  # `make chaos` has more
+ROUNDS = 100 if EXAMPLES else 5  # `make chaos` has more
 
 
 @pytest.mark.parametrize("bridge", [Lharries, VeryGoodPlugins, Wacli, Gowa], ids=lambda bridge: bridge.__name__)

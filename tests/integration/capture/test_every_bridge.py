@@ -16,7 +16,7 @@ from tests.support.office import Office
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
 
-SEEDS, WAVES, MESSAGES_A_WAVE = ((1, 2, 3, 4), 4, 700) if EXAMPLES else ((1,), 2, 350)
+SEEDS, WAVES, MESSAGES_A_WAVE = ((1, 2, 3, 4), 4, 700) if EXAMPLES else ((1,), 2, 150)
 
 
 @pytest.mark.parametrize("bridge", BRIDGES, ids=lambda bridge: bridge.__name__)

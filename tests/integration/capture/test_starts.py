@@ -38,7 +38,7 @@ def moving(tmp_path: Path) -> Iterator[Field]:
         yield field
 
 
-GROUPS = 10_000 if EXAMPLES else 2_500
+GROUPS = 10_000 if EXAMPLES else 2_000
 SMALL_PAGES = Sizes(page_rows=10, pages_a_batch=1)
 
 
