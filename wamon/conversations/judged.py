@@ -22,7 +22,7 @@ _UNREAD = {"thinking", "redacted_thinking", "reasoning"}
 _MOST_TOKENS = 10**9
 _WORDS_IN_A_ROW = 20
 
-_THOUGHT = re.compile(r".*</think\s*>", re.DOTALL | re.IGNORECASE)
+_END_OF_THOUGHT = re.compile(r"</think\s*>", re.IGNORECASE)
 _OPEN_THOUGHT = re.compile(r"<think[\s>]", re.IGNORECASE)
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 # What phones make a link of: a scheme, or a name with a point in it.
@@ -91,7 +91,7 @@ def _said(content: object) -> tuple[str, str]:
         texts = [part.get("text") for part in parts if part.get("type", "text") == "text"]
     if not all(isinstance(text, str) for text in texts):
         return "", "blank"
-    text = _THOUGHT.sub("", "".join(map(str, texts))).strip()
+    text = _END_OF_THOUGHT.split("".join(map(str, texts)))[-1].strip()
     return (text, "") if text and not _OPEN_THOUGHT.search(text) else ("", "blank")
 
 
@@ -126,12 +126,11 @@ class Checks:
 
     def why_not(self, text: str, facts_numbers: Collection[str]) -> str:
         """In one word why this can't be sent; "" where it can. `facts_numbers` are canonical."""
-        plain = normalise(text)
         if len(text) > self._settings.max_chars:
             return "too-long"
         if _NO_CHARACTER.search(text):
             return "no-text"
-        if not self._settings.links and _LINK.search(plain):
+        if not self._settings.links and _LINK.search(normalise(text)):
             return "link"
         if self._numbers(text) - set(facts_numbers):
             return "foreign-drop"

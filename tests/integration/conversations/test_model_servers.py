@@ -20,10 +20,14 @@ from tests.support.clock import HOST
 from tests.support.environment import examples
 from tests.support.models import HANGS, KEY, Answer, Model, model_server, refuses, says
 from tests.support.receivers import behaving, dripping
+from wamon.clock import Clock
 from wamon.config.agent import Agent as Settings
 from wamon.config.agent import Instructions
+from wamon.conversations import agent as tested
 from wamon.conversations.agent import Agent, Failed, Said
 from wamon.conversations.budget import Prompt
+from wamon.net.http import request
+from wamon.net.message import Bounds
 
 HURRIED = timedelta(seconds=0.2)
 """Less than a config may say."""
@@ -49,9 +53,21 @@ def model() -> Iterator[Model]:
         yield found
 
 
-def agent(url: str, **more: Any) -> Agent:
+class Watch(Clock):
+    """It stands still unless somebody moves it by four seconds."""
+
+    seconds = 0.0
+
+    def monotonic_seconds(self) -> float:
+        return self.seconds
+
+    def go_on(self) -> None:
+        self.seconds += 4
+
+
+def agent(url: str, clock: Clock = HOST, **more: Any) -> Agent:
     settings = Settings(enabled=True, url=url, model="stand-in", key=SecretStr(KEY)).model_copy(update=more)
-    return Agent(settings, "DR[0-9]{6,8}", HOST)
+    return Agent(settings, "DR[0-9]{6,8}", clock)
 
 
 def question(agent: Agent, burst: str = "When do you come?") -> Prompt:
@@ -140,11 +156,19 @@ def test_a_server_that_says_a_byte_now_and_then_is_left_after_the_timeout() -> N
         assert ask(agent(f"http://127.0.0.1:{port}", timeout=HURRIED)) == Failed("timeout")
 
 
-def test_both_tries_together_have_one_timeout(model: Model) -> None:
-    model.answers = [refuses(400, NAMES_THE_FIELD), Answer(HANGS, "")]
+def test_both_tries_together_have_one_timeout(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, limits = Watch(), list[float]()
 
-    assert ask(agent(model.url, timeout=HURRIED)) == Failed("timeout")
-    assert len(model.asked) == 2
+    def recorded(*words: Any, bounds: Bounds, **named: Any) -> Any:
+        limits.append(bounds.in_all_seconds)
+        return request(*words, bounds=bounds, **named)
+
+    monkeypatch.setattr(tested, "request", recorded)
+    model.answers = [refuses(400, NAMES_THE_FIELD), says()]
+    model.before_answer = watch.go_on
+
+    assert ask(agent(model.url, clock=watch)) == Said("We come at nine.", 220)
+    assert limits == [10.0, 6.0]
 
 
 def test_a_server_that_isn_t_there_has_surely_cost_nothing(model: Model) -> None:

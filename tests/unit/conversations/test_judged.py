@@ -135,6 +135,18 @@ def test_what_is_no_json_is_no_answer(body: bytes) -> None:
     assert judged(body)[:2] == ("", "not-json")
 
 
+def test_an_answer_as_long_as_can_be_is_judged_in_linear_time() -> None:
+    for text in ("x" * 250_000, "<" * 250_000, "</think " * 30_000, "a." * 125_000, "\ufdfa" * 80_000):
+        said = judged(json.dumps(completion(text), ensure_ascii=False).encode())
+        assert (said.text, said.why) == (text.strip(), "")
+        assert checks().why_not(said.text, ()) == "too-long"
+
+
+def test_the_longest_text_that_a_config_allows_is_checked_in_linear_time() -> None:
+    for text in ("x" * 4_000, "a.b-" * 1_000, "\ufdfa" * 4_000, "D R 1 7 " * 500, "1 " * 2_000, "\u0301" * 4_000):
+        assert checks(max_chars=4_000).why_not(text, ()) in {"", "link", "foreign-drop"}
+
+
 @given(st.binary(max_size=500))
 def test_any_bytes_have_a_verdict(body: bytes) -> None:
     found = judged(body)
