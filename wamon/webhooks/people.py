@@ -12,7 +12,7 @@ from wamon.postgres.queries import Queries
 from wamon.privacy import person_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from wamon.postgres.connection import Database
     from wamon.providers.deliveries import Alias
@@ -59,9 +59,14 @@ def merged(together: Iterable[tuple[Alias, ...]]) -> list[list[Alias]]:
 
 def _known(db: Database, account: str, aliases: Sequence[Alias]) -> dict[Alias, int]:
     """The persons of those aliases that are known, which say when they were last heard of, to the day."""
-    keys = {"account": account, "kinds": [a.kind for a in aliases], "values": [a.value for a in aliases]}
-    SQL.run(db, "see_aliases", **keys)
-    return {aliases[n - 1]: person for n, person in SQL.run(db, "known_aliases", **keys)}
+    found = SQL.run(db, "known_aliases", **_keys(account, aliases)).fetchall()
+    if unseen := [aliases[n - 1] for n, _, is_unseen in found if is_unseen]:
+        SQL.run(db, "see_aliases", **_keys(account, unseen))
+    return {aliases[n - 1]: person for n, person, _ in found}
+
+
+def _keys(account: str, aliases: Collection[Alias]) -> dict[str, object]:
+    return {"account": account, "kinds": [a.kind for a in aliases], "values": [a.value for a in aliases]}
 
 
 def _new_people(db: Database, account: str, firsts: Sequence[Alias]) -> list[int]:
@@ -75,11 +80,4 @@ def _new_people(db: Database, account: str, firsts: Sequence[Alias]) -> list[int
 
 def _add_aliases(db: Database, account: str, persons: dict[Alias, int]) -> None:
     if persons:
-        SQL.run(
-            db,
-            "add_aliases",
-            account=account,
-            kinds=[alias.kind for alias in persons],
-            values=[alias.value for alias in persons],
-            persons=list(persons.values()),
-        )
+        SQL.run(db, "add_aliases", **_keys(account, persons), persons=list(persons.values()))

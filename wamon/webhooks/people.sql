@@ -4,12 +4,16 @@ SELECT pg_advisory_xact_lock(hashtextextended('wamon people ' || %(account)s::te
 -- name: see_aliases
 UPDATE wamon.aliases AS a SET seen_at = now()
 FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS k(kind, value)
-WHERE a.account = %(account)s AND a.kind = k.kind AND a.value = k.value AND a.seen_at < now() - interval '1 day'
+WHERE a.account = %(account)s AND a.kind = k.kind AND a.value = k.value
 
 -- name: known_aliases
-SELECT k.n, a.person
+-- Key by key, by OFFSET: else all of an account's are read for each, as long as the planner has no figures of the table.
+SELECT k.n, a.person, a.seen_at < now() - interval '1 day'
 FROM unnest(%(kinds)s::text[], %(values)s::text[]) WITH ORDINALITY AS k(kind, value, n)
-JOIN wamon.aliases AS a ON a.account = %(account)s AND a.kind = k.kind AND a.value = k.value
+CROSS JOIN LATERAL (
+    SELECT r.person, r.seen_at FROM wamon.aliases AS r
+    WHERE r.account = %(account)s AND r.kind = k.kind AND r.value = k.value OFFSET 0
+) AS a
 
 -- name: person_key
 SELECT person_key FROM wamon.instance

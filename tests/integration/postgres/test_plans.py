@@ -58,6 +58,8 @@ _FILLED = """
     SELECT chat, message_id, 'DR1', 'new', CASE WHEN content_hash % 1000 = 0 THEN 'unknown' ELSE 'sent' END,
            'Project 1', sent_at, sent_at, sent_at, sent_at
     FROM wamon.ledger_rows WHERE content_hash % 4 = 0;
+    INSERT INTO wamon.aliases (account, kind, value, person)
+    SELECT 'main', 'phone', 27820000000 + n, n FROM generate_series(1, 10000) AS n;
     ANALYZE;
 """
 _WRITTEN = re.findall(r"INSERT INTO wamon\.(\w+)", _FILLED)
@@ -67,6 +69,7 @@ _KEYS: dict[str, list[Any]] = {
     "message_ids": [f"id{n}" for n in range(_MANY)],
 }
 _DROPS = {"projects": ["Project 1"] * _MANY, "drops": [f"DR{1_000_000 + n}" for n in range(_MANY)]}
+_ALIASES = {"account": "main", "kinds": ["phone"] * _MANY, "values": [f"{27_820_000_000 + n}" for n in range(_MANY)]}
 _ONE = {"chat": 1, "message_id": "id4"}
 _FEW_CHATS = {"chats": [1, 2, 3, 4]}
 _KIND = "EXPLAIN (FORMAT JSON) SELECT kind FROM wamon.submissions WHERE project = 'Project 1' AND drop_number = 'DR1'"
@@ -125,6 +128,7 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
         "projects": ["Project 1", "Project 2"],
     },
     ("ledger.comparison", "first_submission"): _DROPS,
+    ("webhooks.people", "known_aliases"): _ALIASES,
 }
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("ledger.comparison", "still_there"): {**_FEW_CHATS, "chat": 1, "message_id": "id5"},
@@ -143,7 +147,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("views.find", "messages"): {"text": "id5"},
     ("health.ledger_facts", "recorded"): {"chats": _KEYS["chats"][:100], "message_ids": _KEYS["message_ids"][:100]},
 }
-LARGE = {"ledger_rows", "heard", "submission_rows", "revisions", "near_miss_rows", "replies"}
+LARGE = {"ledger_rows", "heard", "submission_rows", "revisions", "near_miss_rows", "replies", "aliases"}
 NARROW = {
     "ledger_rows_pkey": ("message_id",),
     "heard_pkey": ("chat", "half_hour"),
@@ -154,6 +158,7 @@ NARROW = {
     "near_miss_rows_in_time": ("sent_at",),
     "replies_pkey": ("chat", "message_id"),
     "replies_in_need": (),
+    "aliases_pkey": ("account", "kind", "value"),
 }
 """The large tables' indexes, and the columns by which each leads to few rows; the unfinished are few in any case."""
 
@@ -233,7 +238,12 @@ def test_a_batch_looks_its_rows_up_by_key(full: Database, module: str, name: str
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("ledger.ledger_rows", "known"), ("ledger.submissions", "own_submissions"), ("ledger.comparison", "held")],
+    [
+        ("ledger.ledger_rows", "known"),
+        ("ledger.submissions", "own_submissions"),
+        ("ledger.comparison", "held"),
+        ("webhooks.people", "known_aliases"),
+    ],
 )
 def test_a_batch_looks_its_rows_up_by_key_though_the_planner_takes_their_tables_for_tiny(
     young: Database, module: str, name: str

@@ -56,6 +56,19 @@ def test_a_direct_message_s_drop_counts_where_the_hook_has_a_project(office: Ope
     assert ours.drops() == {("Lawley", "DR1752028")}
 
 
+def test_an_id_tells_to_the_day_when_it_was_last_heard_of(office: Opened) -> None:
+    ours = office(hook("wati"))
+    for n in (1, 2):
+        keep(ours, "wati", WATI | {"waId": f"2782000000{n}", "whatsappMessageId": f"wamid.{n}"})
+    take_in(ours)
+    ours.query("UPDATE wamon.aliases SET seen_at = now() - right(value, 1)::int * interval '20 hours' RETURNING 1")
+    for n in (1, 2):
+        keep(ours, "wati", WATI | {"waId": f"2782000000{n}", "whatsappMessageId": f"wamid.1{n}"})
+    take_in(ours)
+    seen = ours.query("SELECT value, seen_at > now() - interval '1 hour' FROM wamon.aliases ORDER BY 1")
+    assert seen == [("27820000001", False), ("27820000002", True)]
+
+
 def test_the_groups_of_a_hook_s_own_source_are_those_that_the_config_names_now_by_these_names(office: Opened) -> None:
     ours = office(hook("gowa"))
     keep(ours, "gowa", in_lawley(GOWA, "DR1750001", "M1"))
