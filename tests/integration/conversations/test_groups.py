@@ -132,6 +132,9 @@ def test_case_10_late_bursts_of_a_group_are_told_together(bridge: VeryGoodPlugin
     assert body.startswith("✓ 40 posts recorded for Lawley.")
     assert body.endswith("… and 20 more")
     assert [outcome for *_, outcome in turns(office)] == ["digest"] * 40
+    office.query("UPDATE wamon.replies SET state = 'sent', tried_at = now()")
+    told = office.query("SELECT count(*), count(answered_at), count(DISTINCT person) FROM wamon.bursts")
+    assert told == [(40, 40, 40)]
 
 
 def test_case_10_late_bursts_that_a_sweep_made_due_are_told_together(bridge: VeryGoodPlugins, office: Office) -> None:

@@ -374,7 +374,8 @@ def test_a_reports_bursts_cost_as_much_as_its_days_have(talked: Database, projec
         assert not wide_of_bursts(explained(talked, "reports.bursts", "by_project", values))
 
 
-def test_a_persons_rates_of_a_day_cost_as_much_as_that_day_has(talked: Database) -> None:
-    of_a_day = "SELECT * FROM wamon.rates_by_person WHERE day = current_date - 1 ORDER BY messages DESC LIMIT 20"
-    plan = talked.execute(f"EXPLAIN (FORMAT JSON) {of_a_day}".encode()).fetchall()[0][0][0]["Plan"]
+@pytest.mark.parametrize("days", ["day = current_date - 1", "day >= current_date - 7"])
+def test_peoples_rates_cost_as_much_as_the_days_have_that_are_asked_for(talked: Database, days: str) -> None:
+    asked = f"SELECT * FROM wamon.rates_by_person WHERE {days} ORDER BY messages DESC LIMIT 20"
+    plan = talked.execute(f"EXPLAIN (FORMAT JSON) {asked}".encode()).fetchall()[0][0][0]["Plan"]
     assert not wide_of_bursts(plan)
