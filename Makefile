@@ -2,7 +2,7 @@
 # from has changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick static check chaos bench lock always
+.PHONY: help demo demo-bot test quick static check chaos bench lock always
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -14,6 +14,7 @@ PYTHONS := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 
 help:
 	@echo "make demo   a small bridge store, scanned into a PostgreSQL of its own in .demo/"
+	@echo "make demo-bot   an installation that answers: what users of earlier bots type, line by line; a minute"
 	@echo "make test   every test; T=tests/integration/capture runs those alone"
 	@echo "make quick  format, lint, types, imports and the unit tests: about a minute"
 	@echo "make check  format, lint, types, imports, then every test"
@@ -23,6 +24,10 @@ help:
 
 demo: $(STAMP)
 	@$(VENV)/bin/wamon demo --dir .demo
+
+# psql is PostgreSQL's own; curl must be there.
+demo-bot: $(STAMP)
+	@$(VENV)/bin/python -m tests.support.demo_bot
 
 # Each of the processes that test compiles what they all import, where they may not keep it.
 unexport PYTHONDONTWRITEBYTECODE

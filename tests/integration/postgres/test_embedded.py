@@ -374,6 +374,21 @@ def test_attaching_starts_no_process(ours: Place, monkeypatch: pytest.MonkeyPatc
             assert same == dsn
 
 
+def test_what_is_wamon_s_is_found_by_its_name_unless_somebody_chose_another_path(ours: Place) -> None:
+    def path(dsn: str, was: str = "") -> str:
+        """That of who connects next, where it was another one when wamon came."""
+        if was:
+            with psycopg.connect(dsn, autocommit=True) as db:
+                db.execute(f"ALTER DATABASE wamon SET search_path = {was}".encode())
+        with embedded.running(ours.state), psycopg.connect(dsn) as db:
+            return str(db.execute("SHOW search_path").fetchall()[0][0])
+
+    with embedded.running(ours.state) as dsn:
+        assert path(dsn) == "public, wamon"
+        assert path(dsn, was="public") == "public, wamon"
+        assert path(dsn, was="theirs") == "theirs"
+
+
 def test_three_cold_starts_at_once_share_one_server(fresh: Place) -> None:
     processes = [fresh.child() for _ in range(3)]
     assert len({process.stdout.readline() for process in processes}) == 1

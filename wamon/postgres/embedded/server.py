@@ -282,13 +282,21 @@ def _trim(log: Path) -> None:
             os.truncate(log, 0)
 
 
+# Its user and wamon's schema share a name: what people create there by hand belongs into public, and they find wamon's
+# tables and views by their names. A path that somebody chose stays.
+_WITHOUT_OUR_PATH = """
+    select 1 from pg_database as d left join pg_db_role_setting as s on s.setdatabase = d.oid and s.setrole = 0
+    where d.datname = 'wamon' and coalesce('search_path=public' = any(s.setconfig), s.setconfig is null)
+"""
+
+
 def _make_database(place: Home, dsn: str) -> None:
     try:
         with psycopg.connect(dsn, dbname="postgres", autocommit=True, connect_timeout=10) as connection:
             if not connection.execute("select 1 from pg_database where datname = 'wamon'").fetchone():
                 connection.execute("create database wamon")
-                # Its user and wamon's schema share a name: what people create there by hand belongs into public.
-                connection.execute("alter database wamon set search_path = public")
+            if connection.execute(_WITHOUT_OUR_PATH).fetchone():
+                connection.execute("alter database wamon set search_path = public, wamon")
     except psycopg.Error as error:
         raise DatabaseUnavailable(
             f"The embedded PostgreSQL in {place.data} runs but refuses us: {str(error).strip().splitlines()[-1]}.",
