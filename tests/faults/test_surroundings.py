@@ -20,7 +20,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, Wacli
 from tests.support.checks import assert_whole, recorded
-from tests.support.environment import program
+from tests.support.environment import EXAMPLES, program
 from tests.support.namespaces import give_inotify, without_inotify
 from tests.support.office import Daemon, Office, eventually
 from tests.support.proxy import Proxy
@@ -246,7 +246,7 @@ def test_where_only_the_state_file_could_know_the_starts_an_unwritable_directory
 # File descriptors
 
 
-@pytest.mark.parametrize("room", [2, 4, 8])
+@pytest.mark.parametrize("room", [2, 4, 8] if EXAMPLES else [4])
 @pytest.mark.fault("F87")
 def test_the_first_run_on_a_host_without_file_descriptors_goes_on_when_there_are_some(
     field: Field, open_office: Open, room: int
@@ -270,7 +270,7 @@ def test_the_first_run_on_a_host_without_file_descriptors_goes_on_when_there_are
 # Threads
 
 
-@pytest.mark.parametrize("room", [1, 2, 4])
+@pytest.mark.parametrize("room", [1, 2, 4] if EXAMPLES else [2])
 @pytest.mark.fault("F108")
 def test_on_a_host_that_starts_no_thread_it_goes_on_when_there_are_some(
     field: Field, open_office: Open, room: int

@@ -26,7 +26,7 @@ class Machine:
         (root / "run/systemd/system").mkdir(parents=True)
         (root / "bin").mkdir()
         systemctl = root / "bin/systemctl"
-        systemctl.write_text(f'#!/bin/sh\nexec {sys.executable} {SYSTEMCTL} "$@"\n')
+        systemctl.write_text(f'#!/bin/sh\nexec {sys.executable} -ES {SYSTEMCTL} "$@"\n')
         systemctl.chmod(0o755)
         (root / "database-url").write_text(office.dsn + "\n")
         self.environ = {"PATH": f"{root / 'bin'}:{os.environ['PATH']}", "SYSTEMCTL_ROOT": str(root)}

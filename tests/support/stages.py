@@ -71,6 +71,12 @@ class Stage:
         dsn = make_conninfo(self.server, dbname=name)
         return Office(folder / "office", dsn, folder / "messages.db", SIZES, groups=self.groups)
 
+    def with_schema(self) -> Stage:
+        """The same moment, where the migrations have been applied already."""
+        stage = Stage(self.folder, self.server, self.groups)
+        stage.database = "migrated"
+        return stage
+
     def keep(self, office: Office) -> None:
         """Have the stage begin where this office stands: PostgreSQL copies what nobody is connected to."""
         asking.end()
