@@ -29,10 +29,12 @@ from tests.support.talk import (
 )
 from wamon.app.commands import configured
 from wamon.conversations.agent import Agent
+from wamon.conversations.budget import Prompt
 from wamon.conversations.proof import prove
 from wamon.conversations.worker import Worker
 from wamon.daemon import conversations as daemon
 from wamon.daemon.stopping import Stopping
+from wamon.errors import DatabaseUnavailable
 from wamon.postgres.connection import connected
 
 Opened = Callable[..., Office]
@@ -57,10 +59,10 @@ def agent_of(office: Office) -> Agent:
     return Agent(config.conversations.agent, config.drops.pattern, HOST)
 
 
-def work(office: Office, agent: Agent | None = None) -> None:
+def work(office: Office, agent: Agent | None = None, source: str = "wati") -> None:
     """As a worker, until nothing is due."""
     agent = agent or agent_of(office)
-    with desk(office) as at:
+    with desk(office, source) as at:
         its = Worker(at.turns, configured(office.config_path, {}), HOST, agent)
         while its.work():
             pass
@@ -99,6 +101,113 @@ def test_it_answers_with_what_was_said_before_in_mind(office: Office, model: Mod
     assert turns(office, "outcome, tokens, error") == [("answered", 330, None), ("answered", 220, None)]
     assert sessions(office) == [("active", 550, 0)]
     assert calls(office) == {"agent-calls answered": 2}
+
+
+def test_while_it_is_asked_no_transaction_is_open_and_what_it_may_cost_is_spent(office: Office, model: Model) -> None:
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.extend(
+            office.query(
+                "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in %%' AND datname = current_database()"
+            )
+        )
+        seen.extend(sessions(office))
+        seen.extend(turns(office, "tokens"))
+
+    model.before_answer = look
+    asked(office)
+    spent = seen[-1]
+    assert spent > 300
+    assert seen == [0, ("active", spent, 0), spent]
+    assert sessions(office) == [("active", 220, 0)]
+
+
+class Late(Agent):
+    """What comes before its call takes long."""
+
+    before: Callable[[], object]
+
+    def prompt(self, **told: Any) -> Prompt:
+        self.before()
+        return super().prompt(**told)
+
+
+def test_the_lease_is_renewed_before_the_call(office: Office, model: Model) -> None:
+    """So that it outlasts that; and whose turn another holds by now doesn't ask."""
+    config = configured(office.config_path, {})
+    agent = Late(config.conversations.agent, config.drops.pattern, HOST)
+    agent.before = lambda: advance(office, 100)
+    leases: list[float] = []
+    model.before_answer = lambda: leases.extend(due_in(office))
+    asked(office, agent=agent)
+    assert leases == [pytest.approx(120, abs=5)]
+
+    def taken_over() -> None:
+        advance(office, 180)
+        work(office)
+
+    agent.before = taken_over
+    asked(office, agent=agent)
+    assert len(model.asked) == 2
+    assert len(replies(office)) == 2
+
+
+def test_postgresql_away_during_the_call_counts_no_attempt(office: Office, model: Model) -> None:
+    """The answer is lost, its tokens stay spent, and the turn is given back over the next connection."""
+    model.before_answer = lambda: office.query(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database() AND application_name = 'wamon'"
+    )
+    write(office)
+    advance(office, 35)
+    config = configured(office.config_path, {})
+    with desk(office) as at:
+        cut_off = Worker(at.turns, config, HOST, agent_of(office))
+        with pytest.raises(DatabaseUnavailable):
+            cut_off.work()
+    with desk(office) as at:
+        again = Worker(at.turns, config, HOST, agent_of(office), in_hand=cut_off.in_hand)
+        again.give_back()
+    assert conversations(office, "state, attempts") == [("settling", 0)]
+    model.before_answer = lambda: None
+    work(office)
+    assert replies(office, "body") == ["We come at nine."]
+    lost, answered = turns(office, "tokens")
+    assert (lost > 300, answered, sessions(office)) == (True, 220, [("active", lost + 220, 0)])
+
+
+def test_a_thread_for_groups_leaves_persons_to_those_that_ask(office: Office, model: Model) -> None:
+    write(office)
+    advance(office, 35)
+    config = configured(office.config_path, {})
+    with desk(office) as at:
+        assert not Worker(at.turns, config, HOST, agent_of(office), ("group",)).work()
+        assert Worker(at.turns, config, HOST, agent_of(office), ("direct",)).work()
+    assert len(model.asked) == 1
+
+
+def test_one_who_turns_out_to_be_two_is_answered_with_both_in_mind(office: Office, model: Model) -> None:
+    office.set(hooks=[hook("meta")])
+    numbers = iter(range(9))
+
+    def write_by(*ids: str) -> None:
+        message = meta_message(id=f"wamid.{next(numbers)}", timestamp=str(int(HOST.now().timestamp())))
+        for one in {"from", "from_user_id"} - set(ids):
+            del message[one]
+        keep(office, "meta", meta_body(message | {"text": {"body": f"by {' and '.join(ids)}"}}, contacts=[]))
+        take_in(office)
+        advance(office, 35)
+        work(office, source="meta")
+
+    write_by("from")
+    write_by("from_user_id")
+    write_by("from", "from_user_id")
+    assert [one["content"] for one in model.asked[-1]["messages"] if one["role"] == "user"] == [
+        "by from",
+        "by from_user_id",
+        "by from and from_user_id",
+    ]
 
 
 def test_what_templates_tell_is_told_by_them_and_the_agent_knows_it_later(office: Office, model: Model) -> None:
