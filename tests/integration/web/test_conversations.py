@@ -89,6 +89,15 @@ def test_the_figures_of_conversations_are_served(site: Site, talks: Talks) -> No
     assert found["wamon_breaker_open"] == {("agent",): 1}
 
 
+def test_the_page_of_replies_says_whether_the_agent_is_switched_off(site: Site, talks: Talks) -> None:
+    talks.chat()
+    assert "main, the agent: not switched off." in site.get("/replies", **BEARER).text
+    talks.run("UPDATE wamon.sources SET agent_off = true")
+    assert "<code>wamon replies off --agent</code> holds" in site.get("/replies", **BEARER).text
+    (source,) = site.get("/replies.json", **BEARER).json["sources"]
+    assert source == {"name": "main", "off": False, "agent_off": True}
+
+
 @pytest.fixture
 def told(talks: Talks) -> str:
     """A conversation of one whose message was too old to answer; its uid."""
