@@ -26,7 +26,7 @@ _END_OF_THOUGHT = re.compile(r"</think\s*>", re.IGNORECASE)
 _OPEN_THOUGHT = re.compile(r"<think[\s>]", re.IGNORECASE)
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 # What phones make a link of: a scheme, or a name with a point in it.
-_LINK = re.compile(r"\w://|\bwww\.|\w\.(?:[^\W\d_]{2,}(?!\w)|xn--)|\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b", re.IGNORECASE)
+_LINK = re.compile(r"\w://|\w\.[^\W\d_]{2,}(?!\w)|\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b")
 _WORD = re.compile(r"\w+")
 
 

@@ -106,6 +106,17 @@ def test_of_missed_messages_the_newest_stay_and_the_rest_is_counted() -> None:
     assert 0.3 * 4_000 < estimated(found.messages[-1]["content"], 1.0) <= 0.4 * 4_000 + 2
 
 
+@pytest.mark.parametrize("ratio", [0.5, 0.68, 1.0, 2.0])
+def test_what_fills_the_room_to_the_last_token_never_goes_beyond_it(ratio: float) -> None:
+    for answer_tokens in range(1, 300):
+        settings = agent(1_100, answer_tokens)
+        filled = asked(settings, "x" * (600 + answer_tokens % 7), missed=["m"] * 400, window=talk(5, 1), ratio=ratio)
+        cut = asked(settings, "x" * 9_000, ratio=ratio)
+
+        assert filled.tokens <= 1_100
+        assert 1_095 < cut.tokens <= 1_100
+
+
 def test_missed_messages_that_have_room_are_all_told_under_their_heading() -> None:
     found = asked(agent(), "burst", missed=["one", "two"])
 
