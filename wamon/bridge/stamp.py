@@ -21,16 +21,28 @@ class Stamp(NamedTuple):
     wal: tuple[int, ...] | None
 
 
-def stamp(store: Path) -> Stamp:
-    """The store's stamp now. It opens nothing: closing a file that SQLite reads would drop SQLite's locks.
+class StoreFile:
+    """The file that a store's path leads to. A link in it may lead elsewhere at any time."""
 
-    The time of a file's last change is no part of it: root's SQLite sets the -wal's owner at each opening.
-    """
-    path = os.path.realpath(store)  # each time: a link may lead elsewhere meanwhile
-    return Stamp(_stat(path), _stat(f"{path}-wal"))
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._real = ""
+        self._identity: tuple[int, ...] | None = None
+
+    def stamp(self) -> Stamp:
+        """Its stamp now. It opens nothing: closing a file that SQLite reads would drop SQLite's locks.
+
+        The time of a file's last change is no part of it: root's SQLite sets the -wal's owner at each opening.
+        """
+        found = _stat(self._store)
+        if found is None or found[:2] != self._identity:  # to follow the links is most of a look, and seldom needed
+            self._real = os.path.realpath(self._store)
+            found = _stat(self._real)
+            self._identity = found and found[:2]
+        return Stamp(found, _stat(f"{self._real}-wal"))
 
 
-def _stat(path: str) -> tuple[int, ...] | None:
+def _stat(path: str | Path) -> tuple[int, ...] | None:
     try:
         found = os.stat(path)  # noqa: PTH116 - several times a second, for years
     except OSError:

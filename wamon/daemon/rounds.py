@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wamon.bridge.stamp import Trust, stamp
+from wamon.bridge.stamp import StoreFile, Trust
 from wamon.capture.groups import follow_names
 from wamon.capture.pipeline import reread_recent
 from wamon.capture.scan import admit, catch_up, retry
@@ -56,6 +56,7 @@ class Rounds:
         self._passes = passes
         self._side = side
         self._chores = chores
+        self._store_file = StoreFile(connected.pipeline.store.path)
         self._trust = Trust(connected.pipeline.clock.monotonic_seconds)
         self._reread: Stamp | None = None
 
@@ -93,7 +94,7 @@ class Rounds:
         pipeline, monotonic_seconds = self._pipeline, self._pipeline.clock.monotonic_seconds
         if self._bell.rang("news"):
             self._trust.doubt()
-        now = stamp(pipeline.store.path)
+        now = self._store_file.stamp()
         if self._trust.needs_read(now):
             began_seconds = monotonic_seconds()
             catch_up(pipeline, lambda one: self._after_pass(one, monotonic_seconds() - began_seconds))

@@ -16,7 +16,7 @@ from tests.support.bridges import LAWLEY, Bridge, Lharries, Wacli
 from tests.support.namespaces import without_inotify
 from tests.support.office import eventually
 from wamon.bridge.doorbell import Doorbell
-from wamon.bridge.stamp import stamp
+from wamon.bridge.stamp import StoreFile
 
 
 class Rung(threading.Event):
@@ -55,10 +55,11 @@ def test_a_write_to_a_linked_store_rings_and_shows(tmp_path: Path, rung: Rung, k
     with kind(tmp_path / "real" / "messages.db", durable=False) as bridge, listening(store, rung):
         bridge.post(LAWLEY, "DR1000001")
         assert rung.soon()
-        before = stamp(store)
+        file = StoreFile(store)
+        before = file.stamp()
         bridge.post(LAWLEY, "DR1000002")
         assert rung.soon()
-        assert stamp(store) != before
+        assert file.stamp() != before
 
 
 @pytest.mark.fault("F88")
@@ -68,6 +69,8 @@ def test_a_link_that_leads_to_another_store_is_followed_there(tmp_path: Path, ru
         (tmp_path / release / "messages.db").touch()
     link = tmp_path / "messages.db"
     link.symlink_to(tmp_path / "one" / "messages.db")
+    file = StoreFile(link)
+    assert file.stamp().wal is None
     with listening(link, rung) as doorbell:
         link.unlink()
         link.symlink_to(tmp_path / "two" / "messages.db")
@@ -75,7 +78,9 @@ def test_a_link_that_leads_to_another_store_is_followed_there(tmp_path: Path, ru
         rung.clear()
         (tmp_path / "two" / "messages.db").write_text("written")
         assert rung.soon()
-    assert stamp(link).file == stamp(tmp_path / "two" / "messages.db").file
+    (tmp_path / "two" / "messages.db-wal").touch()
+    assert file.stamp() == StoreFile(tmp_path / "two" / "messages.db").stamp()
+    assert file.stamp().wal
 
 
 @pytest.mark.fault("F86")

@@ -38,7 +38,7 @@ from wamon.bridge import snapshot as tested_snapshot
 from wamon.bridge import store as tested
 from wamon.bridge.flavours import recognise
 from wamon.bridge.snapshot import snapshot
-from wamon.bridge.stamp import stamp
+from wamon.bridge.stamp import StoreFile
 from wamon.bridge.store import Chat, Overlap, Page, Store
 from wamon.errors import BridgeUnavailable, BridgeUnknown
 from wamon.model import BEGINNING, USUAL_SIZES, Message, Place, Sizes, content_hash
@@ -1256,6 +1256,6 @@ def test_reading_leaves_the_stamp_as_it_was_so_that_our_own_reads_are_no_news(
     with kind(tmp_path / "messages.db", durable=False) as bridge:
         bridge.chat(LAWLEY, "Lawley")
         bridge.post(LAWLEY, "DR1000001")
-        before = stamp(bridge.path)
+        before = StoreFile(bridge.path).stamp()
         Reader(bridge.path).store.top()
-        assert stamp(bridge.path) == before
+        assert StoreFile(bridge.path).stamp() == before

@@ -23,9 +23,9 @@ from tests.support.truth import Field
 from wamon.app.commands import configured
 from wamon.app.run import plan
 from wamon.bridge.doorbell import Doorbell
-from wamon.bridge.stamp import stamp
+from wamon.bridge.stamp import StoreFile
 from wamon.config.schema import Config
-from wamon.daemon import loop, monitor, rounds
+from wamon.daemon import loop, monitor
 from wamon.daemon.beats import beats
 from wamon.errors import Busy
 from wamon.health.check import Check, State
@@ -60,8 +60,8 @@ def test_a_write_that_leaves_the_files_time_as_it_was_is_found_where_that_time_i
 ) -> None:
     """A file's time moves in ticks: two writes within one have the same."""
     silence(monkeypatch)
-    one = stamp(field.path)
-    monkeypatch.setattr(rounds, "stamp", lambda _: one)
+    one = StoreFile(field.path).stamp()
+    monkeypatch.setattr(StoreFile, "stamp", lambda _: one)
     monkeypatch.setattr("wamon.bridge.stamp._TRUSTED_AFTER_SECONDS", 3600)
     office = open_office(field.path, scan={"interval": "1h"})
     office.scan()  # so that no sweep is due
