@@ -97,7 +97,13 @@ def schema(facts: Facts) -> Check:
         )
     told = f"The schema is version {server.schema}"
     newer = ", which this wamon may write to" if server.schema > server.known_schema else ", this wamon's own"
-    return Check("database.schema", State.OK, f"{told}{newer}.", numbers=numbers)
+    return Check("database.schema", State.OK, f"{told}{newer}.{_by_hand(facts)}", numbers=numbers)
+
+
+def _by_hand(facts: Facts) -> str:
+    """How its names are found in psql: wamon's own server finds them by itself."""
+    is_ours = facts.subject.config.database.url is None
+    return "" if is_ours else " In psql its names are found after SET search_path = public, wamon;"
 
 
 def review(facts: Facts) -> Check:

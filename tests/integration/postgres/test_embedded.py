@@ -583,6 +583,16 @@ def test_the_server_is_durable_and_listens_nowhere_else(ours: Place) -> None:
     assert {name: settings[name] for name in wanted} == wanted
 
 
+def test_in_psql_the_names_of_both_schemas_are_found_and_what_people_make_is_theirs(ours: Place) -> None:
+    with embedded.running(ours.state) as dsn:
+        with psycopg.connect(dsn, autocommit=True) as db:  # as an earlier wamon left it
+            db.execute("alter database wamon set search_path = public")
+        with embedded.running(ours.state), psycopg.connect(dsn) as db:
+            db.execute("create schema wamon; create table wamon.threads (); create table lists ()")
+            found = db.execute("select 'threads'::regclass::text, to_regclass('public.lists')::text").fetchone()
+            assert found == ("threads", "lists")
+
+
 def test_the_log_never_carries_text(ours: Place) -> None:
     text = "Onthou die hek"
     with embedded.running(ours.state) as dsn:

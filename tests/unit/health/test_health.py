@@ -274,6 +274,15 @@ def test_the_last_sweep_and_verify_are_judged_by_age_and_result(
     assert (recording.sweep(facts).state, recording.verify(facts).state) == (sweep, verify)
 
 
+@pytest.mark.parametrize(("url", "is_told"), [(None, False), ("postgresql://db.example.com/wamon", True)])
+def test_on_a_server_of_others_it_says_how_names_are_found_there(made: Made, url: str | None, *, is_told: bool) -> None:
+    facts = made(server=SERVER)
+    database_ = facts.subject.config.database.model_copy(update={"url": url})
+    config = facts.subject.config.model_copy(update={"database": database_})
+    facts = replace(facts, subject=replace(facts.subject, config=config))
+    assert ("SET search_path = public, wamon;" in database.schema(facts).sentence) is is_told
+
+
 def test_dead_letters_are_a_warning_and_retries_are_not(made: Made) -> None:
     assert recording.dead_letters(made(ledger_facts=replace(VITALS, dead={1: 2}, retry={1: 1}))).numbers == {
         "dead": 2,
