@@ -167,6 +167,8 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F116": Fault("days of deliveries at once, repeated and shuffled", "records each message once"),
         "F117": Fault("PostgreSQL goes away while deliveries wait", "takes them in once it is back"),
         "F118": Fault("an older wamon works beside a hook of its store", "goes on after it, and loses nothing"),
+        "F130": Fault("a message is put in by hand while nothing runs", "answers it once it does, and doubles none"),
+        "F131": Fault("who locked a conversation by hand goes away", "takes over after two minutes, and answers once"),
     },
     "The config and who is told": {
         "F68": Fault("a pattern that would take for ever", "matches in linear time"),

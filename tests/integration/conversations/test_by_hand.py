@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.clock import HOST
 from tests.support.deliveries import MANYCHAT, PHONE
 from tests.support.intake import hook, keep, take_in
 from tests.support.office import Office, eventually
@@ -26,8 +27,12 @@ from tests.support.talk import (
     walk,
     write,
 )
+from wamon.app.commands import configured
 from wamon.conversations.model import TRANSITIONS
 from wamon.conversations.proof import prove
+from wamon.daemon.conversations import Begun, ConversationWorker
+from wamon.daemon.passes import Passes
+from wamon.postgres.connection import connected
 
 
 @pytest.fixture
@@ -51,6 +56,7 @@ def is_in_order(office: Office) -> bool:
     return not flaws and set(steps) <= set(TRANSITIONS) and walk(steps) == conversations(office, "state")[0]
 
 
+@pytest.mark.fault("F131")
 def test_a_worker_leaves_alone_what_is_locked_by_hand_and_takes_it_over_once_nobody_holds_it(office: Office) -> None:
     assert lock(office)
     with desk(office) as at:
@@ -86,10 +92,25 @@ def test_a_lock_of_an_idle_one_that_is_left_lying_ends_by_itself(office: Office)
     assert is_in_order(office)
 
 
+def test_a_sweep_makes_due_what_is_stuck(office: Office) -> None:
+    config = configured(office.config_path, {})
+    advance(office, 35)
+    with desk(office) as at:
+        at.finish(at.claim_one())
+        assert lock(office)
+        advance(office, 121)
+        leader = ConversationWorker(
+            0, config, frozenset(), HOST, lambda _: connected(office.dsn), Passes(lambda: None), Begun()
+        )
+        leader._sweep(at.db)
+    assert office.query("SELECT count(*) FROM wamon.stuck_webhook_conversations") == [0]
+
+
 PUT = "INSERT INTO wamon.message_buffer (wa_id, content) VALUES (%s, %s)"
 DELIVERIES = "SELECT hook, state, messages FROM wamon.webhook_events WHERE hook = 'message_buffer' ORDER BY event"
 
 
+@pytest.mark.fault("F130")
 def test_what_is_put_into_the_buffer_while_nothing_runs_is_answered_once_it_does(office: Office) -> None:
     with send_api(TOKEN) as api:
         api.says = {"message": {"local_message_id": "L1"}}

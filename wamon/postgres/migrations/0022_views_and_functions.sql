@@ -3,14 +3,17 @@
 -- search_path, and nobody but their owner may call one that no role was granted.
 
 -- By which id a person is known here: the phone, as digits, else the BSUID, the subscriber's number, or the LID.
+-- A join, and an expression of which the planner sees that it is NULL without a value: one person is sought among the aliases
+-- then, and no other's best one.
 CREATE VIEW wamon.wa_ids AS
-SELECT p.person, p.hash,
-       (SELECT CASE a.kind WHEN 'lid' THEN a.value || '@lid' ELSE a.value END
-        FROM wamon.aliases AS a
-        WHERE a.person = p.person
-        ORDER BY array_position(ARRAY['phone', 'bsuid', 'subscriber', 'lid'], a.kind), a.seen_at DESC, a.value
-        LIMIT 1) AS wa_id
-FROM wamon.people AS p;
+SELECT p.person, p.hash, a.value || CASE a.kind WHEN 'lid' THEN '@lid' ELSE '' END AS wa_id
+FROM wamon.people AS p
+LEFT JOIN wamon.aliases AS a ON a.person = p.person AND NOT EXISTS (
+    SELECT FROM wamon.aliases AS b
+    WHERE b.person = a.person
+      AND (array_position(ARRAY['phone', 'bsuid', 'subscriber', 'lid'], b.kind), now() - b.seen_at, b.value)
+          < (array_position(ARRAY['phone', 'bsuid', 'subscriber', 'lid'], a.kind), now() - a.seen_at, a.value)
+);
 
 CREATE VIEW wamon.threads AS
 SELECT w.wa_id, c.uid AS conversation_id, c.last_in_at AS last_webhook_timestamp, c.last_out_at AS last_updated
