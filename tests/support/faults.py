@@ -60,6 +60,9 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F19": Fault("a pooler gives each transaction another session", "keeps nothing in a session"),
         "F20": Fault("a migration is cut short, or the schema is newer", "has each step whole; an older wamon refuses"),
         "F21": Fault("a privilege is missing", "says which one, and the statement that grants it; the position stays"),
+        "F135": Fault("a role is granted a table by mistake", "shows it no row that no policy of its own shows"),
+        "F136": Fault("a role tries to be, to see or to have called more", "grants it just what is decided"),
+        "F137": Fault("killed after a step of the schema", "has left nothing open to everybody"),
         "F93": Fault("the review table refuses a row", "records the post; the row waits, and what doesn't fit is cut"),
         "F94": Fault("a review row or table is locked", "lets that row wait, and records every post meanwhile"),
         "F119": Fault(

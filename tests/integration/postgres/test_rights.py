@@ -217,6 +217,7 @@ def test_a_restore_leaves_the_roles_what_they_may_and_everybody_else_nothing(
     assert shared.ask(OPEN_TO_ALL) == []
 
 
+@pytest.mark.fault("F137")
 def test_nothing_is_open_to_everybody_after_any_step(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the one on that knows roles: a `wamon` that is killed between two leaves no function to be called."""
     known = migrations()
@@ -398,6 +399,7 @@ def granted_too_much(server: Server) -> Iterator[Shared]:
         shared.ask(f"DROP OWNED BY {STRANGER}; DROP ROLE {STRANGER}")
 
 
+@pytest.mark.fault("F135")
 @pytest.mark.parametrize("role", [*ROLES, STRANGER])
 def test_a_role_sees_and_changes_no_row_that_no_policy_shows_it_whatever_it_was_granted(
     granted_too_much: Shared, role: str
@@ -492,6 +494,7 @@ def test_a_reader_sees_how_it_stands_and_nobody_s_number_or_words(shared: Shared
             assert secret not in text, name
 
 
+@pytest.mark.fault("F136")
 def test_a_reader_s_own_functions_are_shown_no_row_that_a_view_leaves_out(shared: Shared, talks: Talks) -> None:
     """A cheap one is asked of every row that the planner can hand it, before the view's own conditions."""
     seen: list[str] = []
@@ -521,6 +524,64 @@ def test_an_operator_puts_messages_in_retries_and_switches_replies_off(shared: S
     assert shared.ask("SELECT has_buffered_messages FROM wamon.has_buffered_messages('0')", "wamon_operator") == [
         (False,)
     ]
+
+
+# Attacks
+
+
+FOR_EVERYBODY = (
+    "SET ROLE wamon_owner",
+    "SET SESSION AUTHORIZATION wamon_owner",
+    "GRANT wamon_owner TO CURRENT_USER",
+    "CREATE TABLE wamon.turns_too (one text)",
+    "CREATE FUNCTION public.sha256(text) RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea'",
+    "CREATE FUNCTION wamon.has_buffered_messages(integer) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    "CREATE TRIGGER heard AFTER INSERT ON wamon.webhook_events FOR EACH STATEMENT EXECUTE FUNCTION wamon.hear()",
+    "ALTER TABLE wamon.people DISABLE ROW LEVEL SECURITY",
+    "CREATE POLICY mine ON wamon.people USING (true)",
+    "ALTER VIEW wamon.stuck_webhook_conversations RESET (security_barrier)",
+    "ALTER FUNCTION wamon.get_webhook_performance_stats(integer) RESET ALL",
+    "TRUNCATE wamon.webhook_events",
+    "SELECT wamon.grant_roles()",
+    "SELECT wamon.grant_to('wamon_reader', 'SELECT', 'people')",
+)
+"""By which a role would raise its rights, or leave something that somebody with more calls."""
+EVENT = "INSERT INTO wamon.webhook_events (uid, hook, source, sha256) SELECT gen_random_uuid(), '', '', ''"
+FOR_WHOM_ONLY_ASKS = (
+    "LOCK TABLE wamon.migrations",
+    "COPY wamon.webhook_events (body) TO STDOUT",
+    "SELECT value FROM wamon.aliases",
+    "SELECT wamon.reopen_turn(1, 1, true, now())",
+    "SELECT wamon.acquire_conversation_lock(gen_random_uuid(), gen_random_uuid())",
+    f"{EVENT} RETURNING event",
+    f"{EVENT} ON CONFLICT (uid) DO UPDATE SET body = webhook_events.body",
+)
+"""By which it would read or do what others may."""
+
+
+@ON_DEBIAN
+@pytest.mark.fault("F136")
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_raises_its_rights(settled: Shared, role: str) -> None:
+    others = [f"SET ROLE {other}" for other in ROLES if other != role]
+    attempts = [*FOR_EVERYBODY, *others, *(FOR_WHOM_ONLY_ASKS if role != "wamon_app" else ())]
+    with psycopg.connect(settled.as_(role), autocommit=True) as db:
+        for attempt in attempts:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), db.transaction():
+                db.execute(attempt.encode())
+                pytest.fail(attempt)
+
+
+@ON_DEBIAN
+@pytest.mark.fault("F136")
+def test_a_reader_s_own_tables_are_nothing_to_the_functions_that_it_calls(shared: Shared, talks: Talks) -> None:
+    asked = "SELECT * FROM wamon.get_webhook_performance_stats()"
+    before = shared.ask(asked)
+    with psycopg.connect(shared.as_("wamon_reader"), autocommit=True) as db:
+        db.execute("SET search_path = pg_temp, public, wamon")
+        for table in ("turns", "webhook_dlq", "stuck_webhook_conversations", "agent_sessions", "conversations"):
+            db.execute(f"CREATE TEMPORARY TABLE {table} (one text)".encode())
+        assert db.execute(asked.encode()).fetchall() == before
 
 
 # Whole programs as a role
