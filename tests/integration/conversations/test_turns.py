@@ -159,6 +159,18 @@ def test_requirement_7_one_burst_one_turn(office: Office, caplog: pytest.LogCapt
     assert conversations(office, "state, last_seq, claimed_seq") == [("processing", 50, 50)]
 
 
+def test_requirement_7_a_claim_waits_for_no_other(office: Office) -> None:
+    """What somebody holds at that moment is left to them, and the next one is claimed."""
+    for n in (1, 2):
+        write(office, by=f"2782000000{n}")
+    advance(office, 35)
+    with desk(office) as holding, desk(office) as at, holding.db.transaction():
+        held = holding.db.execute("SELECT conversation FROM wamon.conversations ORDER BY due_at LIMIT 1 FOR UPDATE")
+        ((first,),) = held.fetchall()
+        (turn,) = at.claim().turns
+        assert turn.conversation != first
+
+
 def test_requirement_2_one_id_one_turn_for_ever(office: Office) -> None:
     """Case 9: the same delivery comes again, before the answer and after it."""
     body = said()
@@ -175,6 +187,15 @@ def test_requirement_2_one_id_one_turn_for_ever(office: Office) -> None:
     assert turns(office) == [(1, 1, "answered")]
 
 
+def writes_nothing(stalled: Desk, slow: Turn) -> None:
+    late = stalled.turns
+    assert late.finish([]) == []
+    assert not late.renew(slow)
+    assert late.fail(slow, "Late", 0.0) is None
+    assert not late.release(slow)
+    assert stalled.finish(slow, body="too late") == []
+
+
 def test_requirement_18_a_stalled_worker_writes_nothing(office: Office) -> None:
     """Case 11: stopped for 3 minutes and taken over."""
     write(office)
@@ -182,13 +203,10 @@ def test_requirement_18_a_stalled_worker_writes_nothing(office: Office) -> None:
     with desk(office) as stalled, desk(office) as other:
         slow = stalled.claim_one()
         advance(office, 180)
-        other.finish(other.claim_one(), body="by the other")
-        late = stalled.turns
-        assert late.finish([]) == []
-        assert not late.renew(slow)
-        assert late.fail(slow, "Late", 0.0) is None
-        assert not late.release(slow)
-        assert stalled.finish(slow, body="too late") == []
+        by_the_other = other.claim_one()
+        writes_nothing(stalled, slow)
+        other.finish(by_the_other, body="by the other")
+        writes_nothing(stalled, slow)
     assert replies(office, "body") == ["by the other"]
     assert turns(office) == [(1, 1, "lost"), (1, 1, "answered")]
 
