@@ -131,6 +131,8 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     ("webhooks.people", "known_aliases"): _ALIASES,
 }
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("conversations.answers", "posts"): {"conversations": [1, 2], "from_seqs": [1, 1], "through_seqs": [3, 3]},
+    ("conversations.answers", "first_posts"): {"project": "Project 1", "numbers": ["DR1000001", "DR1000002"]},
     ("ledger.comparison", "still_there"): {**_FEW_CHATS, "chat": 1, "message_id": "id5"},
     ("ledger.comparison", "dead"): _FEW_CHATS,
     ("ledger.dead_letters", "due"): {"source": "main"},
