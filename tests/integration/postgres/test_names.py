@@ -150,6 +150,18 @@ def test_what_could_never_be_answered_is_refused_with_what_to_do(
     assert rows(talks, "SELECT count(*) FROM wamon.webhook_events") == [0]
 
 
+def test_what_waits_or_was_given_up_is_not_deleted_by_hand(talks: Talks, talk: int) -> None:
+    talks.dead_letter(talks.chat(), "turn:7:4")
+    for statement, why in {
+        "DELETE FROM wamon.message_buffer": "until it is answered",
+        "UPDATE wamon.message_buffer SET content = 'x'": "until it is answered",
+        "DELETE FROM wamon.webhook_dlq": "`wamon dead discard`",
+    }.items():
+        with pytest.raises(RaiseException, match=why):
+            talks.run(statement)
+    assert talks.one("SELECT last_seq FROM wamon.conversations WHERE conversation = %(c)s", c=talk) == 1
+
+
 def test_a_letter_can_only_be_made_pending(talks: Talks) -> None:
     talks.dead_letter(talks.chat(), "turn:7:4")
     with pytest.raises(RaiseException, match="`wamon dead discard` gives one up"):

@@ -86,9 +86,10 @@ SELECT d.chat || ' ' || d.message_id AS id, NULL::jsonb AS payload, d.reason AS 
 FROM wamon.dead_letters AS d
 LEFT JOIN wamon.webhook_events AS e ON d.kind = 'event' AND e.uid = d.correlation_id;
 
--- Of the last 24 hours: what waits, and what a turn ended of. The last turn is sought among those alone.
+-- Of the last 24 hours: what waits, and what a turn ended of. The last turn is sought among those alone. OFFSET 0 has each
+-- conversation looked up by its key: to read all of them costs more with each that there ever was.
 CREATE VIEW wamon.webhook_conversation_health AS
-SELECT s.status, count(*) AS count, round(avg(extract(epoch FROM now() - s.at)), 1) AS avg_idle_seconds,
+SELECT s.status, count(*) AS count, round(extract(epoch FROM avg(now() - s.at)), 1) AS avg_idle_seconds,
        max(s.attempts) AS max_retries, sum(s.errors) AS total_errors, count(s.held_by) AS locked_count
 FROM (
     SELECT CASE t.outcome WHEN 'dead' THEN 'error' ELSE 'active' END AS status,
@@ -99,7 +100,7 @@ FROM (
         WHERE l.ended_at > now() - interval '24 hours'
         ORDER BY l.conversation, l.fence DESC
     ) AS t
-    JOIN wamon.conversations AS c USING (conversation)
+    CROSS JOIN LATERAL (SELECT * FROM wamon.conversations AS o WHERE o.conversation = t.conversation OFFSET 0) AS c
     WHERE c.state = 'idle'
     UNION ALL
     SELECT CASE WHEN c.state <> 'processing' THEN 'pending'
@@ -521,5 +522,11 @@ CREATE TRIGGER decided_for_ever BEFORE DELETE ON wamon.processed_webhook_message
         'A processed message stays: its id decides for ever that it isn''t recorded again. Next: nothing; text goes by itself.');
 CREATE TRIGGER decided_for_ever_by_row INSTEAD OF DELETE ON wamon.processed_webhook_messages
     FOR EACH ROW EXECUTE FUNCTION wamon.refuse('A processed message stays.');
+
+CREATE TRIGGER waits_until_it_is_answered INSTEAD OF UPDATE OR DELETE ON wamon.message_buffer
+    FOR EACH ROW EXECUTE FUNCTION wamon.refuse(
+        'What waits stays as it is until it is answered. Next: `wamon replies off` has nobody answered.');
+CREATE TRIGGER given_up_by_command INSTEAD OF DELETE ON wamon.webhook_dlq
+    FOR EACH ROW EXECUTE FUNCTION wamon.refuse('A dead letter stays until somebody gives it up. Next: `wamon dead discard`.');
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA wamon FROM PUBLIC;
