@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from math import ceil
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -128,12 +129,12 @@ def conversations(office: Office, what: str = "state, last_seq, answered_seq, fo
     return office.query(f"SELECT {what} FROM wamon.conversations WHERE state <> 'merged' ORDER BY conversation")
 
 
-def due_in(office: Office) -> list[float]:
+def due_in(office: Office) -> list[int]:
     """In how many seconds each conversation is due."""
     rows = office.query(
         "SELECT extract(epoch FROM due_at - now())::float8 FROM wamon.conversations WHERE due_at IS NOT NULL ORDER BY 1"
     )
-    return [round(one, 0) for one in rows]
+    return [ceil(one) for one in rows]  # a moment has passed
 
 
 def turns(office: Office, what: str = "from_seq, through_seq, outcome") -> list[Any]:
