@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -20,8 +21,8 @@ from tests.support.talk import (
     conversations,
     desk,
     due_in,
-    operator_writes,
     replies,
+    said,
     talking,
     transitions,
     turns,
@@ -232,19 +233,20 @@ def test_facts_that_no_template_tells_are_the_agent_s_to_tell(office: Office, mo
 def test_missed_messages_are_told_within_their_share(office: Office, model: Model) -> None:
     asked(office)
     office.query("UPDATE wamon.conversations SET last_out_at = now()")
+    advance(office, 1_200)
     for n in range(9):
-        advance(office, 120)
-        operator_writes(office, f"{n}: " + "we look into it " * 60)
-    advance(office, 120)
+        at = HOST.now() - timedelta(minutes=10 - n)
+        text = f"{n}: " + "we look into it " * 60
+        keep(office, "wati", said(text, at=at, eventType="sessionMessageSent", owner=True))
     asked(office, "and now?")
     (missed, left_out) = turns(office, "missed, missed_left_out")[1]
     assert missed == 9
     assert 1 < left_out < 8
-    said = model.asked[1]["messages"][-1]["content"]
-    assert f"({left_out} earlier left out)" in said
-    assert f"{left_out}: we look" in said
-    assert f"{left_out - 1}: we look" not in said
-    assert len(said.encode()) / 3 < 0.4 * 4_000 + 20
+    told = model.asked[1]["messages"][-1]["content"]
+    assert f"({left_out} earlier left out)" in told
+    assert f"{left_out}: we look" in told
+    assert f"{left_out - 1}: we look" not in told
+    assert len(told.encode()) / 3 < 0.4 * 4_000 + 20
 
 
 FAILS: dict[str, tuple[list[Answer], str]] = {
@@ -302,12 +304,12 @@ def test_case_24_what_fails_is_tried_again_or_the_fallback_is_sent(
 @pytest.mark.parametrize("name", ANSWERS)
 def test_case_24_what_can_be_read_is_sent_and_its_tokens_are_counted(office: Office, model: Model, name: str) -> None:
     """Whatever the server counts, what it is asked stays within the budget."""
-    model.answers, said, counted = ANSWERS[name]
+    model.answers, text, counted = ANSWERS[name]
     agent = agent_of(office)
     asked(office, "x" * 5_000, agent)
     model.answers = [says("No.")]
     asked(office, "y" * 5_000, agent)
-    assert replies(office, "body") == [said, "No."]
+    assert replies(office, "body") == [text, "No."]
     first, second = turns(office, "tokens")
     assert (first, second) == (counted or first, 220)
     assert first > 0
@@ -358,7 +360,8 @@ def test_requirement_21_budget_timeout_breaker_hold(office: Office, model: Model
     model.answers = [refuses(500)]
     agent = agent_of(office)
     for n in range(5):
-        write(office, by=f"2782000001{n}")
+        keep(office, "wati", said(by=f"2782000001{n}"))
+    take_in(office)
     advance(office, 35)
     work(office, agent)
     assert len(model.asked) == 5
@@ -388,7 +391,8 @@ def test_requirement_21_budget_timeout_breaker_hold(office: Office, model: Model
 def test_two_processes_share_one_breaker(office: Office, model: Model) -> None:
     model.answers = [refuses(500)]
     for n in range(8):
-        write(office, by=f"2782000001{n}")
+        keep(office, "wati", said(by=f"2782000001{n}"))
+    take_in(office)
     advance(office, 35)
     with desk(office) as one, desk(office) as other:
         config = configured(office.config_path, {})
