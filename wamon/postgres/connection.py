@@ -15,6 +15,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from wamon.errors import ConfigError, DatabaseUnavailable, Locked, NoConnectionFree, Poison, SchemaError, TimedOut
+from wamon.postgres.lists import Lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -141,6 +142,7 @@ def connect(dsn: str) -> Database:
             ) from None
         raise _unavailable(error) from None
     db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    db.adapters.register_dumper(list, Lists)
     return db
 
 
