@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.clock import first_morning
+from tests.support.environment import EXAMPLES
 from wamon.health import ledger_facts
 from wamon.health.gaps import _silent as quiet
 from wamon.postgres.connection import connected
@@ -46,7 +47,7 @@ def silence_at(moment: datetime, times: Sequence[datetime], now: datetime) -> ti
     return after - before if before and after else None
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(20 if EXAMPLES else 6))
 @pytest.mark.both_servers
 def test_each_silence_of_more_than_half_an_hour_is_known_to_the_microsecond(any_dsn: str, seed: int) -> None:
     random = Random(seed)
