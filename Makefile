@@ -16,8 +16,8 @@ help:
 	@echo "make demo   a small bridge store, scanned into a PostgreSQL of its own in .demo/"
 	@echo "make demo-bot   an installation that answers: what users of earlier bots type, line by line; a minute"
 	@echo "make test   every test; T=tests/integration/capture runs those alone"
-	@echo "make quick  format, lint, types, imports and the unit tests: about a minute"
-	@echo "make check  format, lint, types, imports, then every test"
+	@echo "make quick  format, lint, types, imports, spelling and the unit tests: about a minute"
+	@echo "make check  format, lint, types, imports, spelling, then every test"
 	@echo "make chaos  what the suite has one example of, thousands of times: histories, ways to end; EXAMPLES=n says how many"
 	@echo "make bench  everything measured against its floor and its peers, into bench/RESULTS.md: half an hour"
 	@echo "make lock   both requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
@@ -70,6 +70,7 @@ static: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/codespell *.md docs config systemd wamon/cli wamon/views wamon/web/templates
 
 # The stamp says where the environment was made. Where the checkout has moved or its Python has gone, it doesn't stand.
 ifneq ($(shell $(VENV)/bin/python -c 'print(open("$(STAMP)").read())' 2>/dev/null),$(CURDIR))
