@@ -134,6 +134,23 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Agent:
+    """The model that answers whom no template tells anything."""
+
+    enabled: Annotated[bool, "it is asked"]
+    url: Annotated[str | None, "of an OpenAI-compatible server; null: none"]
+    model: Annotated[str | None, "its name there"]
+    key: Annotated[str | None, "masked"]
+    instructions: Annotated[str | None, "the file of what it is told"]
+    budget: Annotated[int, "the most tokens of one question, its answer included"]
+    answer_tokens: Annotated[int, "those that an answer may take"]
+    tokens_field: Annotated[str, "`auto`, `max_completion_tokens` or `max_tokens`"]
+    timeout: Annotated[str, "a duration: a question takes no longer"]
+    max_chars: Annotated[int, "a longer answer isn't sent"]
+    links: Annotated[bool, "an answer may hold one"]
+
+
+@dataclass(frozen=True, slots=True)
 class Conversations:
     """Answers to bursts of messages."""
 
@@ -151,6 +168,7 @@ class Conversations:
     per_minute: Annotated[int, "the most that are sent in a minute"]
     templates: Annotated[Mapping[str, str], "what is said; empty: nothing"]
     labels: Annotated[Mapping[str, str], "how a burst names what was missed before it"]
+    agent: Agent
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,9 +305,9 @@ def empty_18(_embedded_18: str) -> Iterator[str]:
 def test_the_switches_hold_back_what_is_due_for_good(office: Office, bridge: VeryGoodPlugins, api: StandIn) -> None:
     post(bridge, "DR1000001")
     office.scan()
-    assert office.answer("replies", "off") == {"enabled": True, "off": True}
+    assert office.answer("replies", "off") == {"enabled": True, "off": True, "agent_off": False}
     sent(office)
-    assert office.answer("replies", "on") == {"enabled": True, "off": False}
+    assert office.answer("replies", "on") == {"enabled": True, "off": False, "agent_off": False}
     post(bridge, "DR1000002")
     office.scan()
     sent(office, WAMON_REPLIES="off")
