@@ -411,7 +411,7 @@ def test_every_function_has_its_own_search_path_and_nobody_else_may_call_it(talk
         SELECT p.oid::regprocedure::text FROM pg_proc AS p
         WHERE p.pronamespace = 'wamon'::regnamespace
           AND p.prorettype <> 'trigger'::regtype
-          AND (p.proconfig IS DISTINCT FROM ARRAY['search_path=wamon, pg_temp'] OR p.proacl IS NULL
+          AND (NOT coalesce('search_path=wamon, pg_temp' = ANY(p.proconfig), false) OR p.proacl IS NULL
                OR EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0))
         """,
     ) == []  # fmt: skip
