@@ -85,6 +85,16 @@ def test_a_conversations_last_turn_says_whether_it_failed(talks: Talks, outcomes
         assert rows(talks, f"SELECT status FROM wamon.{view}") == [status]
 
 
+def test_health_is_that_of_the_last_24_hours_and_of_whatever_still_waits(talks: Talks) -> None:
+    chat = talks.chat()
+    for n, ago in enumerate((DAY - 60, DAY + 60)):
+        made = talks.conversation(talks.person(f"278200001{n:02}"), chat, "idle", answered=1)
+        talks.turn(made, 1, 1, 1, ago=ago)
+    talks.conversation(talks.person("27820000190"), chat, began=2 * DAY)
+    found = rows(talks, "SELECT status, count FROM wamon.webhook_conversation_health")
+    assert found == [("active", 1), ("pending", 1)]
+
+
 def test_one_that_was_merged_into_another_is_none_any_more(talks: Talks) -> None:
     talks.conversation(talks.person(), talks.chat(), "merged", answered=1)
     for view in ("webhook_conversations", "threads", "webhook_conversation_health"):
@@ -320,6 +330,16 @@ def make_trouble(talks: Talks, alert: str, chat: int, n: int) -> None:
         talks.turn(made, 1, 1, 1, "failed" if alert == "HIGH_ERROR_RATE" else "lost")
     elif alert == "SLOW_PROCESSING":
         talks.turn(made, 1, 1, 1, seconds=1 if n == 0 else 200)
+
+
+def test_what_the_fallback_answered_for_an_agent_that_was_too_slow_is_an_error_as_doctor_has_it(talks: Talks) -> None:
+    made = talks.conversation(talks.person(), talks.chat(), "idle", last=6, answered=6)
+    for n in range(1, 7):
+        talks.turn(made, n, n, n, error="timeout")
+    found = rows(talks, "SELECT alert_type FROM wamon.check_webhook_system_health(errors => 5)")
+    assert found == ["HIGH_ERROR_RATE", "PROCESSING_TIMEOUTS"]
+    stats = dict(rows(talks, "SELECT metric_name, value FROM wamon.get_webhook_performance_stats(24)"))
+    assert stats["error_count"] == 6
 
 
 def test_thresholds_are_arguments(talks: Talks) -> None:

@@ -33,7 +33,7 @@ CROSS JOIN LATERAL (
     SELECT CASE m.part WHEN 'photo' THEN 'image' WHEN 'voice' THEN 'audio' WHEN 'file' THEN 'document' WHEN 'drop' THEN 'text'
                        ELSE m.part END AS message_type, coalesce(m.body, l.text) AS said
 ) AS t
-WHERE c.due_at IS NOT NULL AND c.last_seq > c.answered_seq;
+WHERE c.due_at IS NOT NULL;
 
 -- A lock is held since its turn began; one that was taken by hand of what waits for nothing has no turn.
 CREATE VIEW wamon.webhook_conversations AS
@@ -182,16 +182,16 @@ LANGUAGE sql STABLE SET search_path = wamon, pg_temp AS $$
 $$;
 
 -- What needs a look; no row: nothing does. Thresholds are exceeded, not reached. In plpgsql, whose plans know the values:
--- those of SQL would be made without, and read all turns.
+-- those of SQL would be made without, and read all turns. To compile them (jit) takes longer than to run them.
 CREATE FUNCTION wamon.check_webhook_system_health(
     stuck integer DEFAULT 5, dlq integer DEFAULT 10, errors integer DEFAULT 10, p95_ms double precision DEFAULT 2000
 ) RETURNS TABLE (alert_type text, severity text, message text, details jsonb)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wamon, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY
     WITH lately AS (
-        SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead')) AS failed,
-               count(*) FILTER (WHERE t.outcome = 'lost' OR t.error = 'TimeoutError') AS timeouts,
+        SELECT count(*) FILTER (WHERE t.outcome IN ('failed', 'dead') OR t.error IS NOT NULL) AS failed,
+               count(*) FILTER (WHERE t.outcome = 'lost' OR t.error IN ('timeout', 'TimeoutError')) AS timeouts,
                coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY t.work_ms), 0) AS p95
         FROM turns AS t
         WHERE t.ended_at > now() - interval '1 hour'
@@ -230,7 +230,7 @@ END $$;
 
 CREATE FUNCTION wamon.get_webhook_performance_stats(hours integer DEFAULT 24)
 RETURNS TABLE (metric_name text, value numeric, unit text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wamon, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY
     WITH lately AS (
@@ -239,7 +239,7 @@ BEGIN
                coalesce(avg(t.work_ms) FILTER (WHERE t.is_finished), 0) AS mean,
                coalesce(percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY t.work_ms)
                             FILTER (WHERE t.is_finished), ARRAY[0, 0, 0]) AS percentiles,
-               count(*) FILTER (WHERE t.outcome IN ('failed', 'dead')) AS failed
+               count(*) FILTER (WHERE t.outcome IN ('failed', 'dead') OR t.error IS NOT NULL) AS failed
         FROM (
             SELECT o.*, o.outcome IN ('answered', 'silent', 'stale', 'human', 'digest', 'dead') AS is_finished
             FROM turns AS o
