@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from tests.support.office import Office
+from tests.support.receivers import serving
 
 KEY = "sk-0123456789"
 HANGS = -1
@@ -84,19 +85,14 @@ class _Handler(BaseHTTPRequestHandler):
 def model_server() -> Iterator[Model]:
     one = Model()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     cast("Any", server).one = one
     one.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield one
-    finally:
-        one.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server):
+        try:
+            yield one
+        finally:
+            one.over.set()
 
 
 def asking(office: Office, model: Model, **agent: object) -> Office:

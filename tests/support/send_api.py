@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, cast
 
+from tests.support.receivers import serving
+
 Behaviour = Literal[
     "sent",
     "dropped",
@@ -117,16 +119,11 @@ def send_api(token: str | None = None) -> Iterator[StandIn]:
     """whatsapp-mcp's; with a token verygoodplugins', or WATI's where it says what that says."""
     one = StandIn(token)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     cast("Any", server).one = one
     one.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield one
-    finally:
-        one.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server):
+        try:
+            yield one
+        finally:
+            one.over.set()

@@ -37,6 +37,10 @@ _SURELY_FREE = {401, 403, 404, 405, 413, 429}
 _OTHER_FIELD = {"max_completion_tokens": "max_tokens", "max_tokens": "max_completion_tokens"}
 
 
+CUT_OFF = "cut off"
+"""Why there is no answer where the process is to end: nothing failed."""
+
+
 class Said(NamedTuple):
     """An answer that may be sent. `spent`: tokens by the server's own count, in and out; None where it names none."""
 
@@ -133,7 +137,7 @@ class Agent:
 
     def _why_none(self, until_seconds: float) -> str:
         if self._stop.is_set:
-            return "cut off"
+            return CUT_OFF
         return "timeout" if self._clock.monotonic_seconds() >= until_seconds else "away"
 
     def _learn(self, prompt: Prompt, usage: Usage) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.conversations import contexts, counts, sessions
-from wamon.conversations.agent import Said
+from wamon.conversations.agent import CUT_OFF, Said
 from wamon.conversations.missed import combined, lines_of
 from wamon.log import logger
 from wamon.postgres.connection import transaction
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.conversations", "asking")
-
-CUT_OFF = "cut off"
-"""Why there is no answer where the process is to end: nothing failed."""
 
 
 class Answer(NamedTuple):
@@ -64,7 +61,7 @@ class Asker:
         with transaction(db):
             if SQL.value(db, "is_off", source=self.turns.source):
                 return Answer()
-            if until := self.breaker.closed_until(db):
+            if until := self.breaker.rests_until(db):
                 return Answer(until=until)
             window = contexts.window(db, turn.uid, turn.claimed_at - self.conversations.keep_text)
         prompt = self.agent.prompt(

@@ -34,7 +34,7 @@ class Breaker:
     me: UUID
     name: str = "agent"
 
-    def closed_until(self, db: Database) -> datetime | None:
+    def rests_until(self, db: Database) -> datetime | None:
         """Before when it must not be asked; None: it may be, perhaps as the one probe."""
         if not self._open_until(db) or SQL.run(db, "probe", name=self.name, me=self.me, probe=_PROBE).rowcount:
             return None

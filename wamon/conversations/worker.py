@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from wamon.conversations import sessions
+from wamon.conversations.agent import CUT_OFF
 from wamon.conversations.answers import Words, answers, fallback
-from wamon.conversations.asking import CUT_OFF, Asker
+from wamon.conversations.asking import Asker
 from wamon.conversations.breaker import Breaker
 from wamon.conversations.budget import Entry, estimated
 from wamon.conversations.missed import burst_of, combined, in_words, missed

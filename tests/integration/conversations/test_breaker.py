@@ -24,11 +24,11 @@ class Asking:
 
     def may(self) -> bool:
         with transaction(self.db) as db:
-            return self.breaker.closed_until(db) is None
+            return self.breaker.rests_until(db) is None
 
     def waits_seconds(self) -> float:
         with transaction(self.db) as db:
-            until = self.breaker.closed_until(db)
+            until = self.breaker.rests_until(db)
             (now,) = db.execute("SELECT now()").fetchall()[0]
         assert until is not None
         seconds: float = (until - now).total_seconds()

@@ -5,20 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from wamon.config.load import load
-from wamon.config.schema import Config
+from tests.support.configs import read
 from wamon.config.show import as_yaml
 from wamon.errors import ConfigError
 
 NO_ROOM = "has a budget without room for a burst: instructions and answer_tokens need at least"
 URL = "https://api.example.com/v1"
 KEY = "sk-0123456789"
-
-
-def read(folder: Path, text: str, **environ: str) -> Config:
-    file = folder / "wamon.yaml"
-    file.write_text(text)
-    return load(file, {"HOME": "/home/op", "TZ": "Africa/Johannesburg", **environ})
 
 
 def agent(said: str) -> str:

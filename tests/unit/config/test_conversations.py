@@ -5,17 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from wamon.config.load import load
-from wamon.config.schema import Config
+from tests.support.configs import read
 from wamon.errors import ConfigError
 
 NAMES = "{drop}, {digits}, {project}, {status}, {count}"
-
-
-def read(folder: Path, text: str, **environ: str) -> Config:
-    file = folder / "wamon.yaml"
-    file.write_text(text)
-    return load(file, {"HOME": "/home/op", "TZ": "Africa/Johannesburg", **environ})
 
 
 def test_unless_somebody_says_otherwise_nobody_is_answered(tmp_path: Path) -> None:
