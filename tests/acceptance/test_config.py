@@ -73,6 +73,7 @@ def test_what_the_config_names_and_the_host_lacks_is_told_together(wamon: Run, s
     done = wamon("config", "check", "--config", str(config))
     assert (done.returncode, done.stdout) == (78, "")
     assert "secret" not in done.stderr
+    assert "\n\n" not in done.stderr
     for words in ("No group is watched", "gone.db", "alerts.channels.webhook: 127.0.0.1 is an address of a private"):
         assert words in done.stderr
     assert wamon("config", "check", "--no-look", "--config", str(config)).returncode == 0

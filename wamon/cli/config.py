@@ -107,7 +107,7 @@ def _look(path: Path, settings: Config) -> None:
 
     if wrong := wrong_on_this_host(settings):
         hint = "`wamon config check --no-look` doesn't look: for a config of another host."
-        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in wrong) + "\n", hint=hint)
+        raise ConfigError("\n".join(f"{path}: {sentence.removesuffix('.')}" for sentence in wrong), hint=hint)
 
 
 def _found(options: Said) -> Path:
