@@ -201,7 +201,7 @@ def test_an_office_that_is_new_answers(
 def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None]) -> None:
     crashed = {"SERVICE_RESULT": "watchdog"}
     with hooks() as hook:
-        office.set(alerts={"channels": hook.channels})
+        office.set(alerts={"channels": hook.channels, "reports": {"daily": "06:30"}})
         ask("alerts list")
         ask("alerts test")
         hook.status = 500

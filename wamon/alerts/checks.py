@@ -24,7 +24,7 @@ def told(config: Alerts, file: AlertsFile, zone: ZoneInfo) -> list[Check]:
     """Whether anybody is told, and how each channel fared."""
     found = [*_channels(config, file, zone), *_heartbeat(config)]
     if found:
-        return found
+        return [*found, *_reports(config)]
     hint = "Set alerts.channels or alerts.heartbeat: config/wamon.yaml explains them."
     return [Check("alerts.channels", State.WARN, "Nobody is told of faults: no channel, no heartbeat is set.", hint)]
 
@@ -55,6 +55,12 @@ def _heartbeat(config: Alerts) -> Iterator[Check]:
         host = urlsplit(config.heartbeat.get_secret_value()).hostname
         sentence = f"`wamon run` sends its heartbeat to {host}."
         yield Check("alerts.heartbeat", State.OK, sentence, numbers={"host": host})
+
+
+def _reports(config: Alerts) -> Iterator[Check]:
+    if (config.reports.daily or config.reports.weekly) and not config.channels.named:
+        sentence = "Reports are to be sent, and there is no channel by which they could go."
+        yield Check("alerts.reports", State.WARN, sentence, "Set alerts.channels: config/wamon.yaml explains them.")
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> str:

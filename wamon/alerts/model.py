@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Kind = Literal["alert", "reminder", "over", "test"]
+Kind = Literal["alert", "reminder", "over", "test", "report"]
 
 MOST_WAITING = 100
 KEPT = timedelta(days=3)
 """What couldn't be sent by then tells nobody anything."""
 
-_BEGINNINGS: Mapping[Kind, str] = {"alert": "", "reminder": "Still: ", "over": "Over: ", "test": "Test: "}
+_BEGINNINGS: Mapping[Kind, str] = {"alert": "", "reminder": "Still: ", "over": "Over: ", "test": "Test: ", "report": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Alert:
 
     @property
     def _times(self) -> str:
-        if self.kind == "test":
+        if self.kind in {"test", "report"}:
             return ""
         since = f"Since {self._local(self.since)}"
         return (
@@ -120,11 +120,16 @@ class Book:
     waiting: tuple[Waiting, ...] = ()
     outages: Mapping[str, Outage] = field(default_factory=dict)
     worked: Mapping[str, datetime] = field(default_factory=dict)  # when each channel last took an alert
+    reported: Mapping[str, date] = field(default_factory=dict)  # the first day of the last report of each kind
 
     def queued(self, alerts: tuple[Alert, ...]) -> "Book":
         """With these waiting too; of too many the oldest are dropped."""
         waiting = (*self.waiting, *map(Waiting, alerts))
         return replace(self, waiting=waiting[-MOST_WAITING:])
+
+    def with_report(self, alert: Alert, kind: str, first: date) -> "Book":
+        """With this report waiting, which is the one of the period that begins with this day."""
+        return replace(self.queued((alert,)), reported={**self.reported, kind: first})
 
     def sent(self, alert_id: str, channel: str, now: datetime) -> "Book":
         """With this alert sent by this channel, which therefore works."""

@@ -21,6 +21,7 @@ from wamon.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from wamon.alerts.channel import Channel
     from wamon.alerts.evaluation import Told
@@ -91,6 +92,11 @@ class Notifier:
     def test(self) -> Alert:
         """An alert that says that it is a test."""
         return replace(self._empty("test", "test", "alerts arrive"), sentences=("Alerts of wamon come this way.",))
+
+    def report(self, kind: str, first: date, title: str, sentences: Sequence[str]) -> None:
+        """Have a report wait to be sent: the last of its kind from now on, of the period that begins with this day."""
+        alert = replace(self._empty("report", kind, title), sentences=tuple(sentences))
+        self.file.change(lambda book: book.with_report(alert, kind, first))
 
     def _empty(self, kind: Kind, rule: str, title: str) -> Alert:
         now = self.clock.now()

@@ -55,11 +55,13 @@ if TYPE_CHECKING:
     from wamon.conversations.proof import Flaw
     from wamon.daemon.monitor import Troubles
     from wamon.daemon.passes import Passes
-    from wamon.daemon.side_tasks import SideTask
+    from wamon.daemon.side_tasks import Chore, SideTask
     from wamon.health.check import Check
     from wamon.health.facts import Facts
     from wamon.postgres.connection import Database
     from wamon.postgres.leases import Lease
+    from wamon.reports.period import Period
+    from wamon.reports.report import Report
 
 
 def plan(load: Callable[[], Config], clock: Clock, sizes: Sizes = USUAL_SIZES) -> Plan:
@@ -108,9 +110,11 @@ class _Beside:
         working = [*_intake(config, passes, clock), *_conversations(config, passes, clock), *answers]
         always = (monitor, sender, rows, *_heartbeat(config, passes), *working)
         daily = Daily(config, clock, ledger, database)
+        reports = _reports(config, clock, notifier, sender.ring)
         if config.has_hooks_alone:
             upkeep = BroughtUpkeep(partial(brought_sources, config), partial(broken_promises, config, clock))
-            return SideTasks(always, (daily, upkeep, BroughtOfficeWriter(partial(effects_of_hooks, config, clock))))
+            writer = BroughtOfficeWriter(partial(effects_of_hooks, config, clock))
+            return SideTasks(always, (daily, upkeep, writer, *reports))
         bridge = bridge_of(config)
         replies = ReplySender(config, bridge.name, clock, ledger, lambda: passes.holder or "", self._claim)
         return SideTasks(
@@ -120,8 +124,24 @@ class _Beside:
                 Upkeep(partial(opened, config, bridge, clock), partial(broken_promises, config, clock)),
                 OfficeWriter(partial(opened, config, bridge, clock)),
                 daily,
+                *reports,
             ),
         )
+
+
+def _reports(config: Config, clock: Clock, notifier: Notifier, ring: Callable[[], None]) -> list[Chore]:
+    """What sends reports; nothing, and nothing of their room, where none is to be sent or nobody gets them."""
+    wanted = config.alerts.reports
+    if not (config.alerts.channels.named and (wanted.daily or wanted.weekly)):
+        return []
+    from wamon.app.report import summed
+    from wamon.daemon.reports import Reports
+
+    def of(period: Period) -> Report:
+        with ledger(config) as db:
+            return summed(db, config, clock, period)
+
+    return [Reports(config, clock, notifier, of, ring)]
 
 
 def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:

@@ -69,6 +69,9 @@ def _show(answer: Alerts, zone: ZoneInfo) -> None:
         worked_at = channel.last_worked_at
         works = f"works, last {local(worked_at, zone)}" if worked_at else "nothing was sent so far"
         say(f"{channel.name} by {channel.host}: {works if channel.works else trouble}")
+    for report in answer.reports:
+        last = f"the last one from {report.first_day} on" if report.first_day else "none was sent so far"
+        say(f"The {report.kind} report goes by them from {report.at} on: {last}.")
     for fault in answer.firing:
         told = f"told {local(fault.told_at, zone)}" if fault.told_at else "not told yet"
         say(f"{fault.rule}, since {local(fault.since, zone)}, {told}: {' '.join(fault.sentences)}")

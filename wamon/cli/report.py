@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from wamon.cli.options import Said
     from wamon.clock import Clock
     from wamon.config.schema import Config
-    from wamon.health.gaps import Gap
     from wamon.reports.bursts import Bursts
     from wamon.reports.period import Period
     from wamon.reports.report import Counts, Report
@@ -123,36 +122,14 @@ def _report(options: Said, make: Callable[[date, ZoneInfo, datetime], Period], w
 
 def _collected(settings: Config, clock: Clock, period: Period, project: str | None) -> Report:
     from wamon.app.database import ledger
+    from wamon.app.report import summed
     from wamon.cli.filters import require_project
-    from wamon.privacy import people_of
     from wamon.reports import posts
-    from wamon.reports.report import found, report
 
     with ledger(settings) as db:
         if project is not None:
             require_project(project, posts.projects(db))
-        what = found(db, period, project)
-        gaps, unknown = _gaps(settings, clock, period, project)
-    return report(period, what, people_of(settings), gaps, gaps_unknown=unknown)
-
-
-def _gaps(settings: Config, clock: Clock, period: Period, project: str | None) -> tuple[list[Gap], str | None]:
-    """The gaps since the period began, or why nothing can be known of them now: a report doesn't need the bridge."""
-    from wamon.app.commands import bridge_of, opened
-    from wamon.app.intake import gaps_of_hooks
-    from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
-    from wamon.health.gaps import Window, gaps
-
-    try:
-        if settings.has_hooks_alone:
-            window = Window(period.since, clock.now(), period.zone)
-            return gaps_of_hooks(settings, window, () if project is None else (project,)), None
-        with opened(settings, bridge_of(settings), clock) as pipeline:
-            served = [group for group in pipeline.source.groups.values() if group.enabled]
-            groups = [group for group in served if project in {None, group.project}]
-            return gaps(pipeline, groups, period.since, period.zone), None
-    except (BridgeUnavailable, BridgeUnknown, ConfigError) as error:
-        return [], str(error)
+        return summed(db, settings, clock, period, project)
 
 
 def _write(report: Report, options: Said, wish: Wish) -> None:

@@ -1,6 +1,6 @@
 """The section `alerts`: by which channels people are told, of what, and after how long."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
@@ -138,6 +138,19 @@ class Rules(Section):
         return found
 
 
+TimeOfDay = Annotated[time, BeforeValidator(fields.time_of_day)]
+
+
+class Reports(Section):
+    """From which time of day on the report of the day before, and on Mondays of the week before, is sent. None: never.
+
+    The time is that of the config's zone.
+    """
+
+    daily: TimeOfDay | None = None
+    weekly: TimeOfDay | None = None
+
+
 class Alerts(Section):
     """Without a channel nobody is told; without a rule said, all of them hold.
 
@@ -146,4 +159,5 @@ class Alerts(Section):
 
     heartbeat: Annotated[SecretStr, BeforeValidator(_secret_url)] | None = None
     channels: Channels = Channels()
+    reports: Reports = Reports()
     rules: Rules = Rules()

@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -160,6 +160,19 @@ def start(value: object, zone: ZoneInfo) -> Start:
 def _time(found: str, zone: ZoneInfo) -> datetime:
     parsed = datetime.fromisoformat(found)
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+
+
+_TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+
+def time_of_day(value: object) -> time:
+    """Return the time that a clock shows, such as `06:30`."""
+    if isinstance(value, time):
+        return value
+    match = _TIME_OF_DAY.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("should be a time of day such as 06:30, or empty")
+    return time(int(match[1]), int(match[2]))
 
 
 def timezone(value: object) -> ZoneInfo:

@@ -57,16 +57,15 @@ class QuietHours:
         return f"{self.begin:%H:%M}-{self.end:%H:%M}"
 
 
-_HOURS = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])\s*-\s*([01]?[0-9]|2[0-3]):([0-5][0-9])")
-
-
 def _quiet_hours(value: object) -> QuietHours:
     if isinstance(value, QuietHours):
         return value
-    match = _HOURS.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match or match.group(1, 2) == match.group(3, 4):
+    try:
+        begin, end = map(fields.time_of_day, value.split("-") if isinstance(value, str) else ())
+    except ValueError:
+        begin = end = time()
+    if begin == end:
         raise ValueError("should be two times of day such as 20:00-06:00, or empty")
-    begin, end = time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))
     return QuietHours(begin, end)
 
 

@@ -14,6 +14,8 @@ from wamon.config.fields import FOREVER, written
 from wamon.config.section import known
 
 if TYPE_CHECKING:
+    from datetime import time
+
     from pydantic import SecretStr
 
     from wamon.config.agent import Agent
@@ -121,8 +123,13 @@ def _alerts(alerts: Alerts) -> dict[str, object]:
                 "to": list(mail.to),
             },
         },
+        "reports": {"daily": _time_of_day(alerts.reports.daily), "weekly": _time_of_day(alerts.reports.weekly)},
         "rules": rules,
     }
+
+
+def _time_of_day(at: time | None) -> str | None:
+    return None if at is None else f"{at:%H:%M}"
 
 
 def _rule(rule: Rule) -> dict[str, object]:

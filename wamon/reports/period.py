@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 
+Kind = Literal["daily", "weekly"]
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """Days of a zone. `now` cuts off what hasn't happened yet."""
 
-    kind: Literal["daily", "weekly"]
+    kind: Kind
     first: date
     days: int
     zone: ZoneInfo
@@ -67,3 +70,10 @@ def daily(day: date, zone: ZoneInfo, now: datetime) -> Period:
 def weekly(day: date, zone: ZoneInfo, now: datetime) -> Period:
     """The week from Monday to Sunday that holds this day."""
     return Period("weekly", day - timedelta(days=day.weekday()), 7, zone, now)
+
+
+def last_over(kind: Kind, at: time, zone: ZoneInfo, now: datetime) -> Period:
+    """The last day, or week, that was over when clocks there last showed this time, of a week on a Monday."""
+    wall = now.astimezone(zone)
+    day = wall.date() - timedelta(days=0 if wall.time() >= at else 1)
+    return daily(day - timedelta(days=1), zone, now) if kind == "daily" else weekly(day - timedelta(days=7), zone, now)

@@ -11,6 +11,8 @@ from wamon.alerts.rules import RULES
 from wamon.config.fields import written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wamon.alerts import model
     from wamon.alerts import rules as alerts_rules
     from wamon.config import alerts as config
@@ -59,10 +61,19 @@ class Waiting:
     """An alert that waits to be sent."""
 
     id: Annotated[str, "the id that a receiver gets, twice at worst"]
-    kind: Annotated[str, "`alert`, `reminder` or `over`"]
-    rule: Annotated[str, "the rule"]
+    kind: Annotated[str, "`alert`, `reminder`, `over` or `report`"]
+    rule: Annotated[str, "the rule; of a report, `daily` or `weekly`"]
     at: Annotated[datetime, "when it was raised"]
     channels: Annotated[tuple[str, ...], "by which it is still to be sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A report that is sent by the channels."""
+
+    kind: Annotated[str, "`daily`, of the day before, or `weekly`, on Mondays of the week before"]
+    at: Annotated[str, "from this time of day on, such as `06:30`, in the config's zone"]
+    first_day: Annotated[str | None, "the first day of the last one, such as `2026-11-20`; null: none was made so far"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,7 @@ class Alerts:
     rules: tuple[Rule, ...]
     firing: tuple[Firing, ...]
     waiting: tuple[Waiting, ...]
+    reports: tuple[Scheduled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,15 @@ def alerts(settings: config.Alerts, book: model.Book) -> Alerts:
         rules=tuple(_rule(rule, settings) for rule in RULES),
         firing=tuple(_firing(rule, firing) for rule, firing in book.firing.items()),
         waiting=tuple(_waiting(one, settings) for one in book.waiting),
+        reports=tuple(_scheduled(settings.reports, book)),
     )
+
+
+def _scheduled(wanted: config.Reports, book: model.Book) -> Iterator[Scheduled]:
+    for kind, at in (("daily", wanted.daily), ("weekly", wanted.weekly)):
+        if at is not None:
+            last = book.reported.get(kind)
+            yield Scheduled(kind, f"{at:%H:%M}", last.isoformat() if last else None)
 
 
 def _channels(settings: config.Alerts, book: model.Book) -> tuple[Channel, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from wamon.reports.period import daily, weekly
+from wamon.reports.period import daily, last_over, weekly
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -41,3 +41,22 @@ def test_a_day_that_isnt_over_is_compared_up_to_the_same_time_on_the_clock() -> 
     assert not period.is_over
     assert period.before() == (datetime(2026, 3, 22, 23, tzinfo=UTC), datetime(2026, 3, 23, 13, tzinfo=UTC))
     assert weekly(date(2026, 3, 30), BERLIN, now).before() == period.before()
+
+
+@pytest.mark.parametrize(
+    ("at", "of_the_day", "of_the_week"),
+    [
+        ("2026-10-26 06:30", "2026-10-25", "2026-10-19"),  # a Monday: both are over
+        ("2026-10-26 06:29", "2026-10-24", "2026-10-12"),  # a minute before, those that were due before
+        ("2026-10-28 12:00", "2026-10-27", "2026-10-19"),
+        ("2026-10-25 23:59", "2026-10-24", "2026-10-12"),
+    ],
+)
+def test_what_was_over_at_a_time_of_day_is_the_last_day_and_the_last_week(
+    at: str, of_the_day: str, of_the_week: str
+) -> None:
+    now = datetime.fromisoformat(at).replace(tzinfo=BERLIN).astimezone(UTC)
+    day, week = (last_over(kind, time(6, 30), BERLIN, now) for kind in ("daily", "weekly"))
+    assert (str(day.first), str(week.first)) == (of_the_day, of_the_week)
+    assert day.is_over
+    assert week.is_over
