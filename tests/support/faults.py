@@ -59,6 +59,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F18": Fault("two transactions get in each other's way", "locks in one order; the loser does it again"),
         "F19": Fault("a pooler gives each transaction another session", "keeps nothing in a session"),
         "F20": Fault("a migration is cut short, or the schema is newer", "has each step whole; an older wamon refuses"),
+        "F132": Fault("an older version left database, state and config", "takes them over, and says nothing twice"),
         "F21": Fault("a privilege is missing", "says which one, and the statement that grants it; the position stays"),
         "F135": Fault("a role is granted a table by mistake", "shows it no row that no policy of its own shows"),
         "F136": Fault("a role tries to be, to see or to have called more", "grants it just what is decided"),
