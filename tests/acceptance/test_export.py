@@ -71,6 +71,10 @@ def test_xlsx_holds_real_dates_and_no_formula(office: Office) -> None:
     assert [cell.value for cell in found[0]] == HEADINGS
     assert sheet.freeze_panes == "A2"
     assert sheet.column_dimensions["F"].width == 60
+    assert sheet.auto_filter.ref == "A1:I7"
+    assert (sheet.print_title_rows, sheet.page_setup.orientation) == ("$1:$1", "landscape")
+    assert sheet.sheet_properties.pageSetUpPr
+    assert (sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.page_setup.fitToHeight) == (True, 0)
     assert str(found[1][2].value) == f"{DAY} 08:00:07"
     assert found[1][2].data_type == "d"
     assert [(row[5].value, row[5].data_type) for row in found[2:4]] == [

@@ -179,12 +179,33 @@ def _xlsx_file(file: Path, rows: Iterable[Line], further: Sequence[str]) -> None
     from openpyxl import Workbook
 
     book = Workbook(write_only=True)
-    sheet = _sheet(book, further)
-    for number, row in enumerate(rows):
-        if number and number % _ROWS_A_SHEET == 0:
-            sheet = _sheet(book, further)
+    sheet, filled = _sheet(book, further), 0
+    for row in rows:
+        if filled == _ROWS_A_SHEET:
+            _filtered(sheet, filled)
+            sheet, filled = _sheet(book, further), 0
         sheet.append([_xlsx_cell(sheet, cell) for cell in row.cells()])
+        filled += 1
+    _filtered(sheet, filled)
     book.save(file)
+
+
+def _filtered(sheet: Worksheet, rows: int) -> None:
+    """Have each heading of a sheet filter its rows, once they are written."""
+    from openpyxl.utils import get_column_letter
+
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(sheet.column_dimensions))}{rows + 1}"
+
+
+def _printed(sheet: Worksheet) -> None:
+    """Have it printed as wide as a page, its headings on each, and the pages numbered."""
+    from openpyxl.worksheet.properties import PageSetupProperties
+
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.fitToHeight = 0
+    sheet.print_title_rows = "1:1"
+    sheet.HeaderFooter.oddFooter.center.text = "&A, &P / &N"  # type: ignore[union-attr]
 
 
 def _sheet(book: Workbook, further: Sequence[str]) -> Worksheet:
@@ -194,6 +215,7 @@ def _sheet(book: Workbook, further: Sequence[str]) -> Worksheet:
 
     sheet: Worksheet = book.create_sheet(f"Drops {len(book.worksheets) + 1}" if book.worksheets else "Drops")
     sheet.freeze_panes = "A2"
+    _printed(sheet)
     widths = _COLUMNS | {heading: len(heading) + 4 for heading in further}
     for place, width in enumerate(widths.values(), 1):
         sheet.column_dimensions[get_column_letter(place)].width = width
