@@ -196,6 +196,7 @@ def test_the_page_is_whole_escaped_and_needs_nothing_from_elsewhere(office: Offi
     assert "DR17&lt;b&gt;" in text
     assert "Sipho M. …0001" in text
     assert text.count("<rect") > 3
+    assert text.count("<td") == text.count(" data-label=")  # what a narrow screen shows before each
     assert ("one-to-one" in text, "2 min</td>" in text) == (kind == "weekly", True)
 
 

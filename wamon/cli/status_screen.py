@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 30
 _MOST_TOLD = 5
-_KINDS = {"new": "new", "resubmission": "posted again", "rejected": "rejected"}
 
 
 def show(facts: Facts, checks: Sequence[Check], most_groups: int = MOST_GROUPS) -> None:
@@ -151,10 +150,11 @@ def _show_latest(facts: Facts) -> None:
 
 def _latest(facts: Facts) -> list[str]:
     from wamon.render import local
+    from wamon.words import KINDS
 
     zone = facts.subject.config.timezone
     return [
-        f"{post.drop_number} in {post.project}, {_KINDS[post.kind]}, {local(post.sent_at, zone)}"
+        f"{post.drop_number} in {post.project}, {KINDS[post.kind]}, {local(post.sent_at, zone)}"
         for post in facts.latest
     ]
 

@@ -6,21 +6,28 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.words import span
+from wamon.reports import headings
+from wamon.reports.headings import COUNTED
+from wamon.words import KINDS, span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from jinja2 import Template
 
+    from wamon.reports.bursts import Bursts
+    from wamon.reports.headings import Part
     from wamon.reports.report import Bar, Report
 
 _WIDTH, _HEIGHT = 720.0, 180.0
 _LEFT, _BOTTOM = 36.0, 24.0
 _KINDS = ("new", "resubmission", "rejected")
 _STEPS = (1, 2, 5)
+_TIMES = frozenset({"Posted", "First posted", "From", "To", "Day"})
+_ALWAYS = frozenset({headings.REJECTED, headings.NEAR_MISSES, headings.AGAIN, headings.GAPS})
+"""What is told where there is none of it, too."""
 
 
 class Block(NamedTuple):
@@ -45,12 +52,79 @@ class Chart(NamedTuple):
     lines: Sequence[tuple[float, int]]
 
 
+class Listed(NamedTuple):
+    """A list: each row begins with what it is about."""
+
+    id: str
+    part: Part
+    rows: Sequence[tuple[str, ...]]
+    note: str = ""
+
+
 def html(report: Report) -> str:
     """The page."""
-    period = report.period
     return _template().render(
-        report=report, period=period, chart=chart(report.bars), local=partial(_local, period.zone), span=_span
+        report=report,
+        period=report.period,
+        chart=chart(report.bars),
+        compared="Usual" if report.period.kind == "daily" else "Before",
+        counted=COUNTED,
+        kinds=KINDS,
+        lists=[one for one in _lists(report) if one.rows or one.part in _ALWAYS],
+        local=partial(_local, report.period.zone),
+        no_gap=headings.NO_GAP,
+        numbers=headings.NUMBERS,
+        times=_TIMES,
     )
+
+
+def _lists(report: Report) -> Iterator[Listed]:
+    local = partial(_local, report.period.zone)
+    rejected = [(one.drop_number, one.project, local(one.sent_at), one.sender or "") for one in report.rejected]
+    yield Listed("rejected", headings.REJECTED, rejected)
+    near = [
+        (
+            *(one.written, one.likely or "—", one.reason.replace("-", " "), one.project),
+            *(local(one.sent_at), one.sender or ""),
+        )
+        for one in report.near_misses
+    ]
+    yield Listed("near", headings.NEAR_MISSES, near)
+    again = [
+        (
+            *(one.drop_number, one.project, local(one.sent_at), one.sender or ""),
+            *(local(one.first_sent_at), one.first_sender or ""),
+        )
+        for one in report.resubmissions
+    ]
+    yield Listed("again", headings.AGAIN, again)
+    senders = [(one.sender, one.project, *(f"{count:,}" for count in one.counts)) for one in report.senders]
+    yield Listed("senders", headings.SENDERS, senders)
+    yield Listed("bursts", headings.BURSTS, _whole(report), headings.MEANING_OF_FIGURES)
+    yield Listed("burst-days", headings.BURST_DAYS, _days(report))
+    gaps = [
+        (one.group or "all", local(one.start), local(one.end), f"{one.kind}: {one.detail}", one.meaning)
+        for one in report.gaps
+    ]
+    yield Listed("gaps", headings.GAPS, gaps)
+
+
+def _whole(report: Report) -> list[tuple[str, ...]]:
+    return [(one.project or headings.NO_PROJECT, *_figures(one)) for one in report.bursts if one.day is None]
+
+
+def _days(report: Report) -> list[tuple[str, ...]]:
+    """Of a week, what came of each day's bursts."""
+    if report.period.kind == "daily":
+        return []
+    return [
+        (f"{one.day:%a %d}", one.project or headings.NO_PROJECT, *_figures(one)) for one in report.bursts if one.day
+    ]
+
+
+def _figures(one: Bursts) -> tuple[str, ...]:
+    counts = (f"{one.bursts:,}", f"{one.answers:,}", _span(one.p50_seconds), _span(one.p95_seconds))
+    return *counts, f"{one.follow_up_rate:.0%}", f"{one.missed:,}"
 
 
 @cache

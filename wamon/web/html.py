@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from wamon.reports import headings
 from wamon.web import writing
 from wamon.web.site import Site, site_of
 from wamon.words import KINDS, span
@@ -134,6 +135,7 @@ def templates() -> Environment:
         bar=writing.bar,
         commands=writing.commands,
         count=writing.count,
+        headings=headings,
         hours=writing.hours,
         kind=lambda kind: KINDS.get(kind, kind),
         pages=PAGES,
