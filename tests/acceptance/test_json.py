@@ -194,6 +194,9 @@ def test_an_office_that_is_new_answers(
     answers["state adopt"].append(office.answer("state", "adopt", str(legacy)))
     init = ("init", "--bridge", str(office.store), "--output", str(tmp_path / "x.yaml"), "--json")
     answers["init"].append(json.loads(wamon(*init).stdout))
+    (tmp_path / "bot.yaml").write_text("conversations: {enabled: true}\n", "utf-8")
+    bot = ("init", "--bot", "--output", str(tmp_path / "bot.yaml"), "--json")
+    answers["init"].append(json.loads(wamon(*bot).stdout))
     embedded_in(tmp_path / "demo/state")
     answers["demo"].append(json.loads(wamon("demo", "--dir", str(tmp_path / "demo"), "--json").stdout))
 

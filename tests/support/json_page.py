@@ -67,7 +67,7 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "status": (status.Status,),
     "doctor": (doctor.Doctor,),
     "groups": (groups.Groups,),
-    "init": (init.Init,),
+    "init": (init.Init, init.Bot),
     "dead list": (dead.Letters,),
     "dead show": (dead.ShownLetter,),
     "dead retry": (dead.Retried,),

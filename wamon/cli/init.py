@@ -15,6 +15,7 @@ from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
     from wamon.bridge.store import Store
+    from wamon.cli import init_bot
     from wamon.clock import Clock
     from wamon.views.init import Group, Init
 
@@ -30,6 +31,10 @@ _CONTROL = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 _LONGEST_NAME = 200
 
 
+def _of_bot(name: str, metavar: str, about: str) -> object:
+    return typer.Option(name, metavar=metavar, help=f"With --bot: {about}")
+
+
 def add_to(app: typer.Typer) -> None:
     app.command()(init)
 
@@ -41,6 +46,21 @@ def init(
         Path | None, typer.Option("--output", metavar="FILE", help="Where to write; else config/wamon.yaml.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a config that is there.")] = False,
+    bot: Annotated[
+        bool, typer.Option("--bot", help="Also have people who write be answered: hooks, who, how.")
+    ] = False,
+    provider: Annotated[
+        str | None, _of_bot("--provider", "NAME", "Who delivers: wati, meta, manychat, or a bridge.")
+    ] = None,
+    account: Annotated[
+        str | None, _of_bot("--account", "NAME", "Meta's phone number ID, WATI's host, or an instance.")
+    ] = None,
+    send_url: Annotated[str | None, _of_bot("--send", "URL", "Where answers go, if not as usual there.")] = None,
+    project: Annotated[str | None, _of_bot("--project", "NAME", "Whose drop numbers in one-to-one chats are.")] = None,
+    public_url: Annotated[
+        str | None, _of_bot("--public-url", "URL", "How this machine is reached from outside.")
+    ] = None,
+    user: Annotated[str | None, _of_bot("--user", "NUMBER", "Your own number: the first who is answered.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -49,30 +69,89 @@ def init(
     Without --bridge it looks in the usual places of the bridges that wamon knows. Groups in which a drop number was
     posted are enabled. --config says where to write just as --output does.
 
+    With --bot it also adds a hook and conversations, to the config that is there or to a new one, which needs no
+    bridge. What was not said is asked on a terminal. It makes the secrets, and says what to enter at the provider.
+
     \b
     wamon init
     wamon init --bridge /opt/whatsapp-bridge/store/messages.db --output /etc/wamon/wamon.yaml
+    wamon init --bot --provider wati --account live-mt-server.wati.io --user 27820000001
     """
-    from wamon.bridge.store import Store
+    from wamon.cli import init_bot
+    from wamon.errors import UsageError
     from wamon.render import say
     from wamon.views.document import as_json
-    from wamon.views.init import Init
 
     options = said(ctx, config, json)
-    target = output or options.config_path or Path("config/wamon.yaml")
-    _require_free(target, force=force)
-    store = Store((bridge or _usual_store()).absolute())
+    given = init_bot.Given(provider, account, send_url, project, public_url, user)
+    if given.anything and not bot:
+        raise UsageError("These options say how a bot is set up.", hint="Add --bot.")
+    target = output or options.config_path or _usual_target(bot=bot)
+    monitor: Init | None = None
+    grown: init_bot.Grown | None = None
+    if bot and target.exists() and not force:
+        grown = init_bot.grow(target, given)
+    else:
+        _require_free(target, force=force)
+        monitor = _monitor(target, bridge, options.clock, bot=bot)
+        grown = _grown_or_gone(target, given) if bot else None
+    if options.json:
+        say(as_json(grown.answer if grown else monitor))
+        return
+    if monitor:
+        _show(monitor, bot=bot)
+    if grown:
+        init_bot.show(grown)
+
+
+def _grown_or_gone(target: Path, given: init_bot.Given) -> init_bot.Grown:
+    """Grow what was written just now; it goes again where that fails, or somebody answers no further."""
+    from wamon.cli import init_bot
+
+    try:
+        return init_bot.grow(target, given)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _usual_target(*, bot: bool) -> Path:
+    """A config that wamon would take is grown; without --bot a new one is written here."""
+    from wamon.config import load as configs
+
+    return (configs.find(None, os.environ) if bot else None) or Path("config/wamon.yaml")
+
+
+def _monitor(target: Path, bridge: Path | None, clock: Clock, *, bot: bool) -> Init | None:
+    """Write the config of what reads the bridge's store; None: there is none, and a bot needs none."""
+    from wamon.bridge.store import Store
+    from wamon.views.init import Init
+
+    path = bridge or _usual_store()
+    if path is None:
+        _write_without_store(target, bot=bot)
+        return None
+    store = Store(path.absolute())
     groups = _groups(store)
     zone, why = _zone(store)
-    kept = _ledger_of_before(store, options.clock)
+    kept = _ledger_of_before(store, clock)
     _write(target, _text(target, store, groups, f"{zone}      # {why}; for days, reports and people's eyes", kept))
-    answer = Init(
+    return Init(
         str(target), str(store.path), store.flavour().name, zone, why, tuple(groups), str(kept) if kept else None
     )
-    if options.json:
-        say(as_json(answer))
-    else:
-        _show(answer)
+
+
+def _write_without_store(target: Path, *, bot: bool) -> None:
+    from wamon.cli.init_bot import first_config
+    from wamon.config.zone import host_zone
+    from wamon.errors import UsageError
+
+    if not bot:
+        raise UsageError(
+            f"No bridge's store was found: neither {', nor '.join(_usual_places())} is there.",
+            hint="Name it with --bridge FILE. Where hooks bring all messages, `wamon init --bot` needs none.",
+        )
+    _write(target, first_config(target, _state(target, None), str(host_zone(os.environ))))
 
 
 def _require_free(target: Path, *, force: bool) -> None:
@@ -84,17 +163,16 @@ def _require_free(target: Path, *, force: bool) -> None:
         )
 
 
-def _usual_store() -> Path:
-    from wamon.errors import UsageError
+def _usual_places() -> list[str]:
+    return [place for place in (os.environ.get("WAMON_BRIDGE_PATH"), *USUAL_PLACES) if place]
 
-    places = [place for place in (os.environ.get("WAMON_BRIDGE_PATH"), *USUAL_PLACES) if place]
-    for place in places:
+
+def _usual_store() -> Path | None:
+    for place in _usual_places():
         path = Path(os.path.expanduser(place))  # noqa: PTH111 - Path.expanduser raises where there is no home
         if path.is_file():
             return path
-    raise UsageError(
-        f"No bridge's store was found: neither {', nor '.join(places)} is there.", hint="Name it with --bridge FILE."
-    )
+    return None
 
 
 def _groups(store: Store) -> list[Group]:
@@ -231,7 +309,7 @@ def _write(target: Path, text: str) -> None:
         raise UsageError(f"{target} can't be written: {error.strerror}.", hint="Name another with --output.") from None
 
 
-def _show(answer: Init) -> None:
+def _show(answer: Init, *, bot: bool) -> None:
     from wamon.render import say, table
 
     rows = [
@@ -244,7 +322,7 @@ def _show(answer: Init) -> None:
     say(f"The timezone in it is {answer.timezone}: {answer.timezone_because}.")
     if answer.ledger:
         say(f"It keeps the ledger that scans of this store have made already, in {answer.ledger}.")
-    say(_next(answer))
+    say("" if bot else _next(answer))
 
 
 def _next(answer: Init) -> str:

@@ -1,4 +1,4 @@
-"""What systemd hands over beside the environment: files that only the service can read."""
+"""Secrets beside the environment: files that systemd hands over, and those of a folder beside the config."""
 
 from __future__ import annotations
 
@@ -20,25 +20,47 @@ _FILES = {
 }
 _OF_A_FOLDER = "secret_"
 """What systemd puts before the names of the files in /etc/wamon/secrets."""
+_SECRET = re.compile("[a-z0-9-]+")
+"""A secret's file; what an editor leaves beside it is none."""
 
 
-def with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment, and what `$CREDENTIALS_DIRECTORY` holds for the variables that it leaves out or empty.
+def secrets_beside(config: Path) -> Path:
+    """The folder of a config's secrets: `secrets`, of an instance's prod.yaml `prod.secrets`."""
+    return config.with_name("secrets" if config.stem == "wamon" else f"{config.stem}.secrets")
 
-    A file of the folder of secrets stands for the variable that is named as it: hook-wati for WAMON_HOOK_WATI. An empty
-    credential says nothing. Raises ConfigError for one that can't be read.
+
+def with_credentials(environ: Mapping[str, str], config: Path | None = None) -> Mapping[str, str]:
+    """The environment, and for the variables that it leaves out or empty what files hold.
+
+    Those of `$CREDENTIALS_DIRECTORY` come first, then those of the folder beside the config, as far as this user may
+    see it. A file of a folder of secrets stands for the variable that is named as it: hook-wati for WAMON_HOOK_WATI. An
+    empty one says nothing. Raises ConfigError for one that can't be read.
     """
-    folder = environ.get("CREDENTIALS_DIRECTORY")
+    found = dict(environ)
+    for files in (_handed_over(environ.get("CREDENTIALS_DIRECTORY")), _files_beside(config)):
+        said = {name: _read(file) for name, file in files.items() if not found.get(name)}
+        found |= {name: value for name, value in said.items() if value}
+    return found
+
+
+def variable(file: str) -> str:
+    """For which variable a secret's file stands."""
+    return "WAMON_" + re.sub("[^A-Z0-9]", "_", file.upper())
+
+
+def _handed_over(folder: str | None) -> dict[str, Path]:
     if not folder:
-        return environ
-    secrets = {_variable(file.name): file for file in sorted(Path(folder).glob(f"{_OF_A_FOLDER}*"))}
-    files = secrets | {name: Path(folder, file) for name, file in _FILES.items()}
-    found = {name: _read(file) for name, file in files.items() if not environ.get(name)}
-    return {**environ, **{name: value for name, value in found.items() if value}}
+        return {}
+    secrets = sorted(Path(folder).glob(f"{_OF_A_FOLDER}*"))
+    named = {variable(file.name.removeprefix(_OF_A_FOLDER)): file for file in secrets}
+    return named | {name: Path(folder, file) for name, file in _FILES.items()}
 
 
-def _variable(file: str) -> str:
-    return "WAMON_" + re.sub("[^A-Z0-9]", "_", file.removeprefix(_OF_A_FOLDER).upper())
+def _files_beside(config: Path | None) -> dict[str, Path]:
+    if config is None:
+        return {}
+    files = sorted(secrets_beside(config).glob("*"))
+    return {variable(file.name): file for file in files if _SECRET.fullmatch(file.name)}
 
 
 def _read(file: Path) -> str:
@@ -49,5 +71,6 @@ def _read(file: Path) -> str:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConfigError(
-            f"The credential {file} can't be read: {why}.", hint="See LoadCredential= in the unit."
+            f"The credential {file} can't be read: {why}.",
+            hint="Let wamon's user read it; of a unit see LoadCredential=.",
         ) from None

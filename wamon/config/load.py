@@ -53,7 +53,7 @@ def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
     """Return the config in a file; raise ConfigError with all its problems."""
-    environ = with_credentials(environ)
+    environ = with_credentials(environ, path)
     try:
         found = document.read(_content(path), environ, renamed)
     except document.BrokenError as error:
@@ -66,7 +66,7 @@ def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str
 def load_alerts(path: Path, environ: Mapping[str, str]) -> Alerts:
     """Return the section `alerts` of a config that may be wrong elsewhere; raise ConfigError if it can't be read."""
     try:
-        found = document.read(_content(path), with_credentials(environ), renamed)
+        found = document.read(_content(path), with_credentials(environ, path), renamed)
         return Alerts.model_validate(found.data.get("alerts"))
     except (document.BrokenError, ValidationError):
         raise ConfigError(f"The section alerts of {path} can't be read.", hint=_HINT) from None
