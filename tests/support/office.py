@@ -51,11 +51,16 @@ class Daemon:
 
 
 def eventually(what: str, holds: Callable[[], object], *, said: Callable[[], str] = str, seconds: float = 30) -> None:
-    """Wait until it holds, and fail where it doesn't within the time, with what was `said` by then."""
+    """Wait until it holds, and fail where it doesn't within the time, with what was `said` by then.
+
+    Between two looks it sleeps, longer than a look takes: what is waited for needs the processor more.
+    """
     deadline = time.monotonic() + seconds
+    looked_at = time.monotonic()
     while not holds():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}. It said: {said()}"
-        time.sleep(0.01)
+        time.sleep(min(0.2, max(0.01, 4 * (time.monotonic() - looked_at))))
+        looked_at = time.monotonic()
 
 
 class Office:

@@ -62,6 +62,8 @@ class Initialised:
 
     def copy_to(self, data: Path) -> None:
         subprocess.run(["cp", "-a", str(self._place.data), str(data)], check=True)
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.write("shared_buffers = 32MB\n")  # all of it is walked through to make or drop a database
 
 
 def with_template(dsn: str) -> str:

@@ -113,6 +113,12 @@ def small_pages(reader: Reader) -> None:
     reader.store.sizes = Sizes(page_rows=7)
 
 
+@pytest.fixture
+def short_overlap(reader: Reader) -> None:
+    """A tenth of the usual sizes: what goes beyond the overlap is 60 rows."""
+    reader.store.sizes = Sizes(page_rows=100, overlap_rows=50, recent_rows=500)
+
+
 def post(bridge: Bridge, count: int, chat: str = LAWLEY) -> list[str]:
     with bridge.batch():
         return [bridge.post(chat, f"DR{1_752_000 + n}") for n in range(count)]
@@ -181,9 +187,9 @@ def test_a_page_that_is_exactly_full_is_not_taken_for_the_end(lharries: Lharries
     assert reader.read().complete
 
 
-def test_a_page_has_about_8_mib_at_most(bridge: Bridge, reader: Reader) -> None:
-    with bridge.batch():
-        posted = [bridge.post(LAWLEY, f"{n} " + "x" * LONG) for n in range(200)]
+def test_a_page_has_about_8_mib_at_most(lharries: Lharries, reader: Reader) -> None:
+    with lharries.batch():
+        posted = [lharries.post(LAWLEY, f"{n} " + "x" * LONG) for n in range(200)]
 
     page = reader.read()
 
@@ -248,8 +254,9 @@ def test_the_place_stands_on_the_last_row_that_was_read(bridge: Bridge, reader: 
 # The overlap
 
 
+@pytest.mark.usefixtures("short_overlap")
 def test_nothing_comes_when_nothing_changed(bridge: Bridge, reader: Reader) -> None:
-    post(bridge, 700)
+    post(bridge, 70)
     reader.read_all()
 
     assert reader.read_all() == []
@@ -259,6 +266,7 @@ def test_nothing_comes_when_nothing_changed(bridge: Bridge, reader: Reader) -> N
         assert reader.read_all() == []
 
 
+@pytest.mark.usefixtures("short_overlap")
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -271,12 +279,12 @@ def test_nothing_comes_when_nothing_changed(bridge: Bridge, reader: Reader) -> N
 def test_a_change_in_place_comes_once(
     bridge: Bridge, reader: Reader, change: Callable[[Bridge, str], None], text: str
 ) -> None:
-    posted = post(bridge, 600)
+    posted = post(bridge, 60)
     reader.read_all()
 
-    change(bridge, posted[100])  # the oldest row of the overlap
+    change(bridge, posted[10])  # the oldest row of the overlap
 
-    assert said(reader.read_all()) == [(posted[100], text)]
+    assert said(reader.read_all()) == [(posted[10], text)]
     assert reader.read_all() == []
 
 
@@ -291,11 +299,12 @@ def test_changes_come_in_row_order_and_before_the_new_rows(bridge: Bridge, reade
     assert ids(reader.read_all()) == [posted[2], posted[7], new]
 
 
+@pytest.mark.usefixtures("short_overlap")
 def test_a_change_before_the_overlap_is_left_to_the_sweep(bridge: Bridge, reader: Reader) -> None:
-    posted = post(bridge, 600)
+    posted = post(bridge, 60)
     reader.read_all()
 
-    bridge.edit(posted[99], "DR1752099")
+    bridge.edit(posted[9], "DR1752099")
 
     assert reader.read_all() == []
 
@@ -337,8 +346,8 @@ def test_only_text_and_media_type_are_a_change(bridge: Bridge, reader: Reader) -
     assert reader.read_all() == []
 
 
-def test_a_new_overlap_knows_nothing_and_gives_its_500_rows(bridge: Bridge, reader: Reader) -> None:
-    posted = post(bridge, 600)
+def test_a_new_overlap_knows_nothing_and_gives_its_500_rows(lharries: Lharries, reader: Reader) -> None:
+    posted = post(lharries, 600)
     reader.read_all()
 
     reader.overlap = Overlap()
@@ -376,11 +385,12 @@ def test_the_newest_row_moved_up_and_is_not_followed(bridge: Bridge, reader: Rea
     assert page.place.rowid == bridge.rowid(posted[4]) == 7
 
 
+@pytest.mark.usefixtures("short_overlap")
 @pytest.mark.parametrize("kind", PLAIN_ROWIDS, ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize(("gone", "new"), [(1, 1), (3, 1), (3, 3), (3, 9), (600, 550), (700, 700)])
+@pytest.mark.parametrize(("gone", "new"), [(1, 1), (3, 1), (3, 3), (3, 9), (60, 55), (70, 70)])
 @pytest.mark.fault("F40")
 def test_rows_on_freed_rowids_are_read(bridge: Bridge, reader: Reader, gone: int, new: int) -> None:
-    post(bridge, 700)
+    post(bridge, 70)
     reader.read_all()
     with bridge.batch():
         bridge.delete_top(gone)
@@ -388,20 +398,21 @@ def test_rows_on_freed_rowids_are_read(bridge: Bridge, reader: Reader, gone: int
 
     page = reader.read()
 
-    assert page.start.rowid <= 700 - gone
+    assert page.start.rowid <= 70 - gone
     reader.read_all()
     assert set(posted) <= set(ids(reader.returned))
 
 
+@pytest.mark.usefixtures("short_overlap")
 @pytest.mark.parametrize("how", get_args(Renumbering))
 @pytest.mark.fault("F38")
 def test_no_row_is_missed_when_rows_are_renumbered(bridge: Bridge, reader: Reader, how: Renumbering) -> None:
-    posted = post(bridge, 700)
+    posted = post(bridge, 70)
     with bridge.batch():
-        for message_id in posted[10:600:2]:
+        for message_id in posted[1:60:2]:
             bridge.delete(message_id)
     reader.read_all()
-    unread = post(bridge, 300)
+    unread = post(bridge, 30)
     bridge.renumber(how)
 
     reader.read_all()
@@ -410,18 +421,19 @@ def test_no_row_is_missed_when_rows_are_renumbered(bridge: Bridge, reader: Reade
     assert reader.place.rowid == max(bridge.rowids().values())
 
 
+@pytest.mark.usefixtures("short_overlap")
 @pytest.mark.fault("F37")
 def test_no_row_is_missed_when_an_older_copy_is_restored(bridge: Bridge, reader: Reader, tmp_path: Path) -> None:
-    post(bridge, 20)
+    post(bridge, 5)
     save(bridge, tmp_path / "copy.db")
-    post(bridge, 600)
+    post(bridge, 60)
     reader.read_all()
     restore(bridge, tmp_path / "copy.db")
-    posted = post(bridge, 30)
+    posted = post(bridge, 10)
 
     page = reader.read()
 
-    assert page.start.rowid <= 20
+    assert page.start.rowid <= 5
     assert set(posted) <= set(ids(page.messages))
 
 
@@ -838,9 +850,10 @@ def test_find_takes_a_page_of_keys(bridge: Bridge, reader: Reader) -> None:
 
 def test_find_gives_all_of_its_messages_however_long(bridge: Bridge, reader: Reader) -> None:
     """Or those beyond a page's bytes would be taken for gone."""
+    reader.store.sizes = Sizes(page_bytes=2**20)
     with bridge.batch():
-        posted = [bridge.post(LAWLEY, "x" * LONG) for _ in range(299)]
-        posted.insert(150, bridge.post(LAWLEY, "x" * (9 * 2**20)))
+        posted = [bridge.post(LAWLEY, "x" * LONG) for _ in range(39)]
+        posted.insert(20, bridge.post(LAWLEY, "x" * (2 * 2**20)))
 
     assert ids(reader.store.find([(LAWLEY, message_id) for message_id in posted], WANTED)) == posted
 
