@@ -13,7 +13,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PYTHONS := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 
 help:
-	@echo "make demo   a small bridge store, scanned into a PostgreSQL of its own in .demo/"
+	@echo "make demo   a small bridge store, scanned into a PostgreSQL of its own in .demo/, and somebody who is answered"
 	@echo "make demo-bot   an installation that answers: what users of earlier bots type, line by line; a minute"
 	@echo "make test   every test; T=tests/integration/capture runs those alone"
 	@echo "make quick  format, lint, types, imports, spelling and the unit tests: about a minute"

@@ -1,4 +1,4 @@
-"""A demonstration: a small bridge's store as technicians fill it, and a config to scan it with.
+"""A demonstration: a small bridge's store as technicians fill it, and a config to scan it and to answer with.
 
 The same messages every time; only their times follow the clock, so that they lie in the last days. All people are made
 up, with numbers that nobody has.
@@ -12,6 +12,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,11 @@ GROUPS = {
 }
 FAMILY = "120363000000000009@g.us"
 """A group that isn't configured: nothing of it is recorded."""
+
+PERSON = "27820000077"
+"""Who writes to the number of the demonstration's hook."""
+QUESTIONS = ("Good morning", "When do you come?")
+ANSWER = "Good morning! A colleague will tell you."
 
 _ZONE = ZoneInfo("Africa/Johannesburg")
 _MARK = "# The demonstration of wamon; `wamon demo` writes this file anew.\n"
@@ -101,6 +107,7 @@ def prepare(folder: Path, now: datetime) -> Path:
         _require_ours(config, store)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _appear(config, lambda path: path.write_text(_config(), "utf-8"))
+        _keep_secret(folder / "secrets" / "hook-wati")
         if not store.exists():
             _appear(store, lambda path: _write_store(path, now))
     except OSError as error:
@@ -108,6 +115,14 @@ def prepare(folder: Path, now: datetime) -> Path:
             f"The demonstration can't be written to {folder}: {error.strerror}.", hint="Name another with --dir DIR."
         ) from None
     return config
+
+
+def _keep_secret(file: Path) -> None:
+    """Have the hook's secret, a new one in each folder."""
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    if not file.exists():
+        with replacing(file) as temporary:
+            temporary.write_text(f"{token_urlsafe(24)}\n", "utf-8")
 
 
 def _require_ours(config: Path, store: Path) -> None:
@@ -132,6 +147,10 @@ def _config() -> str:
         f"{_MARK}bridge:\n  path: messages.db\n"
         "database:\n  url:                     # empty: the embedded PostgreSQL\n"
         f"state:\n  dir: state\nweb:\n  token: ${{WAMON_WEB_TOKEN:-}}\ntimezone: {_ZONE}\ngroups:\n{groups}"
+        "hooks:\n  - name: wati\n    provider: wati\n    secret: ${WAMON_HOOK_WATI:-}   # of secrets/hook-wati\n"
+        '    send: {url: "${WAMON_DEMO_SEND:-}", token: a-token-of-a-stand-in}\n'
+        f'conversations:\n  enabled: true\n  users: ["{PERSON}"]\n'
+        f"  direct: {{settle: 1s, max_wait: 3s, answer_within: 10m}}\n  templates: {{fallback: {ANSWER}}}\n"
     )
 
 

@@ -39,7 +39,10 @@ def test_it_finds_the_truth_and_run_again_the_same(
     assert "All recorded." in first.stdout
     assert f"{folder / 'wamon.yaml'} web" in first.stdout
     assert answer["page"][0] == "All recorded."
+    assert "They got one answer: “Good morning! A colleague will tell you.”" in first.stdout
     assert not any(str(folder) in words for words in command_lines())
+    sent = wamon("--config", str(folder / "wamon.yaml"), "replies", "list", "--json")
+    assert [reply["state"] for reply in json.loads(sent.stdout)["replies"]] == ["sent"] * 2, "one a run"
     listed = wamon("--config", str(folder / "wamon.yaml"), "drops", "list", "--json")
     assert len(json.loads(listed.stdout)["drops"]) == len(drops)
 

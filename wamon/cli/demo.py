@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from shlex import join
 from textwrap import fill
@@ -17,6 +18,7 @@ from wamon.cli.options import ConfigOption, JsonOption, said
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wamon.app.page_once import Served
     from wamon.capture.pipeline import Pipeline
     from wamon.clock import Clock
     from wamon.config.schema import Config
@@ -37,7 +39,8 @@ def demo(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Scan a small made-up bridge's store into a real, embedded PostgreSQL, and show the drops found.
+    """Scan a small made-up bridge's store into a real, embedded PostgreSQL, and show the drops found. Where the extra
+    `web` is installed somebody also writes by a hook, and gets one answer, by a stand-in for the provider.
 
     It touches neither your config nor your database. Run again, it finds the same: a scan of what is recorded already
     changes nothing. To begin anew, name another directory.
@@ -47,6 +50,8 @@ def demo(
     wamon demo --dir /tmp/demo
     """
     from wamon.app.commands import bridge_of, configured, opened
+    from wamon.app.database import ledger
+    from wamon.app.page_once import is_there
     from wamon.demo import folder_of, prepare
     from wamon.render import say
     from wamon.views.document import as_json
@@ -55,8 +60,11 @@ def demo(
     place = (folder or folder_of(os.environ)).absolute()
     path = prepare(place, options.clock.now())
     settings = configured(path, {})
-    with opened(settings, bridge_of(settings), options.clock) as pipeline:
-        answer = _found(pipeline, path, settings, options.clock)
+    with ledger(settings):
+        with opened(settings, bridge_of(settings), options.clock) as pipeline:
+            answer = _found(pipeline, path, settings, options.clock)
+        if is_there():
+            answer = _with_second_half(answer, path, settings, options.clock)
     if options.json:
         say(as_json(answer))
     else:
@@ -76,16 +84,25 @@ def _found(pipeline: Pipeline, path: Path, settings: Config, clock: Clock) -> De
     verified = Verification(pipeline, list(pipeline.source.groups.values())).verify()
     drops, _ = posts.drops(pipeline.source.db, posts.Selection())
     publish(settings, bridge_of(settings), clock, pipeline.source.db)
-    return view.demo(path, pipeline, scanned, verified, drops, list(_page(path, clock)))
+    return view.demo(path, pipeline, scanned, verified, drops)
 
 
-def _page(config: Path, clock: Clock) -> Iterator[str]:
-    """The first lines of the page, as text. Nothing where the extra isn't installed."""
-    from wamon.app.page_once import home_page, is_there
+def _with_second_half(answer: Demo, path: Path, settings: Config, clock: Clock) -> Demo:
+    """The same, with what somebody was answered, and what the page says."""
+    from wamon.app.answer_once import answer_to
+    from wamon.app.page_once import served
+    from wamon.demo import QUESTIONS
 
-    if not is_there():
-        return
-    found = home_page([sys.executable, "-m", "wamon"], config, clock)
+    wamon = [sys.executable, "-m", "wamon"]
+    with served(wamon, path, clock) as site:
+        page = tuple(_page(site))
+        answered = answer_to(QUESTIONS, wamon, path, settings, site)
+    return replace(answer, page=page, asked=QUESTIONS, answered=answered)
+
+
+def _page(site: Served) -> Iterator[str]:
+    """The first lines of the page, as text."""
+    found = site.home_page()
     totals, newest = found["totals"], found["posts"][:1]
     yield found["verdict"]["sentence"]
     yield f"New drops today: {totals['new']}, posted again: {totals['again']}; groups: {totals['groups']}"
@@ -120,6 +137,9 @@ def _show(answer: Demo, config: Config) -> None:
             )
         )
         say("")
+    if answer.answered:
+        written = " and ".join(f"“{text}”" for text in answer.asked)
+        say(f"Somebody wrote {written} to a number, by a hook.\nThey got one answer: “{answer.answered}”\n")
     say(_where(answer))
 
 
@@ -128,6 +148,8 @@ def _listed(project: str, numbers: list[str]) -> str:
 
 
 def _where(answer: Demo) -> str:
+    from wamon.demo import PERSON
+
     wamon = join([*_ourselves(), "--config", answer.config])
     looks = (
         ("every drop", f"{wamon} drops list"),
@@ -135,6 +157,7 @@ def _where(answer: Demo) -> str:
         ("the position", f"{wamon} state show"),
         ("for psql", f"{wamon} db url"),
         *([("the page", f"{wamon} web")] if answer.page else []),
+        *([("what was said", f"{wamon} conversations show {PERSON}")] if answer.answered else []),
     )
     lines = [f"  {what:<17} {words}" for what, words in looks]
     return "\n".join([f"They are in the embedded PostgreSQL of {answer.state}. Look at", *lines])

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from wamon.capture.pipeline import Pipeline
@@ -39,7 +39,9 @@ class Demo:
     checked: Annotated[int, "messages compared with the ledger"]
     clean: Annotated[bool, "none is missing"]
     drops: tuple[Drop, ...]
-    page: Annotated[tuple[str, ...], "the first lines of `wamon web`'s page; empty without the extra `web`"]
+    page: Annotated[tuple[str, ...], "the first lines of `wamon web`'s page; empty without the extra `web`"] = ()
+    asked: Annotated[tuple[str, ...], "what somebody wrote by a hook; empty without the extra `web`"] = ()
+    answered: Annotated[str | None, "the one answer that they got"] = None
 
 
 def demo(
@@ -48,9 +50,8 @@ def demo(
     scanned: Scanned,
     verified: Verified,
     drops: Iterable[posts.Drop],
-    page: Sequence[str],
 ) -> Demo:
-    """What the demonstration of this config read, compared and found, and what its page said."""
+    """What the demonstration of this config read, compared and found."""
     return Demo(
         config=str(path),
         bridge=str(pipeline.store.path),
@@ -59,7 +60,6 @@ def demo(
         checked=verified.checked,
         clean=verified.clean,
         drops=tuple(map(_drop, drops)),
-        page=tuple(page),
     )
 
 
