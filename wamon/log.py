@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wamon")
 
 _following: ContextVar[str | None] = ContextVar("following", default=None)
+_steps: ContextVar[int] = ContextVar("steps", default=0)
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
@@ -35,14 +36,34 @@ WITH_TIME = "%(asctime)s %(levelname)-7s %(message)s"
 
 
 def configure(level: int = logging.WARNING, *, as_json: bool = False, form: str = SENTENCE) -> None:
-    """Have wamon's talk go to stderr: sentences for people in this form, or one JSON object a line."""
+    """Have wamon's talk go to stderr: sentences for people in this form, or one JSON object a line.
+
+    `level` is what is usual; `talk` said before, or after, how far from it this process is.
+    """
     handler = _Lines(sys.stderr)
     handler.setFormatter(_Json() if as_json else _Sentences(form, "%Y-%m-%d %H:%M:%S%z"))
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # a third of a line's cost, and
     logging._srcfile = None  # noqa: SLF001 - documented as the way to it: no line says where it was written
     logger.handlers[:] = [handler]
-    logger.setLevel(level)
+    logger.setLevel(_level(level))
     logger.propagate = False
+
+
+def talk(steps: int) -> None:
+    """Log more than is usual by so many levels; -1: warnings and errors alone, and no progress."""
+    _steps.set(steps)
+    logger.setLevel(_level(logging.WARNING))
+
+
+def is_quiet() -> bool:
+    """Whether nothing is to be said but warnings and errors."""
+    return _steps.get() < 0
+
+
+def _level(usual: int) -> int:
+    if is_quiet():
+        return max(usual, logging.WARNING)
+    return max(usual - 10 * _steps.get(), logging.DEBUG)
 
 
 class correlated:  # noqa: N801 - it is used as a function

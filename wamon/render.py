@@ -10,6 +10,8 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from wamon.log import is_quiet
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
@@ -147,9 +149,13 @@ def local(moment: datetime | None, zone: ZoneInfo) -> str:
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show how far long work has come: a bar with rate and time left on a terminal, else a line now and then.
 
+    Quiet, nothing.
+
     Yields a function to call with how much is done so far, of `total`; 0 where that isn't known.
     """
-    if sys.stderr.isatty():
+    if is_quiet():
+        yield lambda _: None
+    elif sys.stderr.isatty():
         with _bar(what, total) as advance:
             yield advance
     else:

@@ -29,6 +29,8 @@ EXITS = (
 OPTIONS = (
     ("--config FILE", "The config, instead of $WAMON_CONFIG or config/wamon.yaml."),
     ("--json", "Answer in JSON; `wamon help json` lists the fields."),
+    ("-q, --quiet", "Say nothing but warnings, errors and what you ask for; no progress."),
+    ("-v, --verbose", "Also say what is done; twice, in detail."),
     ("--version", "Show whose versions these are, and exit."),
     ("-h, --help", "Say what a command does, and exit."),
 )
@@ -84,8 +86,10 @@ def page() -> str:
     """The command reference, as Markdown."""
     parts = [
         "# Commands\n",
-        "Made from the commands' own help by `python -m tests.support.command_pages`. `--config FILE` and `--json`",
-        "work before and after each command's name.\n",
+        "Made from the commands' own help by `python -m tests.support.command_pages`. `--config FILE`, `--json`, `-q`",
+        "and `-v` work before and after each command's name. Quiet (`-q`), a command shows no progress, and `scan`,",
+        "`replay` and `verify` print nothing where all went well; daemons log warnings and errors alone. Verbose",
+        "(`-v`), it also says what is done, and twice (`-vv`) in detail; daemons log what they log for debugging.\n",
     ]
     for title, block in commands():
         parts.append(f"## {title}\n")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from logging import DEBUG
 from typing import TYPE_CHECKING
 
+from wamon.log import logger
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate, require_current
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 @contextmanager
 def database(config: Config) -> Iterator[str]:
     """A DSN for as long as the block runs: the configured database's, or the embedded PostgreSQL's."""
+    if logger.isEnabledFor(DEBUG):
+        logger.debug("The database is %s.", name_of(config), extra={"action": "database.opened"})
     if config.database.url is not None:
         yield config.database.url.get_secret_value()
         return
@@ -25,6 +29,15 @@ def database(config: Config) -> Iterator[str]:
 
     with embedded.running(config.state.dir) as dsn:
         yield dsn
+
+
+def name_of(config: Config) -> str:
+    """The database as people know it, without its password."""
+    if config.database.url is None:
+        return f"the embedded PostgreSQL of {config.state.dir}"
+    from wamon.config.show import mask
+
+    return f"{mask(config.database.url.get_secret_value())} of database.url"
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from wamon.cli import (
     state,
     status,
     trace,
+    verbosity,
     verify,
     web,
 )
@@ -108,7 +109,9 @@ failpoints.add_to(app)
 @functools.cache
 def command() -> Callable[..., object]:
     """The commands as they are run: made once in a process, since that takes longer than many of them."""
-    return typer.main.get_command(app)
+    made = typer.main.get_command(app)
+    verbosity.add_to(made)
+    return made
 
 
 def main(clock: Clock) -> NoReturn:

@@ -77,8 +77,12 @@ class Said:
     def config(self) -> Config:
         """The config that holds. Raises ConfigError."""
         from wamon.app.commands import configured
+        from wamon.config import load as configs
+        from wamon.log import logger
 
-        return configured(self.config_path, os.environ)
+        path = configs.find(self.config_path, os.environ)
+        logger.info("The config is %s.", path or "none, so the defaults hold", extra={"action": "config.read"})
+        return configured(path, os.environ)
 
 
 def said(ctx: typer.Context, config: Path | None, json: bool) -> Said:

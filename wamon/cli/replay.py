@@ -46,6 +46,7 @@ def replay(
     wamon replay --drop DR1752028
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
+    from wamon.log import is_quiet
     from wamon.render import say
     from wamon.views import replay as view
     from wamon.views.document import as_json
@@ -60,7 +61,7 @@ def replay(
         answer = view.replay(pipeline, done, selection.jids, seconds, dry_run=dry_run)
     if options.json:
         say(as_json(answer))
-    else:
+    elif not is_quiet():
         _show(answer)
 
 

@@ -9,7 +9,7 @@ import typer
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from wamon.capture.pipeline import Pipeline
+    from wamon.capture.pipeline import Pass, Pipeline
     from wamon.capture.scan import Scanned
     from wamon.cli.options import Said
     from wamon.config.schema import Config
@@ -42,6 +42,7 @@ def scan(
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
     from wamon.app.publish import publish_scan
+    from wamon.log import is_quiet
     from wamon.render import say
     from wamon.views import scan as view
     from wamon.views.document import as_json
@@ -63,12 +64,13 @@ def scan(
     _tell_conflicts(scanned)
     if options.json:
         say(as_json(answer))
-    else:
+    elif not is_quiet():
         _show(answer, dry_run=dry_run)
 
 
 def _take_in(options: Said, settings: Config) -> None:
     """Where no store is read, what hooks brought is all there is to scan."""
+    from wamon.log import is_quiet
     from wamon.render import say
     from wamon.views.document import as_json
     from wamon.views.scan import without_store
@@ -78,7 +80,7 @@ def _take_in(options: Said, settings: Config) -> None:
     answer = without_store(events, options.clock.monotonic_seconds() - began)
     if options.json:
         say(as_json(answer))
-    else:
+    elif not is_quiet():
         say(f"No store is read. {answer.events:,} deliveries taken in, in {answer.elapsed_seconds:.1f} s.")
 
 
@@ -93,12 +95,20 @@ def _events_taken_in(options: Said, settings: Config) -> int:
 def _scanned(pipeline: Pipeline, names: list[str]) -> Scanned:
     from wamon.capture.scan import scan as scan_all
     from wamon.capture.scan import scan_groups
+    from wamon.log import logger
     from wamon.render import progress
+    from wamon.words import amount
 
     with progress("Scanning", pipeline.store.rows()) as advance:
+
+        def passed(one: Pass) -> None:
+            advance(one.place.rowid)
+            read = amount(one.read.total(), "message")
+            logger.info("Recorded %s, up to row %d.", read, one.place.rowid, extra={"action": "pass"})
+
         if names:
-            return scan_groups(pipeline, pipeline.named(names), lambda one: advance(one.place.rowid))
-        return scan_all(pipeline, lambda one: advance(one.place.rowid))
+            return scan_groups(pipeline, pipeline.named(names), passed)
+        return scan_all(pipeline, passed)
 
 
 def _show(answer: Scan, *, dry_run: bool) -> None:

@@ -42,6 +42,7 @@ def verify(
     wamon verify --group Lawley --repair
     """
     from wamon.errors import CouldNotCheck, Retryable, SchemaError
+    from wamon.log import is_quiet
     from wamon.render import say
     from wamon.views.document import as_json
 
@@ -52,7 +53,7 @@ def verify(
         raise CouldNotCheck(str(error), hint=error.hint) from None
     if options.json:
         say(as_json(found))
-    else:
+    elif not (found.clean and is_quiet()):
         _show(found)
     raise typer.Exit(0 if found.clean else 1)
 
