@@ -21,8 +21,10 @@ from psycopg.conninfo import make_conninfo
 from tests.support import asking, memory, skips
 from tests.support.clock import CLOCK
 from tests.support.environment import EXAMPLES
+from tests.support.hosts import Host
 from tests.support.office import Office
 from tests.support.server import Initialised, with_template
+from wamon.config import load as configs
 from wamon.log import logger
 from wamon.model import USUAL_SIZES, Sizes
 from wamon.postgres.embedded import server as embedded
@@ -136,6 +138,20 @@ def reachable() -> Iterator[Path]:
 def initialised(reachable: Path) -> Initialised:
     """A data directory to copy, so that only those who are about initdb wait for it."""
     return Initialised(reachable / "initialised")
+
+
+@pytest.fixture
+def host(initialised: Initialised, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """A host of its own, where a test may remove what it finds."""
+    folder = Path(tempfile.mkdtemp(prefix="wamon-host-"))
+    folder.chmod(0o711)
+    monkeypatch.setattr(embedded, "ROOT_HOME", folder / "lib")
+    monkeypatch.setattr(configs, "SYSTEM", folder / "etc")
+    monkeypatch.setattr(configs, "PLACES", (folder / "config/wamon.yaml",))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "own"))
+    monkeypatch.setattr(configs, "ROOT_STATE", folder / "own/wamon")
+    yield Host(folder, initialised)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

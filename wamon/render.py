@@ -36,6 +36,14 @@ def paragraph(text: str) -> None:
     say(fill(text, screen_width(), break_long_words=False, break_on_hyphens=False))
 
 
+def aside(text: str) -> None:
+    """Print what a result comes with, in lines that fit the terminal, and less bright than it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(file=sys.stdout, width=screen_width(), emoji=False).print(Text(text, style="dim"), soft_wrap=False)
+
+
 def page(markdown: str) -> None:
     """Show a page: formatted on a terminal, as it is elsewhere."""
     from rich.console import Console

@@ -20,6 +20,7 @@ from tests.support.clock import CLOCK, first_morning
 from tests.support.conversations import PHONE, Talks
 from tests.support.deliveries import SECRET, WATI
 from tests.support.hooks import deliver
+from tests.support.hosts import Host
 from tests.support.intake import hook, keep
 from tests.support.json_page import VIEWS
 from tests.support.machine import Machine
@@ -27,9 +28,11 @@ from tests.support.office import Office
 from tests.support.receivers import hooks
 from tests.support.web import serving
 from wamon.alerts.notifier import notifier
+from wamon.app.clusters import found
 from wamon.app.commands import configured
 from wamon.health.check import Check, State
 from wamon.service.restart_log import note_start
+from wamon.views.db import Clusters, Pruned
 from wamon.views.document import as_json, from_json
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
@@ -199,6 +202,13 @@ def test_an_office_that_is_new_answers(
     answers["init"].append(json.loads(wamon(*bot).stdout))
     embedded_in(tmp_path / "demo/state")
     answers["demo"].append(json.loads(wamon("demo", "--dir", str(tmp_path / "demo"), "--json").stdout))
+
+
+def test_a_host_with_embedded_servers_answers(host: Host, answers: dict[str, list[Any]]) -> None:
+    host.cluster("state")
+    servers = tuple(one.view() for one in found(host.config(dir=str(host.folder / "state")), {}))
+    answers["db list"].append(json.loads(as_json(Clusters(servers))))
+    answers["db prune"].append(json.loads(as_json(Pruned(servers, 1, servers))))
 
 
 def test_an_office_with_alerts_answers(office: Office, ask: Callable[..., None]) -> None:

@@ -107,6 +107,8 @@ VIEWS: Mapping[str, tuple[type, ...]] = {
     "db dump": (db.Dump,),
     "db restore": (db.Restored,),
     "db stop": (db.Stopped,),
+    "db list": (db.Clusters,),
+    "db prune": (db.Pruned,),
     "service install": (service.Installation,),
     "service show": (service.Units,),
     "service uninstall": (service.Uninstalled,),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.asking import YesOption, confirm
+from wamon.cli.clusters import name_database
 from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, complete_project, said
 from wamon.cli.usage import Commands
 
@@ -29,7 +31,6 @@ OwnerOption = Annotated[
     typer.Option("--project", metavar="NAME", help="The project whose list it is.", autocompletion=complete_project),
 ]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many drops.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -88,7 +89,7 @@ def import_(
         listed = read(file, settings.drops.pattern, column, usual_length, progress)
         going = allow_list.others(db, project, listed.numbers) if replace else []
         if going and not yes:
-            _confirm(f"Take {_numbers(len(going))} off the list of {project}: {_some(going, _SHOWN_IN_A_QUESTION)}?")
+            confirm(f"Take {_numbers(len(going))} off the list of {project}: {_some(going, _SHOWN_IN_A_QUESTION)}?")
         imported = change(db, project, listed.numbers)
     bad = tuple(Bad(*row) for row in listed.bad)
     answer = Imported(
@@ -123,6 +124,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
         say(as_json(answer))
     else:
         _show_lists(answer, settings)
+        name_database(settings)
 
 
 @commands.command()
@@ -157,6 +159,7 @@ def missing(
         say(as_json(answer))
     else:
         _show_missing(answer, len(found))
+        name_database(settings)
 
 
 @commands.command()
@@ -195,6 +198,7 @@ def strangers(
         say(as_json(answer))
     else:
         _show_strangers(answer, len(found), settings)
+        name_database(settings)
 
 
 @commands.command()
@@ -261,7 +265,7 @@ def clear(
     with ledger(settings) as db:
         count = len(_list_of(db, settings, project))
         if not yes:
-            _confirm(f"Remove the list of {project}, {_numbers(count)}?")
+            confirm(f"Remove the list of {project}, {_numbers(count)}?")
         removed = allow_list.clear(db, project) or 0
     if options.json:
         say(as_json(Cleared(project, removed)))
@@ -298,14 +302,6 @@ def _planned(db: Database, config: Config, project: str | None) -> int:
 
 def _limit(said: int | None, json: bool) -> int | None:
     return _SHOWN_IN_A_TABLE if said is None and not json else said
-
-
-def _confirm(question: str) -> None:
-    from wamon.errors import UsageError
-
-    if not sys.stdin.isatty():
-        raise UsageError(f"{question} Nobody can be asked here.", hint="Pass --yes.")
-    typer.confirm(question, abort=True, err=True)
 
 
 def _show_import(answer: Imported) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.clusters import name_database
 from wamon.cli.options import ConfigOption, JsonOption, said
 from wamon.cli.usage import Commands
 
@@ -52,6 +53,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
         say(as_json(answer))
     else:
         _list(answer, settings.timezone)
+        name_database(settings)
 
 
 @commands.command()
@@ -83,6 +85,7 @@ def show(
         say(as_json(answer))
     else:
         _show(answer, settings.timezone)
+        name_database(settings)
 
 
 @commands.command()

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli import clusters
 from wamon.cli.options import ConfigOption, JsonOption, said
 from wamon.cli.usage import Commands
 
@@ -20,6 +21,7 @@ commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None
 
 
 def add_to(app: typer.Typer) -> None:
+    clusters.add_to(commands)
     app.add_typer(
         commands,
         name="db",
@@ -28,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
         \b
         psql "$(wamon db url)"
         wamon db dump backup.dump
+        wamon db list
         """,
     )
 

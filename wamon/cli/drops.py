@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wamon.cli import allow, export, near_misses
+from wamon.cli.clusters import name_database
 from wamon.cli.filters import (
     DayOption,
     Filters,
@@ -95,6 +96,7 @@ def list_(
         say(as_json(answer))
     else:
         _show_list(answer, settings, kind)
+        name_database(settings)
 
 
 @commands.command()
@@ -130,6 +132,7 @@ def show(
         say(as_json(answer))
     else:
         _show_story(answer, settings)
+        name_database(settings)
     if not answer.projects:
         raise _only_meant(answer)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.clusters import name_database
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def gaps(
         say(as_json(answer))
     else:
         _show(answer.gaps, zone)
+        name_database(settings)
 
 
 def _show(found: Sequence[Gap], zone: ZoneInfo) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.clusters import name_database
 from wamon.cli.options import ConfigOption, JsonOption, said
 from wamon.cli.usage import Commands
 
@@ -53,6 +54,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
         say(as_json(answer))
     else:
         _show(answer.hooks, settings.timezone)
+        name_database(settings)
 
 
 @commands.command("test")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.clusters import name_database
 from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, said
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def near(
         say(as_json(answer))
     else:
         _show(answer, settings)
+        name_database(settings)
 
 
 def _show(answer: NearMisses, config: Config) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.clusters import name_database
 from wamon.cli.options import ConfigOption, JsonOption, said
 from wamon.cli.usage import Commands
 
@@ -69,6 +70,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
         say(as_json(answer))
     else:
         _show(answer.replies, settings.timezone)
+        name_database(settings)
         _say_whether_on(settings, now)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamon.cli.clusters import name_database
 from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, complete_project, said
 from wamon.cli.usage import Commands
 
@@ -67,6 +68,7 @@ def show(
         say(as_json(answer))
     else:
         _show(answer, settings)
+        name_database(settings)
 
 
 def _show(answer: Positions, settings: Config) -> None:

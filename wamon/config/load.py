@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     from wamon.config.hooks import Hook
 
-PLACES = (Path("config/wamon.yaml"), Path("/etc/wamon/wamon.yaml"))
+SYSTEM = Path("/etc/wamon")
+"""Where a host's configs lie: its own, and those of the units beside it."""
+PLACES = (Path("config/wamon.yaml"), SYSTEM / "wamon.yaml")
 """Where a config is looked for that nobody named."""
+ROOT_STATE = Path("/var/lib/wamon")
+"""Root's state directory where no config names one."""
 
 OVERRIDES: dict[str, Steps] = {
     "WAMON_DATABASE_URL": ("database", "url"),
@@ -49,6 +53,12 @@ def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
     if named := environ.get("WAMON_CONFIG"):
         return _named(named, "WAMON_CONFIG", environ)
     return next((path for path in PLACES if _is_there(path)), None)
+
+
+def known() -> list[Path]:
+    """Return every config in the usual places: beside the one of this host, those of its further units."""
+    further = sorted(SYSTEM.glob("*.yaml"))
+    return [path for path in dict.fromkeys([*PLACES, *further]) if _is_there(path)]
 
 
 def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
@@ -210,7 +220,7 @@ def _complete_state(found: Document, environ: Mapping[str, str]) -> None:
 
 def _state_dir(environ: Mapping[str, str]) -> Path:
     if os.geteuid() == 0:
-        return Path("/var/lib/wamon")
+        return ROOT_STATE
     given = Path(environ.get("XDG_STATE_HOME", ""))
     home = given if given.is_absolute() else Path(environ.get("HOME") or "~", ".local/state")
     return fields.path(home / "wamon", Path(), environ)

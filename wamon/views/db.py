@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 
@@ -45,3 +46,33 @@ class Stopped:
     """What `wamon db stop` did."""
 
     stopped: Annotated[bool, "a server ran"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """An embedded PostgreSQL of this user."""
+
+    data: Annotated[str, "its data"]
+    state_dir: Annotated[str | None, "the state directory that it belongs to; null: an older wamon didn't keep it"]
+    config: Annotated[str | None, "the config that names this state directory; null: none that is known does"]
+    bridge: Annotated[str | None, "that config's store"]
+    bytes: Annotated[int, "how much room it takes"]
+    running: Annotated[bool, "its server runs"]
+    last_used_at: Annotated[datetime, "when its server was last stopped or wrote down all that it had"]
+    gone: Annotated[bool, "its state directory has gone and no config names it: `wamon db prune` removes it"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """What `wamon db list` prints."""
+
+    clusters: Annotated[tuple[Cluster, ...], "the embedded servers of this user"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `wamon db prune` did."""
+
+    removed: Annotated[tuple[Cluster, ...], "the embedded servers that were removed"]
+    freed_bytes: Annotated[int, "the room that they took"]
+    running: Annotated[tuple[Cluster, ...], "those whose state directory has gone, too, and which run: they stay"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wamon.errors import ConfigError, DatabaseUnavailable
+from wamon.host.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where one embedded server lives. `account` is whom it runs as where that can't be us, because we are root."""
+    """Where one embedded server lives. `account` is whom it runs as where that can't be us, because we are root.
+
+    `origin` holds the state directory's path, as root, whose servers lie elsewhere under a name that doesn't tell it.
+    """
 
     data: Path
     socket: Path
@@ -43,6 +47,7 @@ class Home:
     lock: Path
     users: Path
     keep: Path
+    origin: Path
     owner: Account
     account: Account | None
 
@@ -50,8 +55,12 @@ class Home:
 def locate(state_dir: Path, root_home: Path) -> Home:
     """The home of this state directory's server; makes nothing. ConfigError if there is nobody to run it."""
     real = Path(os.path.realpath(state_dir))
+    return home_at(root_home / _digest(real) if os.geteuid() == 0 else real / "postgres")
+
+
+def home_at(data: Path) -> Home:
+    """The home whose data lies here; makes nothing. ConfigError if there is nobody to run it."""
     root = os.geteuid() == 0
-    data = root_home / _digest(real) if root else real / "postgres"
     owner = _account_of(data) if root else _account_by_id(os.geteuid())
     return Home(
         data=data,
@@ -60,6 +69,7 @@ def locate(state_dir: Path, root_home: Path) -> Home:
         lock=data.with_name(f"{data.name}.lock"),
         users=data.with_name(f"{data.name}.users"),
         keep=data.with_name(f"{data.name}.keep"),
+        origin=data.with_name(f"{data.name}.origin"),
         owner=owner,
         account=owner if root else None,
     )
@@ -98,6 +108,26 @@ def make_private(directory: Path, place: Home) -> None:
             f"{directory}, meant for PostgreSQL's socket, is no directory that {place.owner.name} alone can enter.",
             hint="Somebody else may have made it: look at it, then remove it and try again.",
         )
+
+
+def note_origin(place: Home, state_dir: Path) -> None:
+    """Keep whose server this is, where its place doesn't tell: once its state directory has gone nothing else does."""
+    if place.account is None:
+        return
+    path = os.path.realpath(state_dir)
+    if origin_of(place) != Path(path):
+        with replacing(place.origin) as temporary:
+            temporary.write_bytes(os.fsencode(path))
+
+
+def origin_of(place: Home) -> Path | None:
+    """The state directory of this server; None where an older wamon made it and none has used it since."""
+    if place.account is None:
+        return place.data.parent
+    try:
+        return Path(os.fsdecode(place.origin.read_bytes()))
+    except FileNotFoundError:
+        return None
 
 
 def give(path: Path, place: Home) -> None:

@@ -34,6 +34,7 @@ from wamon.postgres.embedded.home import (
     locate,
     make_parent,
     make_private,
+    note_origin,
     open_private,
     unprivileged_account,
 )
@@ -43,7 +44,7 @@ from wamon.postgres.embedded.programs import programs, run, spawn, version
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ROOT_HOME", "Account", "Home", "binary", "exists", "home", "keep", "running", "stop"]
+__all__ = ["ROOT_HOME", "Account", "Home", "binary", "exists", "home", "keep", "running", "runs", "stop"]
 
 ROOT_HOME = Path("/var/lib/wamon")
 """Where root's servers live, whatever their state directories: an unprivileged account must get there."""
@@ -110,6 +111,7 @@ def running(state_dir: Path) -> Iterator[str]:
         with explained(place.data), _turn(place):
             share(users)
             dsn = _serve(place)
+            note_origin(place, state_dir)
             _make_database(place, dsn)
         yield dsn
     finally:
@@ -133,7 +135,7 @@ def stop(state_dir: Path) -> bool:
         return False
     with explained(place.data), _turn(place):
         place.keep.unlink(missing_ok=True)
-        if not _runs(place):
+        if not runs(place):
             return False
         if not shared(place.users):
             _stop(place)
@@ -164,7 +166,7 @@ def _leave(place: Home, users: int) -> None:
     os.close(users)
     # Whoever holds the lock for so long leaves after us, and finds that we are gone.
     with contextlib.suppress(Busy), _turn(place):
-        if _runs(place) and not place.keep.exists() and not shared(place.users):
+        if runs(place) and not place.keep.exists() and not shared(place.users):
             _stop(place)
 
 
@@ -233,7 +235,8 @@ def _is_postmaster(pid: int, place: Home) -> bool:
         return False
 
 
-def _runs(place: Home) -> bool:
+def runs(place: Home) -> bool:
+    """Whether its server runs."""
     server = _recorded(place)
     return server is not None and _is_postmaster(server.pid, place)
 
@@ -243,7 +246,7 @@ def _stop(place: Home) -> None:
     try:
         run(place, place.data, "pg_ctl", "stop", "-s", "-w", "-m", "fast")
     except DatabaseUnavailable:
-        if _runs(place):
+        if runs(place):
             run(place, place.data, "pg_ctl", "stop", "-s", "-w", "-m", "immediate")
 
 
@@ -260,7 +263,7 @@ def _start(place: Home) -> str:
         process.wait()
     finally:
         process.wait()  # interrupted: before it ends nobody knows of the server, so nobody could stop it
-    if process.returncode and not _runs(place):
+    if process.returncode and not runs(place):
         return _why(place.log, before)
     failpoint("embedded.start")
     return ""
@@ -312,7 +315,7 @@ def _prepare(place: Home) -> None:
     _require_same_major(place)
     make_private(place.socket, place)
     _configure(place)
-    if not _runs(place):
+    if not runs(place):
         for dead in (place.data / "postmaster.pid", place.socket / SOCKET_NAME, place.socket / f"{SOCKET_NAME}.lock"):
             dead.unlink(missing_ok=True)
 
