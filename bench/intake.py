@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import psycopg
 import yaml
@@ -16,6 +16,7 @@ from bench.figures import WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import measured, say
 from bench.subjects import DAYS_AWAY, TAKEN_IN
+from wamon.webhooks.door import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,7 +66,7 @@ def _waiting(ground: Ground, provider: str, bodies: Iterable[Any]) -> Iterator[P
         with psycopg.connect(dsn) as db, db.cursor().copy(_COPY) as copy:
             for body in bodies:
                 raw = json.dumps(body).encode()
-                copy.write_row((uuid4(), provider, provider, raw, sha256(raw).digest()))
+                copy.write_row((new_uid(datetime.now(UTC)), provider, provider, raw, sha256(raw).digest()))
         yield config
 
 

@@ -16,7 +16,7 @@ from wamon.web.writer import Event
 from wamon.webhooks import counts
 from wamon.webhooks.counts import Counts
 from wamon.webhooks.delivery_log import DeliveryLog
-from wamon.webhooks.door import Delivery, Door, Verdict, doors
+from wamon.webhooks.door import Delivery, Door, Verdict, doors, new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ class Hooks:
         if scope["method"] != "POST":
             await _asked(door, scope, send)
             return
-        with correlated() as uid:
+        with correlated(new_uid(self._clock.now())) as uid:
             try:
                 await self._received(door, suffix, uid, scope, receive)
                 refusal = None

@@ -121,11 +121,11 @@ class Writer:
         """Where the connection was lost meanwhile, once more on a new one. Raises WamonError."""
         known = self._link is not None
         try:
-            await self._commit(await self._linked(), events)
+            await self._commit(await self._linked(), events, "keep")
         except DatabaseUnavailable:
             if self._link or not known:
                 raise
-            await self._commit(await self._linked(), events)
+            await self._commit(await self._linked(), events, "keep_again")
 
     async def _linked(self) -> Link:
         if self._link and self._link.is_lost:
@@ -138,15 +138,15 @@ class Writer:
         self._link = None
         link.close()
 
-    async def _commit(self, link: Link, events: Sequence[Event]) -> None:
-        """Raises DatabaseUnavailable. May be done twice: the second time adds nothing.
+    async def _commit(self, link: Link, events: Sequence[Event], keep: str) -> None:
+        """Raises DatabaseUnavailable. May be done twice: `keep_again` adds nothing to what `keep` added.
 
         Each statement is a transaction by itself: one way to the server and back, and what rings needn't wait for rows.
         """
         kept = [event for event in events if event.body is not None]
         ringing = [event.hook for event in events if event.body is None]
         try:
-            warned = [await link.run(_QUERIES.sql("keep"), *_columns(kept))] if kept else []
+            warned = [await link.run(_QUERIES.sql(keep), *_columns(kept))] if kept else []
             if ringing:
                 warned.append(await link.run(_QUERIES.sql("ring"), texts(ringing)))
         finally:

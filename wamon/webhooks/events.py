@@ -16,6 +16,7 @@ from wamon.providers.deliveries import DIRECT
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from wamon.ledger.source import BroughtSource
     from wamon.postgres.connection import Database
@@ -26,7 +27,7 @@ SQL = Queries("wamon.webhooks", "events")
 PATIENCE = timedelta(seconds=60)
 """How long a store may take to hold what a hook has brought."""
 _TWINS_WITHIN = timedelta(seconds=3)
-_MOST = 2_000
+_MOST = 4000
 _A_PAGE = 500
 _MOST_BYTES = 4 * 1024 * 1024
 _WITH_BROKEN_PARTS = "parts"
@@ -37,7 +38,7 @@ class Event(NamedTuple):
     """A delivery as it was kept."""
 
     event: int
-    uid: str
+    uid: UUID
     hook: str
     received_at: datetime
     sha256: bytes
@@ -140,7 +141,8 @@ class Events:
                 self._put_letter(db, event, f"{_letter(event.event)}#{part.place}", part.why, 1, None)
         reasons = [_WITH_BROKEN_PARTS if one.broken else None for one in ended]
         counts = [one.messages for one in ended]
-        found = SQL.run(db, "done", events=events, messages=counts, reasons=reasons).fetchall()
+        same_as = _first_of_each([one.event for one in ended])
+        found = SQL.run(db, "done", events=events, messages=counts, reasons=reasons, same_as=same_as).fetchall()
         same = Counter(hook for hook, is_same in found if is_same)
         self._count(db, same, Counter(one.event.hook for one in ended if one.event.event in twins))
 
@@ -160,7 +162,7 @@ class Events:
         attempts: int = refused[0]
         next_try_at: datetime | None = refused[1]
         self._put_letter(db, event, _letter(event.event), why, attempts, next_try_at)
-        about = {"event": event.event, "correlation_id": event.uid, "attempts": attempts}
+        about = {"event": event.event, "correlation_id": str(event.uid), "attempts": attempts}
         logger.warning(
             "A delivery to hook %s was parked. %s", event.hook, why, extra={"action": "event.parked", **about}
         )
@@ -175,6 +177,13 @@ class Events:
     def _chat(self) -> int:
         """The chat in which their letters lie."""
         return self._source.groups[DIRECT].chat
+
+
+def _first_of_each(events: Sequence[Event]) -> list[int | None]:
+    """Of each of these the first with its body, where that isn't itself."""
+    first: dict[tuple[str, bytes], int] = {}
+    found = [first.setdefault((event.hook, event.sha256), event.event) for event in events]
+    return [None if one == event.event else one for one, event in zip(found, events, strict=True)]
 
 
 def event_of(letter: str) -> int:

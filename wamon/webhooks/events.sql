@@ -1,6 +1,6 @@
 -- name: due
 -- Not beyond so many bytes, but one in any case.
-SELECT event, uid::text, hook, received_at, sha256, body, received_at + %(patience)s::interval > now()
+SELECT event, uid, hook, received_at, sha256, body, received_at + %(patience)s::interval > now()
 FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY next_try_at, event) - octet_length(body) AS bytes_before
     FROM (
@@ -15,7 +15,7 @@ WHERE bytes_before < %(most_bytes)s
 ORDER BY event
 
 -- name: taken_in
-SELECT event, uid::text, hook, received_at, sha256, body, false
+SELECT event, uid, hook, received_at, sha256, body, false
 FROM wamon.webhook_events
 WHERE source = %(source)s AND state = 'done' AND body IS NOT NULL AND messages > 0 AND hook = ANY(%(hooks)s)
   AND event > %(after)s
@@ -23,24 +23,33 @@ ORDER BY event
 LIMIT %(most)s
 
 -- name: lock
-SELECT event FROM wamon.webhook_events WHERE event = ANY(%(events)s) AND state = 'new' FOR UPDATE SKIP LOCKED
+-- New ones, said so that they are found by their keys: the index of new ones holds all of a backlog.
+SELECT event FROM wamon.webhook_events
+WHERE event = ANY(%(events)s) AND state NOT IN ('done', 'dead')
+FOR UPDATE SKIP LOCKED
 
 -- name: twins
 -- Of these deliveries without an id, those of which another with the same body became a message within three seconds.
+-- One by one, by OFFSET, as in ledger_rows.sql.
 SELECT e.event
 FROM wamon.webhook_events AS e
 WHERE e.event = ANY(%(events)s) AND EXISTS (
     SELECT FROM wamon.webhook_events AS o
-    WHERE o.hook = e.hook AND o.sha256 = e.sha256 AND o.event <> e.event AND o.state = 'done' AND o.messages > 0
+    WHERE o.sha256 = e.sha256 AND o.hook = e.hook AND o.event <> e.event AND o.state = 'done' AND o.messages > 0
       AND o.received_at BETWEEN e.received_at - %(within)s::interval AND e.received_at + %(within)s::interval
+    OFFSET 0
 )
 
 -- name: done
+-- The same as the oldest with its body that ended before, else as the first of those that end with it.
 UPDATE wamon.webhook_events AS e
 SET state = 'done', ended_at = now(), messages = k.messages, reason = k.reason,
-    same_as = (SELECT o.event FROM wamon.webhook_events AS o
-               WHERE o.hook = e.hook AND o.sha256 = e.sha256 AND o.event < e.event ORDER BY o.received_at LIMIT 1)
-FROM unnest(%(events)s::bigint[], %(messages)s::int[], %(reasons)s::text[]) AS k(event, messages, reason)
+    same_as = coalesce((SELECT o.event FROM wamon.webhook_events AS o
+                        WHERE o.sha256 = e.sha256 AND o.hook = e.hook AND o.state <> 'new'
+                          AND (o.received_at, o.event) < (e.received_at, e.event)
+                        ORDER BY o.received_at, o.event LIMIT 1), k.same_as)
+FROM unnest(%(events)s::bigint[], %(messages)s::int[], %(reasons)s::text[], %(same_as)s::bigint[])
+     AS k(event, messages, reason, same_as)
 WHERE e.event = k.event
 RETURNING e.hook, e.same_as IS NOT NULL
 

@@ -60,6 +60,13 @@ _FILLED = """
     FROM wamon.ledger_rows WHERE content_hash % 4 = 0;
     INSERT INTO wamon.aliases (account, kind, value, person)
     SELECT 'main', 'phone', 27820000000 + n, n FROM generate_series(1, 10000) AS n;
+    INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256, state, received_at, next_try_at, ended_at,
+                                      messages)
+    SELECT gen_random_uuid(), 'wati', 'main', 'body', sha256(n::text::bytea),
+           CASE WHEN n > 59900 THEN 'new' WHEN n % 4000 = 0 THEN 'dead' ELSE 'done' END,
+           timestamptz '{began}' + n * interval '1 minute', timestamptz '{began}' + n * interval '1 minute',
+           CASE WHEN n <= 59900 THEN timestamptz '{began}' + n * interval '1 minute' END, 1
+    FROM generate_series(1, 60000) AS n;
     ANALYZE;
 """
 _WRITTEN = re.findall(r"INSERT INTO wamon\.(\w+)", _FILLED)
@@ -70,6 +77,7 @@ _KEYS: dict[str, list[Any]] = {
 }
 _DROPS = {"projects": ["Project 1"] * _MANY, "drops": [f"DR{1_000_000 + n}" for n in range(_MANY)]}
 _ALIASES = {"account": "main", "kinds": ["phone"] * _MANY, "values": [f"{27_820_000_000 + n}" for n in range(_MANY)]}
+_EVENTS = list(range(1, 2_001))
 _ONE = {"chat": 1, "message_id": "id4"}
 _FEW_CHATS = {"chats": [1, 2, 3, 4]}
 _KIND = "EXPLAIN (FORMAT JSON) SELECT kind FROM wamon.submissions WHERE project = 'Project 1' AND drop_number = 'DR1'"
@@ -129,6 +137,14 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("ledger.comparison", "first_submission"): _DROPS,
     ("webhooks.people", "known_aliases"): _ALIASES,
+    ("webhooks.events", "lock"): {"events": _EVENTS},
+    ("webhooks.events", "twins"): {"events": _EVENTS, "within": timedelta(seconds=3)},
+    ("webhooks.events", "done"): {
+        "events": _EVENTS,
+        "messages": [1] * len(_EVENTS),
+        "reasons": [None] * len(_EVENTS),
+        "same_as": [None] * len(_EVENTS),
+    },
 }
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("conversations.answers", "posts"): {"conversations": [1, 2], "from_seqs": [1, 1], "through_seqs": [3, 3]},
@@ -142,6 +158,13 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("health.ledger_facts", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
     ("views.home", "dead"): {},
     ("views.home", "needs"): {"answers": True, "most": 200},
+    ("webhooks.events", "due"): {
+        "source": "main",
+        "hooks": ["wati"],
+        "most": 4_000,
+        "most_bytes": 4 * 1024 * 1024,
+        "patience": timedelta(seconds=60),
+    },
     ("views.trace", "messages_of_id"): {"id": "id5"},
     ("views.trace", "messages_of_drop"): {"number": "DR1000001", "most": 200},
     ("views.trace", "numbers"): {"chats": [1, 2], "message_ids": ["id4", "id5"]},
@@ -149,7 +172,16 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("views.find", "messages"): {"text": "id5"},
     ("health.ledger_facts", "recorded"): {"chats": _KEYS["chats"][:100], "message_ids": _KEYS["message_ids"][:100]},
 }
-LARGE = {"ledger_rows", "heard", "submission_rows", "revisions", "near_miss_rows", "replies", "aliases"}
+LARGE = {
+    "ledger_rows",
+    "heard",
+    "submission_rows",
+    "revisions",
+    "near_miss_rows",
+    "replies",
+    "aliases",
+    "webhook_events",
+}
 NARROW = {
     "ledger_rows_pkey": ("message_id",),
     "heard_pkey": ("chat", "half_hour"),
@@ -161,6 +193,9 @@ NARROW = {
     "replies_pkey": ("chat", "message_id"),
     "replies_in_need": (),
     "aliases_pkey": ("account", "kind", "value"),
+    "webhook_events_pkey": ("event",),
+    "webhook_events_same": ("sha256",),
+    "webhook_events_new": ("source",),  # few wait
 }
 """The large tables' indexes, and the columns by which each leads to few rows; the unfinished are few in any case."""
 
@@ -245,6 +280,8 @@ def test_a_batch_looks_its_rows_up_by_key(full: Database, module: str, name: str
         ("ledger.submissions", "own_submissions"),
         ("ledger.comparison", "held"),
         ("webhooks.people", "known_aliases"),
+        ("webhooks.events", "lock"),
+        ("webhooks.events", "twins"),
     ],
 )
 def test_a_batch_looks_its_rows_up_by_key_though_the_planner_takes_their_tables_for_tiny(

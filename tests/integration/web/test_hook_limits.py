@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -18,8 +18,10 @@ from tests.support.hooks import good
 from wamon.config.hooks import Hook
 from wamon.errors import DatabaseUnavailable
 from wamon.postgres.connection import Database, connected
+from wamon.postgres.exchange import Array
 from wamon.web.database import DatabaseThreads
 from wamon.web.hooks import Hooks, Limits
+from wamon.web.link import Link
 from wamon.web.metrics import Metrics
 from wamon.web.writer import Writer
 from wamon.webhooks.door import Door
@@ -163,6 +165,27 @@ def test_a_connection_that_was_lost_is_made_anew_for_the_next_delivery(opened: O
         second = asyncio.run(site.deliver_whole())
         kept = other.execute("SELECT count(*) FROM wamon.webhook_events").fetchall()
     assert (first.status, second.status, kept) == (200, 200, [(2,)])
+
+
+def test_a_commit_whose_answer_was_lost_is_repeated_and_adds_nothing(
+    opened: Opened, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, repeated = Link.run, []
+
+    async def losing(link: Link, sql: LiteralString, *values: Array) -> bool:
+        was_warned = await run(link, sql, *values)
+        repeated.append(sql)
+        if len(repeated) == 1:
+            link.close(seconds=10)
+            raise DatabaseUnavailable("Its answer was lost.")
+        return was_warned
+
+    with asked(opened) as site, psycopg.connect(dsn, autocommit=True) as other:
+        asyncio.run(site.deliver_whole())
+        monkeypatch.setattr(Link, "run", losing)
+        answer = asyncio.run(site.deliver_whole())
+        kept = other.execute("SELECT count(*) FROM wamon.webhook_events").fetchall()
+    assert (answer.status, len(repeated), kept) == (200, 2, [(2,)])
 
 
 def test_what_waits_meanwhile_is_committed_together(opened: Opened, dsn: str) -> None:

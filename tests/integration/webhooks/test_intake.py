@@ -206,6 +206,23 @@ def test_what_postgresql_refuses_is_parked_alone_with_its_raw_body(office: Opene
     assert ours.query("SELECT count(*) FROM wamon.dead_letters") == [0]
 
 
+@pytest.mark.parametrize("batch", [1, 2, 9])
+def test_a_repeat_is_marked_as_the_same_as_the_oldest_with_its_body_whatever_batch_it_is_in(
+    office: Opened, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(intake, "_A_BATCH", batch)
+    ours = office(hook("wati", project="Lawley"), hook("gowa", project="Lawley"))
+    other = {**WATI, "whatsappMessageId": "wamid.other"}
+    first, second, *_ = [keep(ours, "wati", body) for body in (WATI, other, WATI, other, WATI)]
+    keep(ours, "gowa", WATI)  # another hook's
+    take_in(ours)
+    later = keep(ours, "wati", WATI)
+    take_in(ours)
+    assert events(ours, "same_as") == [None, None, first, second, first, None, first]
+    assert ours.query("SELECT hook, duplicates FROM wamon.hook_status ORDER BY hook") == [("gowa", 0), ("wati", 4)]
+    assert later > second
+
+
 def test_of_manychat_s_deliveries_without_ids_twins_within_three_seconds_are_one_message(office: Opened) -> None:
     ours = office(hook("manychat", project="Lawley"))
     for ago in (20.0, 15.0, 14.99, 13.0, 11.5):  # the last is a twin of a twin's only

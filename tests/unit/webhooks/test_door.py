@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+from datetime import timedelta
 from typing import get_args
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from wamon.config.hooks import Hook, Provider
 from wamon.log import configure
 from wamon.providers.deliveries import Delivery, Peek, Verdict
 from wamon.webhooks.delivery_log import MOST_REFUSED, MOST_UNPROVEN, DeliveryLog
-from wamon.webhooks.door import Door, doors
+from wamon.webhooks.door import Door, doors, new_uid
 from wamon.webhooks.providers import KNOWN
 from wamon.webhooks.sample import BODY, sample
 
@@ -54,6 +56,13 @@ def test_the_sample_is_proven_by_the_newer_secret() -> None:
 def test_what_has_no_id_rings_only_beside_a_store(of: str | None, kind: str) -> None:
     door, delivery = Door(hook("vgp", of=of)), SENDERS["vgp"].delivery()
     assert door.kind(delivery, door.peek(delivery.body)) == kind
+
+
+def test_ids_of_deliveries_are_uuids_in_the_order_in_which_they_came_and_no_two_are_equal() -> None:
+    uids = [new_uid(NOON + timedelta(milliseconds=n // 10)) for n in range(1_000)]
+    assert [uid[:13] for uid in uids] == sorted(uid[:13] for uid in uids)
+    assert {(str(UUID(uid)) == uid, UUID(uid).version, UUID(uid).variant) for uid in uids} == {(True, 7, RFC_4122)}
+    assert len(set(uids)) == len(uids)
 
 
 @given(st.sampled_from(PROVIDERS), st.binary(max_size=400), st.dictionaries(st.text(max_size=20), st.text(max_size=40)))
