@@ -1,4 +1,4 @@
-"""Lists of texts as values of a query: a batch has thousands of them."""
+"""Lists of texts and numbers as values of a query: a batch has thousands of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 
 class Lists(ListDumper):
-    """As the driver sends them, which looks at each element by itself; texts that need no escape go all at once."""
+    """As the driver sends them, one by one looked at; numbers go at once, and texts without escapes."""
 
     def dump(self, obj: list[Any]) -> Buffer | None:
-        if {*map(type, obj)} != {str}:
+        kinds = {*map(type, obj)}
+        if kinds == {int}:
+            return f"{{{','.join(map(str, obj))}}}".encode()
+        if kinds != {str}:
             return super().dump(obj)
         together = '","'.join(obj)
         if together.count('"') != 2 * (len(obj) - 1) or "\\" in together or "\0" in together:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -53,8 +52,7 @@ class Alias(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class PersonMessage:
+class PersonMessage(NamedTuple):
     """A person's message. Two aliases of one delivery are one person; none: nobody knows whose it is."""
 
     message_id: str | None  # None: its sender gives it none
@@ -70,8 +68,7 @@ class PersonMessage:
     is_standby: bool = False  # somebody else's agent answers
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorMessage:
+class OperatorMessage(NamedTuple):
     """What went out to a person: a colleague's, or our own come back. The aliases are the person's."""
 
     message_id: str | None

@@ -19,11 +19,13 @@ T = TypeVar("T")
 Fields = dict[str, Any]
 
 _DEEPEST = 64
+_NESTING = {dict, list}
 _NOT_FILLED_IN = "flow_token"
 _LONGEST_NUMBER = 20
 _LONGEST_ID = 256
 _MS_SINCE = 10**12
 """A time from here on is in milliseconds: in seconds it would be the year 33658."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _PHONE = re.compile(r"\+?([0-9]{5,20})")
 _JID = re.compile(r"([0-9]{5,20})(?:\.[0-9]+)?(?::[0-9]+)?@([a-z.]+)")
@@ -205,13 +207,14 @@ def _document(text: str | bytes) -> object:
 
 
 def _moment(value: object) -> datetime | None:
-    if isinstance(value, str) and (found := _RFC_3339.fullmatch(value)):
-        return _by_the_calendar(*found.groups(default=""))
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER:
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER):
+            found = _RFC_3339.fullmatch(value)
+            return _by_the_calendar(*found.groups(default="")) if found else None
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MS_SINCE * 1000:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _MS_SINCE * 1000:
         return None
-    return _sane(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value / 1000 if value >= _MS_SINCE else value))
+    return _sane(_EPOCH + timedelta(seconds=value / 1000 if value >= _MS_SINCE else value))
 
 
 def _by_the_calendar(seconds: str, fraction: str, zone: str) -> datetime | None:
@@ -226,13 +229,13 @@ def _sane(at: datetime) -> datetime | None:
 
 
 def _check_depth(value: object) -> None:
-    level = [value]
+    level = [value] if type(value) in _NESTING else []
     for _ in range(_DEEPEST):
-        level = [inner for one in level if isinstance(one, dict | list) for inner in _inside(one)]
         if not level:
             return
+        level = [inner for one in level for inner in _inside(one) if type(inner) in _NESTING]
     raise Malformed("it is nested too deeply")
 
 
-def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
+def _inside(value: Any) -> Iterable[Any]:  # noqa: ANN401
+    return value.values() if type(value) is dict else value

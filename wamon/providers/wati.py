@@ -100,10 +100,12 @@ def _message(event: Fields) -> dict[str, Any]:
 
 def _text(event: Fields) -> str:
     """What was written beside a photo or alone, or chosen."""
+    if written := said(event.get("text")):
+        return written
     replies = [some(event.get(name)) for name in ("buttonReply", "listReply", "interactiveButtonReply")]
     chosen = (reply.get(name) for reply in replies for name in ("text", "title"))
     media = some(event.get("media"))
-    return first_said(event.get("text"), event.get("caption"), media.get("caption"), *chosen)
+    return first_said(event.get("caption"), media.get("caption"), *chosen)
 
 
 class Past(NamedTuple):

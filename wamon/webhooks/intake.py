@@ -24,7 +24,7 @@ from wamon.failpoints import failpoint
 from wamon.halving import Part, bisect
 from wamon.ledger.following import NotYet
 from wamon.log import logger
-from wamon.model import FROM_THE_BEGINNING, Reading, Start
+from wamon.model import FROM_THE_BEGINNING, Message, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.providers import buffer
 from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping, Receipt
@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from wamon.webhooks.messages import Brought
 
 _LAST_ROW = 2**63 - 1
-_A_BATCH = 500
+_A_BATCH = 2_000
+_A_BATCH_BESIDE_A_STORE = 500
+"""Its passes wait for a batch's end."""
 _UNDECIDED_FOR = timedelta(seconds=5)
 
 
@@ -98,16 +100,15 @@ class Said(NamedTuple):
 
     opened: Opened
     reading: Reading
-    origin: Origin
+    brought: Brought
 
     @property
     def key(self) -> Key:
         return self.reading.message[1:3]
 
-    def with_person(self, persons: Mapping[Alias, int]) -> Said:
-        """The same, known to be this person's."""
-        alias = self.origin.alias
-        return self._replace(origin=self.origin._replace(person=persons[alias])) if alias else self
+    def origin(self, persons: Mapping[Alias, int]) -> Origin:
+        """Whence it comes, of these persons."""
+        return origin_of(self.brought, self.opened.event.uid, persons)
 
 
 class Talk(Protocol):
@@ -160,6 +161,7 @@ class Intake:
         self._rules = rules
         self._recorder = recorder
         self._talk = talk
+        self._accounts = _accounts(feed.hooks)
         self._rang_at: datetime | None = None
         self.name = source.name
         self.events = Events(source, list(feed.hooks))
@@ -187,7 +189,8 @@ class Intake:
 
     def _read_ahead(self, events: Sequence[Event]) -> Iterator[list[Opened]]:
         """What these hold, a batch at a time: each is parsed while PostgreSQL works on the one before it."""
-        batches = [events[n : n + _A_BATCH] for n in range(0, len(events), _A_BATCH)]
+        most = _A_BATCH_BESIDE_A_STORE if self._feed.is_polled else _A_BATCH
+        batches = [events[n : n + most] for n in range(0, len(events), most)]
         if len(batches) < 2:
             yield from map(self._all_opened, batches)
             return
@@ -203,7 +206,7 @@ class Intake:
                 raise refusal
             with transaction(self._source.db) as db:
                 next_try_at = self.events.refuse(db, one.event, str(refusal))
-                self._talk.orphan(db, one.event.uid, one.writers(), next_try_at, type(refusal).__name__)
+                self._talk.orphan(db, str(one.event.uid), one.writers(), next_try_at, type(refusal).__name__)
             taken.events += 1
 
         if opened:
@@ -302,11 +305,11 @@ class Intake:
         live = {one.event.event for one in opened if one.event.event not in twins}
         said = [one for one in all_said if one.opened.event.event in live]
         persons = self._join_people(db, [one for one in opened if one.event.event in live])
-        said = [one.with_person(persons[self._account(one.opened)]) for one in said]
         known = self._recorder.known([one.reading for one in said])
         awaited = [one for one in said if self._is_awaited(one, known)]
-        ready = [one for one in said if not self._is_awaited(one, known)]
-        recorded = self._bring(known, ready)
+        ready = [one for one in said if not self._is_awaited(one, known)] if awaited else said
+        origins = {one.key: one.origin(persons[self._accounts[one.opened.event.hook]]) for one in ready}
+        recorded = self._bring(known, ready, origins)
         self._talk.take_back(db, self.name, [key for one in opened for key in revoked(one.parts)])
         missed = self._note_missed(known, ready)
         early = self._receive(db, opened)
@@ -322,8 +325,7 @@ class Intake:
         self.events.wait(db, sorted(early), _UNDECIDED_FOR)
         return early
 
-    def _bring(self, known: Mapping[Key, Known], said: Sequence[Said]) -> Recorded:
-        origins = {one.key: one.origin for one in said}
+    def _bring(self, known: Mapping[Key, Known], said: Sequence[Said], origins: Mapping[Key, Origin]) -> Recorded:
         unread = {DIRECT} if self._feed.is_polled else set(self._source.groups)
         return self._recorder.bring([one.reading for one in said], known, origins, unread)
 
@@ -358,29 +360,21 @@ class Intake:
         return not one.is_edit if self._feed.is_polled else jid in self._feed.projects
 
     def _read(self, n: int, opened: Opened, one: Brought) -> Said:
-        message = one.message._replace(rowid=n)
+        message = Message(n, *one.message[1:])
         group = self._source.groups[message.chat_jid]
-        origin = origin_of(one, opened.event.uid)
         if message.chat_jid == DIRECT and (message.from_me or not group.project):
-            return Said(opened, Reading(message, (), DIRECT), origin)
+            return Said(opened, Reading(message, (), DIRECT), one)
         start = Start(_LAST_ROW, group.start_before) if group.start_before else FROM_THE_BEGINNING
-        return Said(opened, self._rules.read(message, start), origin)
+        return Said(opened, self._rules.read(message, start), one)
 
     def _join_people(self, db: Database, opened: Sequence[Opened]) -> dict[str, dict[Alias, int]]:
         """The person of each alias, by account."""
-        by_account: dict[str, list[tuple[Alias, ...]]] = {}
+        by_account: dict[str, dict[tuple[Alias, ...], None]] = {}  # each once: a few people write most
         for one in opened:
-            by_account.setdefault(self._account(one), []).extend(one.together())
+            by_account.setdefault(self._accounts[one.event.hook], {}).update(dict.fromkeys(one.together()))
         return {
             account: join_people(db, account, by_account[account], self._talk.join) for account in sorted(by_account)
         }
-
-    def _account(self, one: Opened) -> str:
-        """Whose ids of persons it has: of what came by hand, those of the first hook that can answer."""
-        hooks = self._feed.hooks
-        if one.event.hook != buffer.HOOK:
-            return hooks[one.event.hook].ids_of
-        return next((hook for hook in hooks.values() if hook.send.url), next(iter(hooks.values()))).ids_of
 
     def _end(
         self,
@@ -403,6 +397,12 @@ class Intake:
             for fault in (part for part in one.parts if isinstance(part, AccountFault)):
                 _tell_fault(one.event.hook, fault)
         self.events.end(db, [Ended(one.event, messages[one.event.event], one.broken) for one in done], twins)
+
+
+def _accounts(hooks: Mapping[str, Hook]) -> dict[str, str]:
+    """Whose ids of persons the deliveries of each hook have: of what came by hand, the first hook's that can answer."""
+    answering = next((hook for hook in hooks.values() if hook.send.url), next(iter(hooks.values())))
+    return {name: hook.ids_of for name, hook in hooks.items()} | {buffer.HOOK: answering.ids_of}
 
 
 def _tell(taken: Taken) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
 
 from wamon.ledger.drafts import Origin
 from wamon.model import Message, content_hash
@@ -13,6 +12,7 @@ from wamon.providers.wamids import stanza_id
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
+    from uuid import UUID
 
     from wamon.ledger.changes import Key
     from wamon.providers.deliveries import Alias, AliasKind, Parsed, Part
@@ -27,6 +27,7 @@ _MEDIA_TYPES: Mapping[Part, str] = {
     "file": "document",
     "other": "other",
 }
+_SPOKEN = (PersonMessage, OperatorMessage)
 _KNOWN_BY: tuple[AliasKind, ...] = ("phone", "lid", "bsuid", "subscriber")
 """By which of a person's ids a message names its sender: the first that is there."""
 
@@ -46,13 +47,13 @@ class Brought(NamedTuple):
         return self.said.edits is not None
 
 
-def brought(parts: Iterable[Parsed], uid: str, received_at: datetime) -> Iterator[Brought]:
+def brought(parts: Iterable[Parsed], uid: UUID, received_at: datetime) -> Iterator[Brought]:
     """The messages of a delivery, in its order. One without an id has the delivery's: it is the same at each parse.
 
     What is taken back keeps what it said, as a message does that vanishes from a store.
     """
     for part in parts:
-        if isinstance(part, PersonMessage | OperatorMessage) and part.revokes is None:
+        if isinstance(part, _SPOKEN) and part.revokes is None:
             message_id = part.edits or part.message_id or f"{NAMELESS}{uid}"
             yield Brought(_message(part, message_id, received_at), part)
 
@@ -60,18 +61,20 @@ def brought(parts: Iterable[Parsed], uid: str, received_at: datetime) -> Iterato
 def revoked(parts: Iterable[Parsed]) -> Iterator[Key]:
     """The messages that a delivery takes back."""
     for part in parts:
-        if isinstance(part, PersonMessage | OperatorMessage) and part.revokes is not None:
+        if isinstance(part, _SPOKEN) and part.revokes is not None:
             yield part.chat, part.revokes
 
 
-def origin_of(one: Brought, uid: str) -> Origin:
-    """Whence this message comes; who said it is for whoever knows persons."""
+def origin_of(one: Brought, uid: UUID, persons: Mapping[Alias, int]) -> Origin:
+    """Whence this message comes: by which delivery, and who said it, of these persons."""
     said = one.said
+    alias = said.aliases[0] if said.aliases else None
     return Origin(
-        UUID(uid),
+        uid,
         stanza_id(one.message.message_id),
         one.is_edit,
-        alias=next(iter(said.aliases), None),
+        person=persons[alias] if alias else None,
+        alias=alias,
         part=said.part,
         name=said.name,
         is_standby=isinstance(said, PersonMessage) and said.is_standby,
@@ -110,8 +113,7 @@ def _message(part: PersonMessage | OperatorMessage, message_id: str, received_at
 
 def sender_of(aliases: Iterable[Alias]) -> str:
     """Who sent it, as the ledger names senders; "" where nobody knows."""
-    by_kind = {alias.kind: alias.value for alias in reversed(list(aliases))}
-    kind = next((kind for kind in _KNOWN_BY if kind in by_kind), None)
-    if kind is None:
+    known_by = min(aliases, key=lambda alias: _KNOWN_BY.index(alias.kind), default=None)
+    if known_by is None:
         return ""
-    return f"{by_kind[kind]}@lid" if kind == "lid" else by_kind[kind]
+    return f"{known_by.value}@lid" if known_by.kind == "lid" else known_by.value
