@@ -100,6 +100,11 @@ def test_what_only_the_provider_knows_is_left_to_be_filled_in(wamon: Run, tmp_pa
     assert "Put the App secret (App settings, Basic) into config/secrets/hook-meta" in done.stdout
     hook = config_of(tmp_path).hooks[0]
     assert hook.secrets == ()
+    assert (
+        "The hook meta has no secret: put it into secrets/hook-meta beside the config"
+        in wamon("config", "check").stderr
+    )
+    assert "put it into the file secrets/hook-meta beside the config" in wamon("hooks", "test", "meta").stderr.lower()
     assert hook.verify_token
     assert hook.numbers == ("123456789012345",)
     assert hook.send.url == "https://graph.facebook.com/v25.0/123456789012345/messages"
@@ -120,6 +125,17 @@ def test_a_bridge_on_this_host_is_the_witness_of_its_own_store(wamon: Run, store
     assert config_of(tmp_path).hooks[0].of == "main"
 
 
+@pytest.mark.fault("F133")
+def test_a_config_stays_as_it_was_where_answers_are_refused(wamon: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("timezone: Africa/Harare\n")
+    done = wamon("init", "--bot", "--output", "mine.yaml", "--send", "ftp://example.com")
+    assert done.returncode == 2
+    assert "Nothing was changed." in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+    assert (tmp_path / "mine.yaml").read_text() == "timezone: Africa/Harare\n"
+
+
+@pytest.mark.fault("F133")
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -180,6 +180,10 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F71": Fault("names that look like SQL", "treats them as data, or refuses them"),
         "F79": Fault("an alert's address leads where it shouldn't", "refuses private networks, follows no redirect"),
         "F80": Fault("nobody hears how it is", "works on"),
+        "F133": Fault("a bot is to be set up by answers that make no config", "leaves the config as it was"),
+        "F134": Fault(
+            "the file of a secret can't be read", "names the file, says nothing of what it holds, and starts nothing"
+        ),
     },
 }
 

@@ -70,6 +70,11 @@ def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str
                 "No bridge's store is read here: hooks bring the messages, so there is none to look at.",
                 hint="`wamon hooks list` tells what came; `wamon hooks replay` takes deliveries in again.",
             )
+        if ours is None and config.hooks:
+            raise ConfigError(
+                f"No bridge's store is named, and the hook {config.hooks[0].name} has no secret.",
+                hint=f"Put it into the file {config.hooks[0].secret_file} beside the config, or set bridge.path.",
+            )
         if ours is None:
             raise ConfigError(
                 "No bridge's store is named.",

@@ -156,7 +156,7 @@ def _list(answer: Conversations, zone: ZoneInfo) -> None:
     from wamon.render import local, paragraph, table
 
     if not answer.conversations:
-        paragraph("Nobody waits for an answer.")
+        paragraph("Nobody waits for an answer. `wamon conversations show NUMBER` tells what a person was answered.")
         return
     rows = [
         (local(c.oldest_at, zone), c.person, c.group or "one-to-one", c.outcome or c.state, c.pending,

@@ -89,7 +89,8 @@ def init(
     target = output or options.config_path or _usual_target(bot=bot)
     monitor: Init | None = None
     grown: init_bot.Grown | None = None
-    if bot and target.exists() and not force:
+    is_new = force or not target.exists()
+    if bot and not is_new:
         grown = init_bot.grow(target, given)
     else:
         _require_free(target, force=force)
@@ -100,6 +101,8 @@ def init(
         return
     if monitor:
         _show(monitor, bot=bot)
+    elif is_new:
+        say(f"Wrote {target}, which reads no bridge's store; --bridge FILE would name one.")
     if grown:
         init_bot.show(grown)
 

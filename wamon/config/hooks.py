@@ -104,6 +104,11 @@ class Hook(Section):
         return self.account or self.source
 
     @property
+    def secret_file(self) -> str:
+        """Where the secret lies, beside the config, as `wamon init --bot` has it."""
+        return f"secrets/hook-{self.name.lower()}"
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What proves a delivery, one or two; none: no such address."""
         return tuple(one.get_secret_value() for one in self.secret)

@@ -64,7 +64,7 @@ def wrong_on_this_host(config: Config) -> list[str]:
 
 
 def _watches_nothing(config: Config) -> str:
-    if config.has_hooks_alone or any(group.enabled for group in config.groups):
+    if (config.hooks and config.bridge.path is None) or any(group.enabled for group in config.groups):
         return ""
     return (
         "No group is watched: `wamon groups` lists the chats in the bridge's store; name them under `groups:`, enabled."
@@ -74,6 +74,9 @@ def _watches_nothing(config: Config) -> str:
 def _no_store(config: Config) -> str:
     if config.has_hooks_alone:
         return ""
+    if config.bridge.path is None and config.hooks:
+        hook = config.hooks[0]
+        return f"The hook {hook.name} has no secret: put it into {hook.secret_file} beside the config."
     if config.bridge.path is None:
         return "No bridge's store is named: set bridge.path, or a hook's secret."
     try:

@@ -8,6 +8,7 @@ import pytest
 
 from wamon.config.credentials import secrets_beside, with_credentials
 from wamon.config.load import load
+from wamon.errors import ConfigError
 
 
 @pytest.mark.parametrize(("config", "folder"), [("wamon.yaml", "secrets"), ("prod.yaml", "prod.secrets")])
@@ -35,3 +36,14 @@ def test_the_environment_then_systemd_then_the_folder(tmp_path: Path) -> None:
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "run"), "WAMON_HOOK_A": "environment"}
     found = with_credentials(environ, tmp_path / "wamon.yaml")
     assert [found[f"WAMON_HOOK_{name}"] for name in "ABC"] == ["environment", "systemd", "folder"]
+
+
+@pytest.mark.fault("F134")
+def test_a_secret_that_cannot_be_read_is_named_and_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/hook-wati").write_bytes(b"a-secret-of-the-hook\xff")
+    (tmp_path / "wamon.yaml").write_text("timezone: UTC\n")
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path / "wamon.yaml", {"HOME": "/x"})
+    assert str(tmp_path / "secrets/hook-wati") in error.value.paragraph()
+    assert "a-secret" not in error.value.paragraph()
