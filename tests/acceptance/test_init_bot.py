@@ -15,6 +15,8 @@ from tests.acceptance.conftest import Run
 from tests.support.environment import environment, program
 from wamon.config import load as configs
 from wamon.config.schema import Config
+from wamon.health.check import State
+from wamon.health.config import readable
 
 ROOT = Path(__file__).parents[2]
 WORDS = (
@@ -43,6 +45,7 @@ def test_without_a_bridge_it_writes_a_config_of_hooks_alone(wamon: Run, tmp_path
     assert config.conversations.users == ("27820000001",)
     assert config.web.public_url == "https://wamon.example.com"
     assert wamon("config", "check").returncode == 0
+    assert readable(config, tmp_path / "config/wamon.yaml").state is State.OK
 
 
 def test_what_is_in_a_config_stays_to_its_last_comment(wamon: Run, store: Path, tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ def readable(config: Config, path: Path | None) -> Check:
     if path is None:
         hint = "`wamon init --bridge FILE` writes a config from what is in the bridge's store."
         return Check("config.file", State.WARN, "There is no config; the defaults hold.", hint, numbers=numbers)
+    if config.has_hooks_alone and not watched:
+        told = f"The config {path} is in order: hooks bring the messages, and no group is watched."
+        return Check("config.file", State.OK, told, numbers=numbers)
     if not watched:
         hint = "`wamon groups` lists the chats in the bridge's store: name them under `groups:`, enabled."
         return Check("config.file", State.WARN, f"The config {path} watches no group.", hint, numbers=numbers)
