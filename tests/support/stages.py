@@ -51,7 +51,7 @@ KILLED, FAILED = (1, "kill"), (1, "raise")
 ALL_WAYS = [KILLED, (2, "kill"), (3, "kill"), FAILED, (1, "hang")]
 
 DIED_OF_A_FORESEEN_ERROR, WENT_ON_BEYOND_IT = 3, 4
-SIZES = Sizes(page_rows=60, pages_a_batch=1)
+SIZES = Sizes(page_rows=30, pages_a_batch=1)
 
 
 class Stage:
@@ -105,7 +105,7 @@ def _first(server: str, folder: Path) -> Stage:
     stage.folder.mkdir()
     with Field(VeryGoodPlugins(stage.folder / "messages.db", seed=3, durable=False), watched=False) as field:
         old = field.post(next(iter(PROJECTS)), "DR1000001")
-        write_traffic(field, 160, seed=3)
+        write_traffic(field, 80, seed=3)
         _write_old_state(stage.folder, next(iter(PROJECTS)), old)
     return stage
 
@@ -146,7 +146,7 @@ def _live_on(first: Stage, later: Stage, meanwhile: Path, jids: list[str]) -> No
         office.query("UPDATE wamon.dead_letters SET next_try_at = now() - interval '1 minute'")
         assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == [poison]
         field.edit(edited, "DR2000002 and DR2000003")
-        write_traffic(field, 130, seed=5)
+        write_traffic(field, 65, seed=5)
     office.sweep()
     office.query("UPDATE wamon.ledger_rows SET content_hash = 1 WHERE message_id = %s", edited)
     later.keep(office)
@@ -205,9 +205,10 @@ def ends_as_if_undisturbed(stage: Stage, folder: Path, name: str, usual: Way, en
     for nth, action in ways(name, usual):
         office = stage.begin(folder / f"{nth}{action}")
         reached = disturbed(office.scan, f"{name}:{nth}:{action}")
-        office.scan()
-        assert outcome(office) == end, f"{name}:{nth}:{action}"
-        assert office.verify().clean
+        if reached:
+            office.scan()
+            assert outcome(office) == end, f"{name}:{nth}:{action}"
+            assert office.verify().clean
         stage.end(office)
         met = met or reached
         if not met:

@@ -29,9 +29,9 @@ from wamon.model import Sizes
 
 Open = Callable[..., Office]
 
-MESSAGES = 2_000
-SIZES = Sizes(page_rows=30, long_backlog_rows=250)
-BATCHES_APART = 8  # the first batch, of 240, is read here
+MESSAGES = 1_000
+SIZES = Sizes(page_rows=15, long_backlog_rows=125)
+BATCHES_APART = 8  # the first batch, of 120, is read here
 TEXTS = ("DR{}", "dr {} done, DR{}", "D R{}", "pole {} :-)", "Goeiemôre DR {}", "", "\uff24\uff32{}")
 
 
@@ -129,7 +129,7 @@ def test_it_records_what_reading_here_would(store: Path, open_office: Open, begu
     again = office.scan()
     assert len(handed) == BATCHES_APART
     assert apart_ == (office.everything(), office.query(state), office.query(near), again.recorded.counts)
-    assert apart_[3][LAWLEY, "new"] > 100
+    assert apart_[3][LAWLEY, "new"] > 50
 
 
 @pytest.mark.fault("F1")
@@ -167,12 +167,12 @@ def test_a_message_that_is_refused_parks_and_the_others_are_recorded(
 ) -> None:
     office = open_office(store)
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
-        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID1000'")
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0500'")
     with office.refusing("DR9999999"):
         scanned = office.scan()
     assert begun
     assert sum(count for (_, kind), count in scanned.recorded.counts.items() if kind == "dead") == 0
-    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID1000"]
+    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID0500"]
     office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
     office.scan()
     assert_whole(office, store)
@@ -234,7 +234,7 @@ def test_where_the_lease_is_lost_with_the_fence_nothing_more_is_recorded(
 
 
 @pytest.mark.parametrize(
-    "how", ["DELETE FROM messages WHERE rowid > 720", "UPDATE messages SET rowid = rowid + 100000"]
+    "how", ["DELETE FROM messages WHERE rowid > 360", "UPDATE messages SET rowid = rowid + 100000"]
 )
 def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
     store: Path, open_office: Open, begun: Begun, how: str
@@ -242,7 +242,7 @@ def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
     office = open_office(store)
 
     def change(one: Pass) -> None:
-        if one.place.rowid == 960:
+        if one.place.rowid == 480:
             with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as db:
                 db.execute(how)
 
@@ -280,7 +280,7 @@ def test_killed_itself_wamon_leaves_no_process_behind(
     office, mark = open_office(store), uuid4().hex
     monkeypatch.setenv("MARK", mark)
     until_killed(office.scan, "record.committed:4:kill", may_break=False)
-    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * 240]
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * 120]
     eventually("nobody reads any more", lambda: not marked(mark))
     office.scan()
     assert_whole(office, store)
