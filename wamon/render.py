@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wamon.log import is_quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -27,6 +27,12 @@ _SECONDS_BETWEEN_LINES = 5.0
 def say(text: str) -> None:
     """Print a result's sentence."""
     sys.stdout.write(text + "\n")
+
+
+def say_in_parts(parts: Iterable[str]) -> None:
+    """Print a result that is too long to be held whole."""
+    sys.stdout.writelines(parts)
+    sys.stdout.write("\n")
 
 
 def paragraph(text: str) -> None:

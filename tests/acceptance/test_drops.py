@@ -55,7 +55,9 @@ def test_a_selection_is_of_posts_by_the_messages_own_time(
     scanned: Office, selection: Selection, numbers: list[str]
 ) -> None:
     with connected(scanned.dsn) as db:
-        assert [drop.drop_number for drop in posts.drops(db, selection)[0]] == numbers
+        every = list(posts.every_drop(db, selection))
+        assert [drop.drop_number for drop, _ in every] == numbers
+        assert posts.newest_drops(db, selection, 50)[: selection.limit] == [drop for drop, _ in every]
 
 
 def test_what_is_asked_for_wrongly_is_said(scanned: Office) -> None:

@@ -82,7 +82,7 @@ def _found(pipeline: Pipeline, path: Path, settings: Config, clock: Clock) -> De
 
     scanned = scan(pipeline)
     verified = Verification(pipeline, list(pipeline.source.groups.values())).verify()
-    drops, _ = posts.drops(pipeline.source.db, posts.Selection())
+    drops = [drop for drop, _ in posts.every_drop(pipeline.source.db, posts.Selection())]
     publish(settings, bridge_of(settings), clock, pipeline.source.db)
     return view.demo(path, pipeline, scanned, verified, drops)
 

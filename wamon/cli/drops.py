@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from wamon.config.schema import Config
     from wamon.errors import WamonError
-    from wamon.views.drops import Drop, Drops, Story, Submission
+    from wamon.views.drops import Drop, Newest, Story, Submission
 
 _TO_DO = "Its sender edits the message, or posts it again; then it is recorded."
 _SHOWN_IN_A_TABLE = 50
@@ -81,9 +81,9 @@ def list_(
     """
     from wamon.app.database import ledger
     from wamon.privacy import people_of
-    from wamon.render import say
+    from wamon.render import say_in_parts
     from wamon.views import drops as view
-    from wamon.views.document import as_json
+    from wamon.views.document import in_parts
 
     options = said(ctx, config, json)
     settings = options.config()
@@ -91,12 +91,12 @@ def list_(
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
         wanted = filters.selection(db, people, settings.timezone, options.clock.now())
-        answer = view.drops(db, wanted._replace(limit=_limit(limit, options.json)), people)
-    if options.json:
-        say(as_json(answer))
-    else:
-        _show_list(answer, settings, kind)
-        name_database(settings)
+        if options.json:
+            say_in_parts(in_parts(view.drops(db, wanted._replace(limit=limit), people)))
+            return
+        answer = view.newest(db, wanted, people, limit or _SHOWN_IN_A_TABLE)
+    _show_list(answer, settings, kind)
+    name_database(settings)
 
 
 @commands.command()
@@ -137,11 +137,7 @@ def show(
         raise _only_meant(answer)
 
 
-def _limit(said: int | None, json: bool) -> int | None:
-    return _SHOWN_IN_A_TABLE if said is None and not json else said
-
-
-def _show_list(answer: Drops, config: Config, kind: str | None) -> None:
+def _show_list(answer: Newest, config: Config, kind: str | None) -> None:
     from wamon.render import local, say, screen_width, table
 
     wide = screen_width() >= _WIDE
@@ -161,8 +157,9 @@ def _show_list(answer: Drops, config: Config, kind: str | None) -> None:
     more = ("Posts", "By") if wide else ("By",)
     table((*columns, *more), rows, right=("Posts",), whole=("Drop", "First posted", "Last posted", "What"))
     say(_how_many(len(rows), answer.total, "number" if kind in {"rejected", "retracted"} else "drop"))
-    if kind is None and answer.rejected:
-        say(f"Beside them {_counted(answer.rejected, 'post')} rejected: `wamon drops list --kind rejected`.")
+    if kind is None and answer.rejected != 0:
+        rejected = "many posts were" if answer.rejected is None else _counted(answer.rejected, "post")
+        say(f"Beside them {rejected} rejected: `wamon drops list --kind rejected`.")
 
 
 def _how_posted(drop: Drop) -> str:
@@ -173,7 +170,9 @@ def _how_posted(drop: Drop) -> str:
     return KINDS[drop.kind]
 
 
-def _how_many(shown: int, total: int, noun: str) -> str:
+def _how_many(shown: int, total: int | None, noun: str) -> str:
+    if total is None:
+        return f"These are the newest {shown:,} of many {noun}s; --limit shows more."
     if shown < total:
         return f"These are the newest {shown:,} of {total:,} {noun}s; --limit shows more."
     return f"{total:,} {noun}{'' if total == 1 else 's'}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.reports", "posts")
 
 _ROWS_AT_ONCE = 2_000
+_BACK = [timedelta(hours=4**n) for n in range(9)]
+"""An hour to seven years."""
 
 
 class Selection(NamedTuple):
@@ -90,20 +93,60 @@ class Text(NamedTuple):
     replaced_at: datetime | None
 
 
-def drops(db: Database, selection: Selection) -> tuple[list[Drop], int]:
-    """The selected drops, those with the newest posts first, and how many there are without the limit.
+def newest_drops(db: Database, selection: Selection, most: int) -> list[Drop]:
+    """At most so many of the selected drops, those with the newest posts first. As `every_drop` means them.
 
-    Without a kind: those with live posts that weren't rejected.
+    They are looked for in ever longer times, back from the last message: history costs nothing where those are enough.
     """
     with _much_memory(db):
-        rows = SQL.run(db, "drops", **_values(selection, _OF_DROPS)).fetchall()
-    return [Drop(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+        ((first, last),) = SQL.run(db, "heard", project=selection.project, until=selection.until)
+        least = max(filter(None, (first, selection.since)), default=None)
+        begins = [begin for back in _BACK if least and last and (begin := last - back) > least]
+        for begin in [*begins, None]:
+            found = [drop for drop, _ in _drops(db, selection._replace(limit=most), begin)]
+            if len(found) == most:
+                break
+    return found
+
+
+def every_drop(db: Database, selection: Selection) -> Iterator[tuple[Drop, int]]:
+    """The selected drops, those with the newest posts first; beside each, how many there are without the limit.
+
+    Without a kind: those with live posts that weren't rejected. They come a page at a time, within one transaction.
+    """
+    with _much_memory(db):
+        yield from _drops(db, selection, None)
+
+
+def _drops(db: Database, selection: Selection, newest_since: datetime | None) -> Iterator[tuple[Drop, int]]:
+    values = _values(selection, _OF_DROPS) | {"newest_since": newest_since}
+    return SQL.stream(db, "drops", lambda *row: (Drop(*row[:-1]), row[-1]), **values)
+
+
+def number_of_drops(db: Database, selection: Selection) -> int:
+    """How many drops are selected, of the kinds that `every_drop` means."""
+    with _much_memory(db):
+        return int(SQL.value(db, "number_of_drops", **_values(selection, _OF_DROPS)))
 
 
 def number_of_posts(db: Database, selection: Selection) -> int:
     """How many posts are selected; without a kind, of every kind."""
     with _much_memory(db):
         return int(SQL.value(db, "number_of_posts", **_values(selection, EVERY_KIND)))
+
+
+class Found(NamedTuple):
+    """How much is selected."""
+
+    drops: int
+    posts: int
+
+
+def numbers_of_few(db: Database, selection: Selection, most: int) -> Found | None:
+    """How many drops and posts are selected, of the kinds that `every_drop` means; None: more than so many posts."""
+    with _much_memory(db):
+        ((drops, posts, rows),) = SQL.run(db, "first_found", **_values(selection, _OF_DROPS), most=most + 1)
+    return Found(drops, posts) if rows <= most else None
 
 
 def posts(db: Database, selection: Selection, review_table: str | None = None) -> Iterator[Post]:

@@ -1,6 +1,7 @@
 -- name: make_room
--- What goes through all posts is twice to ten times as fast where its hashes fit into memory.
-SELECT set_config('work_mem', '64MB', true)
+-- What goes through all posts is twice to ten times as fast where its hashes fit into memory. Whoever reads a page of it
+-- may pause for longer than a transaction usually may.
+SELECT set_config('work_mem', '64MB', true), set_config('idle_in_transaction_session_timeout', '1800s', true)
 
 -- name: selected
 -- The posts that a selection means. A kind is a place in the order of all of a drop's
@@ -35,6 +36,7 @@ WITH posts AS NOT MATERIALIZED (
           FROM wamon.ledger_rows AS l
           WHERE l.chat = s.chat AND l.message_id = s.message_id AND strpos(lower(l.text), lower(%(text)s)) > 0
       ))
+      AND (s.rejected OR %(kinds)s::text[] <> ARRAY['rejected'])  -- these few have an index of their own
       AND CASE
           WHEN NOT s.live THEN 'retracted' = ANY(%(kinds)s::text[])
           WHEN s.rejected THEN 'rejected' = ANY(%(kinds)s)
@@ -45,10 +47,27 @@ WITH posts AS NOT MATERIALIZED (
       END
 )
 
+-- name: heard
+-- When the first and the last message were sent, by now, of any group of the project, to the half hour.
+SELECT min(f.first_sent_at), max(l.last_sent_at)
+FROM wamon.groups AS g
+CROSS JOIN LATERAL (
+    SELECT first_sent_at FROM wamon.heard WHERE chat = g.chat ORDER BY half_hour LIMIT 1
+) AS f
+CROSS JOIN LATERAL (
+    SELECT last_sent_at FROM wamon.heard
+    WHERE chat = g.chat AND half_hour <= least(now(), %(until)s::timestamptz)
+    ORDER BY half_hour DESC
+    LIMIT 1
+) AS l
+WHERE %(project)s::text IS NULL OR g.project = %(project)s
+
 -- name: drops after selected
+-- Those with posts from `newest_since` on, or all; their times and counts are those of all posts selected.
 , newest AS (
     SELECT project, drop_number, max(sent_at) AS last_seen_at, count(*) OVER () AS total
     FROM posts
+    WHERE %(newest_since)s::timestamptz IS NULL OR sent_at >= %(newest_since)s
     GROUP BY project, drop_number
     ORDER BY last_seen_at DESC, project, drop_number
     LIMIT %(limit)s::bigint
@@ -67,6 +86,14 @@ ORDER BY n.last_seen_at DESC, p.project, p.drop_number
 
 -- name: number_of_posts after selected
 SELECT count(DISTINCT (jid, coalesce(stanza_id, message_id), drop_number)) FROM posts
+
+-- name: number_of_drops after selected
+SELECT count(*) FROM (SELECT FROM posts GROUP BY project, drop_number) AS d
+
+-- name: first_found after selected
+-- So many of them, in whatever order: how many drops, and how many posts.
+SELECT count(DISTINCT (project, drop_number)), count(DISTINCT (jid, coalesce(stanza_id, message_id), drop_number)), count(*)
+FROM (SELECT * FROM posts LIMIT %(most)s) AS p
 
 -- name: new_by_project after selected
 SELECT project, count(DISTINCT drop_number) FROM posts GROUP BY project

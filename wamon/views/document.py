@@ -9,14 +9,40 @@ from __future__ import annotations
 import json
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 V = TypeVar("V")
+
+
+class Streamed(tuple[V, ...]):  # noqa: SLOT001 - a tuple can have none but empty ones
+    """A view's rows that are made as they are written, once, so that any number of them takes little memory."""
+
+    _rest: Iterator[V]
+
+    def __new__(cls, rows: Iterable[V]) -> Streamed[V]:
+        """Takes the first row at once: whether there is any is asked before they are written."""
+        rest = iter(rows)
+        first = list(next(zip(rest), ()))
+        own = super().__new__(cls, first)
+        own._rest = chain(first, rest)
+        return own
+
+    def __iter__(self) -> Iterator[V]:
+        return self._rest
 
 
 def as_json(view: object) -> str:
     """A view as JSON text, its fields in their order. Times become RFC 3339 in UTC, to the second."""
     return json.dumps(view, ensure_ascii=False, indent=2, default=_plain)
+
+
+def in_parts(view: object) -> Iterator[str]:
+    """The same text as it comes, for a view with `Streamed` rows."""
+    return json.JSONEncoder(ensure_ascii=False, indent=2, default=_plain).iterencode(view)
 
 
 def as_json_line(view: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from wamon.drops.extraction import candidates
 from wamon.drops.normalization import normalise
@@ -14,6 +15,7 @@ from wamon.drops.typed import typed
 from wamon.errors import UsageError, WamonError
 from wamon.ledger import review
 from wamon.reports import posts
+from wamon.views.document import Streamed
 from wamon.views.near_misses import NearMiss, meant_as
 
 if TYPE_CHECKING:
@@ -99,11 +101,41 @@ _PEOPLE = ("user_name", "submitted_by")
 """The review table's columns that hold who posted a drop."""
 
 
+_COUNTED = 2_000
+"""Posts: people are told how many there are up to here, since to count all of them takes as long as they are many."""
+
+
+class Newest(NamedTuple):
+    """The first of the drops, and how many there are; None: too many to count them."""
+
+    drops: tuple[Drop, ...]
+    total: int | None
+    rejected: int | None  # posts that the other filters mean and that were rejected
+
+
+def newest(db: Database, wanted: posts.Selection, people: Directory, most: int) -> Newest:
+    """At most so many of the selected drops, those with the newest posts first. History costs nothing."""
+    found = posts.newest_drops(db, wanted, most)
+    selected = posts.numbers_of_few(db, wanted, _COUNTED)
+    rejected = posts.numbers_of_few(db, wanted._replace(kind="rejected"), _COUNTED)
+    shown = tuple(_drop(drop, people) for drop in found)
+    return Newest(shown, selected and selected.drops, rejected and rejected.posts)
+
+
 def drops(db: Database, wanted: posts.Selection, people: Directory) -> Drops:
-    """The selected drops, those with the newest posts first."""
-    found, total = posts.drops(db, wanted)
+    """The selected drops, those with the newest posts first, read as they are written."""
     rejected = posts.number_of_posts(db, wanted._replace(kind="rejected"))
-    return Drops(total, rejected, tuple(Drop(*drop[:-1], people.shown(drop.submitted_by)) for drop in found))
+    if wanted.limit is not None:
+        found = posts.newest_drops(db, wanted, wanted.limit)
+        return Drops(posts.number_of_drops(db, wanted), rejected, tuple(_drop(drop, people) for drop in found))
+    every = posts.every_drop(db, wanted)
+    first, total = next(every, (None, 0))
+    rest = (drop for drop, _ in every)
+    return Drops(total, rejected, Streamed(_drop(drop, people) for drop in chain([first] if first else [], rest)))
+
+
+def _drop(found: posts.Drop, people: Directory) -> Drop:
+    return Drop(*found[:-1], people.shown(found.submitted_by))
 
 
 def canonical(asked: str, pattern: str) -> str:
