@@ -72,11 +72,22 @@ GROUP BY s.chat, s.kind
 
 -- name: new_by_half_hour
 -- The drops that were new in each of these days, by chat and half hour of the zone's wall clock, one chat after the other.
+-- What is new is what the view submissions says; here the groups of two posts are looked up only where their times tie.
 SELECT s.chat, w.n, floor(extract(epoch FROM (s.sent_at AT TIME ZONE %(zone)s)::time) / 1800)::int AS half_hour,
        count(*)
 FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) WITH ORDINALITY AS w(since, until, n)
-JOIN wamon.submissions AS s ON s.sent_at >= w.since AND s.sent_at < w.until
-WHERE (%(source)s::text IS NULL OR s.source = %(source)s) AND s.live AND s.kind = 'new'
+JOIN wamon.submission_rows AS s ON s.sent_at >= w.since AND s.sent_at < w.until
+JOIN wamon.groups AS g USING (chat)
+WHERE (%(source)s::text IS NULL OR g.source = %(source)s) AND s.live AND NOT s.rejected
+  AND NOT (SELECT EXISTS (  -- by key for each of them; as a join the planner would rather read all of history
+      SELECT
+      FROM wamon.submission_rows AS e
+      WHERE e.project = s.project AND e.drop_number = s.drop_number AND e.live AND NOT e.rejected
+        AND e.sent_at <= s.sent_at
+        AND (e.sent_at < s.sent_at
+             OR ((SELECT jid FROM wamon.groups WHERE chat = e.chat), coalesce(e.stanza_id, e.message_id))
+                < (g.jid, coalesce(s.stanza_id, s.message_id)))
+  ))
 GROUP BY s.chat, w.n, half_hour
 ORDER BY s.chat
 

@@ -20,11 +20,11 @@ WITH posts AS NOT MATERIALIZED (
         SELECT EXISTS (
             SELECT
             FROM wamon.submission_rows AS e
-            JOIN wamon.groups AS eg USING (chat)
             WHERE e.project = s.project AND e.drop_number = s.drop_number AND e.live AND NOT e.rejected
               AND e.sent_at <= s.sent_at
-              AND (e.sent_at, eg.jid, coalesce(e.stanza_id, e.message_id))
-                  < (s.sent_at, g.jid, coalesce(s.stanza_id, s.message_id))
+              AND (e.sent_at < s.sent_at  -- else the group is looked up, too
+                   OR ((SELECT jid FROM wamon.groups WHERE chat = e.chat), coalesce(e.stanza_id, e.message_id))
+                      < (g.jid, coalesce(s.stanza_id, s.message_id)))
         ) AS there
     ) AS earlier
     WHERE (%(project)s::text IS NULL OR s.project = %(project)s)

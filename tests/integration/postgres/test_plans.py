@@ -154,6 +154,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("ledger.dead_letters", "due"): {"source": "main"},
     ("ledger.dead_letters", "letters"): {"source": "main"},
     ("health.ledger_facts", "unfinished"): _FEW_CHATS,
+    ("health.gaps", "gone"): {**_FEW_CHATS, "since": _NOW},
     ("health.ledger_facts", "newest"): {**_FEW_CHATS, "now": _NOW},
     ("health.ledger_facts", "silences"): {**_FEW_CHATS, "weeks": [0, 1], "moments": [_NOW, _NOW], "now": _NOW},
     ("views.home", "dead"): {},
@@ -186,6 +187,7 @@ NARROW = {
     "ledger_rows_pkey": ("message_id",),
     "heard_pkey": ("chat", "half_hour"),
     "ledger_rows_unfinished": (),
+    "ledger_rows_gone": (),
     "submission_rows_pkey": ("drop_number",),
     "revisions_pkey": ("chat", "message_id"),
     "near_miss_rows_pkey": ("chat", "message_id"),
@@ -197,7 +199,7 @@ NARROW = {
     "webhook_events_same": ("sha256",),
     "webhook_events_new": ("source",),  # few wait
 }
-"""The large tables' indexes, and the columns by which each leads to few rows; the unfinished are few in any case."""
+"""The large tables' indexes, and the columns by which each leads to few rows; few are unfinished or gone."""
 
 
 @pytest.fixture(scope="module", params=["embedded 18", "Debian's 15"])
@@ -312,6 +314,7 @@ _A_DAY: dict[str, Any] = {
     "text": None,
     "kinds": ["new"],
     "limit": 50,
+    "newest_since": None,
 }
 BY_TIME = {"submission_rows_in_time": ("sent_at",), "near_miss_rows_in_time": ("sent_at",), **NARROW}
 
@@ -324,7 +327,9 @@ def test_what_people_ask_of_a_day_goes_through_that_day_alone(full: Database, na
     assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]
 
 
+_NEWEST = {**_A_DAY, "since": None, "until": None, "newest_since": str(_DAY)}
 OF_A_DAY: dict[tuple[str, str], dict[str, Any]] = {
+    ("reports.posts", "drops"): _NEWEST,
     ("views.home", "last_posts"): {"since": _NOW, "most": 8},
     ("views.watched", "days"): {"chat": 1, "zone": "UTC", "days": 1},
     ("daemon.published", "posted"): {
@@ -344,6 +349,16 @@ def test_what_a_page_shows_of_a_day_goes_through_that_day_alone(full: Database, 
     reads = [step for step in walked(plan) if step.get("Relation Name") in LARGE]
     assert reads
     assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]
+
+
+def test_whether_a_drop_was_new_on_the_weekdays_before_is_looked_up_by_its_number(full: Database) -> None:
+    """As a join, with all of history: what is usual on a day took as long as everything before it."""
+    weeks = [timedelta(weeks=week) for week in range(1, 7)]
+    values = {"source": "main", "zone": "UTC", "since": [str(_DAY - week) for week in weeks]}
+    until = [str(_DAY - week + timedelta(days=1)) for week in weeks]
+    plan = explained(full, "health.ledger_facts", "new_by_half_hour", {**values, "until": until})
+    (before,) = [step for step in walked(plan) if step.get("Alias") == "e"]
+    assert any(map(is_narrow, walked(before)))
 
 
 def test_a_page_goes_through_ten_thousand_groups_once_and_looks_up_those_it_shows(full: Database) -> None:

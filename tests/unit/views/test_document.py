@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
+from wamon.errors import DatabaseUnavailable
 from wamon.health.check import State
 from wamon.views.dead import Letter, Letters, ShownLetter
 from wamon.views.doctor import Check, Doctor
-from wamon.views.document import as_json, from_json
+from wamon.views.document import Streamed, as_json, from_json, in_parts
 
 AT = datetime(2026, 11, 20, 6, 0, 7, 123456, tzinfo=UTC)
 LETTER = Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, AT, AT, "c0ffee", 1, False)
@@ -26,6 +28,24 @@ def test_fields_are_printed_in_their_order_with_those_of_a_base_first() -> None:
         "FIRST", "Lawley", "1@g.us", "dead", "refused", 4, AT, AT, None, "c0ffee", 1, False, in_store=True
     )
     assert [*json.loads(as_json(shown))][-3:] == ["chat", "given_up", "in_store"]
+
+
+@pytest.mark.parametrize("letters", [(), (LETTER,), (LETTER, LETTER)])
+def test_rows_that_are_written_as_they_come_give_the_same_text(letters: tuple[Letter, ...]) -> None:
+    streamed = Letters(Streamed(letter for letter in letters))
+    assert "".join(in_parts(streamed)) == as_json(Letters(letters))
+
+
+def test_rows_that_break_off_leave_no_document() -> None:
+    def broken() -> Iterator[Letter]:
+        yield LETTER
+        raise DatabaseUnavailable("gone")
+
+    written: list[str] = []
+    with pytest.raises(DatabaseUnavailable):
+        written.extend(in_parts(Letters(Streamed(broken()))))
+    with pytest.raises(json.JSONDecodeError):
+        json.loads("".join(written))
 
 
 def test_a_view_that_is_read_back_is_the_one_that_was_printed() -> None:
