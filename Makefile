@@ -2,7 +2,7 @@
 # from has changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-bot test quick static check chaos bench lock always
+.PHONY: help demo demo-bot test quick static check package release chaos bench lock always
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -18,9 +18,11 @@ help:
 	@echo "make test   every test; T=tests/integration/capture runs those alone"
 	@echo "make quick  format, lint, types, imports, spelling and the unit tests: about a minute"
 	@echo "make check  format, lint, types, imports, spelling, then every test"
+	@echo "make package   sdist and wheel built, installed with every Python from 3.11 on that is here, and the image's steps run"
+	@echo "make release   the same, and then both of them in dist/"
 	@echo "make chaos  what the suite has one example of, thousands of times: histories, ways to end; EXAMPLES=n says how many"
 	@echo "make bench  everything measured against its floor and its peers, into bench/RESULTS.md: half an hour"
-	@echo "make lock   both requirements.txt anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
+	@echo "make lock   all three requirements anew from pyproject.toml; UPGRADE=1 takes the newest of everything"
 
 demo: $(STAMP)
 	@$(VENV)/bin/wamon demo --dir .demo
@@ -65,11 +67,21 @@ $(PEERS)/.installed: bench/requirements.txt
 check: static
 	@$(MAKE) --no-print-directory test
 
+# Each file is a process's: one builds the image, the other installs.
+package: $(STAMP)
+	@$(PYTEST) --numprocesses=2 tests/package
+
+release: package
+	@rm -rf dist
+	@$(VENV)/bin/python -m hatchling build -d dist
+	@ls dist
+
 static: $(STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/codespell *.md docs config systemd wamon/cli wamon/views wamon/web/templates
 
 # The stamp says where the environment was made. Where the checkout has moved or its Python has gone, it doesn't stand.
@@ -120,4 +132,5 @@ lock:
 			grep -v '^#' "$$scratch/lock"; } > $$file; \
 	}; \
 	echo 'editables>=0.5' | pin requirements.txt 'wamon and its tests need' --extra web --group dev --group browser - pyproject.toml; \
+	pin requirements-web.txt 'an installed wamon with its page needs' --extra web --constraint requirements.txt pyproject.toml; \
 	pin bench/requirements.txt "the bench's peers need" --group bench

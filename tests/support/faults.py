@@ -28,6 +28,9 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F1": Fault("killed between any two steps", "starts again where the last commit left it"),
         "F2": Fault("killed at any instant", "starts again where the last commit left it"),
         "F3": Fault("SIGTERM in the middle of a batch", "ends that batch or rolls it back, and lets its source go"),
+        "F138": Fault(
+            "it is a container's first process, the bridge's folder read-only", "records, and ends when told to"
+        ),
         "F4": Fault("many signals at once", "ends once, and well"),
         "F5": Fault("stopped for minutes, then woken", "finds its source taken, and writes nothing"),
         "F6": Fault("too little memory", "reads a page at a time; where that is too much it ends, and loses nothing"),

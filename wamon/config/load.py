@@ -35,6 +35,7 @@ OVERRIDES: dict[str, Steps] = {
     "WAMON_DATABASE_URL": ("database", "url"),
     "WAMON_BRIDGE_PATH": ("bridge", "path"),
     "WAMON_STATE_DIR": ("state", "dir"),
+    "WAMON_WEB_TOKEN": ("web", "token"),
 }
 
 _ROLL_OUT = {
@@ -147,7 +148,7 @@ def _override(found: Document, environ: Mapping[str, str]) -> None:
         if value := environ.get(variable):
             found.places[steps] = Place(variable, variable, steps[-1])
             try:
-                _set(found, steps, value if steps == ("database", "url") else fields.path(value, Path(), environ))
+                _set(found, steps, value if steps[-1] in {"url", "token"} else fields.path(value, Path(), environ))
             except ValueError as error:
                 found.problems.append(Problem(steps, str(error)))
 

@@ -265,11 +265,13 @@ def test_the_environment_overrides_the_file(read: Any, tmp_path: Path, monkeypat
         WAMON_BRIDGE_PATH="m.db",
         WAMON_DATABASE_URL="host=h password=p",
         WAMON_STATE_DIR="~/s",
+        WAMON_WEB_TOKEN="0123456789abcdef" * 2,
     )
 
     assert config.bridge.path == tmp_path / "elsewhere" / "m.db"
     assert config.database.url.get_secret_value() == "host=h password=p"
     assert config.state.dir == Path("/home/op/s")
+    assert config.web.token.get_secret_value() == "0123456789abcdef" * 2
 
 
 def test_an_empty_variable_overrides_nothing(read: Any) -> None:
