@@ -29,7 +29,7 @@ from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.providers import buffer
 from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping, Receipt
 from wamon.webhooks.events import Ended, Events
-from wamon.webhooks.messages import NAMELESS, brought, of_numbers, origin_of, revoked
+from wamon.webhooks.messages import NAMELESS, SPOKEN, brought, of_numbers, origin_of, revoked
 from wamon.webhooks.people import join_people
 from wamon.webhooks.providers import KNOWN
 from wamon.words import amount
@@ -63,21 +63,22 @@ class Opened(NamedTuple):
     event: Event
     parts: Sequence[Parsed]
     messages: Sequence[Brought]
+    others: Sequence[Parsed]  # the parts that are no messages: of most deliveries there are none
 
     @property
     def unreadable(self) -> str | None:
         """Why all of it can't be read, if it can't."""
-        return next((part.why for part in self.parts if isinstance(part, Broken) and part.place is None), None)
+        return next((part.why for part in self.others if isinstance(part, Broken) and part.place is None), None)
 
     @property
     def broken(self) -> list[Broken]:
         """Its parts that can't be read."""
-        return [part for part in self.parts if isinstance(part, Broken)]
+        return [part for part in self.others if isinstance(part, Broken)]
 
     @property
     def is_test(self) -> bool:
         """Whether its sender only tried the address."""
-        return any(isinstance(part, Ping) for part in self.parts)
+        return any(isinstance(part, Ping) for part in self.others)
 
     @property
     def is_nameless(self) -> bool:
@@ -92,7 +93,7 @@ class Opened(NamedTuple):
     def together(self) -> Iterator[tuple[Alias, ...]]:
         """The aliases that are one person's."""
         yield from (one.aliases for one in self.messages)
-        yield from (part.before + part.after for part in self.parts if isinstance(part, IdentityChange))
+        yield from (part.before + part.after for part in self.others if isinstance(part, IdentityChange))
 
 
 class Said(NamedTuple):
@@ -234,7 +235,8 @@ class Intake:
         else:
             hook = self._feed.hooks[event.hook]
             parts = list(of_numbers(KNOWN[hook.provider].sender.parse(delivery), hook.numbers))
-        return Opened(event, parts, list(brought(parts, event.uid, event.received_at)))
+        others = [part for part in parts if not isinstance(part, SPOKEN)]
+        return Opened(event, parts, list(brought(parts, event.uid, event.received_at)), others)
 
     def _with_their_groups(self, opened: Sequence[Opened]) -> Sequence[Opened]:
         """Those whose watched groups the source has.
@@ -319,7 +321,7 @@ class Intake:
 
     def _receive(self, db: Database, opened: Sequence[Opened]) -> set[int]:
         """Note what became of our answers; the events that wait a moment, since the id of one isn't known yet."""
-        receipts = [(one.event.event, part) for one in opened for part in one.parts if isinstance(part, Receipt)]
+        receipts = [(one.event.event, part) for one in opened for part in one.others if isinstance(part, Receipt)]
         places = self._talk.receive(db, self.name, [receipt for _, receipt in receipts])
         early = {receipts[n][0] for n in places}
         self.events.wait(db, sorted(early), _UNDECIDED_FOR)
@@ -394,7 +396,7 @@ class Intake:
         self.events.forget(db, [one.event.event for one in rest if one.is_test])
         done = [one for one in rest if not one.is_test]
         for one in done:
-            for fault in (part for part in one.parts if isinstance(part, AccountFault)):
+            for fault in (part for part in one.others if isinstance(part, AccountFault)):
                 _tell_fault(one.event.hook, fault)
         self.events.end(db, [Ended(one.event, messages[one.event.event], one.broken) for one in done], twins)
 

@@ -27,7 +27,8 @@ _MEDIA_TYPES: Mapping[Part, str] = {
     "file": "document",
     "other": "other",
 }
-_SPOKEN = (PersonMessage, OperatorMessage)
+SPOKEN = (PersonMessage, OperatorMessage)
+"""What is said, by a person or to one."""
 _KNOWN_BY: tuple[AliasKind, ...] = ("phone", "lid", "bsuid", "subscriber")
 """By which of a person's ids a message names its sender: the first that is there."""
 
@@ -53,7 +54,7 @@ def brought(parts: Iterable[Parsed], uid: UUID, received_at: datetime) -> Iterat
     What is taken back keeps what it said, as a message does that vanishes from a store.
     """
     for part in parts:
-        if isinstance(part, _SPOKEN) and part.revokes is None:
+        if isinstance(part, SPOKEN) and part.revokes is None:
             message_id = part.edits or part.message_id or f"{NAMELESS}{uid}"
             yield Brought(_message(part, message_id, received_at), part)
 
@@ -61,7 +62,7 @@ def brought(parts: Iterable[Parsed], uid: UUID, received_at: datetime) -> Iterat
 def revoked(parts: Iterable[Parsed]) -> Iterator[Key]:
     """The messages that a delivery takes back."""
     for part in parts:
-        if isinstance(part, _SPOKEN) and part.revokes is not None:
+        if isinstance(part, SPOKEN) and part.revokes is not None:
             yield part.chat, part.revokes
 
 
