@@ -27,16 +27,12 @@ class Cluster:
 
     home: Home
     state_dir: Path | None
+    last_used_at: datetime  # its server came to rest, or wrote all that it had: PostgreSQL's control file says it
 
     @property
     def runs(self) -> bool:
         """Whether its server runs."""
         return runs(self.home)
-
-    @property
-    def last_used_at(self) -> datetime:
-        """When its server last came to rest, or wrote all that it had: PostgreSQL's control file says it."""
-        return datetime.fromtimestamp((self.home.data / "global" / "pg_control").stat().st_mtime, UTC)
 
     def size_bytes(self) -> int:
         """How much room it takes on the disk."""
@@ -54,7 +50,8 @@ def clusters(state_dirs: Iterable[Path], root_home: Path) -> list[Cluster]:
         for data in _roots(root_home):
             home = home_at(data)
             homes.setdefault(data, (home, origin_of(home)))
-        return [Cluster(home, folder) for data, (home, folder) in sorted(homes.items()) if _is_cluster(data)]
+        seen = [_seen(*homes[data]) for data in sorted(homes)]
+    return [cluster for cluster in seen if cluster]
 
 
 def remove(cluster: Cluster) -> int:
@@ -82,8 +79,13 @@ def _roots(root_home: Path) -> Iterator[Path]:
         yield from (path for path in root_home.iterdir() if _DIGEST.fullmatch(path.name))
 
 
-def _is_cluster(data: Path) -> bool:
-    return (data / "global" / "pg_control").is_file()
+def _seen(home: Home, state_dir: Path | None) -> Cluster | None:
+    """The cluster in this home; None where there is none, or it goes at this moment."""
+    try:
+        control = (home.data / "global" / "pg_control").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Cluster(home, state_dir, datetime.fromtimestamp(control.st_mtime, UTC))
 
 
 def _room_of(path: Path) -> int:
