@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
 _BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
@@ -32,6 +33,20 @@ class Message(NamedTuple):
     media_type: str
     from_me: bool
     content_hash: int  # of text and media type only: live and history paths disagree on everything else
+
+
+class Columns(NamedTuple):
+    """Messages by columns, of which nothing is odd: what a store holds as bytes is that here."""
+
+    rowids: Sequence[int]
+    jids: Sequence[str]
+    message_ids: Sequence[bytes]  # ASCII
+    senders: Sequence[bytes]
+    sent_ats: Sequence[int]  # as `microseconds` says
+    from_me: Sequence[bool]
+    texts: Sequence[bytes]  # UTF-8 without NUL
+    media_types: Sequence[bytes]
+    joined: bytes  # the texts, with NUL between
 
 
 class Anchor(NamedTuple):
@@ -165,6 +180,27 @@ def content_hash(text: str, media_type: str) -> int:
     return signed
 
 
+def content_hasher(media_type: bytes) -> blake2b:
+    """What has hashed a content's media type, in UTF-8, and is copied to hash its text: in big-endian bytes."""
+    hasher = _NOTHING_HASHED.copy()
+    hasher.update(media_type + b"\0")
+    return hasher
+
+
 def key_hash(chat_jid: bytes, message_id: bytes) -> str:
     """The hash by which an anchor knows a message again, from the store's raw bytes."""
     return blake2b(chat_jid + b"\0" + message_id, digest_size=8).hexdigest()
+
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    """An aware time as PostgreSQL counts: in microseconds since 2000."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment_at(micros: int) -> datetime:
+    """The time that this is, so many microseconds since 2000."""
+    return _EPOCH + timedelta(microseconds=micros)

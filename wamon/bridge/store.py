@@ -6,7 +6,7 @@ Each read is one snapshot of at most a page, fetched whole. Only rows of wanted 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -46,6 +46,15 @@ class Page(NamedTuple):
     def with_following(self, page: Page) -> Page:
         """One page of this and of the one that begins where it ends."""
         return Page([*self.messages, *page.messages], self.start, page.place, self.read + page.read, page.complete)
+
+
+class Rows(NamedTuple):
+    """What one snapshot showed of a tail, as the store holds it."""
+
+    rows: list[Row]  # of wanted chats
+    start: Place  # as a page's
+    place: Place
+    complete: bool
 
 
 class Chat(NamedTuple):
@@ -105,7 +114,12 @@ class Store:
         changed = overlap.differing(before) if overlap.due else []
         overlap.follow(rows, self.sizes.overlap_rows, complete=complete)
         overlap.due = complete
-        return Page(_messages([*changed, *rows], wanted), start, advanced(start, rows), len(rows), complete)
+        return Page(messages_of([*changed, *rows], wanted), start, advanced(start, rows), len(rows), complete)
+
+    def read_rows(self, place: Place, wanted: Mapping[bytes, str]) -> Rows:
+        """The next rows beyond the place, or beyond as much of it as still stands. Raises as `snapshot` does."""
+        start, _, rows, complete = self._read(partial(self._page, place, overlap_is_due=False))
+        return Rows([row for row in rows if row[1] in wanted], start, advanced(start, rows), complete)
 
     def read_recent(self, place: Place, wanted: Mapping[bytes, str], since: datetime) -> list[Message]:
         """The rows before the overlap, newest first, as long as pages hold some sent at or after `since`."""
@@ -118,7 +132,7 @@ class Store:
             young = [row for row in rows if (sent_at := utc(row[4])) is not None and sent_at >= since]
             if not young:
                 break
-            recent += _messages(young, wanted)
+            recent += messages_of(young, wanted)
             before = rows[-1][0] - 1
         return recent
 
@@ -152,13 +166,13 @@ class Store:
         A page's rows are the number of rows read, of all chats.
         """
         for rows in self._pages(self.standing(place)):
-            yield _messages(rows, wanted), len(rows)
+            yield messages_of(rows, wanted), len(rows)
 
     def find(self, keys: Sequence[tuple[str, str]], wanted: Mapping[bytes, str]) -> list[Message]:
         """The messages with these (chat JID, message id), of those that are there; at most a page's number of keys."""
         rows, complete = self._read(partial(_rows_by_key, keys=keys, sizes=self.sizes))
         if complete or len(keys) == 1:
-            return _messages(rows, wanted)
+            return messages_of(rows, wanted)
         half = len(keys) // 2
         return [*self.find(keys[:half], wanted), *self.find(keys[half:], wanted)]
 
@@ -180,14 +194,14 @@ class Store:
             if not {"jid", "name"} <= _columns(db, "chats"):
                 return []
             rows = db.execute("SELECT jid, max(name) FROM chats GROUP BY jid ORDER BY jid").fetchall()
-        return [Chat(_text(jid), _text(name)) for jid, name in rows]
+        return [Chat(text_of(jid), text_of(name)) for jid, name in rows]
 
     def traffic(self) -> dict[str, tuple[int, datetime | None]]:
         """For each chat JID with messages: their number, and when the newest of them was sent."""
         traffic: dict[str, tuple[int, datetime | None]] = {}
         for rows in self._pages(BEGINNING):
             for row in rows:
-                jid, sent_at = _text(row[1]), utc(row[4])
+                jid, sent_at = text_of(row[1]), utc(row[4])
                 count, last = traffic.get(jid, (0, None))
                 traffic[jid] = (count + 1, max(filter(None, (last, sent_at)), default=None))
         return traffic
@@ -303,7 +317,7 @@ def _schema(db: sqlite3.Connection, file: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _columns(db: sqlite3.Connection, table: str) -> set[str]:
-    return {_text(row[1]) for row in db.execute(f"PRAGMA table_info({table})").fetchall()}
+    return {text_of(row[1]) for row in db.execute(f"PRAGMA table_info({table})").fetchall()}
 
 
 def _has_row_order(db: sqlite3.Connection) -> bool:
@@ -379,24 +393,25 @@ def _fetch(statement: sqlite3.Cursor, most_bytes: int) -> tuple[list[Row], bool]
     return rows, True
 
 
-def _messages(rows: Sequence[Row], wanted: Mapping[bytes, str]) -> list[Message]:
-    names = cache(_text)  # senders and media types come again and again
+def messages_of(rows: Sequence[Row], wanted: Mapping[bytes, str]) -> list[Message]:
+    """The messages that these rows are, of wanted chats."""
+    names = lru_cache(maxsize=None, typed=True)(text_of)  # senders and media types come again and again
     make = tuple.__new__  # Message's own is written in Python, and takes twice as long
     messages = []
     for row in rows:
         rowid, chat, _, sender, sent_at, from_me, raw_text, raw_type = row
         if (jid := wanted.get(chat)) is None:
             continue
-        text, media_type, from_me = _text(raw_text), names(raw_type), from_me not in _FALSE
+        text, media_type, from_me = text_of(raw_text), names(raw_type), from_me not in FALSE
         hashed = content_hash(text, media_type)
-        fields = rowid, jid, _message_id(row), names(sender), utc(sent_at), text, media_type, from_me, hashed
+        fields = rowid, jid, message_id_of(row), names(sender), utc(sent_at), text, media_type, from_me, hashed
         messages.append(make(Message, fields))
     return messages
 
 
-_FALSE = frozenset({None, 0, b"0", b"false", b""})
+FALSE = frozenset({None, 0, b"0", b"false", b""})
 _LAST_ROWID = 2**63 - 1
-_LONGEST_ID = 200
+LONGEST_ID = 200
 """WhatsApp's have at most 32 characters; PostgreSQL's indexes take no key of more than about 2,700 bytes."""
 
 
@@ -405,22 +420,22 @@ def can_be_asked_for(message_id: str) -> bool:
     return not message_id.startswith("sha256:") and "\ufffd" not in message_id
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """Text for PostgreSQL: a broken byte costs one character, and so does NUL, which it can't hold."""
     if type(value) is bytes:
         return value.decode("utf-8", "replace").replace("\0", "\ufffd")
     return "" if value is None else str(value)
 
 
-def _message_id(row: Row) -> str:
+def message_id_of(row: Row) -> str:
     """The message's id. One that history sync left empty, or that can't be a key, is made up.
 
     It is then as stable as what the message says, or as the id that it has.
     """
-    message_id = _text(row[2])
+    message_id = text_of(row[2])
     if not message_id:
         return _made_up_id(row[1], row[4], row[6], row[7])
-    if len(message_id) > _LONGEST_ID or "\ufffd" in message_id:
+    if len(message_id) > LONGEST_ID or "\ufffd" in message_id:
         return _made_up_id(row[2])
     return message_id
 

@@ -11,17 +11,22 @@ import os
 import pickle
 import subprocess
 import sys
+from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
-from wamon.bridge.store import Overlap
-from wamon.capture.batch import ids_of
+from wamon.bridge.columns import ColumnReader
+from wamon.capture.batch import first_ids
 from wamon.failpoints import VARIABLE
+from wamon.ledger.columns import ColumnDrafter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
+    from wamon.bridge.store import Row
     from wamon.capture.batch import Reader
     from wamon.ledger.drafts import Draft, Drafter
     from wamon.model import Group, Place
@@ -37,6 +42,7 @@ class Task(NamedTuple):
     drafter: Drafter
     groups: Mapping[str, Group]
     place: Place
+    now: datetime  # the time of posts that have none
 
 
 class DraftedBatch(NamedTuple):
@@ -89,19 +95,50 @@ def hand_over() -> None:
     """What the process does: a task from stdin, and its batches to stdout, for as long as somebody takes them."""
     gc.disable()  # a batch is many objects, and none of them forms a circle
     with suppress(BrokenPipeError):
-        for batch in _drafted(pickle.load(sys.stdin.buffer)):  # noqa: S301
+        for batch in drafted(pickle.load(sys.stdin.buffer)):  # noqa: S301
             pickle.dump(batch, sys.stdout.buffer)
             sys.stdout.flush()
 
 
-def _drafted(task: Task) -> Iterator[DraftedBatch]:
-    overlap, place, complete = Overlap(), task.place, False
+def drafted(task: Task) -> Iterator[DraftedBatch]:
+    """The batches beyond a task's place, for as long as rows follow on each other."""
+    drafting = _Drafting(task)
+    place, complete = task.place, False
     while not complete:
-        overlap.due = False  # what stands before the place was just read by whoever asks
-        page, readings, *_ = task.reader.read(place, overlap)
-        if page.start != place:
+        found = task.reader.rows(place)
+        if found.start != place:
             return
-        draft = task.drafter.drafted(readings, task.groups)
-        read = Counter([message.chat_jid for message in page.messages])
-        yield DraftedBatch(draft, page.start, page.place, page.complete, read, ids_of(page.messages))
-        place, complete = page.place, page.complete
+        wanted = task.reader.wanted
+        read = Counter({wanted[chat]: count for chat, count in Counter(map(itemgetter(1), found.rows)).items()})
+        draft = drafting.drafted(found.rows)
+        yield DraftedBatch(draft, found.start, found.place, found.complete, read, first_ids(found.rows))
+        place, complete = found.place, found.complete
+
+
+class _Drafting:
+    """Drafts batches of a task."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._columns = ColumnReader(task.reader.wanted)
+        self._drafter = ColumnDrafter(task.drafter, task.groups, task.now)
+        self._begins_behind = max([start.rowid for start in task.reader.starts.values()], default=0)
+
+    def drafted(self, rows: Sequence[Row]) -> Draft:
+        """By columns; where a reading of each message is needed, or tells more, by those."""
+        task = self._task
+        if not task.drafter.hands_readings_over:
+            page_rows = task.reader.store.sizes.page_rows
+            for n in range(0, len(rows), page_rows):
+                self._add(rows[n : n + page_rows])
+            if draft := self._drafter.draft():
+                return draft
+        return task.drafter.drafted(task.reader.said(rows), task.groups, task.now)
+
+    def _add(self, rows: Sequence[Row]) -> None:
+        """Draft a page. Of rows before a group's start each is asked whether it stands there."""
+        said = self._task.reader.said
+        behind = bisect_right(rows, self._begins_behind, key=itemgetter(0))
+        columns, regular, odd = self._columns.read(rows[behind:])
+        found = self._task.reader.rules.read_columns(columns)
+        self._drafter.add(columns, found, said([regular[n] for n in sorted(found.odd)]), said([*rows[:behind], *odd]))

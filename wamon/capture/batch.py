@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.bridge.store import Rows, message_id_of, messages_of
 from wamon.failpoints import failpoint
 from wamon.model import FROM_THE_BEGINNING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from wamon.bridge.store import Overlap, Page, Store
+    from wamon.bridge.store import Overlap, Page, Row, Store
     from wamon.drops.reading import Rules
-    from wamon.ledger.recording import NewBatch
+    from wamon.ledger.drafts import Draft
     from wamon.model import Message, Place, Reading, Start
 
 _MOST_IDS_TOLD = 20
@@ -24,7 +25,7 @@ class ReadBatch(NamedTuple):
     page: Page
     readings: list[Reading]
     texts_bytes: int
-    new: NewBatch | None = None
+    new: Draft | None = None
 
 
 class Reader(NamedTuple):
@@ -52,6 +53,25 @@ class Reader(NamedTuple):
             size_bytes += _bytes(following.messages)
         return ReadBatch(page, readings, size_bytes)
 
+    def rows(self, place: Place) -> Rows:
+        """The same as the store holds them, of wanted chats."""
+        sizes = self.store.sizes
+        found = self.store.read_rows(place, self.wanted)
+        size_bytes = _raw_bytes(found.rows)
+        for _ in range(1, sizes.pages_a_batch):
+            if found.complete or size_bytes >= sizes.page_bytes:
+                break
+            following = self.store.read_rows(found.place, self.wanted)
+            if following.start != found.place:
+                break
+            size_bytes += _raw_bytes(following.rows)
+            found = Rows([*found.rows, *following.rows], found.start, following.place, following.complete)
+        return found
+
+    def said(self, rows: Sequence[Row]) -> list[Reading]:
+        """What these rows say, each as a message of its own."""
+        return self._said(messages_of(rows, self.wanted))
+
     def _said(self, messages: Sequence[Message]) -> list[Reading]:
         read, starts = self.rules.read, self.starts
         if starts:
@@ -65,6 +85,15 @@ class Reader(NamedTuple):
 def ids_of(messages: Sequence[Message]) -> list[str]:
     """The ids of the first messages: as many as are told of a batch."""
     return [message.message_id for message in messages[:_MOST_IDS_TOLD]]
+
+
+def first_ids(rows: Sequence[Row]) -> list[str]:
+    """The same of rows."""
+    return [message_id_of(row) for row in rows[:_MOST_IDS_TOLD]]
+
+
+def _raw_bytes(rows: Sequence[Row]) -> int:
+    return sum([len(row[6]) for row in rows if type(row[6]) is bytes])
 
 
 def _bytes(messages: Sequence[Message]) -> int:

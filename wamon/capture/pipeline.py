@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
     from wamon.ledger.effects import Effects
-    from wamon.ledger.recording import NewBatch, Recorder
+    from wamon.ledger.recording import Recorder
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
     from wamon.model import Message, Place, Reading
@@ -143,12 +143,13 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     """
     pipeline.ahead.forget()
     pipeline.overlaps.pop(tail, None)
-    task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, pipeline.source.tails[tail])
+    place, now = pipeline.source.tails[tail], pipeline.clock.now()
+    task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, place, now)
     with handed_over(task) as batches:
-        for batch, new in each((batch, pipeline.recorder.new_batch(batch.draft)) for batch in batches):
+        for batch in each(batches):
             with correlated():
                 try:
-                    recorded = _record_drafted(pipeline, tail, batch, new)
+                    recorded = _record_drafted(pipeline, tail, batch)
                 except (AlreadyKnown, Poison, TimedOut):
                     return
                 except Superseded:
@@ -159,9 +160,9 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
                 yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete, near)
 
 
-def _record_drafted(pipeline: Pipeline, tail: str, batch: DraftedBatch, new: NewBatch) -> Recorded:
+def _record_drafted(pipeline: Pipeline, tail: str, batch: DraftedBatch) -> Recorded:
     failpoint("pass.begin")
-    recorded = pipeline.recorder.record_new(new, Advance(tail, batch.start, batch.place))
+    recorded = pipeline.recorder.record_new(batch.draft, Advance(tail, batch.start, batch.place))
     _mirror(pipeline)
     failpoint("pass.end")
     return recorded

@@ -8,7 +8,7 @@ candidate and runs in RE2, and normalising is linear too.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import re2
 
@@ -45,7 +45,9 @@ class Extractor:
     def __init__(self, pattern: str) -> None:
         """Compile the pattern; raise ValueError with RE2's own reason for one that doesn't compile."""
         in_linear_time = _compiled(pattern)
-        self._letters, self._digits = _direct(pattern)
+        self.direct = Direct.of(pattern)
+        self._letters = self.direct.letters if self.direct else ""
+        self._digits: Callable[[str], list[str]] | None = self.direct.scanner().findall if self.direct else None
         self.is_number = _flat(pattern) or (lambda number: in_linear_time(number.encode()))
         """Something where a canonical form is a number, else None."""
 
@@ -81,20 +83,29 @@ def _alone(letters: str) -> str:
     return letters if letters.isalpha() else _LIST_MARKS.sub("", letters)
 
 
-def _direct(pattern: str) -> tuple[str, Callable[[str], list[str]] | None]:
-    """The letters of a pattern that is letters and then digits, and what finds the digits in an ASCII text.
+class Direct(NamedTuple):
+    """A pattern that is letters and then digits, whose numbers are found at once in an ASCII text.
 
     That takes a third of the time of looking at every candidate. Beyond ASCII, other letters may become these in
     capitals, and marks may number the items of a list.
     """
-    found = _LETTERS_AND_DIGITS.fullmatch(pattern) if _flat(pattern) else None
-    if found is None:
-        return "", None
-    letters, digits = found.groups()
-    first, *others = (f"[{letter.upper()}{letter.lower()}]" for letter in letters)
-    ends = "(?![A-Za-z0-9])"
-    scanner = rf"{first}(?<![A-Za-z0-9].){''.join(others)}{_SEPARATORS}(?=[0-9]{{4,12}}{ends})({digits}){ends}"
-    return letters.upper(), re.compile(scanner).findall
+
+    letters: str  # in capitals
+    digits: str  # the pattern's, behind its letters
+
+    @classmethod
+    def of(cls, pattern: str) -> Direct | None:
+        """What a pattern is, if it is that."""
+        found = _LETTERS_AND_DIGITS.fullmatch(pattern) if _flat(pattern) else None
+        return cls(found[1].upper(), found[2]) if found else None
+
+    def scanner(self, mark: str = "") -> re.Pattern[str]:
+        """Finds the digits of each number, and something empty at each mark that parts texts."""
+        first, *others = (f"{letter}{letter.lower()}" for letter in self.letters)
+        ends = "(?![A-Za-z0-9])"
+        rest = "".join(f"[{other}]" for other in others)
+        number = f"(?<![A-Za-z0-9].){rest}{_SEPARATORS}(?=[0-9]{{4,12}}{ends})({self.digits}){ends}"
+        return re.compile(f"[{mark}{first}](?:(?<={mark})|{number})" if mark else f"[{first}]{number}")
 
 
 def _flat(pattern: str) -> Callable[[str], object | None] | None:

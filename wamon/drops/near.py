@@ -27,11 +27,12 @@ class Nearness:
     def __init__(self, pattern: str, is_number: Callable[[str], object | None]) -> None:
         """`is_number` tells whether the pattern matches the whole of a canonical form."""
         self._shape = Shape(pattern, is_number)
-        self._harmless = harmless(self._shape)
+        self.harmless = harmless(self._shape)
+        """What can be part of no near miss."""
 
     def misses(self, text: str, numbers: Sequence[str]) -> tuple[NearMiss, ...]:
         """The near misses of a normalised text which has these drop numbers, each as written once, in their order."""
-        found = self._harmless.match(text)
+        found = self.harmless.match(text)
         return () if found and found.end() == len(text) else self._search.misses(text, numbers)
 
     @cached_property
@@ -39,4 +40,4 @@ class Nearness:
         """Loaded when it is needed: its forty patterns would take a command that reads little a tenth of its time."""
         from wamon.drops.search import Search
 
-        return Search(self._shape, self._harmless)
+        return Search(self._shape, self.harmless)

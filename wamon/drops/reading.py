@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from wamon.drops.extraction import EXTRACTION_VERSION, Extractor
 from wamon.drops.near import Nearness
 from wamon.drops.normalization import MARKED_DIGITS, normalise
+from wamon.drops.page import PageReader
 from wamon.model import BEFORE_START, FROM_THE_BEGINNING, Reading, sender_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wamon.model import Message, NearMiss, Start
+    from wamon.drops.page import Said
+    from wamon.model import Columns, Message, NearMiss, Start
 
 
 _DIGIT = re.compile(f"[0-9{MARKED_DIGITS}]").search
@@ -55,6 +57,20 @@ class Rules:
         numbers = self._extractor.numbers_in(text)
         near = self._nearness.misses(text, numbers)
         return Reading(message, numbers, None if numbers else _why_none(message, near), near)
+
+    def read_columns(self, columns: Columns) -> Said:
+        """What messages say that stand behind their groups' starts: what `read` says of them, but for the odd ones."""
+        said = self._page.read(columns.texts, columns.joined)
+        if self._ignore_from_me:
+            said.odd.update(n for n, from_me in enumerate(columns.from_me) if from_me)
+        if self.ignored:
+            is_ignored = cache(lambda sender: sender_parts(sender.decode())[0] in self.ignored)
+            said.odd.update(n for n, sender in enumerate(columns.senders) if is_ignored(sender))
+        return said
+
+    @cached_property
+    def _page(self) -> PageReader:
+        return PageReader(self._extractor.direct, self._nearness.harmless)
 
 
 def _why_none(message: Message, near: tuple[NearMiss, ...]) -> str:

@@ -14,6 +14,7 @@ from wamon.model import Message, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from wamon.model import Group
 
@@ -218,7 +219,6 @@ class SubmissionChanges:
     """What becomes of a batch's drop numbers: inserted, live again, or no longer live."""
 
     inserted: list[Candidate] = field(default_factory=list)
-    rows: list[bytes] | None = None  # the inserted ones as COPY takes them, where that was made beforehand
     revived: list[Candidate] = field(default_factory=list)
     retracted: list[Candidate] = field(default_factory=list)
 
@@ -254,7 +254,10 @@ class Judged(NamedTuple):
 
 def with_kinds(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> list[Judged]:
     """Each with what it is, and what stood before it."""
-    return list(map(Judged, inserted, kinds_of(inserted, standing), standing))
+    drops = [(candidate.project, candidate.drop_number) for candidate in inserted]
+    rejected = {n for n, candidate in enumerate(inserted) if candidate.rejected}
+    kinds = kinds_of(drops, dict(enumerate(standing)), rejected)
+    return [Judged(*one) for one in zip(inserted, kinds, standing, strict=True)]
 
 
 def count_kinds(submissions: Iterable[Judged]) -> Counter[tuple[str, str]]:
@@ -262,15 +265,19 @@ def count_kinds(submissions: Iterable[Judged]) -> Counter[tuple[str, str]]:
     return Counter([(candidate.message.chat_jid, kind) for candidate, kind, _ in submissions if kind])
 
 
-def kinds_of(inserted: Sequence[Candidate], standing: Sequence[Standing]) -> list[str | None]:
-    """What each is: new, resubmission or rejected; None for a message that another source has recorded already."""
+def kinds_of(
+    drops: Sequence[Drop], standing: Mapping[int, Standing], rejected: AbstractSet[int] = frozenset()
+) -> list[str | None]:
+    """What each post of a drop is: new, resubmission or rejected; None for a message that another source has recorded
+    already. Standings, and posts that are rejected, are named by their place.
+    """
     kinds: list[str | None] = []
-    begun: set[tuple[str, str]] = set()
-    for candidate, before in zip(inserted, standing, strict=True):
-        drop = (candidate.project, candidate.drop_number)
+    begun: set[Drop] = set()
+    for n, drop in enumerate(drops):
+        before = standing.get(n, NOTHING_STANDS)
         if before.twin:
             kinds.append(None)
-        elif candidate.rejected:
+        elif n in rejected:
             kinds.append("rejected")
         else:
             kinds.append("resubmission" if before.live or drop in begun else "new")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.changes import in_row_order, newest_of_each
-from wamon.model import Message
+from wamon.ledger.posts import Posts
+from wamon.model import microseconds
 from wamon.postgres.copy import (
+    FALSE,
     NULL,
+    TRUE,
     chunks,
     columns,
+    in_chunks,
     int4,
     int8,
     known_text,
@@ -25,16 +29,20 @@ from wamon.postgres.copy import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
     from wamon.ledger.changes import Key
-    from wamon.model import Group, Reading
+    from wamon.ledger.posts import Post
+    from wamon.model import Group, Message, Reading
     from wamon.postgres.copy import Row
     from wamon.providers.deliveries import Alias, Part
 
-_LEDGER, _BROUGHT = columns(10), columns(13)
+LEDGER, _BROUGHT, SUBMISSION = columns(10), columns(13), columns(9)
+_AS_POSTED = FALSE + FALSE
+SAID = FALSE + _AS_POSTED, TRUE + _AS_POSTED
+"""What the row of a new submission ends with, of other people and of us."""
 
 
 class Origin(NamedTuple):
@@ -51,48 +59,25 @@ class Origin(NamedTuple):
     local_id: str | None = None  # the id that whoever sent it gave it
 
 
+class Last(NamedTuple):
+    """A chat's last message."""
+
+    message_id: str
+    sent_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What is to be written of a batch. Rows are as COPY takes them."""
 
-    readings: Sequence[Reading] | None  # one for each message, in row order; None where another process holds them
+    readings: Sequence[Reading] | None  # one for each message, in row order; None where none was made, or is needed
     ledger_rows: list[bytes]
-    posts: list[tuple[Message, str]]  # each of their drop numbers
+    posts: Posts
+    submission_rows: list[bytes]
     near: list[Reading]  # those with near misses
     messages: Counter[str]  # how many of each chat
-    last: dict[str, Message]  # of each chat
-    lowest_rowid: int
-    hands_readings_over: bool = False  # to another process, too
-
-    def __reduce__(self) -> tuple[Callable[..., Draft], tuple[Any, ...]]:
-        """Another process gets no readings, unless a follower needs them, and posts by columns, which takes a quarter
-        of the time.
-        """
-        readings = self.readings if self.hands_readings_over else None
-        messages = [message for message, _ in self.posts]
-        by_column = (
-            [message.rowid for message in messages],
-            [message.chat_jid for message in messages],
-            [message.message_id for message in messages],
-            [message.sender for message in messages],
-            [message.sent_at for message in messages],
-            [message.from_me for message in messages],
-            [number for _, number in self.posts],
-        )
-        rest = (self.near, self.messages, self.last, self.lowest_rowid, self.hands_readings_over)
-        return _received, (readings, by_column, self.ledger_rows, *rest)
-
-
-def _received(
-    readings: Sequence[Reading] | None,
-    by_column: tuple[list[Any], ...],
-    ledger_rows: list[bytes],
-    *others: Any,  # noqa: ANN401
-) -> Draft:
-    *of_messages, from_me, numbers = by_column
-    said, hashes = repeat(""), repeat(0)  # nobody asks any more
-    messages = map(Message, *of_messages, said, said, from_me, hashes)
-    return Draft(readings, ledger_rows, list(zip(messages, numbers, strict=True)), *others)
+    last: dict[str, Last]  # of each chat
+    lowest_rowid: int = 0  # that of the first of the readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,49 +89,51 @@ class Drafter:
     keep_since: datetime  # a text that was sent before is too old: retention.sent_before
     hands_readings_over: bool = False  # a follower needs each message, whichever process reads it
 
-    def drafted(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Draft:
-        """The draft of a batch's readings, which come in row order."""
+    def drafted(self, readings: Sequence[Reading], groups: Mapping[str, Group], now: datetime) -> Draft:
+        """The draft of a batch's readings, which come in row order. A post without a time is of now."""
         newest = newest_of_each(readings)
-        near = [reading for reading in newest if reading.near]
+        by_project: defaultdict[str, list[Post]] = defaultdict(list)
+        for reading in newest:
+            if reading.numbers:
+                group = groups[reading.message.chat_jid]
+                by_project[group.project] += posts_of(reading, group, now)
+        posts, rows = Posts.of(by_project)
         return Draft(
             readings if len(newest) == len(readings) else in_row_order(newest),
             list(self.ledger_rows(newest, groups)),
-            [(message, number) for message, numbers, _, _ in newest if numbers for number in numbers],
-            near,
+            posts,
+            list(in_chunks(rows)),
+            [reading for reading in newest if reading.near],
             Counter([reading[0][1] for reading in newest]),
-            {reading[0][1]: reading[0] for reading in readings},
+            {reading[0][1]: Last(reading[0].message_id, reading[0].sent_at) for reading in readings},
             readings[0].message.rowid if readings else 0,
-            self.hands_readings_over,
         )
 
     def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[bytes]:
         """The ledger's rows of these readings."""
-        return chunks(self._ledger_rows(readings, groups))
+        return chunks(self.rows(readings, groups))
 
     def brought_rows(
         self, readings: Sequence[Reading], groups: Mapping[str, Group], origins: Mapping[Key, Origin]
     ) -> Iterator[bytes]:
         """The ledger's rows of these readings, which hooks brought."""
         webhook = text("webhook")
-        rows = zip(readings, self._ledger_rows(readings, groups), strict=True)
+        rows = zip(readings, self.rows(readings, groups), strict=True)
         found = ((origins[reading.message[1:3]], row) for reading, row in rows)
         return chunks(
             (_BROUGHT, *row[1:], webhook, uuid(origin.correlation_id), maybe_text(origin.stanza_id))
             for origin, row in found
         )
 
-    def _ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
-        @cache
-        def verdict(reason: str | None) -> bytes:
-            status = text("ignored") + text(reason) if reason else text("done") + NULL
-            return status + int4(self.rules)
-
+    def rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
+        """The ledger's rows of these readings, a field at a time."""
+        verdict = cache(self.verdict)
         for reading in readings:
             message, numbers, reason, near = reading
             _, jid, message_id, sender, sent_at, _, _, _, content_hash = message
             kept = self.kept_text(reading) if numbers or near else None
             yield (
-                _LEDGER,
+                LEDGER,
                 int4(groups[jid].chat),
                 text(message_id),
                 verdict(reason),
@@ -157,12 +144,50 @@ class Drafter:
                 texts(numbers) if numbers else NULL,
             )
 
+    def verdict(self, reason: str | None) -> bytes:
+        """Of a ledger row: its status, the reason, the rules."""
+        status = text("ignored") + text(reason) if reason else text("done") + NULL
+        return status + int4(self.rules)
+
     def kept_text(self, reading: Reading) -> str | None:
         """A message's text, where it says something and is young enough to be kept."""
         message, numbers, _, near = reading
         if not numbers and not near:
             return None
+        is_kept = message.sent_at is None or microseconds(message.sent_at) >= self.kept_since()
+        return message.text if is_kept and (self.keep_text is None or self.keep_text) else None
+
+    def kept_since(self) -> float:
+        """Since when texts are kept, as `microseconds` says."""
         if self.keep_text is None:
-            return message.text
-        is_young = message.sent_at is None or message.sent_at >= self.keep_since
-        return message.text if self.keep_text and is_young else None
+            return -inf
+        return microseconds(self.keep_since) if self.keep_text else inf
+
+
+def posts_of(reading: Reading, group: Group, now: datetime) -> Iterator[Post]:
+    """The posts of a message of this group. One without a time is of now."""
+    message = reading.message
+    moment = message.sent_at or now
+    message_id, has_time = message.message_id.encode(), message.sent_at is not None
+    rest = message.rowid, message.chat_jid, message.sender.encode(), microseconds(moment), message.from_me, has_time
+    for number in reading.numbers:
+        yield number, message_id, submission_row(message, group.chat, group.project, number, moment), *rest
+
+
+def submission_row(
+    message: Message, chat: int, project: str, number: str, sent_at: datetime, judged: bytes = _AS_POSTED
+) -> bytes:
+    """A submission as COPY takes it. `judged`: whether it is rejected, and unchecked."""
+    return b"".join(
+        (
+            SUBMISSION,
+            int4(chat),
+            text(message.message_id),
+            text(number),
+            known_text(project),
+            timestamptz(sent_at),
+            known_text(message.sender),
+            TRUE if message.from_me else FALSE,
+            judged,
+        )
+    )

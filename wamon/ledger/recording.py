@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from psycopg.errors import UniqueViolation
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.errors import Poison
     from wamon.halving import Part, Refusal
-    from wamon.ledger.changes import Candidate, Key, Known, LedgerChanges, SubmissionChanges
+    from wamon.ledger.changes import Candidate, Key, Known, LedgerChanges
     from wamon.ledger.drafts import Draft, Origin
     from wamon.ledger.following import Follower, OwnReplies
     from wamon.ledger.source import Source
@@ -59,20 +59,13 @@ class Advance:
     rewind: str | None = None
 
 
-class NewBatch(NamedTuple):
-    """A draft of messages that seem to be new, with what becomes of its posts."""
-
-    draft: Draft
-    submissions: SubmissionChanges
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """The readings of one page, and the advance that their recording is."""
 
     readings: Sequence[Reading]
     advance: Advance | None = None
-    new: NewBatch | None = None
+    new: Draft | None = None
     again: bool = False
     """Process known messages once more, whatever the ledger holds: for retries, repair and replay."""
 
@@ -109,15 +102,14 @@ class Recorder:
         self.committed: Callable[[], None] = lambda: None
         """Called once a recording is committed: what followers have to tell is true then."""
 
-    def drafted(self, readings: Sequence[Reading]) -> NewBatch | None:
-        """What a batch of these would write if nothing is held of them; None where something is, as lately it was."""
+    def drafted(self, readings: Sequence[Reading]) -> Draft | None:
+        """What a batch of these would write if nothing is held of them; None where something is, as lately it was.
+
+        It asks nobody, so it may work beside a transaction.
+        """
         if not readings or not self._new_lately:
             return None
-        return self.new_batch(self.drafter.drafted(readings, self._source.groups))
-
-    def new_batch(self, draft: Draft) -> NewBatch:
-        """A draft with all that can be made of it beforehand. It asks nobody, so it may work beside a transaction."""
-        return NewBatch(draft, self._submissions.drafted(draft.posts))
+        return self.drafter.drafted(readings, self._source.groups, self._clock.now())
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises Superseded, DatabaseUnavailable, SchemaError."""
@@ -144,38 +136,38 @@ class Recorder:
 
     def _record_at_once(self, batch: Batch) -> Recorded:
         """Record a batch in one transaction: one that seems to be new as that, which needs no look-ups."""
-        if batch.new and batch.advance and batch.new.draft.lowest_rowid > batch.advance.start.rowid:
+        if batch.new and batch.advance and batch.new.lowest_rowid > batch.advance.start.rowid:
             try:
                 return self.record_new(batch.new, batch.advance)
             except AlreadyKnown:
                 self._new_lately = False
         return self.record_known(batch)
 
-    def record_new(self, new: NewBatch, advance: Advance) -> Recorded:
+    def record_new(self, draft: Draft, advance: Advance) -> Recorded:
         """Record messages that nothing is held of, and advance the cursor.
 
         Raises AlreadyKnown where something is held of them, or their readings are needed and not there; Poison where
         PostgreSQL refuses a value; and as `record`. Then nothing is done.
         """
-        with self._advancing(advance, new.draft.readings or ()) as db, _nothing_held():
-            draft, submissions = self._without_own_replies(new)
+        with self._advancing(advance, draft.readings or ()) as db, _nothing_held():
+            draft = self._without_own_replies(draft)
             self._ledger.add(draft.ledger_rows)
             failpoint("record.edits")
             near_misses.keep(db, draft.near, self._source.groups, self._clock.now())
-            written = self._submissions.write(submissions)
-            recorded = self._follow(Posted(draft.readings or (), near=draft.near, **written._asdict()))
+            added, counts = self._submissions.add(draft.posts, draft.submission_rows)
+            recorded = self._follow(Posted(draft.readings or (), near=draft.near, submissions=added), counts)
             self._source.count_messages(draft.messages, draft.last)
         return recorded
 
-    def _without_own_replies(self, new: NewBatch) -> NewBatch:
+    def _without_own_replies(self, draft: Draft) -> Draft:
         if not self._own_replies.has_replied():
-            return new
-        if new.draft.readings is None:
+            return draft
+        if draft.readings is None:
             raise AlreadyKnown
-        readings = self._own_replies.without_own_replies(new.draft.readings)
-        if readings is new.draft.readings:
-            return new
-        return self.new_batch(self.drafter.drafted(readings, self._source.groups))
+        readings = self._own_replies.without_own_replies(draft.readings)
+        if readings is draft.readings:
+            return draft
+        return self.drafter.drafted(readings, self._source.groups, self._clock.now())
 
     def record_known(self, batch: Batch) -> Recorded:
         """Record messages of which something may be held, and advance the cursor. Raises as `record`, and Poison."""
@@ -273,9 +265,9 @@ class Recorder:
         """Bury a parked message whose row or text has vanished from the store: there is nothing left to try."""
         self._parking.give_up(self._source.groups[chat_jid].chat, message_id)
 
-    def _follow(self, posted: Posted) -> Recorded:
-        """Have the followers follow, each after the one before it; what was recorded."""
-        recorded = Recorded(count_kinds(posted.submissions))
+    def _follow(self, posted: Posted, counts: Counter[tuple[str, str]] | None = None) -> Recorded:
+        """Have the followers follow, each after the one before it; what was recorded. `counts` where they are known."""
+        recorded = Recorded(count_kinds(posted.submissions) if counts is None else counts)
         for follower in self._followers:
             recorded.conflicts += follower.follow(self._source.db, posted)
         failpoint("record.review")

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from sys import intern
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from wamon.errors import DatabaseUnavailable, Superseded
 from wamon.failpoints import failpoint
@@ -36,6 +36,15 @@ class StoreAt(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.path} on {self.host}"
+
+
+class Told(Protocol):
+    """What is told of a chat's last message."""
+
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def sent_at(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +246,7 @@ class Source:
         if jids := list(started):
             SQL.run(self.db, "pass_starts", source=self.name, jids=jids)
 
-    def count_messages(self, added: Counter[str], last: Mapping[str, Message]) -> None:
+    def count_messages(self, added: Counter[str], last: Mapping[str, Told]) -> None:
         """Within the fence: each group's number of messages, and the last one that its tail has passed, by JID."""
         jids = sorted(added.keys() | last.keys())
         if not jids:

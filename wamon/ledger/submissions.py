@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.failpoints import failpoint
-from wamon.ledger.changes import NOTHING_STANDS, Candidate, Standing, SubmissionChanges, submission_changes, with_kinds
+from wamon.ledger.changes import (
+    NOTHING_STANDS,
+    Candidate,
+    Judged,
+    Standing,
+    SubmissionChanges,
+    count_kinds,
+    kinds_of,
+    submission_changes,
+    with_kinds,
+)
+from wamon.ledger.drafts import submission_row
+from wamon.ledger.posts import Later
 from wamon.postgres.connection import transaction
-from wamon.postgres.copy import FALSE, TRUE, chunks, columns, copied, int4, known_text, text, timestamptz
+from wamon.postgres.copy import FALSE, TRUE, copied, in_chunks
 from wamon.postgres.queries import Queries
 from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from wamon.clock import Clock
-    from wamon.ledger.changes import Judged, Key
+    from wamon.ledger.changes import Key
+    from wamon.ledger.posts import Posts
     from wamon.ledger.source import Source
     from wamon.ledger.validation import Validation
-    from wamon.model import Message, Reading
+    from wamon.model import Reading
     from wamon.postgres.connection import Database
-    from wamon.postgres.copy import Row
 
 SQL = Queries("wamon.ledger", "submissions")
-
-_COLUMNS = columns(9)
 
 
 class Written(NamedTuple):
@@ -68,21 +79,34 @@ class Submissions:
             own.setdefault((jids[chat], message_id), {})[drop_number] = live
         return own
 
-    def drafted(self, posts: Sequence[tuple[Message, str]]) -> SubmissionChanges:
-        """What has these numbers of new messages be submissions. It asks nobody: it may work beside a transaction."""
-        groups, now = self._source.groups, self._clock.now()
-        inserted = [Candidate(m, groups[m.chat_jid].project, number, m.sent_at or now) for m, number in posts]
-        inserted.sort(key=itemgetter(1, 2))
-        return SubmissionChanges(inserted, list(chunks(self._rows(inserted))))
+    def add(self, posts: Posts, rows: Sequence[bytes]) -> tuple[Sequence[Judged], Counter[tuple[str, str]]]:
+        """Within the fence: add the posts of new messages, whose rows these are; what they are, and how many of each.
+
+        Raises UniqueViolation where one is there.
+        """
+        if self._validation.is_asked(posts.jids):
+            submissions = self.write(SubmissionChanges(posts.candidates())).submissions
+            return submissions, count_kinds(submissions)
+        self._lock(set(posts.projects))
+        standing = self._standing(posts.projects, posts.numbers, posts.candidate)
+        if posts.numbers:
+            copied(self._source.db, SQL.sql("copy_submissions"), rows)
+            self._note_stanzas([posts.candidate(n) for n in posts.from_elsewhere()])
+        failpoint("record.submissions")
+        kinds = kinds_of(posts.drops, standing)
+        judged = Later(
+            lambda: [Judged(posts.candidate(n), kind, standing.get(n, NOTHING_STANDS)) for n, kind in enumerate(kinds)]
+        )
+        counts = Counter([(jid, kind) for jid, kind in zip(posts.jids, kinds, strict=True) if kind])
+        return judged, counts
 
     def write(self, changes: SubmissionChanges) -> Written:
         """Within the fence: carry out changes."""
         candidates = self._validation.judged(self._source.db, changes.inserted)
         self._wait_for_others([*candidates, *changes.revived, *changes.retracted])
-        submissions = with_kinds(candidates, self._standing(candidates))
+        submissions = with_kinds(candidates, self._standings(candidates))
         if candidates:
-            drafted = changes.rows if candidates is changes.inserted else None
-            copied(self._source.db, SQL.sql("copy_submissions"), drafted or chunks(self._rows(candidates)))
+            copied(self._source.db, SQL.sql("copy_submissions"), in_chunks(self._rows(candidates)))
             self._note_stanzas(candidates)
         revived = self._set_live(changes.revived, live=True)
         retracted = self._set_live(changes.retracted, live=False)
@@ -97,37 +121,33 @@ class Submissions:
     def admit(self, waiting: Sequence[Candidate]) -> list[Judged]:
         """Within the fence: make these rejected submissions real, each as of its posting; those that are live."""
         self._wait_for_others(waiting)
-        standing = dict(zip(waiting, self._standing(waiting), strict=True))
+        standing = dict(zip(waiting, self._standings(waiting), strict=True))
         live = self._validation.admit(self._source.db, self._source.name, waiting)
         admitted = [candidate for candidate in waiting if candidate in live]
         return with_kinds(admitted, [standing[candidate] for candidate in admitted])
 
-    def _rows(self, candidates: Iterable[Candidate]) -> Iterator[Row]:
-        groups = self._source.groups
+    def _rows(self, candidates: Iterable[Candidate]) -> Iterator[bytes]:
         for message, project, number, sent_at, rejected, unchecked in candidates:
-            yield (
-                _COLUMNS,
-                int4(groups[message.chat_jid].chat),
-                text(message.message_id),
-                text(number),
-                known_text(project),
-                timestamptz(sent_at),
-                known_text(message.sender),
-                TRUE if message.from_me else FALSE,
-                TRUE if rejected else FALSE,
-                TRUE if unchecked else FALSE,
-            )
+            judged = (TRUE if rejected else FALSE) + (TRUE if unchecked else FALSE)
+            chat = self._source.chat(message)
+            yield submission_row(message, chat, project, number, sent_at, judged)
 
-    def _standing(self, candidates: Sequence[Candidate]) -> list[Standing]:
-        if not candidates:
-            return []
-        drops = {"projects": [c.project for c in candidates], "drops": [c.drop_number for c in candidates]}
-        known = [(n - 1, latest, live) for n, latest, live in SQL.run(self._source.db, "standing", **drops)]
-        twins = self._twins([candidates[n] for n, _, _ in known])
-        standing = [NOTHING_STANDS] * len(candidates)
-        for n, latest, live in known:
-            standing[n] = Standing(latest, live, _post(candidates[n]) in twins)
-        return standing
+    def _standings(self, candidates: Sequence[Candidate]) -> list[Standing]:
+        projects, numbers = [c.project for c in candidates], [c.drop_number for c in candidates]
+        standing = self._standing(projects, numbers, candidates.__getitem__)
+        return [standing.get(n, NOTHING_STANDS) for n in range(len(candidates))]
+
+    def _standing(
+        self, projects: Sequence[str], numbers: Sequence[str], candidate: Callable[[int], Candidate]
+    ) -> dict[int, Standing]:
+        """What stands of these drops before they are posted, by their places, for those of which something does."""
+        if not numbers:
+            return {}
+        values = {"projects": list(projects), "drops": list(numbers)}
+        known = {n - 1: (latest, live) for n, latest, live in SQL.run(self._source.db, "standing", **values)}
+        posted = {n: candidate(n) for n in known}
+        twins = self._twins(list(posted.values()))
+        return {n: Standing(*known[n], _post(one) in twins) for n, one in posted.items()}
 
     def _twins(self, candidates: Sequence[Candidate]) -> set[tuple[str, str, str, str]]:
         """Those posts that are recorded through another source already."""
@@ -158,8 +178,11 @@ class Submissions:
 
     def _wait_for_others(self, candidates: Sequence[Candidate]) -> None:
         """Before the standings are read: else two sources would both be first."""
-        if self._in_order and candidates:
-            lock_projects(self._source.db, {candidate.project for candidate in candidates})
+        self._lock({candidate.project for candidate in candidates})
+
+    def _lock(self, projects: AbstractSet[str]) -> None:
+        if self._in_order and projects:
+            lock_projects(self._source.db, projects)
 
 
 def lock_projects(db: Database, projects: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from wamon.ledger.changes import Candidate
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
     from wamon.postgres.connection import Database
@@ -30,6 +30,10 @@ class Validation:
 
     def __init__(self, jids: AbstractSet[str]) -> None:
         self._jids = jids
+
+    def is_asked(self, jids: Iterable[str]) -> bool:
+        """Whether one of these groups is held to a list."""
+        return bool(self._jids) and not self._jids.isdisjoint(jids)
 
     def judged(self, db: Database, candidates: list[Candidate]) -> list[Candidate]:
         """Within a recording transaction: the same candidates, each with what its project's list says of it."""

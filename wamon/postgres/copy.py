@@ -5,13 +5,15 @@ The driver's own writer needs the COPY to be open, and takes three times as long
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, LiteralString
 
+from wamon.model import microseconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from wamon.postgres.connection import Database
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
 _CHUNK_BYTES = 64 * 1024
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _SIZE = Struct(">i").pack
 _INT4 = Struct(">ii").pack
 _INT8 = Struct(">iq").pack
@@ -29,6 +30,8 @@ _ARRAY = Struct(">iiiii").pack  # dimensions, whether one is null, the elements'
 _TEXT_OID = 25
 
 NULL = _SIZE(-1)
+EIGHT = _SIZE(8)
+"""What the eight bytes of a number or a time stand behind."""
 TRUE, FALSE = _SIZE(1) + b"\1", _SIZE(1) + b"\0"
 
 
@@ -41,6 +44,11 @@ def text(value: str) -> bytes:
     """A text. Raises UnicodeEncodeError for half a surrogate."""
     encoded = value.encode()
     return _SIZE(len(encoded)) + encoded
+
+
+def encoded(value: bytes) -> bytes:
+    """A text that is UTF-8 already."""
+    return _SIZE(len(value)) + value
 
 
 def maybe_text(value: str | None) -> bytes:
@@ -70,16 +78,25 @@ def int8(value: int) -> bytes:
     return _INT8(8, value)
 
 
+def int8s(values: Iterable[int]) -> list[bytes]:
+    """A column of them, in half the time."""
+    return [_INT8(8, value) for value in values]
+
+
 def timestamptz(value: datetime) -> bytes:
     """An aware time, to the microsecond."""
-    since = value - _EPOCH
-    return _INT8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    return int8(microseconds(value))
 
 
 def chunks(rows: Iterable[Row]) -> Iterator[bytes]:
     """A whole COPY of these rows, in pieces of a size for the driver."""
+    return in_chunks(map(b"".join, rows))
+
+
+def in_chunks(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """As `chunks`, of rows whose fields are joined."""
     made, size_bytes = [_HEADER], 0
-    for row in map(b"".join, rows):
+    for row in rows:
         made.append(row)
         size_bytes += len(row)
         if size_bytes >= _CHUNK_BYTES:

@@ -87,8 +87,8 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[DraftedBatch]:
     handed: list[DraftedBatch] = []
     record = pipeline._record_drafted
 
-    def noted(pipeline: Any, tail: str, batch: DraftedBatch, new: Any) -> Any:
-        recorded = record(pipeline, tail, batch, new)
+    def noted(pipeline: Any, tail: str, batch: DraftedBatch) -> Any:
+        recorded = record(pipeline, tail, batch)
         handed.append(batch)
         return recorded
 

@@ -1,0 +1,94 @@
+"""The drop numbers of a batch of new messages, by columns: they are written and counted, and mostly never looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from wamon.ledger.changes import Candidate
+from wamon.model import Message, moment_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wamon.ledger.changes import Drop
+
+T = TypeVar("T")
+
+
+Post = tuple[str, bytes, bytes, int, str, bytes, int, bool, bool]
+"""A drop number in a message: the number, the message's id, the row as COPY takes it, then as `Posts` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """The posts of a batch, in order of project, number and message id: of each column one value a post."""
+
+    projects: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    message_ids: Sequence[bytes] = ()
+    rowids: Sequence[int] = ()
+    jids: Sequence[str] = ()
+    senders: Sequence[bytes] = ()
+    sent_ats: Sequence[int] = ()  # as `microseconds` says: the message's own time, else that of the batch
+    from_me: Sequence[bool] = ()
+    have_time: Sequence[bool] = ()
+
+    @classmethod
+    def of(cls, by_project: Mapping[str, list[Post]]) -> tuple[Posts, Sequence[bytes]]:
+        """These posts, which may come in any order, and their rows."""
+        projects = sorted(project for project in by_project if by_project[project])
+        if not projects:
+            return cls(), ()
+        posts = [post for project in projects for post in sorted(by_project[project])]
+        named = [project for project in projects for _ in by_project[project]]
+        numbers, message_ids, rows, *rest = zip(*posts, strict=True)
+        return cls(named, numbers, message_ids, *rest), rows
+
+    @property
+    def drops(self) -> list[Drop]:
+        """The drop of each."""
+        return list(zip(self.projects, self.numbers, strict=True))
+
+    def candidate(self, n: int) -> Candidate:
+        """The submission that one of them is to be."""
+        sent_at = moment_at(self.sent_ats[n])
+        message = Message(
+            self.rowids[n],
+            self.jids[n],
+            self.message_ids[n].decode(),
+            self.senders[n].decode(),
+            sent_at if self.have_time[n] else None,
+            "",
+            "",
+            self.from_me[n],
+            0,
+        )
+        return Candidate(message, self.projects[n], self.numbers[n], sent_at)
+
+    def from_elsewhere(self) -> list[int]:
+        """The places of those whose messages have ids as Meta makes them: see `stanza_id`."""
+        return [n for n, message_id in enumerate(self.message_ids) if message_id.startswith(b"wamid.")]
+
+    def candidates(self) -> list[Candidate]:
+        """The submissions that they are to be."""
+        return list(map(self.candidate, range(len(self.numbers))))
+
+
+class Later(Sequence[T]):
+    """A list that is made when somebody looks at it."""
+
+    def __init__(self, make: Callable[[], Sequence[T]]) -> None:
+        self._make = cache(make)
+
+    def __len__(self) -> int:
+        return len(self._make())
+
+    @overload
+    def __getitem__(self, n: int) -> T: ...
+    @overload
+    def __getitem__(self, n: slice) -> Sequence[T]: ...
+    def __getitem__(self, n: int | slice) -> T | Sequence[T]:
+        return self._make()[n]
