@@ -45,10 +45,11 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--only", metavar="PART", help="this part alone; the page goes to stdout")
     parser.add_argument("--folder", type=_absolute, help="keep the stores there for the next run")
     parser.add_argument("--peers", type=_absolute, help="the Python of an environment with dlt and sling")
+    parser.add_argument("--before", type=_absolute, help="the Python of an older checkout, whose build is measured too")
     said = parser.parse_args(words)
     plan = QUICK if said.quick else FULL
     figures = Figures()
-    with ground(said.folder) as here:
+    with ground(said.folder, said.before) as here:
         parts = _parts(here, figures, plan, said.peers)
         if said.only and said.only not in parts:
             parser.error(f"--only takes one of: {', '.join(parts)}")

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WAMON = "wamon"
+BEFORE = "wamon before"
+"""Another checkout's build, measured beside this one."""
 FLOOR = "floor"
 DLT = "dlt"
 DLT_DROPS = "dlt, drops only"
 SLING = "sling"
 MONITOR = "typical monitor"
-EVERYBODY = (WAMON, FLOOR, DLT, DLT_DROPS, SLING, MONITOR)
+EVERYBODY = (WAMON, BEFORE, FLOOR, DLT, DLT_DROPS, SLING, MONITOR)
 
 
 class Subject(NamedTuple):
@@ -37,6 +39,13 @@ class Figures:
     def of(self, subject: Subject, who: str) -> float | None:
         taken = self._taken.get(subject, {}).get(who)
         return median(taken) if taken else None
+
+    def gain(self, subject: Subject) -> float | None:
+        """How many times as good as the build before it is; None where that wasn't measured."""
+        ours, before = self.of(subject, WAMON), self.of(subject, BEFORE)
+        if not ours or not before:
+            return None
+        return ours / before if subject.unit.endswith("/s") else before / ours
 
     def subjects(self) -> Iterable[Subject]:
         return self._taken.keys()

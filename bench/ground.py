@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -20,13 +21,15 @@ import psycopg
 import yaml
 from psycopg.conninfo import make_conninfo
 
+from bench import figures
 from bench.stores import jid, make
 from wamon.postgres.embedded import server as embedded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WAMON = (sys.executable, "-m", "wamon")
+Command = tuple[str | Path, ...]
 _SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_TO_START = 30.0
 
@@ -37,6 +40,7 @@ class Measured(NamedTuple):
     seconds: float
     peak_mb: float
     out: str
+    cpu_seconds: float  # of the process and what it started
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,26 @@ class Ground:
     dsn: str
     folder: Path  # of this run, and gone with it
     kept: Path  # the stores
+    before: Path | None = None  # the Python of another checkout's build
     _numbers: count[int] = field(default_factory=count)
+
+    def builds(self) -> dict[str, Command]:
+        """The commands of this build and of the one before, as far as there is one, by whose they are."""
+        before: Command = (self.before, "-P", "-m", "wamon") if self.before else ()
+        return {figures.WAMON: WAMON, **({figures.BEFORE: before} if before else {})}
+
+    def watched(self, run: Callable[[], Measured]) -> Measured:
+        """What a process does, with PostgreSQL's CPU in its own."""
+        began = self._server_cpu_seconds()
+        done = run()
+        return done._replace(cpu_seconds=done.cpu_seconds + self._server_cpu_seconds() - began)
+
+    def _server_cpu_seconds(self) -> float:
+        """What PostgreSQL has used so far, those of its processes that have ended among it."""
+        with psycopg.connect(self.dsn) as db:
+            (folder,) = db.execute("SHOW data_directory").fetchall()[0]
+        pid = int(Path(folder, "postmaster.pid").read_text("ascii").split()[0])
+        return cpu_seconds(pid, ended=True) + sum(map(_cpu_if_there_seconds, _children(pid)))
 
     def store(self, messages: int, groups: int = 4) -> Path:
         """A store of that size, made once. Nobody writes to it: see `copy`."""
@@ -90,7 +113,7 @@ class Ground:
 
 
 @contextmanager
-def ground(kept: Path | None) -> Iterator[Ground]:
+def ground(kept: Path | None, before: Path | None = None) -> Iterator[Ground]:
     """A PostgreSQL and a folder, both gone at the end; stores are kept in the other folder, if one is named."""
     with tempfile.TemporaryDirectory(prefix="wamon-bench-") as named:
         folder = Path(named)
@@ -99,13 +122,13 @@ def ground(kept: Path | None) -> Iterator[Ground]:
         stores.mkdir(parents=True, exist_ok=True)
         embedded.ROOT_HOME = folder / "lib"
         with embedded.running(folder / "state") as dsn:
-            yield Ground(dsn, folder, stores)
+            yield Ground(dsn, folder, stores, before)
 
 
 def measured(*command: str | Path, environ: dict[str, str] | None = None) -> Measured:
     """Run a command to its end. Raises AssertionError with the end of what it said where it fails."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        began = time.perf_counter()
+        began, used = time.perf_counter(), _used_seconds()
         with process(*command, stdout=out.fileno(), stderr=err.fileno(), environ=environ) as child:
             peak = _Peak(child.pid)
             child.wait()
@@ -115,7 +138,13 @@ def measured(*command: str | Path, environ: dict[str, str] | None = None) -> Mea
             file.seek(0)
         if child.returncode:
             raise AssertionError(f"{command} ended with {child.returncode}: {err.read()[-2000:]}")
-        return Measured(seconds, peak_mb, out.read())
+        return Measured(seconds, peak_mb, out.read(), _used_seconds() - used)
+
+
+def _used_seconds() -> float:
+    """The CPU of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @contextmanager
@@ -192,10 +221,16 @@ def await_row(dsn: str, sign: LiteralString) -> None:
     time.sleep(1)
 
 
-def cpu_seconds(pid: int) -> float:
-    """What a process has used of a core."""
+def cpu_seconds(pid: int, *, ended: bool = False) -> float:
+    """What a process has used of a core; `ended`: with those of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_if_there_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        return cpu_seconds(pid)
+    return 0
 
 
 def say(what: str) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from bench.figures import EVERYBODY
+from bench.figures import BEFORE, EVERYBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench.figures import Figures, Target
+    from bench.figures import Figures, Subject, Target
 
 _HEAD = """\
 # Measured
@@ -31,7 +31,8 @@ The floor is the fastest honest pipeline that we can write: pages by rowid, one 
 upsert and one durable commit a batch, one thread. It keeps no ledger, so it can't tell what it missed, and sees no edit
 and no late row. dlt merges messages, and the drops that a transformer finds in them; sling copies rows and finds no
 drops. The typical monitor opens a connection for each statement, asks by timestamp and commits each drop; of its
-catch-up the beginning was timed, and of its empty pass one group, times groups.
+catch-up the beginning was timed, and of its empty pass one group, times groups. A catch-up's CPU is that of all its
+processes and of PostgreSQL: unlike a rate it hardly depends on what else the machine does.
 
 ## Held against its targets
 """
@@ -74,11 +75,16 @@ def _claim(figures: Figures, target: Target) -> tuple[str, ...] | None:
 
 
 def _all(figures: Figures) -> str:
-    rows = (
-        (f"{subject.what}, {subject.unit}", *(_shown(figures.of(subject, who)) for who in EVERYBODY))
-        for subject in figures.subjects()
-    )
-    return _table(("what", *EVERYBODY), rows)
+    subjects = list(figures.subjects())
+    if not any(figures.gain(subject) for subject in subjects):
+        everybody = [who for who in EVERYBODY if who != BEFORE]
+        return _table(("what", *everybody), [_line(figures, subject, everybody) for subject in subjects])
+    rows = [[*_line(figures, subject, EVERYBODY), _shown(figures.gain(subject))] for subject in subjects]
+    return _table(("what", *EVERYBODY, "times as good as before"), rows)
+
+
+def _line(figures: Figures, subject: Subject, everybody: Sequence[str]) -> list[str]:
+    return [f"{subject.what}, {subject.unit}", *(_shown(figures.of(subject, who)) for who in everybody)]
 
 
 def _shown(value: float | None) -> str:

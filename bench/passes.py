@@ -6,12 +6,13 @@ import os
 import sqlite3
 import time
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from bench import catchups, monitor
-from bench.figures import FLOOR, MONITOR, WAMON
+from bench.figures import BEFORE, FLOOR, MONITOR, WAMON
 from bench.floor import Floor
 from bench.ground import say
 from bench.peers import add_rows
@@ -19,10 +20,8 @@ from bench.stores import jid
 from bench.subjects import (
     GROUPS,
     bare_query,
-    catch_up,
     nothing_new,
     others_rows,
-    peak,
     read_again,
     ten_rows,
     unchanged,
@@ -54,12 +53,21 @@ def measure(ground: Ground, figures: Figures, messages: int, groups: int = GROUP
     store = ground.copy(ground.store(messages, groups))
     with ground.database() as dsn, ground.database() as floors:
         config = ground.config(store, dsn, groups)
-        done = catchups.scan(config, messages)
-        figures.add(catch_up(messages, groups), WAMON, messages / done.seconds)
-        figures.add(peak(messages, groups), WAMON, done.peak_mb)
-        done = catchups.floor(floors, store, messages)
-        figures.add(catch_up(messages, groups), FLOOR, messages / done.seconds)
+        done = ground.watched(partial(catchups.scan, config, messages))
+        catchups.note(figures, WAMON, messages, done, groups)
+        done = ground.watched(partial(catchups.floor, floors, store, messages))
+        catchups.note(figures, FLOOR, messages, done, groups)
+        _catch_up_before(ground, figures, store, messages, groups)
         _passes(figures, config, store, floors, messages, groups)
+
+
+def _catch_up_before(ground: Ground, figures: Figures, store: Path, messages: int, groups: int) -> None:
+    """The same catch-up by the build before, if there is one. Of four groups it is measured elsewhere, in turn."""
+    if groups == GROUPS or (command := ground.builds().get(BEFORE)) is None:
+        return
+    with ground.database() as dsn:
+        done = ground.watched(partial(catchups.scan, ground.config(store, dsn, groups), messages, command))
+    catchups.note(figures, BEFORE, messages, done, groups)
 
 
 def _passes(figures: Figures, config: Path, store: Path, floors: str, messages: int, groups: int) -> None:

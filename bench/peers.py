@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
 
-from bench import monitor
+from bench import catchups, monitor
 from bench.figures import DLT, DLT_DROPS, FLOOR, MONITOR, SLING, WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import measured, say
 from bench.stores import Writer, jid
-from bench.subjects import catch_up, next_run, peak
+from bench.subjects import catch_up, next_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,9 +67,7 @@ def _measure(ground: Ground, figures: Figures, messages: int, who: str, run: Cal
     with ground.database() as dsn:
         where = Run(dsn, store, ground.folder / f"state-of-{who}")
         where.state.mkdir()
-        cold = run(where)
-        figures.add(catch_up(messages), who, messages / cold.seconds)
-        figures.add(peak(messages), who, cold.peak_mb)
+        catchups.note(figures, who, messages, ground.watched(lambda: run(where)))
         add_rows(store, _NEW_ROWS)
         figures.add(next_run(messages), who, run(where).seconds)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import catchups, latency
 from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import await_row, measured, memory_kib, process, say
-from bench.subjects import LATENCY_HALF, LATENCY_MOST, RESIDENT, verified
+from bench.subjects import LATENCY_HALF, LATENCY_MOST, RESIDENT, cpu_of_verify, peak_of_verify, verified
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.figures import Figures
-    from bench.ground import Ground
+    from bench.ground import Command, Ground, Measured
 
 
 def measure(ground: Ground, figures: Figures, messages: int, posts: int) -> None:
@@ -26,18 +27,22 @@ def measure(ground: Ground, figures: Figures, messages: int, posts: int) -> None
         config = ground.config(store, dsn)
         catchups.scan(config, messages)
         say(f"verifying {messages:,}")
-        figures.add(verified(messages), WAMON, _verify(config, messages))
+        for who, command in ground.builds().items():
+            done = ground.watched(partial(_verify, config, messages, command))
+            figures.add(verified(messages), who, done.seconds)
+            figures.add(cpu_of_verify(messages), who, done.cpu_seconds / messages * 1e6)
+            figures.add(peak_of_verify(messages), who, done.peak_mb)
         say(f"latency of {posts} posts")
         _run(figures, config, dsn, store, posts)
     _run_floor(ground, figures, messages, posts)
 
 
-def _verify(config: Path, messages: int) -> float:
-    done = measured(*COMMAND, "--config", config, "verify", "--json")
+def _verify(config: Path, messages: int, command: Command) -> Measured:
+    done = measured(*command, "--config", config, "verify", "--json")
     found = json.loads(done.out)
     if not found["clean"] or found["checked"] != messages:
         raise AssertionError(f"verify found {len(found['problems'])} problems in {found['checked']:,} messages")
-    return done.seconds
+    return done
 
 
 def _run(figures: Figures, config: Path, dsn: str, store: Path, posts: int) -> None:

@@ -60,6 +60,14 @@ def peak(messages: int, groups: int = GROUPS) -> Subject:
     return Subject(f"memory at its peak in that of {_store(messages, groups)}", "MB")
 
 
+def cpu(messages: int, groups: int = GROUPS) -> Subject:
+    return Subject(f"CPU of that of {_store(messages, groups)}, PostgreSQL's with it", "µs a message")
+
+
+def cpu_with_review(messages: int) -> Subject:
+    return Subject(f"CPU of that of {messages:,} with its review table, PostgreSQL's with it", "µs a message")
+
+
 def cold_seconds(messages: int) -> Subject:
     return Subject(f"time of a cold catch-up of {messages:,}", "s")
 
@@ -147,6 +155,14 @@ RECORDED_MOST = Subject(
 
 def verified(messages: int) -> Subject:
     return Subject(f"`verify` of {messages:,}", "s")
+
+
+def cpu_of_verify(messages: int) -> Subject:
+    return Subject(f"CPU of `verify` of {messages:,}, PostgreSQL's with it", "µs a message")
+
+
+def peak_of_verify(messages: int) -> Subject:
+    return Subject(f"memory at its peak in `verify` of {messages:,}", "MB")
 
 
 def targets(plan: Plan) -> list[Target]:

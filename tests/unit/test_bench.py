@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from bench.figures import DLT, FLOOR, WAMON, Figures, Subject, Target
+from bench.figures import BEFORE, DLT, FLOOR, WAMON, Figures, Subject, Target
 from bench.page import page
 from bench.stores import history
 from bench.subjects import FULL, QUICK, targets
@@ -50,6 +50,16 @@ def test_what_was_not_measured_is_left_out_and_not_claimed() -> None:
     assert "| of the floor's speed | 0.6 | ≥ 0.5 | met |" in text
     assert "times dlt's speed" not in text
     assert "| catch-up, messages/s | 60,000 | 100,000 |  |  |  |  |" in text
+
+
+def test_beside_the_build_before_each_line_says_how_much_better_this_one_is() -> None:
+    taken = figures(60_000)
+    taken.add(RATE, BEFORE, 30_000)
+    taken.add(TIME, WAMON, 2)
+    taken.add(TIME, BEFORE, 3)
+    text = page(taken, [], "# Measured\n")
+    assert "| catch-up, messages/s | 60,000 | 30,000 | 100,000 |  |  |  |  | 2 |" in text
+    assert "| an empty pass, ms | 2 | 3 |  |  |  |  |  | 1.5 |" in text
 
 
 def test_a_missed_target_is_said_to_be_missed() -> None:
