@@ -145,7 +145,7 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     pipeline.overlaps.pop(tail, None)
     place, now = pipeline.source.tails[tail], pipeline.clock.now()
     task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, place, now)
-    with handed_over(task) as batches:
+    with handed_over(task) as batches, pipeline.recorder.remembering_drops():
         for batch in each(batches):
             with correlated():
                 try:
@@ -226,8 +226,13 @@ def starts_of(pipeline: Pipeline, tail: str) -> dict[str, Start]:
 
 def readings_of(pipeline: Pipeline, messages: Sequence[Message]) -> list[Reading]:
     """The reading of each message, also of one that the walk from its group's start hasn't come to yet."""
-    starts = {jid: start for tail in pipeline.source.tails for jid, start in starts_of(pipeline, tail).items()}
+    starts = all_starts(pipeline)
     return [pipeline.rules.read(m, starts.get(m.chat_jid, FROM_THE_BEGINNING)) for m in messages]
+
+
+def all_starts(pipeline: Pipeline) -> dict[str, Start]:
+    """As `starts_of`, of all tails."""
+    return {jid: start for tail in pipeline.source.tails for jid, start in starts_of(pipeline, tail).items()}
 
 
 def _rewind(pipeline: Pipeline, was: Place, start: Place) -> str | None:

@@ -35,6 +35,7 @@ from wamon.ledger.submissions import Submissions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
     from wamon.clock import Clock
@@ -110,6 +111,10 @@ class Recorder:
         if not readings or not self._new_lately:
             return None
         return self.drafter.drafted(readings, self._source.groups, self._clock.now())
+
+    def remembering_drops(self) -> AbstractContextManager[None]:
+        """Within this, `record_new` asks only for drops that may be known. It ends with the first failure."""
+        return self._submissions.remembered()
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises Superseded, DatabaseUnavailable, SchemaError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.failpoints import failpoint
@@ -18,6 +19,7 @@ from wamon.ledger.changes import (
     with_kinds,
 )
 from wamon.ledger.drafts import submission_row
+from wamon.ledger.familiar import Familiar
 from wamon.ledger.posts import Later
 from wamon.postgres.connection import transaction
 from wamon.postgres.copy import FALSE, TRUE, copied, in_chunks
@@ -25,7 +27,7 @@ from wamon.postgres.queries import Queries
 from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from wamon.clock import Clock
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 SQL = Queries("wamon.ledger", "submissions")
+
+
+_MOST_REMEMBERED = 100_000
 
 
 class Written(NamedTuple):
@@ -55,6 +60,7 @@ class Submissions:
         self._validation = validation
         self._clock = clock
         self._in_order = in_order
+        self._familiar: Familiar | None = None
 
     def changes(self, readings: Sequence[Reading], own: Mapping[Key, Mapping[str, bool]]) -> SubmissionChanges:
         """What has the submissions of these messages be what their readings say; `own` are those that they have."""
@@ -88,7 +94,8 @@ class Submissions:
             submissions = self.write(SubmissionChanges(posts.candidates())).submissions
             return submissions, count_kinds(submissions)
         self._lock(set(posts.projects))
-        standing = self._standing(posts.projects, posts.numbers, posts.candidate)
+        places = self._maybe_known(posts)
+        standing = dict(zip(places, self._standings([posts.candidate(n) for n in places]), strict=True))
         if posts.numbers:
             copied(self._source.db, SQL.sql("copy_submissions"), rows)
             self._note_stanzas([posts.candidate(n) for n in posts.from_elsewhere()])
@@ -102,6 +109,7 @@ class Submissions:
 
     def write(self, changes: SubmissionChanges) -> Written:
         """Within the fence: carry out changes."""
+        self._familiar = None  # these drops aren't remembered
         candidates = self._validation.judged(self._source.db, changes.inserted)
         self._wait_for_others([*candidates, *changes.revived, *changes.retracted])
         submissions = with_kinds(candidates, self._standings(candidates))
@@ -133,21 +141,39 @@ class Submissions:
             yield submission_row(message, chat, project, number, sent_at, judged)
 
     def _standings(self, candidates: Sequence[Candidate]) -> list[Standing]:
-        projects, numbers = [c.project for c in candidates], [c.drop_number for c in candidates]
-        standing = self._standing(projects, numbers, candidates.__getitem__)
-        return [standing.get(n, NOTHING_STANDS) for n in range(len(candidates))]
+        """What stands of each candidate's drop before it is posted."""
+        if not candidates:
+            return []
+        drops = {"projects": [c.project for c in candidates], "drops": [c.drop_number for c in candidates]}
+        known = [(n - 1, latest, live) for n, latest, live in SQL.run(self._source.db, "standing", **drops)]
+        twins = self._twins([candidates[n] for n, _, _ in known])
+        standing = [NOTHING_STANDS] * len(candidates)
+        for n, latest, live in known:
+            standing[n] = Standing(latest, live, _post(candidates[n]) in twins)
+        return standing
 
-    def _standing(
-        self, projects: Sequence[str], numbers: Sequence[str], candidate: Callable[[int], Candidate]
-    ) -> dict[int, Standing]:
-        """What stands of these drops before they are posted, by their places, for those of which something does."""
-        if not numbers:
-            return {}
-        values = {"projects": list(projects), "drops": list(numbers)}
-        known = {n - 1: (latest, live) for n, latest, live in SQL.run(self._source.db, "standing", **values)}
-        posted = {n: candidate(n) for n in known}
-        twins = self._twins(list(posted.values()))
-        return {n: Standing(*known[n], _post(one) in twins) for n, one in posted.items()}
+    @contextmanager
+    def remembered(self) -> Iterator[None]:
+        """Within the block, `add` asks only for drops that may be known, where nobody else feeds their projects.
+
+        Whoever else records for this source raises its fence, so that what is remembered is whole for as long as these
+        recordings succeed. Where too much is held already, to remember it would take longer than asking.
+        """
+        with transaction(self._source.db) as db:
+            held = SQL.run(db, "some_drops", most=_MOST_REMEMBERED + 1).fetchall()
+        self._familiar = Familiar(held) if len(held) <= _MOST_REMEMBERED else None
+        try:
+            yield
+        finally:
+            self._familiar = None
+
+    def _maybe_known(self, posts: Posts) -> Sequence[int]:
+        """The places of posts whose drops may stand already."""
+        if self._familiar is None:
+            return range(len(posts.numbers))
+        known = self._familiar.meet(posts.drops)
+        others = {"source": self._source.name, "projects": list(set(posts.projects))}
+        return range(len(posts.numbers)) if SQL.value(self._source.db, "fed_by_others", **others) else known
 
     def _twins(self, candidates: Sequence[Candidate]) -> set[tuple[str, str, str, str]]:
         """Those posts that are recorded through another source already."""

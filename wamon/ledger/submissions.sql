@@ -23,6 +23,12 @@ JOIN wamon.submission_rows AS s USING (project, drop_number)
 WHERE NOT s.rejected
 GROUP BY k.n
 
+-- name: some_drops
+SELECT project, drop_number FROM wamon.submission_rows LIMIT %(most)s
+
+-- name: fed_by_others
+SELECT EXISTS (SELECT FROM wamon.groups WHERE source <> %(source)s AND project = ANY(%(projects)s::text[]))
+
 -- name: twins
 -- The same message through another source: under the same id, or one that is made around it.
 SELECT k.project, k.drop_number, k.jid, k.message_id

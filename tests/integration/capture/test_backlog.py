@@ -31,6 +31,7 @@ Open = Callable[..., Office]
 
 MESSAGES = 1_000
 SIZES = Sizes(page_rows=15, long_backlog_rows=125)
+LAST = f"ID{MESSAGES - 1:04}"
 BATCHES_APART = 8  # the first batch, of 120, is read here
 TEXTS = ("DR{}", "dr {} done, DR{}", "D R{}", "pole {} :-)", "Goeiemôre DR {}", "", "\uff24\uff32{}")
 
@@ -191,6 +192,32 @@ def test_what_is_recorded_already_is_not_recorded_twice(
     assert handed == []
     assert office.everything() == was
     assert office.verify().clean
+
+
+def test_what_another_source_records_for_the_same_project_meanwhile_stands(
+    store: Path, open_office: Open, handed: list[DraftedBatch]
+) -> None:
+    office = open_office(store)
+    with closing(sqlite3.connect(store, isolation_level=None)) as db:
+        db.execute("UPDATE messages SET content = 'DR1799999' WHERE id = ?", [LAST])
+        ((jid,),) = db.execute("SELECT chat_jid FROM messages WHERE id = ?", [LAST]).fetchall()
+
+    def record(_: Pass) -> None:
+        if len(handed) == 1:
+            office.query("INSERT INTO wamon.sources (source) VALUES ('other')")
+            office.query(
+                "INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed) "
+                f"SELECT 'other', '1@g.us', project, 'main', 'beginning', true FROM wamon.groups WHERE jid = '{jid}'"
+            )
+            office.query(
+                "INSERT INTO wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender, from_me) "
+                "SELECT chat, 'A', 'DR1799999', project, now(), '', false FROM wamon.groups WHERE source = 'other'"
+            )
+
+    with office.opened() as pipeline:
+        counts = scan(pipeline, record).recorded.counts
+    drops = office.query("SELECT count(DISTINCT (project, drop_number)) FROM wamon.submission_rows")
+    assert sum(count for (_, kind), count in counts.items() if kind == "new") == drops[0] - 1
 
 
 def test_beside_another_wamon_that_records_the_same_nothing_is_doubled(
