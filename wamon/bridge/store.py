@@ -168,6 +168,11 @@ class Store:
         for rows in self._pages(self.standing(place)):
             yield messages_of(rows, wanted), len(rows)
 
+    def row_pages(self, wanted: Mapping[bytes, str]) -> Iterator[tuple[list[Row], int]]:
+        """The store: each page's rows of wanted chats, and the number of its rows, of all chats."""
+        for rows in self._pages(BEGINNING):
+            yield [row for row in rows if row[1] in wanted], len(rows)
+
     def find(self, keys: Sequence[tuple[str, str]], wanted: Mapping[bytes, str]) -> list[Message]:
         """The messages with these (chat JID, message id), of those that are there; at most a page's number of keys."""
         rows, complete = self._read(partial(_rows_by_key, keys=keys, sizes=self.sizes))

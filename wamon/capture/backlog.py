@@ -11,14 +11,12 @@ import os
 import pickle
 import subprocess
 import sys
-from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
-from wamon.bridge.columns import ColumnReader
-from wamon.capture.batch import first_ids
+from wamon.capture.batch import ByColumns, first_ids
 from wamon.failpoints import VARIABLE
 from wamon.ledger.columns import ColumnDrafter
 
@@ -120,9 +118,8 @@ class _Drafting:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._columns = ColumnReader(task.reader.wanted)
+        self._columns = ByColumns(task.reader)
         self._drafter = ColumnDrafter(task.drafter, task.groups, task.now)
-        self._begins_behind = max([start.rowid for start in task.reader.starts.values()], default=0)
 
     def drafted(self, rows: Sequence[Row]) -> Draft:
         """By columns; where a reading of each message is needed, or tells more, by those."""
@@ -130,15 +127,7 @@ class _Drafting:
         if not task.drafter.hands_readings_over:
             page_rows = task.reader.store.sizes.page_rows
             for n in range(0, len(rows), page_rows):
-                self._add(rows[n : n + page_rows])
+                self._drafter.add(self._columns.read(rows[n : n + page_rows]))
             if draft := self._drafter.draft():
                 return draft
         return task.drafter.drafted(task.reader.said(rows), task.groups, task.now)
-
-    def _add(self, rows: Sequence[Row]) -> None:
-        """Draft a page. Of rows before a group's start each is asked whether it stands there."""
-        said = self._task.reader.said
-        behind = bisect_right(rows, self._begins_behind, key=itemgetter(0))
-        columns, regular, odd = self._columns.read(rows[behind:])
-        found = self._task.reader.rules.read_columns(columns)
-        self._drafter.add(columns, found, said([regular[n] for n in sorted(found.odd)]), said([*rows[:behind], *odd]))

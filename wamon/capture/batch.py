@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.bridge.columns import ColumnReader
 from wamon.bridge.store import Rows, message_id_of, messages_of
 from wamon.failpoints import failpoint
+from wamon.ledger.columns import ReadColumns
 from wamon.model import FROM_THE_BEGINNING
 
 if TYPE_CHECKING:
@@ -80,6 +84,23 @@ class Reader(NamedTuple):
             readings = list(map(read, messages))
         failpoint("drops.read")
         return readings
+
+
+class ByColumns:
+    """Reads pages of rows by columns, with what they say."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._columns = ColumnReader(reader.wanted)
+        self._begins_behind = max([start.rowid for start in reader.starts.values()], default=0)
+
+    def read(self, rows: Sequence[Row]) -> ReadColumns:
+        """What a page of rows says. Of those before a group's start each is asked whether it stands there."""
+        said = self._reader.said
+        behind = bisect_right(rows, self._begins_behind, key=itemgetter(0))
+        columns, regular, odd = self._columns.read(rows[behind:])
+        found = self._reader.rules.read_columns(columns)
+        return ReadColumns(columns, found, said([regular[n] for n in sorted(found.odd)]), said([*rows[:behind], *odd]))
 
 
 def ids_of(messages: Sequence[Message]) -> list[str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from wamon.bridge.store import can_be_asked_for
-from wamon.capture.pipeline import readings_of
+from wamon.bridge.store import can_be_asked_for, messages_of
+from wamon.capture.batch import ByColumns, Reader
+from wamon.capture.pipeline import all_starts, readings_of
 from wamon.capture.prefetch import each
 from wamon.errors import Locked, Poison, TimedOut
 from wamon.failpoints import failpoint
@@ -22,10 +23,12 @@ from wamon.log import logger
 from wamon.postgres.connection import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from wamon.bridge.store import Row
     from wamon.capture.pipeline import Pipeline
     from wamon.ledger.changes import Key
+    from wamon.ledger.columns import ReadColumns
     from wamon.ledger.comparison import Held
     from wamon.model import Group, Message, Reading
 
@@ -78,6 +81,15 @@ class Differences(NamedTuple):
     without_text: list[Reading]  # whose texts are gone before their time
 
 
+class _Compared(NamedTuple):
+    """Rows that are compared together."""
+
+    rows: list[Row]
+    wanted: Mapping[bytes, str]
+    read: ReadColumns
+    messages: int  # among them; as many as rows, unless one comes twice
+
+
 @dataclass(slots=True)
 class Verified:
     """What a verify found."""
@@ -120,8 +132,8 @@ class Verification:
         verified = Verified()
         suspects: list[Message] = []
         for page in each(self._pages(progress)):
-            found = self.differences(page)
-            verified.checked += len(page)
+            found = self.differences(self._doubtful(page))
+            verified.checked += page.messages
             verified.older_rules += found.older_rules
             verified.without_text += len(found.without_text)
             suspects += [one.reading.message for one in found.differing]
@@ -139,7 +151,7 @@ class Verification:
         """Mend what differs: record missing and changed messages, mark vanished ones, set cursors and reviews right."""
         recorded = Recorded()
         for page in each(self._pages(progress)):
-            found = self.differences(page)
+            found = self.differences(self._doubtful(page))
             differing = [one.reading.message for one in found.differing]
             if differing := differing + [reading.message for reading in found.without_text]:
                 recorded.add(self._pipeline.retrying(self._mend, differing))
@@ -176,14 +188,29 @@ class Verification:
         """Whether reading it again brings its text back: its time in the store may be another than the ledger's."""
         return bool(self._pipeline.recorder.drafter.kept_text(reading))
 
-    def _pages(self, progress: Callable[[int], None]) -> Iterator[list[Reading]]:
+    def _pages(self, progress: Callable[[int], None]) -> Iterator[_Compared]:
         wanted = {group.jid.encode(): group.jid for group in self._groups if group.enabled}
         done = 0
-        pages = self._pipeline.store.pages(wanted)
+        pages = self._pipeline.store.row_pages(wanted)
+        by_columns = ByColumns(Reader(self._pipeline.store, self._pipeline.rules, wanted, all_starts(self._pipeline)))
         while together := list(islice(pages, _PAGES_AT_ONCE)):
-            yield self._understood([message for messages, _ in together for message in messages])
-            done += sum(rows for _, rows in together)
+            rows = [row for found, _ in together for row in found]
+            read = by_columns.read(rows)
+            ids = {*read.columns.message_ids, *(reading.message.message_id.encode() for reading in read.beside)}
+            yield _Compared(rows, wanted, read, len(ids))
+            done += sum(count for _, count in together)
             progress(done)
+
+    def _doubtful(self, page: _Compared) -> list[Reading]:
+        """The readings of a page but of those messages of which just what they say is held."""
+        recorder, columns = self._pipeline.recorder, page.read.columns
+        if page.messages < len(page.rows):
+            return self._understood(messages_of(page.rows, page.wanted))
+        held = self._comparison.as_expected(page.read, recorder.rules, recorder.drafter.keep_text)
+        if len(held) == len(page.rows):
+            return []
+        settled = {columns.rowids[n] for n in held}
+        return self._understood(messages_of([row for row in page.rows if row[0] not in settled], page.wanted))
 
     def _understood(self, messages: Sequence[Message]) -> list[Reading]:
         return newest_of_each(readings_of(self._pipeline, messages))

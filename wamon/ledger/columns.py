@@ -25,6 +25,15 @@ _SAYS_NOTHING = NULL + NULL
 """Neither a text that is kept nor numbers."""
 
 
+class ReadColumns(NamedTuple):
+    """A page of messages, and what they say."""
+
+    columns: Columns
+    said: Said
+    odd: Sequence[Reading]  # of those among the columns that `said` calls odd, in their order
+    beside: Sequence[Reading]  # of rows that are in no column
+
+
 class _Chat(NamedTuple):
     """What the rows of a chat's messages and submissions begin with, and its project, also as a field."""
 
@@ -46,7 +55,6 @@ class ColumnDrafter:
         )
         self._kept_since = drafter.kept_since()
         self._chat = cache(lambda jid: _chat(groups[jid]))
-        self._hasher = lru_cache(maxsize=4096)(lambda media_type: content_hasher(media_type).copy)
         self._one_number = cache(lambda length: texts(["0" * length])[: -len(text("0" * length))])
         self._sender = lru_cache(maxsize=4096)(encoded)
         self._begin()
@@ -59,8 +67,9 @@ class ColumnDrafter:
         self._last: dict[str, tuple[int, bytes, int | None]] = {}
         self._read = 0
 
-    def add(self, columns: Columns, said: Said, odd: Sequence[Reading], beside: Sequence[Reading]) -> None:
-        """Draft a page: its columns with what they say, the readings of what is odd there, and of rows beside them."""
+    def add(self, page: ReadColumns) -> None:
+        """Draft a page."""
+        columns, said, odd, beside = page
         self._note(columns)
         message_ids, sent_ats = list(map(encoded, columns.message_ids)), int8s(columns.sent_ats)
         fields = list(zip(message_ids, sent_ats, map(self._sender, columns.senders), strict=True))
@@ -68,16 +77,12 @@ class ColumnDrafter:
         for n, numbers in said.numbers.items():
             if n not in said.odd:
                 verdicts[n], said_fields[n] = self._done, self._posted(columns, n, numbers, fields[n])
-        hasher, chat = self._hasher, self._chat
-        hashes = [
-            (one := hasher(media_type)()).update(text) or one.digest()  # type: ignore[func-returns-value]
-            for media_type, text in zip(columns.media_types, columns.texts, strict=True)
-        ]
+        chat = self._chat
         heads = [chat(jid).message for jid in columns.jids]
         rows = [
             b"".join((head, message_id, verdict, hashed, sent_at, sender, said_field))
             for head, (message_id, sent_at, sender), verdict, hashed, said_field in zip(
-                heads, fields, verdicts, hashes, said_fields, strict=True
+                heads, fields, verdicts, hashes_of(columns), said_fields, strict=True
             )
         ]
         self._rows.update(zip(columns.message_ids, rows, strict=True))
@@ -160,6 +165,15 @@ class ColumnDrafter:
         self._posts[group.project] += posts_of(reading, group, self._now)
         if reading.near:
             self._near.append((message_id, reading))
+
+
+def hashes_of(columns: Columns) -> list[bytes]:
+    """The content hash of each message, big-endian."""
+    hasher = cache(lambda media_type: content_hasher(media_type).copy)
+    return [
+        (one := hasher(media_type)()).update(said) or one.digest()  # type: ignore[func-returns-value]
+        for media_type, said in zip(columns.media_types, columns.texts, strict=True)
+    ]
 
 
 def _chat(group: Group) -> _Chat:

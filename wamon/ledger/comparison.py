@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from struct import unpack
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.changes import Candidate
+from wamon.ledger.columns import hashes_of
 from wamon.ledger.submissions import lock_projects
 from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, keyed_transaction, transaction
 from wamon.postgres.queries import Queries
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from wamon.ledger.changes import Drop, Key
+    from wamon.ledger.columns import ReadColumns
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
     from wamon.model import Group, Message
@@ -62,6 +65,29 @@ class Comparison:
                 keep_text=keep_text,
             )
             return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
+
+    def as_expected(self, page: ReadColumns, rules: int, keep_text: timedelta | None) -> set[int]:
+        """The places in a page's columns of messages of which just what they say is held. `keep_text` as in `held`."""
+        columns, said = page.columns, page.said
+        hashes = unpack(f">{len(columns.rowids)}q", b"".join(hashes_of(columns)))
+        numbers = {n: " ".join(dict.fromkeys(found)) for n, found in said.numbers.items()}
+        # In order of key, which is that of the ledger's index; an id that holds what parts them is left out.
+        places = sorted(set(range(len(columns.rowids))) - said.odd, key=columns.message_ids.__getitem__)
+        places = [n for n in places if b"\n" not in columns.message_ids[n]]
+        if not places:
+            return set()
+        with keyed_transaction(self._source.db) as db:
+            rows = SQL.run(
+                db,
+                "as_expected",
+                chats=",".join([str(self._source.groups[columns.jids[n]].chat) for n in places]),
+                message_ids=b"\n".join([columns.message_ids[n] for n in places]).decode(),
+                hashes=",".join([str(hashes[n]) for n in places]),
+                numbers=",".join([numbers.get(n, "") for n in places]),
+                rules=rules,
+                keep_text=keep_text,
+            )
+            return {places[n] for (n,) in rows.fetchall()}
 
     def unlisted_submissions(self, groups: Sequence[Group]) -> list[UnlistedSubmission]:
         """Live submissions of messages that the ledger doesn't hold, or not as done, or not with that number."""
