@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -11,17 +12,22 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from wamon.log import is_quiet
+from wamon.words import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from rich.console import Console
     from rich.table import Table
+
+    from wamon.words import Meaning
 
 _WITHOUT_A_TERMINAL = 160
 _WIDEST_PAGE = 100
 _SECONDS_BETWEEN_LINES = 5.0
+_STYLES: dict[Meaning, str] = {"good": "green", "look": "yellow", "bad": "red", "unknown": "dim"}
 
 
 def say(text: str) -> None:
@@ -44,10 +50,37 @@ def paragraph(text: str) -> None:
 
 def aside(text: str) -> None:
     """Print what a result comes with, in lines that fit the terminal, and less bright than it."""
-    from rich.console import Console
     from rich.text import Text
 
-    Console(file=sys.stdout, width=screen_width(), emoji=False).print(Text(text, style="dim"), soft_wrap=False)
+    _console().print(Text(text, style="dim"), soft_wrap=False)
+
+
+def coloured(state: str) -> str:
+    """The word for a state, in its colour where stdout is a terminal that takes colours."""
+    if _is_plain():
+        return state
+    from rich.text import Text
+
+    console = _console()
+    with console.capture() as shown:
+        console.print(Text(state, style=_style(state)), end="", soft_wrap=True)
+    return shown.get()
+
+
+def _style(state: str) -> str:
+    return _STYLES[MEANINGS[state]] if state in MEANINGS else ""
+
+
+def _is_plain() -> bool:
+    """Whether no code may go to stdout. Whether a terminal knows any is left to rich, by TERM."""
+    return bool(os.environ.get("NO_COLOR")) or not sys.stdout.isatty()
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # By NO_COLOR rich leaves out colours alone, not what is bold or dim.
+    return Console(file=sys.stdout, width=screen_width(), emoji=False, color_system=None if _is_plain() else "auto")
 
 
 def page(markdown: str) -> None:
@@ -62,16 +95,20 @@ def page(markdown: str) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    state: str | None = None,
 ) -> None:
     """Print a table as wide as the terminal. Without rows, nothing.
 
-    Columns named in `right` hold numbers; what stands in those named in `whole` is never broken.
+    Columns named in `right` hold numbers; what stands in those named in `whole` is never broken. The column named
+    `state` holds words for states, which are shown in colour as by `coloured`.
     """
-    from rich.console import Console
-
     if rows:
-        Console(file=sys.stdout, width=screen_width(), emoji=False).print(_table(columns, rows, right, whole))
+        _console().print(_table(columns, rows, right, whole, state))
 
 
 def table_text(
@@ -97,7 +134,13 @@ def screen_width() -> int:
     return shutil.get_terminal_size((0, 0)).columns or _WITHOUT_A_TERMINAL
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str], whole: Sequence[str]) -> Table:
+def _table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    right: Sequence[str],
+    whole: Sequence[str],
+    state: str | None = None,
+) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -113,7 +156,12 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequenc
         )
     for row in rows:
         # Text, so that no name or number out of a chat is taken for markup, nor for what steers a terminal.
-        shown.add_row(*(Text("" if cell is None else _plain(str(cell))) for cell in row))
+        shown.add_row(
+            *(
+                Text.assemble(("" if cell is None else _plain(str(cell)), _style(str(cell)) if column == state else ""))
+                for column, cell in zip(columns, row, strict=False)  # a row may end early
+            )
+        )
     return shown
 
 

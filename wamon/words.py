@@ -1,15 +1,25 @@
-"""Durations, amounts and kinds as people read them."""
+"""Durations, amounts, kinds and states as people read them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+Meaning = Literal["good", "look", "bad", "unknown"]
 
 KINDS = {"new": "new", "resubmission": "posted again", "rejected": "rejected", "retracted": "retracted"}
 """Kinds of posts."""
+
+MEANINGS: Mapping[str, Meaning] = {
+    **dict.fromkeys(("ok", "All is well.", "usual", "on", "yes", "sent", "settling", "processing", "answered"), "good"),
+    **dict.fromkeys(("warn", "unusual", "retry", "stale", "yes, but has no messages"), "look"),
+    **dict.fromkeys(("bad", "dead", "failed", "lost"), "bad"),
+    **dict.fromkeys(("unknown", "off", "not enabled"), "unknown"),
+}
+"""What the words for states mean. A word that isn't here means nothing that is worth a look."""
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 

@@ -61,7 +61,7 @@ def _show(answer: Alerts, zone: ZoneInfo) -> None:
         (rule.name, rule.title, rule.more_than or "", rule.hold, rule.repeat, "on" if rule.enabled else "off")
         for rule in answer.rules
     ]
-    table(("Rule", "Tells", "More than", "Hold", "Repeat", "State"), rows)
+    table(("Rule", "Tells", "More than", "Hold", "Repeat", "State"), rows, state="State")
     if not answer.channels:
         say("No channel is configured, so nobody is told: see alerts.channels in config/wamon.yaml.")
     for channel in answer.channels:

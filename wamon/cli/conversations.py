@@ -164,7 +164,7 @@ def _list(answer: Conversations, zone: ZoneInfo) -> None:
         for c in answer.conversations
     ]  # fmt: skip
     columns = ("Since", "Person", "Where", "State", "Messages", "Due", "Failed")
-    table(columns, rows, right=("Messages", "Failed"), whole=("Person",))
+    table(columns, rows, right=("Messages", "Failed"), whole=("Person",), state="State")
 
 
 def _show(answer: Person, zone: ZoneInfo) -> None:

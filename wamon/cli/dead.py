@@ -261,7 +261,7 @@ def _show_list(found: Sequence[views.Letter], zone: ZoneInfo) -> None:
         for letter in found
     ]
     columns = ("Message", "Project", "Status", "Tries", "Next try", *(("Failed", "Reason") if wide else ()))
-    table(columns, rows, right=("Tries",), whole=("Message", "Next try", "Failed"))
+    table(columns, rows, right=("Tries",), whole=("Message", "Next try", "Failed"), state="Status")
     for reason in [] if wide else dict.fromkeys(letter.reason for letter in found):
         say(reason)
     say("`wamon dead retry --all` tries them again; `wamon dead show MESSAGE-ID` tells more.")

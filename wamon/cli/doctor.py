@@ -104,14 +104,14 @@ def _bridge(settings: Config, override: Path | None) -> Bridge | None:
 
 def _show(checks: Sequence[Check]) -> None:
     from wamon.health.check import State
-    from wamon.render import say
+    from wamon.render import coloured, say
 
     for section, title in _TITLES.items():
         own = [check for check in checks if _section(check) == section]
         if own:
             say(f"{title}\n" + "\n".join(_lines(_without_crowds(own))))
     counts = {state: sum(check.state == state for check in checks) for state in State}
-    say("\n" + ", ".join(f"{n} {state}" for state, n in counts.items() if n) + ".")
+    say("\n" + ", ".join(f"{n} {coloured(state)}" for state, n in counts.items() if n) + ".")
 
 
 def _section(check: Check) -> str:
@@ -133,11 +133,19 @@ def _lines(checks: Iterable[Check]) -> list[str]:
     for _, alike in groupby(checks, key=lambda check: (check.name, check.state, check.hint)):
         first, *others = alike
         for check in [first, *others][:_MOST_ALIKE]:
-            lines += wrapped(f"  {check.state:<7} ", check.sentence)
+            lines += beside_state(f"  {check.state:<7} ", check)
         if (more := 1 + len(others) - _MOST_ALIKE) > 0:
             lines += wrapped(" " * 10, f"… and {more:,} more like these: `wamon doctor --json` has them all.")
         lines += wrapped(" " * 10, first.hint) if first.hint and first.state != "ok" else []
     return lines
+
+
+def beside_state(start: str, check: Check | health.Check) -> list[str]:
+    """A check's sentence beside its state, with which the line starts, in lines that fit the terminal."""
+    from wamon.render import coloured
+
+    first, *others = wrapped(start, check.sentence)
+    return [first.replace(check.state, coloured(check.state), 1), *others]
 
 
 def wrapped(start: str, text: str) -> list[str]:

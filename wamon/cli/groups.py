@@ -62,7 +62,13 @@ def _show(answer: Groups) -> None:
         )
         for chat in answer.groups
     ]
-    table(("Name", "JID", "Messages", "Newest", "Watched"), rows, right=("Messages", "Newest"), whole=("JID",))
+    table(
+        ("Name", "JID", "Messages", "Newest", "Watched"),
+        rows,
+        right=("Messages", "Newest"),
+        whole=("JID",),
+        state="Watched",
+    )
     if not rows:
         say(f"The store {answer.bridge} has no groups.")
     if answer.hidden:

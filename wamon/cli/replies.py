@@ -225,4 +225,4 @@ def _show(found: Sequence[Reply], zone: ZoneInfo) -> None:
         )
         for r in found
     ]
-    table(columns, rows, right=("ID", "Tries"))
+    table(columns, rows, right=("ID", "Tries"), state="State")

@@ -65,7 +65,7 @@ def _show_groups(facts: Facts, checks: Sequence[Check], most: int) -> None:
         shown.sort(key=lambda g: (silence[g.jid] is State.OK, -g.newest_at.timestamp() if g.newest_at else 0))
     rows = [_row(group, silence[group.jid], facts) for group in shown[:most]]
     columns = ("Group", "Messages", "Newest", "Silence", "Behind", "New", "Again", "Usual")
-    table(columns, rows, right=("Messages", "Newest", "Behind", "New", "Again", "Usual"))
+    table(columns, rows, right=("Messages", "Newest", "Behind", "New", "Again", "Usual"), state="Silence")
     if len(shown) > most:
         say(f"… and {len(shown) - most:,} more groups; --json lists them all.")
 
@@ -160,17 +160,17 @@ def _latest(facts: Facts) -> list[str]:
 
 
 def _show_troubles(checks: Sequence[Check]) -> None:
-    from wamon.cli.doctor import wrapped
+    from wamon.cli.doctor import beside_state
     from wamon.health.check import State
-    from wamon.render import say
+    from wamon.render import coloured, say
 
     troubles = [check for state in (State.BAD, State.WARN) for check in checks if check.state is state]
     if not troubles:
-        say("All is well.")
+        say(coloured("All is well."))
         return
     say("")
     for check in troubles[:_MOST_TOLD]:
-        say("\n".join(wrapped(f"{check.state:<5} ", check.sentence)))
+        say("\n".join(beside_state(f"{check.state:<5} ", check)))
     left = len(troubles) - _MOST_TOLD
     say(f"{f'And {left:,} more. ' if left > 0 else ''}`wamon doctor` says what to do.")
 
