@@ -11,8 +11,12 @@ FROM (
         FROM wamon.heard AS b
         WHERE b.chat = k.chat AND b.last_sent_at < %(since)s AND b.half_hour < %(since)s
     ) AS before
-    JOIN wamon.heard AS h ON h.chat = k.chat AND h.half_hour >= before.half_hour
-    WHERE h.first_sent_at <= %(now)s
+    CROSS JOIN LATERAL (  -- chat by chat: as a join the planner would rather read all of history
+        SELECT a.chat, a.half_hour, a.first_sent_at, a.last_sent_at
+        FROM wamon.heard AS a
+        WHERE a.chat = k.chat AND a.half_hour >= before.half_hour AND a.first_sent_at <= %(now)s
+        OFFSET 0
+    ) AS h
 ) AS silences
 WHERE coalesce(ended_at, %(now)s) - began_at > %(at_least)s AND coalesce(ended_at, %(now)s) >= %(since)s
 ORDER BY began_at, chat

@@ -361,6 +361,14 @@ def test_whether_a_drop_was_new_on_the_weekdays_before_is_looked_up_by_its_numbe
     assert any(map(is_narrow, walked(before)))
 
 
+def test_silences_are_looked_for_chat_by_chat_from_when_the_report_begins(full: Database) -> None:
+    """As a join, in every half hour ever heard."""
+    values = {**_FEW_CHATS, "since": str(_DAY), "now": _NOW, "at_least": "30 minutes"}
+    plan = explained(full, "health.gaps", "quiet", values)
+    (heard,) = [step for step in walked(plan) if step.get("Alias") == "a"]
+    assert any(is_narrow(step, {"heard_pkey": ("chat", "half_hour")}) for step in walked(heard))
+
+
 def test_a_page_goes_through_ten_thousand_groups_once_and_looks_up_those_it_shows(full: Database) -> None:
     plan = explained(full, "views.watched", "worst", {"down": [], "most": 12})
     for table in ("groups", "group_status"):
