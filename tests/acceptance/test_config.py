@@ -65,6 +65,29 @@ def test_the_sample_config_can_be_written_where_there_is_no_checkout(wamon: Run,
     assert checked.returncode == 0, checked.stderr
 
 
+def test_what_the_sample_names_and_the_config_does_not_is_listed(wamon: Run, tmp_path: Path) -> None:
+    config = tmp_path / "wamon.yaml"
+    config.write_text(
+        EXAMPLE.read_text("utf-8").replace("    daily:\n", "").replace("  token: ${WAMON_WEB_TOKEN:-}\n", "")
+    )
+    check = ("config", "check", "--no-look", "--config", str(config))
+    done = wamon(*check, "--against-sample")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith((" alerts.", " web."))]
+    assert [row[:3] for row in rows] == [
+        ["alerts.reports.daily", "(empty)", "Reports"],
+        ["web.token", "${WAMON_WEB_TOKEN:-}", "At"],
+    ]
+    new = json.loads(wamon(*check, "--against-sample", "--json").stdout)["new_keys"]
+    assert [(each["key"], each["default"]) for each in new] == [
+        ("alerts.reports.daily", ""),
+        ("web.token", "${WAMON_WEB_TOKEN:-}"),
+    ]
+    assert json.loads(wamon(*check, "--json").stdout)["new_keys"] == []
+    config.write_text(wamon("config", "example").stdout, "utf-8")
+    assert wamon(*check, "--against-sample").stdout.endswith("\nIt names every key of the sample config.\n")
+
+
 def test_what_the_config_names_and_the_host_lacks_is_told_together(wamon: Run, store: Path, tmp_path: Path) -> None:
     config = tmp_path / "wamon.yaml"
     group = {"name": "Lawley", "jid": LAWLEY}

@@ -233,7 +233,7 @@ def test_an_office_that_replies_answers(office: Office, ask: Callable[..., None]
     office.set(hooks=[meta | shared])
     ask("config show")
     office.set(hooks=[hook("wati")], conversations={"enabled": True, "percentage": 100})
-    ask("config check")
+    ask("config check", "--against-sample")
     office.set(conversations={})
     ask("hooks replay", str(keep(office, "wati", WATI)), "0")
     office.set(hooks=[])

@@ -13,6 +13,7 @@ from wamon.cli.usage import Commands
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wamon.config.sample import NewKey
     from wamon.config.schema import Config
     from wamon.views.config import Checked
 
@@ -37,6 +38,9 @@ def add_to(app: typer.Typer) -> None:
 def check(
     ctx: typer.Context,
     no_look: Annotated[bool, typer.Option("--no-look", help="Only read the config: it may be another host's.")] = False,
+    against_sample: Annotated[
+        bool, typer.Option("--against-sample", help="List the keys of the sample config that this one doesn't name.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -45,9 +49,13 @@ def check(
     It looks whether the store that it names is there, and whether alerts may go where they are to; nothing is started,
     no database asked. Ends with 0 where it is fine, with 78 where it isn't or there is none.
 
+    --against-sample tells what an upgrade brought: each key with its value in the sample and what it does, a section
+    that is lacking in one line. What a list holds isn't compared.
+
     \b
     wamon config check
     wamon config check --no-look
+    wamon config check --against-sample
     wamon config check --config /etc/wamon/wamon.yaml
     """
     from wamon.render import paragraph, say
@@ -59,11 +67,13 @@ def check(
     settings = options.config()
     if not no_look:
         _look(path, settings)
-    answer = view.checked(path, settings)
+    answer = view.checked(path, settings, _new_keys(path) if against_sample else ())
     if options.json:
         say(as_json(answer))
     else:
         paragraph(_sentence(answer))
+        if against_sample:
+            _tell_new(answer)
 
 
 @commands.command()
@@ -94,10 +104,34 @@ def example() -> None:
     \b
     wamon config example > wamon.yaml
     """
-    from wamon.host.shipped import shipped
     from wamon.render import say
 
-    say(shipped("docs/wamon.yaml", "config/wamon.yaml").read_text("utf-8").rstrip())
+    say(_sample().rstrip())
+
+
+def _sample() -> str:
+    from wamon.host.shipped import shipped
+
+    return shipped("docs/wamon.yaml", "config/wamon.yaml").read_text("utf-8")
+
+
+def _new_keys(path: Path) -> tuple[NewKey, ...]:
+    from wamon.config.sample import new_keys
+
+    return new_keys(path.read_bytes(), _sample())
+
+
+def _tell_new(answer: Checked) -> None:
+    from wamon.render import say, table
+
+    if not answer.new_keys:
+        say("It names every key of the sample config.")
+    rows = [(new.key, _shown(new.default), new.comment) for new in answer.new_keys]
+    table(("Not named", "In the sample", "What it does"), rows, whole=("Not named",))
+
+
+def _shown(default: str | None) -> str:
+    return "…" if default is None else default or "(empty)"
 
 
 def _look(path: Path, settings: Config) -> None:

@@ -10,9 +10,22 @@ from wamon.config.show import describe
 from wamon.views.document import as_json, from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from wamon.config import schema
+    from wamon.config.sample import NewKey as Found
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that the sample config names and the config doesn't."""
+
+    key: Annotated[
+        str, "with its section's, such as `alerts.reports.daily`; of a section that is lacking, the section's"
+    ]
+    default: Annotated[str | None, "its value as the sample writes it; null: that takes several lines"]
+    comment: Annotated[str, "what the sample says of it, its first sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,9 @@ class Checked:
     bridge: Annotated[str | None, "the bridge's store"]
     embedded: Annotated[bool, "the database is the embedded PostgreSQL"]
     mute: Annotated[tuple[str, ...], "hooks, and `groups`, where bursts are to be answered and nothing can be sent"]
+    new_keys: Annotated[
+        tuple[NewKey, ...], "with `--against-sample`: what the sample config names and this one doesn't"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +222,8 @@ class Effective:
     groups: tuple[Group, ...]
 
 
-def checked(path: Path, config: schema.Config) -> Checked:
-    """What is in this config, which can be used."""
+def checked(path: Path, config: schema.Config, new: Iterable[Found] = ()) -> Checked:
+    """What is in this config, which can be used, and which keys of the sample it doesn't name."""
     return Checked(
         path=str(path),
         groups=len(config.groups),
@@ -215,6 +231,7 @@ def checked(path: Path, config: schema.Config) -> Checked:
         bridge=None if config.bridge.path is None else str(config.bridge.path),
         embedded=config.database.url is None,
         mute=config.mute,
+        new_keys=tuple(NewKey(*each) for each in new),
     )
 
 
