@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -30,6 +31,20 @@ def test_each_drop_stands_once_with_the_newest_posts_first(scanned: Office) -> N
     }
     assert [drop["drop_number"] for drop in answer["drops"]] == ["DR1760002", "DR1752028", "DR1752034", "DR1752040"]
     assert {(drop["project"], drop["drop_number"]) for drop in answer["drops"]} == scanned.drops()
+
+
+def test_as_lines_it_has_each_drop_on_one_and_nothing_else(scanned: Office) -> None:
+    lines = scanned.run("drops", "list", "--jsonl").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == scanned.answer("drops", "list")["drops"]
+    nothing = scanned.run("dead", "list", "--jsonl")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+
+
+def test_both_kinds_of_json_at_once_are_refused(scanned: Office) -> None:
+    for words in (("--json", "drops", "list", "--jsonl"), ("gaps", "--jsonl", "--json")):
+        done = scanned.run(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "can't be said together" in done.stderr
 
 
 def test_the_filters_narrow_it(scanned: Office) -> None:

@@ -78,7 +78,9 @@ def described(command: Any, name: str) -> Command:
     paragraphs = tuple(" ".join(one.split()) for one in prose.strip().split("\n\n"))
     lines = "\n".join(line.strip() for line in examples.strip().splitlines())
     records = (record for one in command.params if (record := one.get_help_record(context)))
-    options = tuple((left, " ".join(right.split())) for left, right in records if not left.startswith(EVERYWHERE))
+    options = tuple(
+        (left, " ".join(right.split())) for left, right in records if re.split("[ ,]", left)[0] not in EVERYWHERE
+    )
     return Command(name, f"wamon {name} {' '.join(command.collect_usage_pieces(context))}", paragraphs, lines, options)
 
 

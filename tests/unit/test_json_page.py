@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 import typer
@@ -30,17 +30,26 @@ def within(hint: Any) -> Iterator[type]:
         yield from within(argument)
 
 
-def commands(within: Any, path: str = "") -> Iterator[str]:
-    """The commands that take --json, as they are typed."""
+def commands(within: Any, path: str = "", option: str = "json") -> Iterator[str]:
+    """The commands that take an option, as they are typed."""
     for name, command in within.commands.items():
         if hasattr(command, "commands"):
-            yield from commands(command, f"{path}{name} ")
-        elif any(parameter.name == "json" for parameter in command.params):
+            yield from commands(command, f"{path}{name} ", option)
+        elif any(parameter.name == option for parameter in command.params):
             yield f"{path}{name}"
 
 
 def test_every_command_that_answers_has_its_view() -> None:
     assert {*commands(typer.main.get_command(app))} == {*VIEWS, *WITHOUT_AN_ANSWER, *BETWEEN_OURSELVES}
+
+
+def test_every_command_that_prints_lines_answers_with_one_list_of_objects() -> None:
+    listing = [*commands(typer.main.get_command(app), option="jsonl")]
+    assert len(listing) > 8
+    for command in listing:
+        (view,) = VIEWS[command]
+        (row,) = (get_args(hint)[0] for hint in get_type_hints(view).values() if get_origin(hint) is tuple)
+        assert is_dataclass(row), command
 
 
 def test_the_page_is_what_the_views_say() -> None:

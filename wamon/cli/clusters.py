@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer  # noqa: TC002 - it reads the types of a command's parameters
 
 from wamon.cli.asking import YesOption, confirm
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,9 @@ def name_database(config: Config) -> None:
                 aside(f"From {name_of(config)}. `wamon db list` lists what else there is.")
 
 
-def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def list_(
+    ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, jsonl: JsonLinesOption = False
+) -> None:
     """List the embedded PostgreSQL servers of this user: where each is, how large, and which config names it.
 
     As root it lists all of root's; for another user, those of the configs in the usual places and the one that serves
@@ -49,15 +51,13 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon db list --json
     """
     from wamon.app import clusters
-    from wamon.render import say
     from wamon.views.db import Clusters
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     found = clusters.found(options.config_path, os.environ)
     answer = Clusters(tuple(one.view() for one in found))
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show_clusters(answer.clusters)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 @commands.command("list")
-def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def list_(
+    ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, jsonl: JsonLinesOption = False
+) -> None:
     """List who waits for an answer, the oldest first; what is in work; what a colleague took; what got no answer.
 
     \b
@@ -41,16 +43,14 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon conversations list --json
     """
     from wamon.app.database import ledger
-    from wamon.render import say
     from wamon.views.conversations import conversations
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     with ledger(settings) as db:
         answer = conversations(db, settings.privacy.show)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _list(answer, settings.timezone)
         name_database(settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonOption, Said, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, Said, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 @commands.command("list")
-def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def list_(
+    ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, jsonl: JsonLinesOption = False
+) -> None:
     """List what couldn't be recorded or answered, the last to fail first.
 
     One in `retry` is tried again by itself after 1, 2 and 4 minutes; then it is `dead`, and waits for you. `event:12`
@@ -57,17 +59,15 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     from wamon.app.database import ledger
     from wamon.app.letters import letters_without_store
     from wamon.ledger.dead_letters import letters
-    from wamon.render import say
     from wamon.views import dead as view
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     with ledger(settings) as db:
         found = [*letters(db, settings.bridge.name), *letters_without_store(settings)]
     answer = view.letters(sorted(found, key=lambda letter: letter.failed_at, reverse=True))
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show_list(answer.letters, settings.timezone)
         name_database(settings)

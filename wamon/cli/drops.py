@@ -18,7 +18,7 @@ from wamon.cli.filters import (
     TextOption,
     UntilOption,
 )
-from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, ProjectOption, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def list_(
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many drops.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
+    jsonl: JsonLinesOption = False,
 ) -> None:
     """List the drops that were posted, the newest posts first.
 
@@ -81,18 +82,16 @@ def list_(
     """
     from wamon.app.database import ledger
     from wamon.privacy import people_of
-    from wamon.render import say_in_parts
     from wamon.views import drops as view
-    from wamon.views.document import in_parts
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     people = people_of(settings)
     filters = Filters(project, day, since, until, kind, sender, text)
     with ledger(settings) as db:
         wanted = filters.selection(db, people, settings.timezone, options.clock.now())
         if options.json:
-            say_in_parts(in_parts(view.drops(db, wanted._replace(limit=limit), people)))
+            options.say_list(view.drops(db, wanted._replace(limit=limit), people))
             return
         answer = view.newest(db, wanted, people, limit or _SHOWN_IN_A_TABLE)
     _show_list(answer, settings, kind)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonOption, said
+from wamon.cli.options import BridgeOption, ConfigOption, GroupOption, JsonLinesOption, JsonOption, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ def gaps(
     bridge: BridgeOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
+    jsonl: JsonLinesOption = False,
 ) -> None:
     """List the times of which the bridge's store itself may lack something, and what each means.
 
@@ -46,11 +47,9 @@ def gaps(
     from wamon.cli import times
     from wamon.health.gaps import Window
     from wamon.health.gaps import gaps as found_gaps
-    from wamon.render import say
     from wamon.views import gaps as view
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     zone, now = settings.timezone, options.clock.now()
     moment = times.since(since, zone, now) or now
@@ -66,7 +65,7 @@ def gaps(
         found = sorted([*found, *unanswered(settings, moment, group or ())], key=lambda gap: gap.start)
     answer = view.gaps(moment, found)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show(answer.gaps, zone)
         name_database(settings)

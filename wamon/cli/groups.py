@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
+from wamon.cli.options import BridgeOption, ConfigOption, JsonLinesOption, JsonOption, said
 
 if TYPE_CHECKING:
     from wamon.views.groups import Chat, Groups
@@ -24,6 +24,7 @@ def groups(
     every: Annotated[bool, typer.Option("--all", help="List people's private chats, too.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
+    jsonl: JsonLinesOption = False,
 ) -> None:
     """List the groups in the bridge's store: how many messages, how fresh, and which are watched.
 
@@ -35,16 +36,14 @@ def groups(
     wamon groups --all --json
     """
     from wamon.app.commands import bridge_of, store_of
-    from wamon.render import say
     from wamon.views import groups as view
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     store = store_of(settings, bridge_of(settings, bridge))
     answer = view.groups(store, settings, options.clock.now(), every=every)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show(answer)
 

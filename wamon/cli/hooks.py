@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 @commands.command("list")
-def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def list_(
+    ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, jsonl: JsonLinesOption = False
+) -> None:
     """List the hooks of the config: what came today, what was refused, when the last came, what waits.
 
     \b
@@ -42,16 +44,14 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     wamon hooks list --json
     """
     from wamon.app.database import ledger
-    from wamon.render import say
-    from wamon.views.document import as_json
     from wamon.views.hooks import hooks
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     with ledger(settings) as db:
         answer = hooks(db, settings.hooks, settings.timezone)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show(answer.hooks, settings.timezone)
         name_database(settings)

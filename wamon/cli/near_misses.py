@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, ProjectOption, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ def near(
     ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
+    jsonl: JsonLinesOption = False,
 ) -> None:
     """List what was meant as a drop number and isn't one, such as DR1234, the newest first.
 
@@ -64,12 +65,10 @@ def near(
     from wamon.app.database import ledger
     from wamon.cli import times
     from wamon.privacy import people_of
-    from wamon.render import say
     from wamon.views import near_misses as view
-    from wamon.views.document import as_json
     from wamon.views.projects import require_project
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     zone, now = settings.timezone, options.clock.now()
     span = times.since(since, zone, now), times.until(until, zone, now)
@@ -78,7 +77,7 @@ def near(
             require_project(db, settings, project)
         answer = view.near_misses(db, people_of(settings), project, span, now)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show(answer, settings)
         name_database(settings)

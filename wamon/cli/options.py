@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.output import escape_for_json
+from wamon.errors import UsageError
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from wamon.clock import Clock
     from wamon.config.schema import Config
 
@@ -20,6 +23,9 @@ ConfigOption = Annotated[
     typer.Option("--config", metavar="FILE", help="The config, instead of $WAMON_CONFIG or config/wamon.yaml."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON; `wamon help json` lists the fields.")]
+JsonLinesOption = Annotated[
+    bool, typer.Option("--jsonl", help="Answer in JSON, each object of the list on a line of its own.")
+]
 BridgeOption = Annotated[
     Path | None, typer.Option("--bridge", metavar="FILE", help="Read this store instead of the configured one.")
 ]
@@ -73,6 +79,7 @@ class Said:
     config_path: Path | None
     json: bool
     clock: Clock  # the process's
+    jsonl: bool = False  # of JSON, a list's objects alone, each on a line
 
     def config(self) -> Config:
         """The config that holds. Raises ConfigError."""
@@ -84,10 +91,27 @@ class Said:
         logger.info("The config is %s.", path or "none, so the defaults hold", extra={"action": "config.read"})
         return configured(path, os.environ)
 
+    def say_list(self, answer: DataclassInstance) -> None:
+        """Print a view with one list in JSON, as it was asked for."""
+        from wamon.render import say, say_in_parts
+        from wamon.views.document import in_parts, rows
 
-def said(ctx: typer.Context, config: Path | None, json: bool) -> Said:
-    """The common options, wherever they stood."""
+        if not self.jsonl:
+            say_in_parts(in_parts(answer))
+            return
+        for row in rows(answer):
+            say(row)
+
+
+def said(ctx: typer.Context, config: Path | None, json: bool, jsonl: bool = False) -> Said:
+    """The common options, wherever they stood. Raises UsageError for both kinds of JSON at once."""
     before: Said = ctx.obj
-    if json or before.json:
+    json = json or before.json
+    if json and jsonl:
+        raise UsageError(
+            "--json and --jsonl can't be said together.",
+            hint="--json prints one document, --jsonl each object of its list on a line.",
+        )
+    if json or jsonl:
         escape_for_json()
-    return Said(config or before.config_path, json or before.json, before.clock)
+    return Said(config or before.config_path, json or jsonl, before.clock, jsonl)

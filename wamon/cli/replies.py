@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 @commands.command("list")
-def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def list_(
+    ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False, jsonl: JsonLinesOption = False
+) -> None:
     """List the replies of the last seven days, the last that changed first, and why one wasn't sent.
 
     Answers of conversations are of the kind burst, or digest where several late ones are answered at once. One that is
@@ -53,12 +55,10 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
 
     from wamon.app.database import ledger
     from wamon.privacy import people_of
-    from wamon.render import say
     from wamon.replies.queue import listed, switches
     from wamon.views import replies as view
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     with ledger(settings) as db:
         since = options.clock.now() - timedelta(days=_DAYS_LISTED)
@@ -67,7 +67,7 @@ def list_(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fa
     found.sort(key=lambda reply: reply.changed_at, reverse=True)
     answer = view.replies(found, people_of(settings).shown, now, enabled=settings.replies.enabled)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show(answer.replies, settings.timezone)
         name_database(settings)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from _typeshed import DataclassInstance
+
 V = TypeVar("V")
 
 
@@ -48,6 +50,12 @@ def in_parts(view: object) -> Iterator[str]:
 def as_json_line(view: object) -> str:
     """The same on one line."""
     return json.dumps(view, ensure_ascii=False, default=_plain)
+
+
+def rows(view: DataclassInstance) -> Iterator[str]:
+    """Each row of a view that has one list, as JSON on one line, as it comes."""
+    (found,) = (value for each in fields(view) if isinstance(value := getattr(view, each.name), tuple))
+    return map(as_json_line, found)
 
 
 def from_json(kind: type[V], text: str) -> V:

@@ -12,7 +12,7 @@ from wamon.errors import DatabaseUnavailable
 from wamon.health.check import State
 from wamon.views.dead import Letter, Letters, ShownLetter
 from wamon.views.doctor import Check, Doctor
-from wamon.views.document import Streamed, as_json, from_json, in_parts
+from wamon.views.document import Streamed, as_json, from_json, in_parts, rows
 
 AT = datetime(2026, 11, 20, 6, 0, 7, 123456, tzinfo=UTC)
 LETTER = Letter("FIRST", "Lawley", "1@g.us", "retry", "refused", 2, None, AT, AT, "c0ffee", 1, False)
@@ -34,6 +34,13 @@ def test_fields_are_printed_in_their_order_with_those_of_a_base_first() -> None:
 def test_rows_that_are_written_as_they_come_give_the_same_text(letters: tuple[Letter, ...]) -> None:
     streamed = Letters(Streamed(letter for letter in letters))
     assert "".join(in_parts(streamed)) == as_json(Letters(letters))
+
+
+@pytest.mark.parametrize("found", [(), (LETTER,), (LETTER, LETTER)])
+def test_the_rows_of_a_list_are_a_line_each_and_the_same_objects(found: tuple[Letter, ...]) -> None:
+    lines = [*rows(Letters(Streamed(letter for letter in found)))]
+    assert [json.loads(line) for line in lines] == json.loads(as_json(Letters(found)))["letters"]
+    assert not any("\n" in line for line in lines)
 
 
 def test_rows_that_break_off_leave_no_document() -> None:
