@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.clusters import name_database
 from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
 
 if TYPE_CHECKING:
@@ -78,7 +77,6 @@ def status(
         say("\n".join(status_screen.sentences(facts, checks)))
     else:
         status_screen.show(facts, checks)
-        name_database(settings)
 
 
 def _watch(look: Callable[[], Facts], how: Callable[[Callable[[], Facts]], None]) -> None:
