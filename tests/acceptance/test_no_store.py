@@ -79,7 +79,8 @@ ANSWERING: dict[tuple[str, ...], tuple[str, ...]] = {
 """Others that end by themselves, each when it has something to tell. One that isn't named is tried bare."""
 ELSEWHERE = {
     ("alerts", "test"), ("replies", "discard"), ("run",), ("web",), ("demo",), ("init",), ("restart",), ("db", "serve"),
-    ("db", "stop"), ("db", "restore"), ("service", "install"), ("service", "uninstall"), ("service", "stopped"),
+    ("db", "stop"), ("db", "restore"), ("db", "prune"), ("service", "install"), ("service", "uninstall"),
+    ("service", "stopped"),
 }  # fmt: skip
 """Those that serve, send, or change the host or its server."""
 
