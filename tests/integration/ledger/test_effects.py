@@ -23,7 +23,7 @@ from wamon.postgres import connection
 SEEN = first_morning() + timedelta(days=1)
 ROWS = "SELECT project, drop_number FROM qa_photo_reviews ORDER BY 1, 2"
 COMMENT = "SELECT comment FROM qa_photo_reviews WHERE drop_number = %s"
-REASONS = "SELECT DISTINCT reason FROM wamon.review_waits"
+REASONS = "SELECT DISTINCT reason FROM wamon.review_waits ORDER BY 1"
 
 
 @pytest.fixture
