@@ -95,6 +95,13 @@ class Cluster:
         while self.query(f"SELECT pg_last_wal_replay_lsn() >= '{place}'") != [(True,)]:
             pass
 
+    def wait_for_standbys(self) -> None:
+        """From now on, have each commit wait until its standby has it."""
+        self.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.query("SELECT pg_reload_conf()")
+        while self.query("SELECT sync_state FROM pg_stat_replication") != [("sync",)]:
+            pass
+
     def fall_behind(self) -> None:
         """Hear nothing more of its primary, as over a link that has gone."""
         self.query("ALTER SYSTEM SET primary_conninfo = ''")

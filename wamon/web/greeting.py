@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 from contextlib import suppress
+from logging import INFO, WARNING
 from typing import TYPE_CHECKING
 
 from wamon.errors import WamonError
@@ -13,6 +14,7 @@ from wamon.host.memory import give_back
 from wamon.log import logger
 from wamon.web import sessions
 from wamon.web.html import compile_templates
+from wamon.web.replication import replication
 
 if TYPE_CHECKING:
     from wamon.web.site import Site
@@ -62,5 +64,7 @@ async def _greet(site: Site) -> None:
             print(f"Signs in once, within {_LINK_MINUTES} minutes: {site.url}/login#{code}", file=sys.stderr)  # noqa: T201
         else:
             await site.database.run(sessions.cookie_name)
+        standby = await site.database.run(replication)
+        logger.log(WARNING if standby.is_awaited else INFO, "%s", standby.sentence, extra={"action": "web.replication"})
     except WamonError as error:
         logger.warning("No page can be shown yet. %s", error.paragraph(), extra={"action": "web.waiting"})

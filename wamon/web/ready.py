@@ -11,6 +11,7 @@ from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.views.sources import sources
 from wamon.web.kept import Kept
+from wamon.web.replication import replication
 from wamon.words import span
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from wamon.postgres.connection import Database
     from wamon.views.sources import Check, Source
+    from wamon.web.replication import Replication
     from wamon.web.site import Site
 
 KEPT_SECONDS = 2
@@ -74,8 +76,9 @@ class Readiness:
 def _found(db: Database) -> tuple[ReadyCheck, ...]:
     with transaction(db, _STATEMENT_SECONDS):
         durable, known = _QUERIES.value(db, "durable"), sources(db)
+    standby = replication(db)
     published = (ReadyCheck(one.name, source.name, *_result(one)) for source in known for one in source.checks)
-    return (*_own(durable=durable), *map(_sign, known), *published)
+    return (*_own(standby, durable=durable), *map(_sign, known), *published)
 
 
 def _result(check: Check) -> tuple[str, str, str]:
@@ -92,7 +95,7 @@ def _sign(source: Source) -> ReadyCheck:
     return ReadyCheck("source.sign", source.name, state, sentence, hint)
 
 
-def _own(*, durable: bool) -> Iterable[ReadyCheck]:
+def _own(standby: Replication, *, durable: bool) -> Iterable[ReadyCheck]:
     yield _answers()
     yield ReadyCheck("web.schema", None, "ok", "The schema is this wamon's.")
     if durable:
@@ -100,6 +103,8 @@ def _own(*, durable: bool) -> Iterable[ReadyCheck]:
     else:
         hint = "Set fsync and synchronous_commit to on."
         yield ReadyCheck("web.durable", None, "bad", "What PostgreSQL commits may be lost by a power cut.", hint)
+    state = "warn" if standby.is_awaited else "unknown" if standby.kind == "unknown" else "ok"
+    yield ReadyCheck("web.replication", None, state, standby.sentence, standby.hint)
 
 
 def _answers() -> ReadyCheck:
