@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -116,17 +116,52 @@ def test_version_names_all_that_must_fit_together(wamon: Run) -> None:
     assert re.fullmatch(r"wamon \S+ · schema \d+ · Python 3\.\d+\.\S+ · PostgreSQL 18\.\d+ \(embedded\)\n", done.stdout)
 
 
-def test_the_shell_completes_groups_and_projects_from_the_config(wamon: Run, tmp_path: Path) -> None:
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/wamon.yaml").write_bytes((PROJECT / "config/wamon.yaml").read_bytes())
+@pytest.fixture
+def offered(wamon: Run) -> Callable[[str], list[str]]:
+    """What the shell offers for the last of some words. It asks no database: there is none."""
 
-    def offered(words: str) -> list[str]:
-        asked = {"_WAMON_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-        done = wamon(**asked)
+    def ask(words: str) -> list[str]:
+        asked = {"_WAMON_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+        done = wamon(**asked, WAMON_DATABASE_URL="postgresql://127.0.0.1:1/nowhere")
         assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout.splitlines()
+        return done.stdout.split("\n")[:-1]
 
+    return ask
+
+
+def test_the_shell_completes_groups_projects_and_hooks_from_the_config(
+    offered: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    config = tmp_path / "config/wamon.yaml"
+    config.parent.mkdir()
+    hooks = 'hooks: [{name: wati, provider: wati, secret: ""}, {name: wa-2, provider: waha, secret: ""}]\n'
+    config.write_text((PROJECT / "config/wamon.yaml").read_text("utf-8").replace("hooks: []\n", hooks), "utf-8")
     assert offered("wamon scan --group M") == ["Mamelodi", "Mohadin"]
     assert offered("wamon drops list --project Vel") == ["Velo Test"]
-    (tmp_path / "config/wamon.yaml").write_text("timezone: Moon\n", "utf-8")
+    assert offered("wamon init --bot --project La") == ["Lawley"]
+    assert offered("wamon hooks test wa") == ["wa-2", "wati"]
+    config.write_text("timezone: Moon\n", "utf-8")
     assert "".join(offered("wamon scan --group M")) == ""
+    assert "".join(offered("wamon hooks test wa")) == ""
+
+
+def test_the_shell_completes_providers_and_help_topics(offered: Callable[[str], list[str]]) -> None:
+    assert offered("wamon init --bot --provider wa") == ["wacli", "waha", "wati"]
+    assert offered("wamon help re") == ["recovery", "replay", "replies", "report", "restart"]
+    assert offered("wamon help drops allow ") == ["clear", "export", "import", "list", "missing", "strangers"]
+    assert "".join(offered("wamon help failp")) == ""
+    assert "".join(offered("wamon help nothing ")) == ""
+
+
+@pytest.mark.parametrize("words", [(), *ALL], ids=" ".join)
+def test_no_line_of_a_help_is_cut_or_longer_than_80_columns(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    command, context = ROOT, typer.Context(ROOT, info_name="wamon")
+    for word in words:
+        command = inner(command)[word]
+        context = typer.Context(command, info_name=word, parent=context)
+    _, _, said = command.get_help(context).partition("\n\n")
+    assert [line for line in said.splitlines() if len(line) > 80 or line.endswith(("...", "…"))] == []
+    assert not re.search(r"<(?:str|int|path|list)\b", said), "a type of Python's is no word of a user's"

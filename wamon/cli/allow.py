@@ -206,7 +206,7 @@ def export(
     ctx: typer.Context,
     project: OwnerOption,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="CSV or XLSX, as its ending says; else CSV on stdout.")
+        Path | None, typer.Argument(metavar="FILE", help="CSV or XLSX, as its ending says; else CSV on stdout.")
     ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,

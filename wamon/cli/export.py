@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 def export(
     ctx: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE.csv|FILE.xlsx]", help="Where to; without one, CSV on stdout.")
+        Path | None, typer.Argument(metavar="FILE.csv|FILE.xlsx", help="Where to; without one, CSV on stdout.")
     ] = None,
     project: ProjectOption = None,
     day: DayOption = None,

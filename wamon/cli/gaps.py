@@ -25,9 +25,7 @@ def add_to(app: typer.Typer) -> None:
 def gaps(
     ctx: typer.Context,
     group: GroupOption = None,
-    since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="Only those from then on; a week, unless said.")
-    ] = _USUALLY_SINCE,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only those from then on.")] = _USUALLY_SINCE,
     bridge: BridgeOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wamon.cli.options import starting
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
 
@@ -14,10 +17,19 @@ def add_to(app: typer.Typer) -> None:
     app.command(name="help")(show)
 
 
+def complete_topic(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The pages and commands that begin so, for the shell; after a command's name, those in it."""
+    words = ctx.params.get("topic") or []
+    found = _command(ctx, words)
+    inner = [name for name, one in _inner(found.command).items() if not one.hidden] if found else []
+    return starting(incomplete, inner if words else [*inner, *_pages()])
+
+
 def show(
     ctx: typer.Context,
     topic: Annotated[
-        list[str] | None, typer.Argument(metavar="TOPIC", help="A page, or a command; none: all pages.")
+        list[str] | None,
+        typer.Argument(metavar="TOPIC", help="A page, or a command; none: all pages.", autocompletion=complete_topic),
     ] = None,
 ) -> None:
     """Show a page of the documentation, or what a command does.
@@ -55,13 +67,26 @@ def _title(text: Traversable) -> str:
 
 def _help_of(ctx: typer.Context, words: list[str]) -> str:
     """A command's help. Raises UsageError where neither a page nor a command has that name."""
-    parent: Any = ctx.find_root()
+    found = _command(ctx, words)
+    if found is None:
+        raise _unknown(" ".join(words))
+    return str(found.get_help())
+
+
+def _command(ctx: typer.Context, words: list[str]) -> Any:  # noqa: ANN401 - typer gives no name to its contexts
+    """The command with that name, in its context; None where there is none."""
+    found: Any = ctx.find_root()
     for word in words:
-        inner = getattr(parent.command, "commands", {}).get(word)
+        inner = _inner(found.command).get(word)
         if inner is None:
-            raise _unknown(" ".join(words))
-        parent = typer.Context(inner, info_name=word, parent=parent)
-    return str(parent.get_help())
+            return None
+        found = typer.Context(inner, info_name=word, parent=found)
+    return found
+
+
+def _inner(command: object) -> Mapping[str, Any]:
+    """The commands of a command, by their names."""
+    return getattr(command, "commands", {})
 
 
 def _unknown(topic: str) -> Exception:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, complete_hook, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def list_(
 @commands.command("test")
 def deliver_sample(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A hook of the config.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A hook of the config.", autocompletion=complete_hook)],
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:

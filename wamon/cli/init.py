@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, said
+from wamon.cli.options import BridgeOption, ConfigOption, JsonOption, complete_project, said, starting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wamon.bridge.store import Store
     from wamon.cli import init_bot
     from wamon.clock import Clock
@@ -31,8 +33,15 @@ _CONTROL = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 _LONGEST_NAME = 200
 
 
-def _of_bot(name: str, metavar: str, about: str) -> object:
-    return typer.Option(name, metavar=metavar, help=f"With --bot: {about}")
+def _of_bot(name: str, metavar: str, about: str, complete: Callable[..., list[str]] | None = None) -> object:
+    return typer.Option(name, metavar=metavar, help=f"With --bot, {about}", autocompletion=complete)
+
+
+def complete_provider(incomplete: str) -> list[str]:
+    """The providers that begin so, for the shell."""
+    from wamon.providers.registration import REGISTRATIONS
+
+    return starting(incomplete, REGISTRATIONS)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,17 +59,20 @@ def init(
         bool, typer.Option("--bot", help="Also have people who write be answered: hooks, who, how.")
     ] = False,
     provider: Annotated[
-        str | None, _of_bot("--provider", "NAME", "Who delivers: wati, meta, manychat, or a bridge.")
+        str | None,
+        _of_bot("--provider", "NAME", "who delivers, such as wati, meta or gowa; Tab lists all.", complete_provider),
     ] = None,
     account: Annotated[
-        str | None, _of_bot("--account", "NAME", "Meta's phone number ID, WATI's host, or an instance.")
+        str | None, _of_bot("--account", "NAME", "Meta's phone number ID, WATI's host, or an instance's name.")
     ] = None,
-    send_url: Annotated[str | None, _of_bot("--send", "URL", "Where answers go, if not as usual there.")] = None,
-    project: Annotated[str | None, _of_bot("--project", "NAME", "Whose drop numbers in one-to-one chats are.")] = None,
+    send_url: Annotated[str | None, _of_bot("--send", "URL", "where answers go, if not as usual there.")] = None,
+    project: Annotated[
+        str | None, _of_bot("--project", "NAME", "whose drop numbers in one-to-one chats are.", complete_project)
+    ] = None,
     public_url: Annotated[
-        str | None, _of_bot("--public-url", "URL", "How this machine is reached from outside.")
+        str | None, _of_bot("--public-url", "URL", "how this machine is reached from outside.")
     ] = None,
-    user: Annotated[str | None, _of_bot("--user", "NUMBER", "Your own number: the first who is answered.")] = None,
+    user: Annotated[str | None, _of_bot("--user", "NUMBER", "your own number: the first who is answered.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -74,8 +86,9 @@ def init(
 
     \b
     wamon init
-    wamon init --bridge /opt/whatsapp-bridge/store/messages.db --output /etc/wamon/wamon.yaml
-    wamon init --bot --provider wati --account live-mt-server.wati.io --user 27820000001
+    wamon init --bridge /opt/whatsapp-bridge/store/messages.db
+    wamon init --bridge store/messages.db --output /etc/wamon/wamon.yaml
+    wamon init --bot --provider wati --user 27820000001
     """
     from wamon.cli import init_bot
     from wamon.errors import UsageError

@@ -13,6 +13,8 @@ from wamon.cli.output import escape_for_json
 from wamon.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _typeshed import DataclassInstance
 
     from wamon.clock import Clock
@@ -33,15 +35,32 @@ BridgeOption = Annotated[
 
 def complete_project(ctx: typer.Context, incomplete: str) -> list[str]:
     """The projects of the config that begin so, for the shell; none where the config can't be read."""
-    from wamon.app.commands import configured
+    config = _config_to_complete(ctx)
+    return starting(incomplete, [group.name for group in config.groups] if config else [])
+
+
+def complete_hook(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The hooks of the config that begin so; none where the config can't be read."""
+    config = _config_to_complete(ctx)
+    return starting(incomplete, [hook.name for hook in config.hooks] if config else [])
+
+
+def starting(incomplete: str, names: Iterable[str]) -> list[str]:
+    """Those that begin so, each once, in order."""
+    return sorted({name for name in names if name.startswith(incomplete)})
+
+
+def _config_to_complete(ctx: typer.Context) -> Config | None:
+    """The config alone is asked: who presses Tab waits for no database."""
+    from wamon.config import load as configs
     from wamon.errors import ConfigError
 
     given = next((path for each in (ctx, ctx.find_root()) if (path := each.params.get("config"))), None)
     try:
-        groups = configured(given, os.environ).groups
+        path = configs.find(given, os.environ)
+        return configs.load(path, os.environ) if path else None
     except ConfigError:
-        return []
-    return sorted({group.name for group in groups if group.name.startswith(incomplete)})
+        return None
 
 
 GroupOption = Annotated[

@@ -30,7 +30,16 @@ BLOCKS: Mapping[str, tuple[str, ...]] = {
 
 
 class Commands(TyperGroup):
-    """Commands, listed with whole sentences; wherever one refuses a value, it is in our words."""
+    """Commands, listed with whole sentences; wherever one refuses a value, it is in our words.
+
+    Beside an argument's name typer shows its Python type, `<list[str]>`, which tells nobody what to say: ours don't.
+    """
+
+    def __init__(self, **said: Any) -> None:  # noqa: ANN401 - as typer's own takes it
+        super().__init__(**said)
+        params: Any = [param for command in self.commands.values() for param in command.params]
+        for argument in (param for param in params if param.param_type_name == "argument"):
+            argument.display_type_rich = lambda ctx: None  # noqa: ARG005 - as typer calls it
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer gives no names to its own
         said = {

@@ -75,7 +75,9 @@ def link(
         bool,
         typer.Option("--operator", help="Sign in an operator, who may act, and reads texts."),
     ] = False,
-    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="For how long it can be used.")] = 10,
+    minutes: Annotated[
+        int, typer.Option("--minutes", metavar="N", min=1, max=1440, help="For how long it can be used.")
+    ] = 10,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
