@@ -1,11 +1,12 @@
 """Timelines of people, operators and workers, each killed once where it meets a step, and begun again.
 
-The suite has one of these, and those of test_crash_of_turns.py. `make chaos` has them all.
+The suite has two of these, and those of test_crash_of_turns.py. `make chaos` has them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,15 +20,19 @@ from tests.support.clock import HOST
 from tests.support.deliveries import MANYCHAT, meta_body, meta_message
 from tests.support.environment import EXAMPLES
 from tests.support.intake import hook, keep, take_in
-from tests.support.office import Office
+from tests.support.office import Office, eventually
 from tests.support.ports import free_port
+from tests.support.send_api import TOKEN, send_api
 from tests.support.stages import disturbed
 from tests.support.talk import advance, conversations, desk, due_in, replies, said, talking, turns
+from tests.support.voices import a_burst, a_later_burst_is_sent, an_office, sending, speak, states
 from wamon.app.commands import configured
 from wamon.conversations.model import FINISHED
 from wamon.conversations.proof import prove
 from wamon.conversations.turns import Turn
 from wamon.conversations.worker import Worker
+from wamon.daemon.stopping import Stopping
+from wamon.host import claim
 from wamon.postgres.connection import connected
 
 SOURCES = ["wati", "meta", "manychat"]
@@ -276,3 +281,40 @@ def test_what_is_killed_and_begun_again_answers_each_message_once(office: Office
     assert len(replies(office)) == answered
     finished = [last - first + 1 for first, last, outcome in turns(office) if outcome in FINISHED]
     assert sum(finished) == sum(office.query("SELECT last_seq FROM wamon.conversations"))
+
+
+SENDING = {
+    "reply.chosen": "sent",
+    "reply.begun": "unknown",
+    "reply.connected": "unknown",
+    "reply.written": "unknown",
+    "reply.answered": "unknown",
+    "reply.ended": "sent",
+}
+"""What becomes of an answer whose sender is killed there."""
+
+
+@pytest.mark.fault("F91")
+@pytest.mark.parametrize("failpoint", list(SENDING) if EXAMPLES else ["reply.written"])
+def test_case_20_what_prod_was_killed_over_is_said_by_nobody_else(
+    tmp_path: Path, dsn: str, own_dsn: str, monkeypatch: pytest.MonkeyPatch, failpoint: str
+) -> None:
+    """Dev has come meanwhile, and goes on: it leaves what prod was at, and says what comes after."""
+    monkeypatch.setattr("wamon.daemon.reply_sender._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(claim, "FOLDERS", (tmp_path,))
+    with send_api(TOKEN) as api:
+        prod, dev = an_office(tmp_path / "prod", dsn, api), an_office(tmp_path / "dev", own_dsn, api)
+        for office in (prod, dev):
+            a_burst(office, "Noted")
+
+        def come() -> None:
+            beside.enter_context(sending(dev))
+            eventually("dev leaves it", lambda: states(dev) == ["skipped"])
+
+        with ExitStack() as beside:
+            assert disturbed(partial(speak, prod, Stopping()), f"{failpoint}:1:hang", come)
+            eventually("dev's turn", lambda: a_later_burst_is_sent(dev, "Noted by dev"))
+        with sending(prod):
+            eventually("prod knows", lambda: states(prod) == [SENDING[failpoint]])
+        assert api.texts.count("Noted by dev") == 1
+        assert api.texts.count("Noted") <= 1

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -216,15 +217,21 @@ def ends_as_if_undisturbed(stage: Stage, folder: Path, name: str, usual: Way, en
     return met
 
 
-def disturbed(scan: Callable[[], object], failpoint: str) -> bool:
-    """Run the scan in a forked child with this failpoint, end it where it hangs; whether the failpoint was reached."""
+def disturbed(scan: Callable[[], object], failpoint: str, meanwhile: Callable[[], object] = bool) -> bool:
+    """Run the scan in a forked child with this failpoint; whether it was reached.
+
+    Where the child hangs, something else is done meanwhile, and then it is killed.
+    """
     hung, told = os.pipe()
-    child = os.fork()
+    child = _forked()
     if child == 0:
         _scan_and_exit(scan, failpoint, told)
     os.close(told)
     if os.read(hung, 1):
-        os.kill(child, signal.SIGKILL)
+        try:
+            meanwhile()
+        finally:
+            os.kill(child, signal.SIGKILL)
     os.close(hung)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
@@ -232,6 +239,12 @@ def disturbed(scan: Callable[[], object], failpoint: str) -> bool:
         return True
     assert os.WEXITSTATUS(status) in {0, DIED_OF_A_FORESEEN_ERROR, WENT_ON_BEYOND_IT}
     return os.WEXITSTATUS(status) != 0
+
+
+def _forked() -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a stand-in's thread, which has no part in it
+        return os.fork()
 
 
 def _tell_and_wait(told: int) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -14,20 +12,16 @@ import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK
-from tests.support.deliveries import PHONE
 from tests.support.intake import hook
 from tests.support.office import Office, eventually
-from tests.support.replies import burst, conversation, person
 from tests.support.send_api import TOKEN, StandIn, send_api
+from tests.support.voices import a_burst, a_later_burst_is_sent, an_office, sending, states
 from wamon.app.commands import configured
 from wamon.app.database import ledger
 from wamon.app.run import answering
-from wamon.daemon.passes import Passes
-from wamon.daemon.reply_sender import AnswerSender, ReplySender
-from wamon.daemon.stopping import Stopping
+from wamon.daemon.reply_sender import ReplySender
 from wamon.host import claim
 from wamon.postgres.connection import connected
-from wamon.postgres.leases import leased
 from wamon.replies.queue import database_of
 from wamon.replies.ways import Ways
 
@@ -43,37 +37,6 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     monkeypatch.setattr(claim, "FOLDERS", (tmp_path,))
     with send_api(TOKEN) as api:
         yield api
-
-
-def an_office(folder: Path, dsn: str, api: StandIn) -> Office:
-    folder.mkdir(exist_ok=True)
-    vgp = hook("vgp", send={"url": api.replies["url"], "token": TOKEN})
-    return Office(folder, dsn, folder / "messages.db", hooks=[vgp], conversations={"enabled": True, "percentage": 100})
-
-
-def a_burst(office: Office, text: str) -> int:
-    return burst(office, conversation(office, "vgp", person(office, "vgp", ("phone", PHONE))), text)
-
-
-@contextmanager
-def sending(office: Office) -> Iterator[None]:
-    """The daemon's side task, while it holds the lease of the hook's source."""
-    config = configured(office.config_path, {})
-    passes, stopping = Passes(lambda: None), Stopping()
-    with connected(office.dsn) as db, leased(db, "vgp") as lease:
-        passes.leases["vgp"] = lease.holder
-        task = AnswerSender(config, ["vgp"], CLOCK, ledger, passes)
-        thread = threading.Thread(target=task.run, args=[stopping])
-        thread.start()
-        try:
-            yield
-        finally:
-            stopping.set()
-            thread.join()
-
-
-def states(office: Office) -> list[str]:
-    return office.query("SELECT state FROM wamon.replies ORDER BY reply")
 
 
 def test_case_20_requirement_24_of_prod_and_dev_one_answers_and_the_other_says_who(
@@ -92,7 +55,7 @@ def test_case_20_requirement_24_of_prod_and_dev_one_answers_and_the_other_says_w
             for holder in {reason.removesuffix(" sends there") for reason in reasons(dev)}
         ]
     with sending(dev):
-        eventually("dev's turn", lambda: a_burst_of_dev_is_sent(dev))
+        eventually("dev's turn", lambda: a_later_burst_is_sent(dev, "Noted"))
 
 
 def test_a_former_holder_that_stalls_delays_answers_and_is_no_other_installation(
@@ -136,14 +99,6 @@ def stalling(office: Office, source: str) -> claim.Claim:
 
 def reasons(office: Office) -> list[str]:
     return office.query("SELECT reason FROM wamon.replies")
-
-
-def a_burst_of_dev_is_sent(office: Office) -> bool:
-    (number,) = office.query("SELECT conversation FROM wamon.conversations")
-    (seq,) = office.query("SELECT count(*) + 1 FROM wamon.replies")
-    burst(office, number, "Noted", seq=seq)
-    eventually("its end", lambda: "due" not in states(office))
-    return states(office)[-1] == "sent"
 
 
 @pytest.mark.parametrize(
