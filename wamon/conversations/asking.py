@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.conversations import contexts, counts, sessions
 from wamon.conversations.agent import CUT_OFF, Said
+from wamon.conversations.judged import OF_ITS_WORDS
 from wamon.conversations.missed import combined, lines_of
 from wamon.log import logger
 from wamon.postgres.connection import transaction
@@ -93,7 +94,10 @@ class Asker:
                 outcome = "cut-off"
             else:
                 sessions.settle(db, reserved, said.spent, errors=1)
-                self._rest(db, said)
+                if said.why in OF_ITS_WORDS:  # or one person could have nobody asked
+                    self.breaker.succeed(db)
+                else:
+                    self._rest(db, said)
                 outcome = "failed"
             counts.add(db, f"agent-calls {outcome}", 1)
             counts.add(db, "agent-tokens counted", said.spent or 0)

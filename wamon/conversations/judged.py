@@ -22,6 +22,9 @@ _UNREAD = {"thinking", "redacted_thinking", "reasoning"}
 _MOST_TOKENS = 10**9
 _WORDS_IN_A_ROW = 20
 
+OF_ITS_WORDS = frozenset({"refused", "cut", "too-long", "no-text", "link", "foreign-drop", "instructions"})
+"""Why an answer has no text that could be sent, though its server works: what a person asks can bring about each."""
+
 _END_OF_THOUGHT = re.compile(r"</think\s*>", re.IGNORECASE)
 _OPEN_THOUGHT = re.compile(r"<think[\s>]", re.IGNORECASE)
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")

@@ -388,6 +388,19 @@ def test_requirement_21_budget_timeout_breaker_hold(office: Office, model: Model
 
 
 @pytest.mark.fault("F126")
+def test_answers_that_must_not_be_sent_rest_nobody(office: Office, model: Model) -> None:
+    """Else one person could have nobody asked."""
+    model.answers = [says("DR1999999 is done, too.")]
+    for n in range(5):
+        keep(office, "wati", said(by=f"2782000001{n}"))
+    take_in(office)
+    advance(office, 35)
+    work(office)
+    assert turns(office, "outcome, error") == [("failed", "foreign-drop")] * 5
+    assert office.query(OPEN) == []
+
+
+@pytest.mark.fault("F126")
 def test_two_processes_share_one_breaker(office: Office, model: Model) -> None:
     model.answers = [refuses(500)]
     for n in range(8):
