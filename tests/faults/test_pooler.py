@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
 from tests.support.checks import assert_whole, recorded
-from tests.support.office import Office, eventually
-from tests.support.ports import free_port
+from tests.support.office import Office
+from tests.support.pooler import PROGRAM, pooled
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
+from wamon.errors import DatabaseUnavailable
 from wamon.postgres.connection import Database, connected, keep_session, transaction
-
-PROGRAM = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 
 SESSIONS = 3
 
@@ -33,59 +27,8 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer isn't install
 @pytest.fixture
 def pooled_dsn(dsn: str) -> Iterator[str]:
     """The way to the same database through a pooler with a few server processes, taken in turn."""
-    socket_folder = Path(str(conninfo_to_dict(dsn)["host"]))
-    folder = Path(tempfile.mkdtemp(prefix="wamon-pooler-"))
-    account: dict[str, Any] = {}
-    if os.geteuid() == 0:  # the pooler refuses to run as root, and the server lets in whoever runs it
-        owner = socket_folder.stat()
-        account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-        os.chown(folder, owner.st_uid, owner.st_gid)
-    port = free_port()
-    config = folder / "pgbouncer.ini"
-    config.write_text(settings(dsn, port))
-    config.chmod(0o644)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(PROGRAM), str(config)], cwd="/", stdout=log, stderr=log, **account)
-    pooled = make_conninfo(dsn, host="127.0.0.1", port=port, sslmode="disable")
-    try:
-        eventually("the pooler takes turns", lambda: takes_turns(pooled), said=(folder / "log").read_text)
-        yield pooled
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        shutil.rmtree(folder)
-
-
-def settings(dsn: str, port: int) -> str:
-    parts = conninfo_to_dict(dsn)
-    return f"""
-[databases]
-{parts["dbname"]} = host={parts["host"]} port={parts.get("port", 5432)} user={parts["user"]}
-
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = {SESSIONS}
-min_pool_size = {SESSIONS}
-server_round_robin = 1
-"""
-
-
-def takes_turns(dsn: str) -> bool:
-    """Whether it answers, each time from another of its sessions."""
-    try:
-        return len({session(dsn) for _ in range(SESSIONS)}) == SESSIONS
-    except psycopg.OperationalError:
-        return False
-
-
-def session(dsn: str) -> int:
-    with psycopg.connect(dsn) as db:
-        ((pid,),) = db.execute("SELECT pg_backend_pid()").fetchall()
-        return int(pid)
+    with pooled(dsn, SESSIONS) as way:
+        yield way
 
 
 @pytest.fixture
@@ -180,3 +123,9 @@ def test_a_daemon_and_commands_beside_it_work_through_it(
         assert daemon.end() == 0
     assert office.query("SELECT count(*) FROM wamon.leases") == [0]
     assert_whole(office, field)
+
+
+def test_settings_in_the_address_are_refused_with_what_to_do(pooled_dsn: str) -> None:
+    with pytest.raises(DatabaseUnavailable) as refused, connected(make_conninfo(pooled_dsn, options="-c jit=off")):
+        pass
+    assert "options=" in refused.value.hint

@@ -175,6 +175,10 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F117": Fault("PostgreSQL goes away while deliveries wait", "takes them in once it is back"),
         "F118": Fault("an older wamon works beside a hook of its store", "goes on after it, and loses nothing"),
         "F130": Fault("a message is put in by hand while nothing runs", "answers it once it does, and doubles none"),
+        "F156": Fault(
+            "many sources on one database behind a pooler, restarted at random",
+            "records each once, by the one that holds it",
+        ),
         "F155": Fault(
             "a standby is promoted in a flood of deliveries",
             "loses none that it answered where it is synchronous; at its start it says whether it is",

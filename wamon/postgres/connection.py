@@ -82,6 +82,10 @@ _BY_KEY: LiteralString = """,
     set_config('enable_mergejoin', 'off', true)
 """
 
+_OF_A_POOLER = (
+    "Is PostgreSQL up behind it? PgBouncer tries it again after server_login_retry, 15 s unless set. It refuses "
+    "`options=` in database.url: wamon sets what it needs itself."
+)
 _OURS_TO_MEND = {
     "28": ("it refuses this user or password", "Check the user, the password and pg_hba.conf."),
     "3D": ("there is no database of that name", "Create it, or correct the name."),
@@ -92,11 +96,13 @@ _OURS_TO_MEND = {
         "it has no connection free",
         "Raise max_connections, or the CONNECTION LIMIT of this role or database, or go through a pooler.",
     ),
+    "08P01": ("the pooler before it lets nobody through", _OF_A_POOLER),
     "57P05": ("it ended a session that idled", "Let idle_session_timeout be at least a minute for this role."),
     "57014": ("a statement took too long", "Is the server overloaded, or a table locked? wamon goes on where it was."),
     "55P03": ("a table is locked", "Something else holds it, such as a long migration; wamon goes on where it was."),
 }
 _SAID_WHILE_CONNECTING = {
+    "08P01": re.compile(r"unsupported startup parameter|server_login_retry|pgbouncer cannot connect"),
     "28": re.compile(
         r"authentication failed|password supplied|permitted to log in|pg_hba\.conf|role .* does not exist"
     ),
