@@ -19,6 +19,9 @@ from tests.support.ports import free_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 
+SETTINGS = {"pool_mode": "transaction", "max_client_conn": "1000", "server_login_retry": "1"}
+"""As docs/scaling.md sets them."""
+
 
 @contextmanager
 def pooled(dsn: str, sessions: int) -> Iterator[str]:
@@ -48,6 +51,7 @@ def pooled(dsn: str, sessions: int) -> Iterator[str]:
 
 def _settings(dsn: str, port: int, sessions: int) -> str:
     parts = conninfo_to_dict(dsn)
+    of_the_page = "\n".join(f"{name} = {value}" for name, value in SETTINGS.items())
     return f"""
 [databases]
 {parts["dbname"]} = host={parts["host"]} port={parts.get("port", 5432)} user={parts["user"]}
@@ -57,12 +61,10 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
 default_pool_size = {sessions}
 min_pool_size = {sessions}
-max_client_conn = 1000
-server_login_retry = 1
 server_round_robin = 1
+{of_the_page}
 """
 
 
