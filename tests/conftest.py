@@ -210,6 +210,7 @@ _EMPTY = """
                  WHERE schemaname = 'wamon' AND tablename NOT IN ('migrations', 'instance')
         LOOP
             EXECUTE format('DELETE FROM wamon.%I', a.tablename);
+            PERFORM wamon.switch_events(a.tablename, false);
         END LOOP;
         UPDATE wamon.instance SET page_served_at = NULL WHERE page_served_at IS NOT NULL;
         FOR a IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
@@ -223,7 +224,7 @@ _EMPTY = """
 """
 _SHAPE = """
     SELECT (SELECT array_agg((relname, relacl::text) ORDER BY oid) FROM pg_class WHERE oid >= 16384)::text,
-           (SELECT array_agg(tgname ORDER BY oid) FROM pg_trigger WHERE NOT tgisinternal)::text,
+           (SELECT array_agg((tgname, tgenabled) ORDER BY oid) FROM pg_trigger WHERE NOT tgisinternal)::text,
            (SELECT array_agg((proname, proacl::text) ORDER BY oid) FROM pg_proc WHERE oid >= 16384)::text,
            (SELECT array_agg(conname ORDER BY oid) FROM pg_constraint WHERE conrelid >= 16384)::text,
            (SELECT array_agg(attname ORDER BY attrelid, attnum) FROM pg_attribute WHERE attrelid >= 16384)::text,

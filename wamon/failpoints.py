@@ -75,6 +75,8 @@ NAMES = (
     "hook.verified",
     "hook.inserted",
     "hook.committed",
+    "events.base",
+    "events.placed",
     "embedded.stop",
 )
 """In the order in which a first pass meets them."""

@@ -19,6 +19,7 @@ from wamon.cli import (
     demo,
     doctor,
     drops,
+    events,
     failpoints,
     gaps,
     groups,
@@ -84,6 +85,7 @@ state.add_to(app)
 verify.add_to(app)
 gaps.add_to(app)
 trace.add_to(app)
+events.add_to(app)
 web.add_to(app)
 status.add_to(app)
 doctor.add_to(app)

@@ -22,7 +22,7 @@ _WORDS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = (
 
 BLOCKS: Mapping[str, tuple[str, ...]] = {
     "Recording": ("scan", "run", "replay", "verify", "state", "dead"),
-    "Looking": ("status", "doctor", "web", "drops", "report", "groups", "gaps", "trace", "hygiene"),
+    "Looking": ("status", "doctor", "web", "drops", "report", "groups", "gaps", "trace", "events", "hygiene"),
     "Conversations": ("hooks", "conversations", "replies"),
     "Setting up": ("init", "config", "alerts", "db", "service", "restart", "demo", "help"),
 }

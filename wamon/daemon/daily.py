@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.daemon.side_tasks import Chore
+from wamon.events import stream
 from wamon.ledger.retention import prune_sign_ins, prune_texts
 from wamon.postgres.backup import Table, dump_today
 from wamon.replies.queue import prune_bodies
@@ -51,6 +52,7 @@ class Daily(Chore):
         keep_text = self._config.privacy.keep_text
         with self._ledger(self._config) as db:
             prune_sign_ins(db)
+            stream.prune(db)
             prune_bodies(db, self._config.conversations.keep_text)
             if keep_text is not None:
                 prune_texts(db, keep_text)

@@ -54,6 +54,7 @@ class Review:
 
     def __init__(self, table: str, source: str, aliases: Aliases, zone: ZoneInfo, clock: Clock) -> None:
         self.name = review_table.named(table)
+        self._source = source
         self._aliases = aliases
         self._zone = zone
         self._clock = clock
@@ -132,13 +133,34 @@ class Review:
         ready = [effect for effect in effects if effect.drop not in hindered]
         arrived = [(effect.candidate, effect.latest) for effect in ready if effect.what == "posted"]
         firsts, conflicts = self._begin(db, arrived, there)
-        self._rows.reopen(db, self._later(arrived, firsts))
+        changes = [("created", candidate) for candidate in firsts.values()]
+        later = self._later(arrived, firsts)
+        reopened = self._rows.reopen(db, later)
+        changes += [("reopened", posts[-1]) for row, posts in later.items() if row in reopened]
         for what, line in _LINES.items():
             minded = [one for one in ready if one.what == what and self._minds(one.candidate.message)]
-            self._rows.note(db, minded, line)
+            noted = self._rows.note(db, minded, line)
+            changes += [(what, one.candidate) for one in minded if self._rows.row_of(one.drop) in noted]
+        self._tell(db, changes)
         if self._table.defers:
             db.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return Written(conflicts, hindered)
+
+    def _tell(self, db: Database, changes: Sequence[tuple[str, Candidate]]) -> None:
+        """Let those who follow events know what was written, if anybody does: no trigger may stand on this table."""
+        if not changes or not SQL.value(db, "is_followed"):
+            return
+        candidates = [candidate for _, candidate in changes]
+        SQL.run(
+            db,
+            "tell",
+            source=self._source,
+            whats=[what for what, _ in changes],
+            projects=[candidate.project for candidate in candidates],
+            drops=[candidate.drop_number for candidate in candidates],
+            jids=[candidate.message.chat_jid for candidate in candidates],
+            message_ids=[candidate.message.message_id for candidate in candidates],
+        )
 
     def _hindered(self, db: Database, drops: set[Drop], there: set[Drop]) -> dict[Drop, str]:
         """Those of the drops that can't be written, and why: their names don't fit, or their rows are locked."""

@@ -25,3 +25,23 @@ WHERE NOT EXISTS (
     SELECT FROM wamon.submission_rows AS s
     WHERE s.project = k.project AND s.drop_number = k.drop_number AND s.live AND NOT s.rejected
 )
+
+-- name: is_followed
+SELECT EXISTS (SELECT FROM wamon.event_stream WHERE generation IS NOT NULL)
+
+-- name: tell
+-- What waited for long may be of another source's group.
+INSERT INTO wamon.events_out (elements, others)
+SELECT count(*), jsonb_agg(jsonb_build_object(
+    'type', 'review.changed', 'source', coalesce(g.source, %(source)s), 'chat', g.chat, 'message_id', k.message_id,
+    'project', k.project, 'drop_number', k.drop_number, 'key', k.drop_number || ' ' || k.what, 'version', s.version,
+    'data', jsonb_build_object('change', k.what)) ORDER BY k.n)
+FROM unnest(%(whats)s::text[], %(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
+     WITH ORDINALITY AS k(what, project, drop_number, jid, message_id, n)
+LEFT JOIN LATERAL (
+    SELECT chat, source FROM wamon.groups WHERE jid = k.jid ORDER BY source <> %(source)s LIMIT 1
+) AS g ON true
+LEFT JOIN LATERAL (
+    SELECT version FROM wamon.submission_rows AS r
+    WHERE r.drop_number = k.drop_number AND r.chat = g.chat AND r.message_id = k.message_id
+) AS s ON true

@@ -131,25 +131,28 @@ class ReviewRows:
         made = db.execute(query, values).fetchall()
         return self._served({(c.project, c.drop_number) for c in candidates}, made)
 
-    def reopen(self, db: Database, later: Mapping[Drop, Sequence[Candidate]]) -> None:
-        """Have drops that were posted again, by these posts, reviewed again."""
+    def reopen(self, db: Database, later: Mapping[Drop, Sequence[Candidate]]) -> set[Drop]:
+        """Have drops that were posted again, by these posts, reviewed again; whose rows there were."""
         lines = {
             row: "\n".join(self._line(candidate.sent_at, "posted again") for candidate in candidates)
             for row, candidates in later.items()
         }
         feedback = self._table.columns.get("feedback_sent")
         unsent = "DEFAULT" if feedback and feedback.never_null else "NULL"
-        self._update(db, lines, {"resubmitted": "true", "incomplete": "false", "feedback_sent": unsent})
+        return self._update(db, lines, {"resubmitted": "true", "incomplete": "false", "feedback_sent": unsent})
 
-    def note(self, db: Database, effects: Iterable[Effect], what: str) -> None:
-        """Append a line that says what an edit did, as of when it was seen."""
-        self._update(db, {self.row_of(one.drop): self._line(one.seen_at, what) for one in effects}, {})
+    def note(self, db: Database, effects: Iterable[Effect], what: str) -> set[Drop]:
+        """Append a line that says what an edit did, as of when it was seen; whose rows there were."""
+        return self._update(db, {self.row_of(one.drop): self._line(one.seen_at, what) for one in effects}, {})
 
     def _line(self, moment: datetime, what: str) -> str:
         return f"{moment.astimezone(self._zone):%Y-%m-%d %H:%M %Z}: {what}"
 
-    def _update(self, db: Database, lines: Mapping[Drop, str], values: Mapping[str, str]) -> None:
-        """Append a line to the comment of each drop's row, and set these columns, as far as the table has them."""
+    def _update(self, db: Database, lines: Mapping[Drop, str], values: Mapping[str, str]) -> set[Drop]:
+        """Append a line to the comment of each drop's row, and set these columns, as far as the table has them.
+
+        Returns those of the drops whose rows there were.
+        """
         every = {
             **values,
             "comment": "concat_ws(E'\\n', nullif(t.comment, ''), k.lines)",
@@ -162,14 +165,14 @@ class ReviewRows:
             if column in columns
         ]
         if not lines or not settings:
-            return
+            return set()
         same_project = sql.Composed([])
         if self._table.has_project:
             same_project = sql.SQL("AND t.project = k.project::{}").format(self._cast("project"))
         query = sql.SQL(
             "UPDATE {} AS t SET {} FROM unnest(%(projects)s::text[], %(drops)s::text[], %(lines)s::text[]) "
             "AS k(project, drop_number, lines) "
-            "WHERE t.drop_number = k.drop_number::{} {} RETURNING {}"
+            "WHERE t.drop_number = k.drop_number::{} {} RETURNING k.project, k.drop_number, {}"
         ).format(
             self._table.quoted,
             sql.SQL(", ").join(settings),
@@ -178,8 +181,10 @@ class ReviewRows:
             sql.SQL("right(t.comment, length(k.lines)) <> k.lines" if self._cuts_lines else "false"),
         )
         rows = {"projects": [p for p, _ in lines], "drops": [n for _, n in lines], "lines": list(lines.values())}
-        if (True,) in db.execute(query, {**rows, "now": self._told(self._clock.now())}).fetchall():
+        updated = db.execute(query, {**rows, "now": self._told(self._clock.now())}).fetchall()
+        if any(is_cut for _, _, is_cut in updated):
             self._tell_cutting()
+        return {(project, number) for project, number, _ in updated}
 
     @property
     def _cuts_lines(self) -> bool:

@@ -1,0 +1,60 @@
+"""A promotion gives places twice: a cursor goes back to what both timelines share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
+from tests.support.clusters import PROGRAMS, streaming_pair
+from tests.support.events import Consumer, follow, told_drops
+from tests.support.office import Office
+from tests.support.truth import Field
+from wamon.events.cursor import Cursor, UnknownCursor
+from wamon.events.stream import checked, read
+from wamon.postgres.connection import connected
+
+
+@pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL isn't installed here")
+@pytest.mark.fault("F154")
+def test_a_follower_goes_on_at_a_promoted_standby_from_what_both_share(tmp_path: Path) -> None:
+    consumer = Consumer()
+    with (
+        Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False), PROJECTS) as field,
+        streaming_pair() as (primary, standby),
+    ):
+        office = Office(tmp_path / "office", primary.dsn, field.path, database={"url": primary.dsn, "review_table": ""})
+        office.scan()
+        with connected(primary.dsn) as db:
+            follow(db, consumer)
+            field.post(LAWLEY, "DR1000001")
+            office.scan()
+            follow(db, consumer)
+            shared = Cursor.parse(consumer.cursor or "")
+            standby.catch_up_with(primary)
+            standby.fall_behind()
+            for number in range(1_000_002, 1_000_005):
+                field.post(LAWLEY, f"DR{number}")
+                office.scan()
+            follow(db, consumer)
+            ahead = Cursor.parse(consumer.cursor or "")
+        primary.stop("immediate")
+        standby.promote()
+        office.dsn = standby.dsn
+        office.set(database={"url": standby.dsn})
+        with connected(standby.dsn) as db:
+            back = checked(db, ahead)
+            assert (back.place, back.element) == (shared.place + 1, 0)
+            assert back.timeline > ahead.timeline == shared.timeline
+            assert checked(db, shared) == shared
+            field.post(LAWLEY, "DR1000005")  # with what the standby lacked, one step: places are given again
+            office.scan()
+            again = read(db, ahead, 100)
+            assert {event.subject for event in again} == {f"Lawley/DR100000{n}" for n in range(2, 6)}
+            follow(db, consumer)
+            assert consumer.drops() == told_drops(office)
+            for _ in range(2):
+                assert checked(db, ahead) == back
+            with pytest.raises(UnknownCursor, match="taken back"):
+                checked(db, ahead._replace(timeline=back.timeline + 1))

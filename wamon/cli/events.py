@@ -1,0 +1,87 @@
+"""`wamon events`: what happened, for shells and for what ships logs."""
+
+from __future__ import annotations
+
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wamon.events.model import Event
+
+_SINCE = "Only what happened after the event with this cursor; else from the beginning."
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(events)
+
+
+def events(
+    ctx: typer.Context,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what happens next, until it is ended.")] = False,
+    since: Annotated[str | None, typer.Option("--since", metavar="CURSOR", help=_SINCE)] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print what happened as CloudEvents, a JSON object a line: posts, near misses, answers, gaps, sources.
+
+    They come in the order in which they were committed, each at least once: those with the same id are one. Each has
+    its cursor: keep the last one, and begin there with --since. No text and no person's number stands in them. From the
+    first use on PostgreSQL keeps events, until nobody has followed them for a month.
+
+    \b
+    wamon events
+    wamon events --follow | tee -a events.jsonl
+    """
+    from wamon.app.events import Following
+    from wamon.events.cursor import Cursor
+
+    options = said(ctx, config, json)
+    cursor = Cursor.parse(since) if since is not None else None
+    following = Following(options.config(), cursor)
+    if not follow:
+        _print_each(following.to_the_end())
+        return
+    with suppress(_Ended):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _end)
+        _print_each(following.for_ever(_pause))
+
+
+class _Ended(Exception):
+    """Somebody asked for the end, which is none of an error."""
+
+
+def _end(*_: object) -> NoReturn:
+    raise _Ended
+
+
+def _print_each(found: Iterable[Sequence[Event]]) -> None:
+    from wamon.events.model import line
+
+    for some in found:
+        sys.stdout.write("".join(f"{line(event)}\n" for event in some))
+        sys.stdout.flush()
+
+
+def _pause(seconds: float) -> None:
+    """Wait, unless whoever reads us has gone: without news nothing else would tell."""
+    if _is_read():
+        time.sleep(seconds)
+    else:
+        raise BrokenPipeError
+
+
+def _is_read() -> bool:
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return not poll.poll(0)

@@ -1,0 +1,196 @@
+"""The stream of events: opened by who follows first, read from a cursor in the order of commits.
+
+What happens is written into a log by triggers, in the transaction in which it happens. A row of the log gets its place
+once it is committed, by whoever reads: so nobody passes a transaction that is still open, and none of them holds up
+what others committed. Waiting for news is reading again after `POLL_SECONDS`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wamon.errors import DatabaseUnavailable
+from wamon.events.cursor import Cursor, UnknownCursor
+from wamon.events.told import Told
+from wamon.failpoints import failpoint
+from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
+from wamon.postgres.queries import Queries
+
+if TYPE_CHECKING:
+    from wamon.events.model import Event
+    from wamon.postgres.connection import Database
+
+SQL = Queries("wamon.events", "stream")
+
+POLL_SECONDS = 1.0
+"""Between two looks for news."""
+
+_TABLES = ("near_miss_rows", "submission_rows", "turns")
+"""Whose triggers write the log, in the order in which a recording writes them."""
+_ELEMENTS_A_TIME = 20_000
+"""So many are given places in one transaction, and the last row's more."""
+
+
+class _State(NamedTuple):
+    """How the stream stands."""
+
+    generation: str | None  # None: it is closed
+    timeline: int  # the server's; 0: a standby
+    last_place: int
+    pruned_place: int
+    base_place: int | None
+    has_unplaced: bool
+    is_unfollowed: bool  # nobody has said for an hour that somebody follows
+
+
+def begin(db: Database) -> Cursor:
+    """The beginning: what stands now, then what follows. Opens the stream where it is closed.
+
+    Raises DatabaseUnavailable.
+    """
+    if _state_of(db).generation is None:
+        _open(db)
+    state = _state_of(db)
+    if state.base_place is None:
+        _put_base(db)
+        state = _state_of(db)
+    if state.generation is None or state.base_place is None:
+        raise DatabaseUnavailable("The stream of events was closed just now.", hint="The same again will open it.")
+    return Cursor(state.generation, state.timeline, state.base_place, 0, in_base=True)
+
+
+def checked(db: Database, cursor: Cursor) -> Cursor:
+    """The cursor from which to go on: this one, or where what it knows forks from what this server knows.
+
+    Raises UnknownCursor where it is of another stream, or of a time of which nothing is kept; DatabaseUnavailable.
+    """
+    with transaction(db):
+        return _checked(db, cursor, _state(db))
+
+
+def read(db: Database, cursor: Cursor, limit: int) -> tuple[Event, ...]:
+    """The next events, at most so many; none where there is no news. The last one's cursor is where to go on.
+
+    Raises UnknownCursor as `checked`, and DatabaseUnavailable.
+    """
+    state = _state_of(db)
+    if state.has_unplaced:
+        _give_places(db, state.timeline)
+    with transaction(db):
+        state = _state(db)
+        place = _checked(db, cursor, state)
+        if state.is_unfollowed:
+            SQL.run(db, "note_follower")
+        values = {"place": place.place, "element": place.element, "in_base": place.in_base}
+        rows = SQL.run(db, "read", **values, limit=limit).fetchall()
+        key = bytes(SQL.value(db, "person_key")) if rows else b""
+    told = Told(place.generation, key)
+    return tuple(told.event(*row) for row in rows)
+
+
+class Behind(NamedTuple):
+    """What a follower hasn't read yet."""
+
+    steps: int  # rows of the log; each is all that a statement did
+    seconds: float  # how long ago the oldest of them was written
+
+
+def behind(db: Database, cursor: Cursor) -> Behind:
+    """How far a follower that stands here is behind. Raises DatabaseUnavailable."""
+    with transaction(db):
+        ((steps, seconds),) = SQL.run(db, "behind", place=cursor.place, element=cursor.element)
+    return Behind(steps, seconds or 0.0)
+
+
+def prune(db: Database, keep_days: int = 30) -> None:
+    """Forget events that are older than this. Where nobody has followed for so long, close the stream.
+
+    Raises DatabaseUnavailable.
+    """
+    keep = f"{keep_days} days"
+    with transaction(db, UNHURRIED_SECONDS):
+        SQL.run(db, "hold")
+        if SQL.value(db, "is_followed", keep=keep):
+            SQL.run(db, "prune", keep=keep)
+            return
+        SQL.run(db, "close")
+    _switch(db, on=False)
+
+
+def _state_of(db: Database) -> _State:
+    with transaction(db):
+        return _state(db)
+
+
+def _state(db: Database) -> _State:
+    (row,) = SQL.run(db, "state")
+    state = _State(*row)
+    if state.timeline == 0:
+        raise DatabaseUnavailable(
+            "PostgreSQL can't be used now: it is a standby.", hint="Point database.url at the primary."
+        )
+    return state
+
+
+def _open(db: Database) -> None:
+    """Have what happens from now on written into the log.
+
+    What was committed before is in the base: each switch waits for who is writing.
+    """
+    _switch(db, on=True)
+    with transaction(db):
+        SQL.run(db, "hold")
+        if _state(db).generation is None:
+            SQL.run(db, "begin_generation")
+
+
+def _switch(db: Database, *, on: bool) -> None:
+    for table in _TABLES:
+        with transaction(db):
+            SQL.run(db, "switch", table=table, on=on)
+
+
+def _put_base(db: Database) -> None:
+    """Put what stands now into the log, for whoever begins."""
+    with transaction(db, UNHURRIED_SECONDS):
+        SQL.run(db, "hold")
+        state = _state(db)
+        if state.generation is None or state.base_place is not None:
+            return
+        SQL.run(db, "commit_durably")
+        SQL.run(db, "put_base", timeline=state.timeline)
+        SQL.run(db, "note_base", after=state.last_place)
+        failpoint("events.base")
+
+
+def _give_places(db: Database, timeline: int) -> None:
+    with keyed_transaction(db):
+        if SQL.run(db, "try_to_hold").fetchone():
+            SQL.run(db, "commit_durably")
+            SQL.run(db, "give_places", timeline=timeline, elements=_ELEMENTS_A_TIME)
+            failpoint("events.placed")
+
+
+def _checked(db: Database, cursor: Cursor, state: _State) -> Cursor:
+    """As `checked`, within a transaction."""
+    if state.generation is None:
+        raise UnknownCursor("No events go out of this database now: nobody followed them for a month, or ever.")
+    if cursor.generation != state.generation:
+        raise UnknownCursor("It is of another database, or of one from before a restore.")
+    if cursor.timeline > state.timeline:
+        raise UnknownCursor("It comes from a later timeline of this database, which was taken back since.")
+    if cursor.place < state.pruned_place:
+        raise UnknownCursor("The events behind it are no longer kept.")
+    if cursor.timeline < state.timeline:
+        return _before_the_fork(db, cursor, state)
+    if cursor.place > state.last_place + (cursor.element == 0):
+        raise UnknownCursor("It is further than the stream has come.")
+    return cursor
+
+
+def _before_the_fork(db: Database, cursor: Cursor, state: _State) -> Cursor:
+    """Where a cursor of an earlier timeline goes on: at its place if both have it, else where the later one begins."""
+    beyond = SQL.value(db, "first_beyond", timeline=cursor.timeline) or state.last_place + 1
+    if cursor.place < beyond:
+        return cursor
+    return cursor._replace(timeline=state.timeline, place=beyond, element=0)
