@@ -75,6 +75,9 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F95": Fault("a statement is cancelled for its time", "halves the batch until it fits, and records each half"),
         "F96": Fault("a dump is played under a running daemon", "waits until it is whole, and goes on from there"),
         "F97": Fault("PostgreSQL's clock jumps", "prunes no young text, and waits for no dead one's lease"),
+        "F152": Fault("a follower of events is killed, or comes late", "tells it again, under the same ids"),
+        "F153": Fault("a transaction is open for long", "tells others' events meanwhile, and its own once it ends"),
+        "F154": Fault("a cursor is another database's, or a promotion's", "says so, or goes back to what both share"),
         "F98": Fault("a primary dies, and its standby is promoted", "reads again from the store what that lacked"),
         "F103": Fault(
             "the table of rejections is locked", "lets that drop's row wait, and records every post meanwhile"

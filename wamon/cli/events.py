@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +30,6 @@ def events(
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what happens next, until it is ended.")] = False,
     since: Annotated[str | None, typer.Option("--since", metavar="CURSOR", help=_SINCE)] = None,
     config: ConfigOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Print what happened as CloudEvents, a JSON object a line: posts, near misses, answers, gaps, sources.
 
@@ -45,7 +44,7 @@ def events(
     from wamon.app.events import Following
     from wamon.events.cursor import Cursor
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json=True)
     cursor = Cursor.parse(since) if since is not None else None
     following = Following(options.config(), cursor)
     if not follow:

@@ -109,6 +109,7 @@ def prune(db: Database, keep_days: int = 30) -> None:
     """
     keep = f"{keep_days} days"
     with transaction(db, UNHURRIED_SECONDS):
+        SQL.run(db, "lock")
         SQL.run(db, "hold")
         if SQL.value(db, "is_followed", keep=keep):
             SQL.run(db, "prune", keep=keep)
@@ -139,7 +140,7 @@ def _open(db: Database) -> None:
     """
     _switch(db, on=True)
     with transaction(db):
-        SQL.run(db, "hold")
+        SQL.run(db, "lock")
         if _state(db).generation is None:
             SQL.run(db, "begin_generation")
 

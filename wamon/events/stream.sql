@@ -1,6 +1,9 @@
+-- name: lock
+-- One at a time opens or closes the stream.
+SELECT pg_advisory_xact_lock(hashtextextended('wamon events', 0))
+
 -- name: hold
--- One at a time opens the stream, closes it, or puts what a follower begins with into it.
-WITH made AS (INSERT INTO wamon.event_stream DEFAULT VALUES ON CONFLICT (one) DO NOTHING)
+-- One at a time puts what a follower begins with into it, or takes what is old from it.
 SELECT FROM wamon.event_stream FOR UPDATE
 
 -- name: try_to_hold
@@ -13,7 +16,7 @@ SELECT CASE WHEN log_oid = 'wamon.events_out'::regclass THEN left(replace(genera
             ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END,
        coalesce(last_place, 0), coalesce(pruned_place, 0), base_place,
        EXISTS (SELECT FROM wamon.events_out WHERE place IS NULL),
-       followed_at IS NULL OR followed_at < now() - interval '1 hour'
+       followed_at < now() - interval '1 hour'
 FROM (VALUES (true)) AS always
 LEFT JOIN wamon.event_stream ON true
 
@@ -24,9 +27,10 @@ SELECT wamon.switch_events(%(table)s, %(on)s)
 -- What the log holds otherwise is of a generation that ended, or came with a dump.
 WITH ended AS (DELETE FROM wamon.events_out), forgotten AS (DELETE FROM wamon.deleted_versions),
      signs AS (DELETE FROM wamon.event_sources), gaps AS (DELETE FROM wamon.event_gaps)
-UPDATE wamon.event_stream
-SET generation = gen_random_uuid(), log_oid = 'wamon.events_out'::regclass, last_place = 0, pruned_place = 0,
-    base_place = NULL, opened_at = now(), followed_at = now()
+INSERT INTO wamon.event_stream AS s (generation, log_oid) VALUES (gen_random_uuid(), 'wamon.events_out'::regclass)
+ON CONFLICT (one) DO UPDATE
+SET generation = EXCLUDED.generation, log_oid = EXCLUDED.log_oid, last_place = 0, pruned_place = 0, base_place = NULL,
+    opened_at = now(), followed_at = now()
 
 -- name: note_follower
 UPDATE wamon.event_stream SET followed_at = now()
@@ -86,7 +90,7 @@ WITH fresh AS MATERIALIZED (
     SELECT k.*, (k.n - 1) / 5000 AS portion
     FROM (
         SELECT s.chat, s.message_id, s.drop_number, s.project, s.sent_at, s.sender, s.version,
-               coalesce(wamon.told_kind(s.live, s.rejected), 'retracted') AS kind,
+               CASE WHEN NOT s.live THEN 'retracted' WHEN s.rejected THEN 'rejected' ELSE 'posted' END AS kind,
                s.live AND NOT s.rejected AND rank() OVER (
                    PARTITION BY s.project, s.drop_number, s.live AND NOT s.rejected
                    ORDER BY s.sent_at, g.jid, coalesce(s.stanza_id, s.message_id)
@@ -189,4 +193,4 @@ WHERE p.place IS NOT NULL
 
 -- name: close
 WITH ended AS (DELETE FROM wamon.events_out), forgotten AS (DELETE FROM wamon.deleted_versions)
-UPDATE wamon.event_stream SET generation = NULL, log_oid = NULL, base_place = NULL
+DELETE FROM wamon.event_stream

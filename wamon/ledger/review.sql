@@ -27,7 +27,7 @@ WHERE NOT EXISTS (
 )
 
 -- name: is_followed
-SELECT EXISTS (SELECT FROM wamon.event_stream WHERE generation IS NOT NULL)
+SELECT EXISTS (SELECT FROM wamon.event_stream)
 
 -- name: tell
 -- What waited for long may be of another source's group.

@@ -24,6 +24,7 @@ from tests.support.send_api import TOKEN, send_api
 from tests.support.talk import said, talking
 from tests.support.truth import Field
 from tests.support.web import serving
+from wamon.events import stream
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate, migrations
 
@@ -50,7 +51,12 @@ RIGHTS = """
     conversations                       yes             -      -       -
     cursors                             no              -      -       -
     dead_letters                        no              -      -       SU
+    deleted_versions                    yes             -      -       -
     drops                               no              -      -       -
+    event_gaps                          yes             -      -       -
+    event_sources                       yes             -      -       -
+    event_stream                        yes             -      -       -
+    events_out                          yes             -      -       -
     group_status                        no              -      -       -
     groups                              no              -      -       -
     heard                               no              -      -       -
@@ -317,6 +323,16 @@ def test_the_application_s_role_may_do_all_with_each_table(settled: Shared) -> N
         assert some == "SIUD" or (name in views and "S" in some), name
 
 
+def test_the_application_s_role_follows_events_though_it_owns_no_table(shared: Shared) -> None:
+    shared.migrate()
+    with connected(shared.as_("wamon_app")) as db:
+        at = stream.begin(db)
+        shared.ask(
+            "INSERT INTO wamon.near_miss_rows VALUES (1, true, now(), 'A', 'DR1', 'too-short', NULL, 'Lawley', '1')"
+        )
+        assert [event.type for event in stream.read(db, at, 10)] == ["wamon.drop.near_miss"]
+
+
 def test_functions_are_called_by_those_that_are_decided_and_look_nowhere_else_for_names(settled: Shared) -> None:
     for name, settings, callers in settled.ask(CALLED_BY):
         grants = name in {"grant_to", "grant_roles"}
@@ -351,6 +367,7 @@ VALUES = {
     "timestamp with time zone": "now()",
     "uuid": "gen_random_uuid()",
     "bytea": "'x'",
+    "boolean": "true",
 }
 NEEDED = """
     SELECT attname, format_type(atttypid, NULL) FROM pg_attribute

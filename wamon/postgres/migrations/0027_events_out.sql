@@ -10,19 +10,18 @@ CREATE TRIGGER counted BEFORE UPDATE ON wamon.submission_rows FOR EACH ROW
 WHEN ((OLD.live, OLD.rejected, OLD.project) IS DISTINCT FROM (NEW.live, NEW.rejected, NEW.project))
 EXECUTE FUNCTION wamon.count_version();
 
--- The stream of events out, one row. It is open from when somebody follows it first until nobody has for a month.
--- `generation` NULL: it is closed. log_oid: of which table this tells; a restored dump brings the row and another table.
--- last_place, pruned_place: the last that was given, and the last whose event is gone. At base_place begins what a follower
--- begins with; NULL: it isn't there.
+-- The stream of events out: one row, from when somebody follows it first until nobody has for a month. log_oid: of which
+-- table this tells; a restored dump brings the row and another table. last_place, pruned_place: the last that was given, and
+-- the last whose event is gone. At base_place begins what a follower begins with; NULL: it isn't there.
 CREATE TABLE wamon.event_stream (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
-    generation uuid,
+    generation uuid NOT NULL,
     log_oid oid,
     last_place bigint NOT NULL DEFAULT 0,
     pruned_place bigint NOT NULL DEFAULT 0,
     base_place bigint,
-    opened_at timestamptz,
-    followed_at timestamptz
+    opened_at timestamptz NOT NULL DEFAULT now(),
+    followed_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
 -- What happened: one row for all that a statement did, in the transaction that did it. Of drops, arrays of equal length;
@@ -78,10 +77,6 @@ ALTER TABLE wamon.deleted_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE wamon.event_sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE wamon.event_gaps ENABLE ROW LEVEL SECURITY;
 
--- What a submission is to those outside: nothing, once it is no longer live.
-CREATE FUNCTION wamon.told_kind(live boolean, rejected boolean) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN live THEN CASE WHEN rejected THEN 'rejected' ELSE 'posted' END END $$;
-
 -- Portion by portion, each in the order of the statement's rows: no value of jsonb or of an array may grow for ever.
 CREATE FUNCTION wamon.tell_added() RETURNS trigger LANGUAGE plpgsql SET search_path = wamon, pg_temp AS $$
 DECLARE
@@ -94,7 +89,7 @@ BEGIN
     END IF;
     FOR portion IN 0 .. ((SELECT count(*) FROM added) - 1) / most LOOP
         INSERT INTO events_out (elements, kinds, chats, message_ids, drop_numbers, projects, sent_ats, senders, versions)
-        SELECT count(*), array_agg(told_kind(live, rejected)), array_agg(chat), array_agg(message_id),
+        SELECT count(*), array_agg(CASE WHEN rejected THEN 'rejected' ELSE 'posted' END), array_agg(chat), array_agg(message_id),
                array_agg(drop_number), array_agg(project), array_agg(sent_at), array_agg(sender),
                array_agg(coalesce((SELECT d.version + 1 FROM deleted_versions AS d
                                    WHERE d.drop_number = a.drop_number AND d.chat = a.chat
@@ -118,7 +113,9 @@ BEGIN
         FROM changed_from AS o
         JOIN changed AS n USING (drop_number, chat, message_id)
         CROSS JOIN LATERAL (
-            SELECT told_kind(o.live, o.rejected), told_kind(n.live, n.rejected), o.project <> n.project
+            SELECT CASE WHEN o.live THEN CASE WHEN o.rejected THEN 'rejected' ELSE 'posted' END END,
+                   CASE WHEN n.live THEN CASE WHEN n.rejected THEN 'rejected' ELSE 'posted' END END,
+                   o.project <> n.project
         ) AS s (was, is_now, is_renamed)
         CROSS JOIN LATERAL (
             SELECT 1, 'retracted', o.project WHERE s.was IS NOT NULL AND (s.is_now IS NULL OR s.is_renamed)
