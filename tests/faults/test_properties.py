@@ -68,7 +68,9 @@ CHATS = [*PROJECTS, ELSEWHERE]
 BOUNDARIES = [
     name
     for name in NAMES
-    if not name.startswith(("agent.", "embedded.", "migration.", "reply.", "hook.", "burst.", "turn.", "missed."))
+    if not name.startswith(
+        ("agent.", "embedded.", "events.", "migration.", "reply.", "hook.", "burst.", "turn.", "missed.")
+    )
     and name not in {"state.adopted", "sweep.orphans"}
 ]
 

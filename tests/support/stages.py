@@ -29,7 +29,7 @@ from wamon.failpoints import NAMES
 from wamon.model import Sizes
 
 _OF_TURNS = ("agent.", "burst.", "missed.", "sweep.orphans", "turn.")
-_OF_OTHERS = ("embedded.", "event.", "hook.", "identity.", "record.replayed", "reply.", *_OF_TURNS)
+_OF_OTHERS = ("embedded.", "event.", "events.", "hook.", "identity.", "record.replayed", "reply.", *_OF_TURNS)
 SCANNED = [name for name in NAMES if not name.startswith(_OF_OTHERS)]
 """Of a scan; others are held by test_embedded.py, test_crash_of_an_intake.py, test_crash_of_turns.py, test_replies.py
 and test_replay.py."""

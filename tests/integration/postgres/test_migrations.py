@@ -202,6 +202,10 @@ BEFORE_NUMBERS = """
     UPDATE wamon.near_miss_rows SET project = 'Lawley of old';
     DROP FUNCTION wamon.number_by_hand() CASCADE;
     DROP VIEW wamon.rates_by_person, wamon.bursts;
+    DROP FUNCTION wamon.count_version, wamon.tell_added, wamon.tell_changed, wamon.tell_deleted, wamon.tell_near,
+                  wamon.tell_answered, wamon.near_element, wamon.switch_events CASCADE;
+    DROP TABLE wamon.event_stream, wamon.events_out, wamon.deleted_versions, wamon.event_sources, wamon.event_gaps;
+    ALTER TABLE wamon.submission_rows DROP COLUMN version;
     DROP TABLE wamon.source_status, wamon.group_status, wamon.people_shown, wamon.actions, wamon.web_links,
                wamon.web_sessions;
     ALTER TABLE wamon.instance DROP COLUMN person_key, DROP COLUMN page_served_at;
