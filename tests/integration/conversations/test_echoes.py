@@ -19,12 +19,14 @@ from wamon.net.message import Bounds
 from wamon.replies import sender
 
 Opened = Callable[..., Office]
+PATIENT, HURRIED = Bounds(30.0, 60.0, 65_536), Bounds(30.0, 0.5, 65_536)
+"""What a test does before the answer takes as long as the machine needs; only who waits for none is hurried."""
 OURS: dict[str, Any] = {"eventType": "sessionMessageSent", "owner": True}
 
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(sender, "BOUNDS", Bounds(2.0, 0.5, 65_536))
+    monkeypatch.setattr(sender, "BOUNDS", PATIENT)
     with send_api(TOKEN) as api:
         api.says = {"message": {"id": "6701bb", "local_message_id": "L1"}}
         yield api
@@ -117,8 +119,9 @@ def test_what_clearly_says_something_else_than_what_is_unknown_is_a_colleague_s(
 
 @pytest.mark.parametrize("behaviour", ["no answer's end", "late", "500"])
 def test_case_19_an_answer_that_was_cut_is_closed_by_its_echo_within_the_hour(
-    office: Office, api: StandIn, behaviour: Behaviour
+    office: Office, api: StandIn, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
 ) -> None:
+    monkeypatch.setattr(sender, "BOUNDS", HURRIED)
     api.behaviours = [behaviour]
     answered(office)
     advance(office, timedelta(minutes=50))

@@ -131,10 +131,11 @@ def test_nothing_is_said_unless_replies_are_enabled(bridge: VeryGoodPlugins, ope
 def test_what_was_perhaps_sent_is_never_sent_again(
     office: Office, bridge: VeryGoodPlugins, api: StandIn, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "BOUNDS", Bounds(2.0, 0.3, 65_536))
     api.behaviours = [behaviour, "sent"]
     post(bridge, "DR1000001")
-    answered(office)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(sender, "BOUNDS", Bounds(2.0, 0.3, 65_536))
+        answered(office)
     assert states(office) == [("DR1000001", "new", "unknown")]
     post(bridge, "DR1000002")
     for _ in range(3):
