@@ -116,14 +116,18 @@ def _today(facts: Facts) -> str:
 def _daemon(facts: Facts) -> str:
     from wamon.health.check import Absent
     from wamon.render import local
+    from wamon.words import age, span
 
     if isinstance(facts.ledger_facts, Absent):
         return "Daemon: unknown."
     holder = facts.ledger_facts.holder
-    if holder is None or not holder.works:
+    if holder is None or not (holder.works or holder.is_stuck):
         return "Daemon: none runs."
     since = local(holder.taken_at, facts.subject.config.timezone)
-    return f"Daemon: runs on {holder.process.host} since {since} (process {holder.process.pid})."
+    runs = f"Daemon: runs on {holder.process.host} since {since} (process {holder.process.pid})"
+    if holder.works:
+        return f"{runs}."
+    return f"{runs}, but last gave a sign {span(age(holder.renewed_at, facts.database_now))} ago."
 
 
 def _past(facts: Facts) -> str:

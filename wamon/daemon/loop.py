@@ -14,6 +14,7 @@ import random
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,7 +25,7 @@ from wamon.daemon.passes import Passes
 from wamon.daemon.rounds import BEATS_SECONDS, Rounds, WithoutStore
 from wamon.daemon.side_tasks import SideThreads
 from wamon.daemon.stopping import Stopped
-from wamon.errors import Busy, ConfigError, HostUnavailable, Retryable, SchemaError, WamonError
+from wamon.errors import Busy, ConfigError, DatabaseUnavailable, HostUnavailable, Retryable, SchemaError, WamonError
 from wamon.host.notify import notify
 from wamon.host.signals import Signals
 from wamon.log import logger
@@ -162,14 +163,8 @@ class Daemon:
         try:
             with self._plan.session(self._config) as connected:
                 self._passes.source, self._passes.holder = connected.lease.source, connected.lease.holder
-                if isinstance(connected, WithoutStore):
-                    self._attend(connected.lease, pause)
-                self._announce(connected.pipeline)
-                try:
-                    self._serve(connected, pause)
-                finally:
-                    connected.pipeline.state.flush()
-                    self._is_saved = connected.pipeline.state.is_saved
+                with self._keeping(connected.lease):
+                    self._work_with(connected, pause)
         except Stopped:
             return
         except Busy:
@@ -186,6 +181,28 @@ class Daemon:
             if self._passes.count == 0:
                 raise
             self._wait_out(error, pause)  # it worked with this config: what it names has changed, and can change again
+
+    def _work_with(self, connected: Connected | WithoutStore, pause: _Pause) -> NoReturn:
+        if isinstance(connected, WithoutStore):
+            self._attend(connected.lease, pause)
+        self._announce(connected.pipeline)
+        try:
+            self._serve(connected, pause)
+        finally:
+            connected.pipeline.state.flush()
+            self._is_saved = connected.pipeline.state.is_saved
+
+    @contextmanager
+    def _keeping(self, lease: Lease) -> Iterator[None]:
+        """Keep the lease over a new config, and over what troubles PostgreSQL for everybody.
+
+        Where the trouble is this host's own, a standby is to take over at once.
+        """
+        try:
+            yield
+        except (Stopped, DatabaseUnavailable):
+            lease.is_kept = not self._bell.stopping.is_set()
+            raise
 
     def _wait_out(self, trouble: WamonError, pause: _Pause) -> None:
         self._passes.hang(trouble)
@@ -238,7 +255,7 @@ class Daemon:
                 notify("WATCHDOG=1")
                 self._bell.wait(_LONGEST_WAIT_SECONDS)
 
-    def _serve(self, connected: Connected, pause: _Pause) -> None:
+    def _serve(self, connected: Connected, pause: _Pause) -> NoReturn:
         interval_seconds = self._config.scan.interval.total_seconds()
         chores = self._tasks.chores
         rounds = Rounds(connected, self._bell, self._passes, self._side, chores)

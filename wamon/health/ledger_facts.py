@@ -58,6 +58,11 @@ class LeaseHolder(NamedTuple):
     def works(self) -> bool:
         return not self.expired and not self.process.is_gone()
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it surely runs, and gives no sign: PostgreSQL takes none, or it is stopped."""
+        return self.expired and self.process.runs()
+
 
 class SourceHistory(NamedTuple):
     """What a source remembers of itself."""

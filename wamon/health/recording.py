@@ -61,7 +61,10 @@ def lag(group: GroupFacts) -> Check:
 
 
 def daemon(facts: Facts) -> Check:
-    """Whether a daemon holds the source. One that died and left its lease is bad; none at all may be meant so."""
+    """Whether a daemon holds the source. One that died and left its lease is bad, as one that can't renew it is.
+
+    None at all may be meant so.
+    """
     ledger_facts = facts.ledger_facts
     if isinstance(ledger_facts, Absent):
         return unknown("recording.daemon", ledger_facts)
@@ -71,7 +74,7 @@ def daemon(facts: Facts) -> Check:
         return Check("recording.daemon", State.WARN, "No daemon runs.", hint, numbers={"running": False})
     process = holder.process
     numbers = {
-        "running": holder.works,
+        "running": holder.works or holder.is_stuck,
         "host": process.host,
         "pid": process.pid,
         "since": holder.taken_at,
@@ -82,8 +85,13 @@ def daemon(facts: Facts) -> Check:
         since = span(age(holder.taken_at, facts.database_now))
         return Check("recording.daemon", State.OK, f"{who} runs since {since}.", numbers=numbers)
     silent = span(age(holder.renewed_at, facts.database_now))
-    sentence = f"{who} is gone without a goodbye: it last gave a sign {silent} ago."
-    return Check("recording.daemon", State.BAD, sentence, "Start it again: `wamon run`, or its unit.", numbers=numbers)
+    if holder.is_stuck:
+        sentence = f"{who} runs, but last gave a sign {silent} ago."
+        hint = "Its log says what it waits for; a process that is stopped (SIGSTOP) says nothing."
+    else:
+        sentence = f"{who} is gone without a goodbye: it last gave a sign {silent} ago."
+        hint = "Start it again: `wamon run`, or its unit."
+    return Check("recording.daemon", State.BAD, sentence, hint, numbers=numbers)
 
 
 def dead_letters(facts: Facts) -> Check:

@@ -25,8 +25,14 @@ class Process:
 
     def is_gone(self) -> bool:
         """Whether it surely no longer runs: only its own host and boot can tell."""
-        here = self.host == _host() and self.boot == _boot()
-        return here and _started(self.pid) != self.process_started
+        return self._is_of_here() and _started(self.pid) != self.process_started
+
+    def runs(self) -> bool:
+        """Whether it surely runs, as only its own host and boot can tell."""
+        return self._is_of_here() and _started(self.pid) == self.process_started
+
+    def _is_of_here(self) -> bool:
+        return self.host == _host() and self.boot == _boot()
 
 
 @cache

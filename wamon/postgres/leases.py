@@ -35,6 +35,7 @@ class Lease:
     def __init__(self, db: Database, source: str) -> None:
         self._db = db
         self.source = source
+        self.is_kept = False  # at the block's end: its process begins anew, and nobody is to slip in meanwhile
         self._renewed_at: datetime | None = None  # by the database's clock
         self.holder = str(uuid4())
 
@@ -97,11 +98,12 @@ def is_held_by(db: Database, source: str, holder: str) -> bool:
 
 @contextmanager
 def leased(db: Database, source: str) -> Iterator[Lease]:
-    """The source's lease for as long as the block runs. Raises Busy where another process holds it."""
+    """The source's lease for as long as the block runs, and on where it is kept. Raises Busy where another holds it."""
     lease = Lease(db, source)
     lease.take()
     try:
         yield lease
     finally:
-        with suppress(Retryable):
-            lease.release()
+        if not lease.is_kept:
+            with suppress(Retryable):
+                lease.release()

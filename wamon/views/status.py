@@ -78,8 +78,8 @@ class Today:
 class Daemon:
     """Which daemon holds the source."""
 
-    state: Annotated[str, "`ok` where one runs, `warn` where none does, `bad` where one died, `unknown`"]
-    running: Annotated[bool | None, "a daemon holds the source"]
+    state: Annotated[str, "`ok` where one runs, `warn` where none does, `bad` where one died or is stuck, `unknown`"]
+    running: Annotated[bool | None, "a daemon holds the source, also one that is stuck"]
     host: Annotated[str | None, "where it runs, or ran"]
     pid: Annotated[int | None, "its process there"]
     since: Annotated[datetime | None, "since when it holds the source"]

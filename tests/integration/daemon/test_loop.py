@@ -18,6 +18,7 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins, WacliJanuary
 from tests.support.clock import CLOCK, HOST, Moved
 from tests.support.half_commit import half_committed
+from tests.support.leases import leases_let_go, tell_of_leases_let_go
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
 from wamon.app.commands import configured
@@ -89,6 +90,32 @@ def test_one_whose_lease_another_took_speaks_for_its_source_no_more(field: Field
     daemon._bell.stop()
     daemon._work_while_connected(loop._Pause())
     assert daemon._passes.holder_of("main") is None
+
+
+@pytest.mark.fault("F17")
+def test_its_lease_is_kept_while_postgresql_has_no_room_so_that_who_looks_knows_that_it_runs(
+    field: Field, open_office: Open
+) -> None:
+    office = open_office(field.path)
+    office.query("CREATE SEQUENCE public.tries")
+    office.query(
+        "CREATE FUNCTION public.no_room() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM nextval('public.tries'); RAISE 'full' USING ERRCODE = '53100'; END $$"
+    )
+    office.query(
+        "CREATE TRIGGER no_room BEFORE INSERT ON wamon.ledger_rows FOR EACH ROW EXECUTE FUNCTION public.no_room()"
+    )
+    tell_of_leases_let_go(office)
+
+    def act() -> None:
+        eventually("it tries again", lambda: office.query("SELECT last_value FROM public.tries")[0] > 1)
+        assert leases_let_go(office) == 0
+        assert office.query("SELECT count(*) FROM wamon.leases") == [1]
+        office.query("DROP TRIGGER no_room ON wamon.ledger_rows")
+        recorded(office, "DR1000001")
+
+    run_while(office, act)
+    assert leases_let_go(office) == 1
 
 
 @pytest.mark.fault("F85")

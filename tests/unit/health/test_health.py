@@ -245,15 +245,21 @@ def test_more_messages_than_were_counted_are_at_least_so_many() -> None:
     assert "behind by at least 20,000 messages" in check.sentence
 
 
-def test_no_daemon_is_a_warning_and_a_dead_one_is_bad(made: Made) -> None:
+def test_no_daemon_is_a_warning_and_one_that_died_or_is_stuck_is_bad(made: Made) -> None:
     here = LeaseHolder(Process.this(), NOW - timedelta(hours=3), NOW, expired=False)
     assert recording.daemon(made()).state == "warn"
     works = recording.daemon(made(ledger_facts=replace(VITALS, holder=here)))
     assert (works.state, works.numbers["pid"], works.numbers["running"]) == ("ok", os.getpid(), True)
-    for gone in (here._replace(expired=True), here._replace(process=replace(here.process, process_started=1))):
-        assert recording.daemon(made(ledger_facts=replace(VITALS, holder=gone))).state == "bad"
+    stuck = recording.daemon(made(ledger_facts=replace(VITALS, holder=here._replace(expired=True))))
+    assert (stuck.state, stuck.numbers["running"], "runs, but" in stuck.sentence) == ("bad", True, True)
+    died = recording.daemon(
+        made(ledger_facts=replace(VITALS, holder=here._replace(process=replace(here.process, process_started=1))))
+    )
+    assert (died.state, died.numbers["running"], "gone without" in died.sentence) == ("bad", False, True)
     elsewhere = here._replace(process=GONE)  # which nobody here can see: its lease tells
     assert recording.daemon(made(ledger_facts=replace(VITALS, holder=elsewhere))).state == "ok"
+    silent = recording.daemon(made(ledger_facts=replace(VITALS, holder=elsewhere._replace(expired=True))))
+    assert (silent.state, silent.numbers["running"]) == ("bad", False)
 
 
 @pytest.mark.parametrize(
