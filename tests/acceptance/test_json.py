@@ -268,7 +268,10 @@ def test_an_office_with_conversations_answers(office: Office, ask: Callable[...,
     talks.conversation(talks.person("27820000002"), talks.chat())
     talk = talks.conversation(thabo, group, "idle", answered=1)
     talks.messages(talk, 1)
-    talks.turn(talk, 1, 1, 1, "failed", error="TimeoutError", missed=2, gap_seconds=300, correlation_id=correlation_id)
+    talks.turn(
+        talk, 1, 1, 1, "failed",
+        error="TimeoutError", missed=2, gap_seconds=300, correlation_id=correlation_id, tokens=330,
+    )  # fmt: skip
     talks.turn(talk, 2, 1, 1, "stale")
     talks.reply(talk, 1, 2, "skipped")
     talks.transition(talk, None, "settling", "message")

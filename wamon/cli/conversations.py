@@ -184,13 +184,13 @@ def _story(story: Story, zone: ZoneInfo) -> None:
     say(f"\n{one.group or 'One-to-one'}, source {one.source}: {one.outcome or one.state}{waits}. {one.uid}")
     turns = [
         (local(t.started_at, zone), local(t.ended_at, zone), t.reason, t.messages, t.outcome or "in work", t.reply,
-         t.missed, t.error)
+         t.missed, t.tokens, t.error)
         for t in story.turns
     ]  # fmt: skip
     table(
-        ("Begun", "Ended", "Why", "Messages", "Outcome", "Answer", "Missed", "Error"),
+        ("Begun", "Ended", "Why", "Messages", "Outcome", "Answer", "Missed", "Tokens", "Error"),
         turns,
-        right=("Messages", "Missed"),
+        right=("Messages", "Missed", "Tokens"),
     )
     changes = [(local(t.at, zone), t.before or "new", t.after, t.reason) for t in story.transitions]
     table(("When", "From", "To", "Why"), changes)

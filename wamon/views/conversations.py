@@ -81,6 +81,7 @@ class Turn:
     follow_up: Annotated[bool, "its messages came while another was worked"]
     error: Annotated[str | None, "the class of what failed"]
     correlation_id: Annotated[str | None, "its id in the log"]
+    tokens: Annotated[int | None, "tokens that the agent took for it, answers included; null: it wasn't asked"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ ORDER BY state = 'merged', last_in_at DESC NULLS LAST, conversation
 
 -- name: turns
 SELECT t.started_at, t.ended_at, t.reason, t.through_seq - t.from_seq + 1, t.outcome, r.state, t.missed, t.gap_seconds,
-       t.late, t.follow_up, t.error, t.correlation_id::text
+       t.late, t.follow_up, t.error, t.correlation_id::text, t.tokens
 FROM wamon.turns AS t
 LEFT JOIN wamon.replies AS r
     ON r.conversation = t.conversation AND r.through_seq = t.through_seq AND r.fence = t.fence

@@ -135,7 +135,7 @@ def test_nobody_is_guessed(dsn: str, talks: Talks) -> None:
 def test_a_story_tells_turns_with_their_answers_and_changes_the_newest_first(dsn: str, talks: Talks) -> None:
     talk = talks.conversation(talks.person(), talks.chat(), "idle", last=3, answered=3)
     talks.messages(talk, 1, 2, 3)
-    talks.turn(talk, 1, 1, 2, ago=60, missed=4, gap_seconds=780)
+    talks.turn(talk, 1, 1, 2, ago=60, missed=4, gap_seconds=780, tokens=330)
     talks.reply(talk, 2, 1, "sent")
     talks.turn(talk, 2, 3, 3, "failed", ago=30, error="TimeoutError")
     talks.transition(talk, None, "settling", "message", ago=62)
@@ -143,9 +143,9 @@ def test_a_story_tells_turns_with_their_answers_and_changes_the_newest_first(dsn
 
     (story,) = person(dsn, PHONE).conversations
 
-    assert [(t.outcome, t.messages, t.reply, t.missed, t.gap_seconds, t.error) for t in story.turns] == [
-        ("failed", 1, None, None, None, "TimeoutError"),
-        ("answered", 2, "sent", 4, 780.0, None),
+    assert [(t.outcome, t.messages, t.reply, t.missed, t.gap_seconds, t.tokens, t.error) for t in story.turns] == [
+        ("failed", 1, None, None, None, None, "TimeoutError"),
+        ("answered", 2, "sent", 4, 780.0, 330, None),
     ]
     assert [(t.before, t.after, t.reason) for t in story.transitions] == [
         ("settling", "processing", "due"),
