@@ -107,7 +107,10 @@ def test_what_only_the_provider_knows_is_left_to_be_filled_in(wamon: Run, tmp_pa
         "The hook meta has no secret: put it into secrets/hook-meta beside the config"
         in wamon("config", "check").stderr
     )
-    assert "put it into the file secrets/hook-meta beside the config" in wamon("hooks", "test", "meta").stderr.lower()
+    assert (
+        "put it into the file secrets/hook-meta beside the config (beside prod.yaml: prod.secrets/hook-meta)"
+        in wamon("hooks", "test", "meta").stderr.lower()
+    )
     assert hook.verify_token
     assert hook.numbers == ("123456789012345",)
     assert hook.send.url == "https://graph.facebook.com/v25.0/123456789012345/messages"

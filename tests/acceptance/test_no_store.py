@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.conftest import Run
 from tests.acceptance.test_help import ALL
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.deliveries import GOWA, WATI
@@ -173,3 +174,15 @@ def test_beside_a_store_a_delivery_that_is_not_proven_makes_the_noted_proof_uncl
 
     assert (by_day, code) == ([False], 1), told
     assert office.query("SELECT last_verify_clean FROM wamon.sources WHERE source = 'main'") == [False]
+
+
+@pytest.mark.parametrize("how", [(), ("--plain",)], ids=["screen", "plain"])
+def test_of_what_nobody_has_begun_no_status_says_that_all_is_well(
+    wamon: Run, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    hooks = "hooks: [{name: wati, provider: wati, secret: a-secret-of-the-hook}]"
+    (tmp_path / "wamon.yaml").write_text(f"state: {{dir: state}}\n{hooks}\n", "utf-8")
+    said = wamon("--config", "wamon.yaml", "status", *how).stdout
+    assert "All is well." not in said
+    assert "Nothing is recorded yet.\n" in said
+    assert said.endswith("`wamon scan` begins, and `wamon run` stays.\n")

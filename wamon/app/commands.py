@@ -73,7 +73,7 @@ def bridge_of(config: Config, override: Path | None = None, groups: Sequence[str
         if ours is None and config.hooks:
             raise ConfigError(
                 f"No bridge's store is named, and the hook {config.hooks[0].name} has no secret.",
-                hint=f"Put it into the file {config.hooks[0].secret_file} beside the config, or set bridge.path.",
+                hint=f"Put it into the file {config.hooks[0].secret_file}, or set bridge.path.",
             )
         if ours is None:
             raise ConfigError(

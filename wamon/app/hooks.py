@@ -40,7 +40,7 @@ def _named(config: Config, name: str) -> Hook:
     if hook is None:
         raise UsageError(f"There is no hook {name} in the config.", hint="`wamon hooks list` lists them.")
     if not hook.secret:
-        hint = f"Set hooks[].secret, or put it into the file {hook.secret_file} beside the config."
+        hint = f"Set hooks[].secret, or put it into the file {hook.secret_file}."
         raise UsageError(f"The hook {name} has no secret, so its address doesn't exist.", hint=hint)
     return hook
 

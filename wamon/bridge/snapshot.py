@@ -121,7 +121,7 @@ def _refuse_what_no_bridge_writes(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         raise BridgeUnavailable(
             f"The bridge's store {path} isn't there.",
-            hint="Is bridge.path right, and has the bridge run? wamon never creates it.",
+            hint="Is bridge.path, or --bridge, right, and has the bridge run? wamon never creates it.",
         ) from None
     except OSError as error:
         raise BridgeUnavailable(
@@ -131,11 +131,13 @@ def _refuse_what_no_bridge_writes(path: Path) -> None:
     if found.st_nlink == 0 and (why := other_name(path)):
         raise _unavailable(path, f"{why} where the bridge writes, and shows the old one", MOUNT_THE_FOLDER)
     if not S_ISREG(found.st_mode):
-        raise BridgeUnavailable(f"The bridge's store {path} is no file.", hint="bridge.path names the .db file itself.")
+        raise BridgeUnavailable(
+            f"The bridge's store {path} is no file.", hint="bridge.path, or --bridge, names the .db file itself."
+        )
     if found.st_size == 0:  # also beside a -wal file: SQLite would delete that, even as a reader
         raise BridgeUnavailable(
             f"The bridge's store {path} is empty: the bridge has written nothing yet.",
-            hint="If it has messages on the phone, is bridge.path the file that the bridge writes?",
+            hint="If it has messages on the phone, is this the file that the bridge writes?",
         )
 
 
@@ -169,7 +171,7 @@ def _explained(path: Path, error: sqlite3.Error) -> WamonError:
     if name == "SQLITE_NOTADB":
         return BridgeUnknown(
             f"The bridge's store {path} is no SQLite file.",
-            hint="bridge.path names the bridge's message store, such as store/messages.db.",
+            hint="bridge.path, or --bridge, names the bridge's message store, such as store/messages.db.",
         )
     if name.startswith(_NOT_OPENED):
         with suppress(OSError):

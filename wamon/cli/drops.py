@@ -88,8 +88,9 @@ def list_(
     settings = options.config()
     people = people_of(settings)
     filters = Filters(project, day, since, until, kind, sender, text)
+    span = filters.span(settings.timezone, options.clock.now())
     with ledger(settings) as db:
-        wanted = filters.selection(db, people, settings.timezone, options.clock.now())
+        wanted = filters.selection(db, people, span)
         if options.json:
             options.say_list(view.drops(db, wanted._replace(limit=limit), people))
             return

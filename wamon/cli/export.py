@@ -75,8 +75,9 @@ def export(
     settings = options.config()
     people = people_of(settings)
     filters = Filters(project, day, since, until, kind, sender, text)
+    span = filters.span(settings.timezone, options.clock.now())
     with ledger(settings) as db:
-        wanted = filters.selection(db, people, settings.timezone, options.clock.now())
+        wanted = filters.selection(db, people, span)
         table = settings.database.review_table if review else None
         columns = _review_columns(db, table) if review else {}
         chosen = lines(posts(db, wanted, table), people, settings.timezone, columns)

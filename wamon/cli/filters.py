@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from wamon.privacy import Directory
     from wamon.reports.posts import Selection
 
+    Span = tuple[datetime | None, datetime | None]
+
 
 class Kind(StrEnum):
     """How a post of a drop number counts."""
@@ -50,31 +52,25 @@ class Filters(NamedTuple):
     sender: str | None
     text: str | None
 
-    def selection(self, db: Database, people: Directory, zone: ZoneInfo, now: datetime) -> Selection:
-        """What they mean. Raises UsageError for what is no time, and for a project or sender that nobody knows."""
+    def span(self, zone: ZoneInfo, now: datetime) -> Span:
+        """From when until when, which needs no database. Raises UsageError for what is no time."""
         from wamon.cli import times
-        from wamon.reports import posts
-
-        since, until = self._times()
-        if self.project is not None:
-            require_project(self.project, posts.projects(db))
-        return posts.Selection(
-            self.project,
-            times.since(since, zone, now),
-            times.until(until, zone, now),
-            self.kind,
-            None if self.sender is None else _senders(self.sender, people, posts.senders(db)),
-            self.text,
-        )
-
-    def _times(self) -> tuple[str | None, str | None]:
         from wamon.errors import UsageError
 
         if self.day is None:
-            return self.since, self.until
+            return times.span(self.since, self.until, zone, now)
         if self.since is not None or self.until is not None:
             raise UsageError("A day has its own beginning and end.", hint="Say --day, or --since and --until.")
-        return self.day, self.day
+        return times.span(self.day, self.day, zone, now)
+
+    def selection(self, db: Database, people: Directory, span: Span) -> Selection:
+        """What they mean. Raises UsageError for a project or sender that nobody knows."""
+        from wamon.reports import posts
+
+        if self.project is not None:
+            require_project(self.project, posts.projects(db))
+        senders = None if self.sender is None else _senders(self.sender, people, posts.senders(db))
+        return posts.Selection(self.project, *span, self.kind, senders, self.text)
 
 
 def require_project(project: str, known: list[str]) -> None:

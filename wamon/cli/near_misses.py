@@ -71,7 +71,7 @@ def near(
     options = said(ctx, config, json, jsonl)
     settings = options.config()
     zone, now = settings.timezone, options.clock.now()
-    span = times.since(since, zone, now), times.until(until, zone, now)
+    span = times.span(since, until, zone, now)
     with ledger(settings) as db:
         if project is not None:
             require_project(db, settings, project)

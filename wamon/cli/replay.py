@@ -9,11 +9,8 @@ import typer
 from wamon.cli.options import ConfigOption, GroupOption, JsonOption, said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from wamon.capture.pipeline import Pipeline
     from wamon.capture.replay import Replayed, Selection
-    from wamon.config.schema import Config
     from wamon.views.replay import Added, Replay
 
 _MOST_NAMED = 10
@@ -46,16 +43,21 @@ def replay(
     wamon replay --drop DR1752028
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
+    from wamon.capture.replay import Selection
+    from wamon.cli import times
     from wamon.log import is_quiet
     from wamon.render import say
     from wamon.views import replay as view
     from wamon.views.document import as_json
+    from wamon.views.drops import canonical
 
     options = said(ctx, config, json)
     settings = options.config()
+    span = times.span(since, until, settings.timezone, options.clock.now())
+    numbers = frozenset(canonical(number, settings.drops.pattern) for number in drop or [])
     with (rehearsing if dry_run else opened)(settings, bridge_of(settings), options.clock) as pipeline:
         began = pipeline.clock.monotonic_seconds()
-        selection = _selection(pipeline, settings, group or [], since, until, drop or [])
+        selection = Selection(pipeline.named(group or []), *span, numbers)
         done = _replayed(pipeline, selection)
         seconds = pipeline.clock.monotonic_seconds() - began
         answer = view.replay(pipeline, done, selection.jids, seconds, dry_run=dry_run)
@@ -63,25 +65,6 @@ def replay(
         say(as_json(answer))
     elif not is_quiet():
         _show(answer)
-
-
-def _selection(
-    pipeline: Pipeline,
-    settings: Config,
-    names: Sequence[str],
-    since: str | None,
-    until: str | None,
-    drops: Sequence[str],
-) -> Selection:
-    from wamon.capture.replay import Selection
-    from wamon.cli import times
-    from wamon.views.drops import canonical
-
-    zone, now = settings.timezone, pipeline.clock.now()
-    bounds = times.since(since, zone, now), times.until(until, zone, now)
-    return Selection(
-        pipeline.named(names), *bounds, frozenset(canonical(drop, settings.drops.pattern) for drop in drops)
-    )
 
 
 def _replayed(pipeline: Pipeline, selection: Selection) -> Replayed:

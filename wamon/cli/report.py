@@ -112,7 +112,7 @@ def _report(options: Said, make: Callable[[date, ZoneInfo, datetime], Period], w
 
     settings = options.config()
     zone, now = settings.timezone, options.clock.now()
-    period = make(times.day("--date", wish.day or "today", zone, now), zone, now)
+    period = make(times.day("--date", "today" if wish.day is None else wish.day, zone, now), zone, now)
     _write(_collected(settings, options.clock, period, wish.project), options, wish)
 
 

@@ -218,12 +218,15 @@ def _legacy(file: Path) -> Mapping[str, str]:
     from wamon.errors import UsageError
     from wamon.log import logger
 
+    hint = "Name the old monitor's state file."
     try:
         found = old_state(document_of(file))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file} can't be read as JSON: {error}.", hint="Name the old monitor's state file.") from None
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror}.", hint=hint) from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file} can't be read as JSON: {error}.", hint=hint) from None
     if found is None:
-        raise UsageError(f"{file} has not the form {{jid: message id}}.", hint="Name the old monitor's state file.")
+        raise UsageError(f"{file} has not the form {{jid: message id}}.", hint=hint)
     if found.odd:
         logger.warning("Passed over, since they hold no message id: %s.", ", ".join(found.odd))
     return found.positions

@@ -23,7 +23,7 @@ def show(facts: Facts, checks: Sequence[Check], most_groups: int = MOST_GROUPS) 
     _show_groups(facts, checks, most_groups)
     say("\n".join((_today(facts), _daemon(facts), _past(facts), *_answers(facts))))
     _show_latest(facts)
-    _show_troubles(checks)
+    _show_troubles(facts, checks)
 
 
 def sentences(facts: Facts, checks: Sequence[Check]) -> list[str]:
@@ -42,7 +42,7 @@ def sentences(facts: Facts, checks: Sequence[Check]) -> list[str]:
         _past(facts),
         *_answers(facts),
         *_latest(facts),
-        *(troubles or ["All is well."]),
+        *(troubles or [_verdict(facts)]),
     ]
 
 
@@ -163,14 +163,21 @@ def _latest(facts: Facts) -> list[str]:
     ]
 
 
-def _show_troubles(checks: Sequence[Check]) -> None:
+def _verdict(facts: Facts) -> str:
+    """What is said where nothing is wrong: of what nobody began how to begin."""
+    from wamon.health.check import Absent
+
+    return facts.ledger_facts.hint if isinstance(facts.ledger_facts, Absent) else "All is well."
+
+
+def _show_troubles(facts: Facts, checks: Sequence[Check]) -> None:
     from wamon.cli.doctor import beside_state
     from wamon.health.check import State
     from wamon.render import coloured, say
 
     troubles = [check for state in (State.BAD, State.WARN) for check in checks if check.state is state]
     if not troubles:
-        say(coloured("All is well."))
+        say(coloured(_verdict(facts)))
         return
     say("")
     for check in troubles[:_MOST_TOLD]:

@@ -22,6 +22,16 @@ def until(text: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
     return None if text is None else _moment("--until", text, zone, now)[1]
 
 
+def span(first: str | None, last: str | None, zone: ZoneInfo, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """What --since and --until mean. UsageError for what is no time, and where nothing lies between them."""
+    from wamon.errors import UsageError
+
+    begins, ends = since(first, zone, now), until(last, zone, now)
+    if begins and ends and begins >= ends:
+        raise UsageError(f"--since {first!r} isn't before --until {last!r}.", hint="Exchange them, or leave one out.")
+    return begins, ends
+
+
 def day(option: str, text: str, zone: ZoneInfo, now: datetime) -> date:
     """The day that is meant, as people of this zone count days. UsageError for what is none."""
     from wamon.errors import UsageError

@@ -41,7 +41,7 @@ def verify(
     wamon verify
     wamon verify --group Lawley --repair
     """
-    from wamon.errors import CouldNotCheck, Retryable, SchemaError
+    from wamon.errors import BridgeUnknown, CouldNotCheck, Retryable, SchemaError
     from wamon.log import is_quiet
     from wamon.render import say
     from wamon.views.document import as_json
@@ -49,7 +49,7 @@ def verify(
     options = said(ctx, config, json)
     try:
         found = _verified(options, bridge, group or [], repair=repair)
-    except (Retryable, SchemaError) as error:
+    except (BridgeUnknown, Retryable, SchemaError) as error:
         raise CouldNotCheck(str(error), hint=error.hint) from None
     if options.json:
         say(as_json(found))

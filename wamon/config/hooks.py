@@ -105,8 +105,9 @@ class Hook(Section):
 
     @property
     def secret_file(self) -> str:
-        """Where the secret lies, beside the config, as `wamon init --bot` has it."""
-        return f"secrets/hook-{self.name.lower()}"
+        """Where the secret lies, as `wamon init --bot` has it, in words."""
+        name = f"hook-{self.name.lower()}"
+        return f"secrets/{name} beside the config (beside prod.yaml: prod.secrets/{name})"
 
     @property
     def secrets(self) -> tuple[str, ...]:

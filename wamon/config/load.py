@@ -64,9 +64,10 @@ def known() -> list[Path]:
 
 def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
     """Return the config in a file; raise ConfigError with all its problems."""
+    content = _content(path)
     environ = with_credentials(environ, path)
     try:
-        found = document.read(_content(path), environ, renamed)
+        found = document.read(content, environ, renamed)
     except document.BrokenError as error:
         broken = error.problem
     else:

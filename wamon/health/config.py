@@ -79,7 +79,7 @@ def _no_store(config: Config) -> str:
         return ""
     if config.bridge.path is None and config.hooks:
         hook = config.hooks[0]
-        return f"The hook {hook.name} has no secret: put it into {hook.secret_file} beside the config."
+        return f"The hook {hook.name} has no secret: put it into {hook.secret_file}."
     if config.bridge.path is None:
         return "No bridge's store is named: set bridge.path, or a hook's secret."
     try:

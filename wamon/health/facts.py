@@ -38,9 +38,7 @@ _MOST_POSTS = 5
 _MOST_RHYTHMS = 500
 """With more groups than that, only those that are silent now are asked for theirs."""
 
-NEVER_RECORDED = Absent(
-    "Nothing of this bridge is recorded yet.", "`wamon scan` reads it, `wamon run` goes on reading."
-)
+NEVER_RECORDED = Absent("Nothing is recorded yet.", "`wamon scan` begins, and `wamon run` stays.")
 
 NOT_MADE = Absent("The embedded PostgreSQL isn't made yet: the first scan makes it.")
 
@@ -310,6 +308,8 @@ def _deliveries(subject: Subject, db: Database | Absent, server: Server | Absent
     """What hooks brought, refused or wait with. That it can't be known other checks tell."""
     if isinstance(db, Absent) or isinstance(server, Absent):
         return Absent("PostgreSQL can't be asked.")
+    if server.schema == 0:
+        return NEVER_RECORDED
     try:
         return delivery_facts(db, server.now, subject.config.timezone)
     except WamonError as error:

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import glob
 import os
+import stat
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,7 @@ def remove_leftovers(folder: Path, names: str) -> None:
 @contextmanager
 def _temporary(path: Path, mode: int) -> Iterator[Path]:
     """An empty file beside `path`, removed at the end. Its lock says that its process lives."""
+    _refuse_what_is_no_file(path)
     remove_leftovers(path.parent, glob.escape(path.name))
     temporary, handle = _made(path, mode)
     try:
@@ -85,6 +87,18 @@ def _temporary(path: Path, mode: int) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
         os.close(handle)
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """Raises OSError for a folder, and for a device or a pipe: root would put a file in the place of /dev/stdout."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is no file that could be replaced")
 
 
 def _made(path: Path, mode: int) -> tuple[Path, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import unicodedata
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -136,7 +135,7 @@ def output_file(file: Path) -> Iterator[Path]:
             if file.exists():
                 beside.chmod(file.stat().st_mode & 0o777)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        why = error.strerror or type(error).__name__
         raise UsageError(
             f"{file} can't be written: {why}.", hint="Name a file in a folder that you may write."
         ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,15 @@ def test_a_block_that_fails_leaves_the_former_file_and_nothing_beside_it(tmp_pat
         raise RuntimeError
     assert path.read_text() == "former"
     assert names(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_what_is_no_file_is_never_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "stdout")
+    with pytest.raises(OSError, match=r"no file that could be replaced|Is a directory"), replacing(tmp_path / "stdout"):
+        pass
+    assert names(tmp_path) == ["stdout"]
+    assert not (tmp_path / "stdout").is_file()
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_writer(tmp_path: Path) -> None:
