@@ -8,11 +8,13 @@ from wamon.app.database import ledger
 from wamon.backoff import pause_seconds
 from wamon.errors import DatabaseUnavailable
 from wamon.events.stream import POLL_SECONDS, begin, checked, read
+from wamon.events.watch import Watch
 from wamon.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.events.cursor import Cursor
     from wamon.events.model import Event
@@ -25,8 +27,9 @@ _LONGEST_PAUSE_SECONDS = 20.0
 class Following:
     """Goes through the events from a cursor on, or from the beginning. Where it stands outlives a lost connection."""
 
-    def __init__(self, config: Config, since: Cursor | None) -> None:
+    def __init__(self, config: Config, since: Cursor | None, clock: Clock) -> None:
         self._config = config
+        self._watch = Watch(clock)
         self._at = since
         self._tries = 0
 
@@ -60,6 +63,7 @@ class Following:
         with ledger(self._config) as db:
             self._at = checked(db, self._at) if self._at else begin(db)
             while True:
+                self._watch.look(db)
                 found = read(db, self._at, _EVENTS_A_TIME)
                 self._tries = 0
                 if found:

@@ -46,7 +46,7 @@ def events(
 
     options = said(ctx, config, json=True)
     cursor = Cursor.parse(since) if since is not None else None
-    following = Following(options.config(), cursor)
+    following = Following(options.config(), cursor, options.clock)
     if not follow:
         _print_each(following.to_the_end())
         return

@@ -113,6 +113,7 @@ def prune(db: Database, keep_days: int = 30) -> None:
         SQL.run(db, "hold")
         if SQL.value(db, "is_followed", keep=keep):
             SQL.run(db, "prune", keep=keep)
+            SQL.run(db, "prune_gaps", keep=keep)
             return
         SQL.run(db, "close")
     _switch(db, on=False)

@@ -180,6 +180,9 @@ SELECT EXISTS (
     WHERE log_oid = 'wamon.events_out'::regclass AND followed_at > now() - %(keep)s::interval
 )
 
+-- name: prune_gaps
+DELETE FROM wamon.event_gaps WHERE NOT is_open AND noted_at < now() - %(keep)s::interval
+
 -- name: prune
 WITH gone AS (
     DELETE FROM wamon.events_out

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from wamon.views.sources import Check, Sign, Source, sign
+from wamon.health.signs import Sign, sign
+from wamon.views.sources import Check, Source
 from wamon.views.verdict import Facts, Verdict, verdict
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -60,7 +60,8 @@ CREATE TABLE wamon.deleted_versions (
 -- What was told last of each source's signs of life, and which gaps are told: whoever sees a change first tells it.
 CREATE TABLE wamon.event_sources (
     source text COLLATE "C" PRIMARY KEY,
-    sign text COLLATE "C" NOT NULL
+    sign text COLLATE "C" NOT NULL,
+    signed_at timestamptz NOT NULL
 );
 CREATE TABLE wamon.event_gaps (
     source text COLLATE "C",
@@ -68,6 +69,7 @@ CREATE TABLE wamon.event_gaps (
     jid text COLLATE "C",
     began_at timestamptz,
     is_open boolean NOT NULL,
+    noted_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (source, kind, jid, began_at)
 );
 
