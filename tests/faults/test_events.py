@@ -1,0 +1,92 @@
+"""Who records and who follows die at random instants: who drops equal ids comes to the drops that there are."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import VeryGoodPlugins
+from tests.support.clock import CLOCK
+from tests.support.environment import EXAMPLES
+from tests.support.events import Consumer, told_drops
+from tests.support.office import Office
+from tests.support.traffic import write_traffic
+from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.events import Following
+from wamon.events.cursor import Cursor
+from wamon.events.model import line
+from wamon.model import Sizes
+
+ROUNDS = 100 if EXAMPLES else 6  # `make chaos` has more
+
+
+@pytest.mark.fault("F152")
+def test_a_follower_rebuilds_the_drops_whoever_is_killed_and_whenever(
+    tmp_path: Path, open_office: Callable[..., Office]
+) -> None:
+    rng = random.Random(152)
+    consumer, killed = Consumer(), [0, 0]
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", seed=152, durable=False)) as field:
+        office = open_office(field.path, Sizes(page_rows=40, pages_a_batch=1))
+        office.scan()
+        for n in range(ROUNDS):
+            write_traffic(field, 60, seed=n)
+            killed[0] += _until(rng.uniform(0.005, 0.2) if n else 0.001, office.scan)
+            killed[1] += _until(rng.uniform(0.005, 0.1) if n else 0.001, lambda: _print(office, consumer.cursor))
+            _take(office, consumer, keeps_its_place=rng.random() < 0.5)
+        office.sweep()
+        office.scan()
+        _print(office, consumer.cursor)
+        _take(office, consumer, keeps_its_place=True)
+        assert consumer.drops() == told_drops(office)
+    assert all(killed), f"killed while they scanned and followed: {killed}"
+
+
+def _print(office: Office, since: str | None) -> None:
+    """As `wamon events`, into a file."""
+    config = configured(office.config_path, {})
+    with _printed(office).open("w", encoding="utf-8") as file:
+        for some in Following(config, Cursor.parse(since) if since else None, CLOCK).to_the_end():
+            file.write("".join(f"{line(event)}\n" for event in some))
+            file.flush()
+
+
+def _printed(office: Office) -> Path:
+    return office.folder / "events.jsonl"
+
+
+def _take(office: Office, consumer: Consumer, *, keeps_its_place: bool) -> None:
+    """What was printed whole; a consumer that is killed before it has kept its place begins again where it was."""
+    was = consumer.cursor
+    if _printed(office).exists():
+        *lines, _ = _printed(office).read_text("utf-8").split("\n")
+        consumer.take(lines)
+        _printed(office).unlink()
+    if not keeps_its_place:
+        consumer.cursor = was
+
+
+def _until(seconds: float, act: Callable[[], object]) -> bool:
+    """Do it in a child that the kernel ends after so long; whether it was ended."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            act()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGALRM
+        return True
+    assert os.WEXITSTATUS(status) == 0
+    return False
