@@ -281,7 +281,7 @@ def wanted_of(config: Config, bridge: Bridge) -> list[Wanted]:
 
 def _admitted(store: Store, chat: str) -> list[Wanted]:
     """The store's chats that have this JID or name, under their names there. Raises UsageError where there are none."""
-    names = {one.jid: one.name for one in store.chats()} or dict.fromkeys(store.traffic(), "")
+    names = {one.jid: one.name for one in store.chats()} or dict.fromkeys(store.traffic().chats, "")
     found = [Wanted(jid, name or jid) for jid, name in names.items() if chat in {jid, name}]
     if not found:
         raise _no_chat(store, chat, names)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from hashlib import sha256
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from wamon.bridge import traffic
 from wamon.bridge.anchors import advanced, anchor_of, raw, still_standing
 from wamon.bridge.flavours import recognise
 from wamon.bridge.snapshot import is_wal, refuse_without_its_log, snapshot, unlocked
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wamon.bridge.flavours import Flavour
+    from wamon.bridge.traffic import Traffic
 
     Row = tuple[Any, ...]  # rowid, chat, id, sender, time, from me, text, media type: as the store holds them
 
@@ -201,15 +204,33 @@ class Store:
             rows = db.execute("SELECT jid, max(name) FROM chats GROUP BY jid ORDER BY jid").fetchall()
         return [Chat(text_of(jid), text_of(name)) for jid, name in rows]
 
-    def traffic(self) -> dict[str, tuple[int, datetime | None]]:
-        """For each chat JID with messages: their number, and when the newest of them was sent."""
-        traffic: dict[str, tuple[int, datetime | None]] = {}
-        for rows in self._pages(BEGINNING):
-            for row in rows:
-                jid, sent_at = text_of(row[1]), utc(row[4])
-                count, last = traffic.get(jid, (0, None))
-                traffic[jid] = (count + 1, max(filter(None, (last, sent_at)), default=None))
-        return traffic
+    def traffic(self, most_rows: float = inf) -> Traffic:
+        """What the store has of each chat. Of a larger store about so many of its newest rows are counted."""
+        chats: dict[str, tuple[int, datetime | None]] = {}
+        page, rowid, read, complete = _PAGES_AT_ONCE * self.sizes.page_rows, _LAST_ROWID, 0, False
+        while not complete and read < most_rows:
+            heard = self._read(partial(traffic.heard_until, rowid=rowid, most=page))
+            for one in heard:
+                before, last = chats.get(jid := text_of(one.chat), (0, None))
+                chats[jid] = before + one.messages, max(filter(None, (last, utc(one.newest))), default=None)
+            found = sum(one.messages for one in heard)
+            read, complete = read + found, found < page
+            rowid = min((one.first_rowid for one in heard), default=0) - 1
+        return traffic.Traffic(chats, complete)
+
+    def bare_media(self, wanted: Mapping[bytes, str], since: datetime) -> Iterator[tuple[str, datetime]]:
+        """Photos and videos without any text, sent at or after `since`: JID and time, without reading what is older.
+
+        Such as stand alone among older rows may be passed over.
+        """
+        page = self.sizes.page_rows
+        beyond: int | None = self._read(partial(traffic.before, moment=since, page_rows=page))
+        while beyond is not None:
+            found, beyond = self._read(partial(traffic.bare_media, beyond=beyond, page_rows=page))
+            for chat, value in found:
+                jid, sent_at = wanted.get(chat), utc(value)
+                if jid is not None and sent_at is not None and sent_at >= since:
+                    yield jid, sent_at
 
     def flavour(self) -> Flavour:
         """The store's flavour. Raises BridgeUnknown where it fits none."""
@@ -416,6 +437,8 @@ def messages_of(rows: Sequence[Row], wanted: Mapping[bytes, str]) -> list[Messag
 
 FALSE = frozenset({None, 0, b"0", b"false", b""})
 _LAST_ROWID = 2**63 - 1
+_PAGES_AT_ONCE = 4
+"""Where rows are only counted: reading such takes no longer than a page of messages."""
 LONGEST_ID = 200
 """WhatsApp's have at most 32 characters; PostgreSQL's indexes take no key of more than about 2,700 bytes."""
 

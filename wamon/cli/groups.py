@@ -29,6 +29,7 @@ def groups(
     """List the groups in the bridge's store: how many messages, how fresh, and which are watched.
 
     Only the store is read; no database is needed. Configured groups come first, then those with the newest messages.
+    Of a large store the newest 100,000 messages are counted.
 
     \b
     wamon groups
@@ -50,6 +51,7 @@ def groups(
 
 def _show(answer: Groups) -> None:
     from wamon.render import say, table
+    from wamon.views.groups import COUNTED
 
     rows = [
         (
@@ -57,7 +59,7 @@ def _show(answer: Groups) -> None:
             chat.jid,
             chat.messages,
             _age(chat.age_seconds),
-            _watched(chat),
+            _watched(chat, complete=answer.complete),
         )
         for chat in answer.groups
     ]
@@ -70,16 +72,20 @@ def _show(answer: Groups) -> None:
     )
     if not rows:
         say(f"The store {answer.bridge} has no groups.")
+    if not answer.complete:
+        say(f"The store is large: only its newest {COUNTED:,} messages were counted.")
     if answer.hidden:
         say(f"{answer.hidden:,} chats that are no groups aren't shown; --all shows them.")
 
 
-def _watched(chat: Chat) -> str:
+def _watched(chat: Chat, *, complete: bool) -> str:
     if not chat.configured:
         return "no"
     if not chat.enabled:
         return "not enabled"
-    return "yes" if chat.messages else "yes, but has no messages"
+    if chat.messages:
+        return "yes"
+    return "yes, but has no messages" if complete else "yes, but has none of late"
 
 
 def _age(seconds: float | None) -> str:

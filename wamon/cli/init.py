@@ -196,7 +196,7 @@ def _groups(store: Store) -> list[Group]:
     from wamon.views.init import Group
 
     named = {chat.jid: chat.name for chat in store.chats()}
-    traffic = {jid: count for jid, (count, _) in store.traffic().items()}
+    traffic = {jid: count for jid, (count, _) in store.traffic().chats.items()}
     jids = [jid for jid in {*named, *traffic} if _is_group(jid)]
     drops = _drops(store, jids)
     groups = [

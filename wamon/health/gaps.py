@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from wamon.capture.pipeline import Pipeline
     from wamon.ledger.source import Source
-    from wamon.model import Group, Message
+    from wamon.model import Group
     from wamon.postgres.connection import Database
 
     Kind = Literal["bridge", "silence", "gone", "replaced", "captions", "store-missed", "missed"]
@@ -192,18 +192,11 @@ def _replaced(source: Source, window: Window) -> Iterator[Gap]:
 def _without_captions(pipeline: Pipeline, groups: Sequence[Group], since: datetime, zone: ZoneInfo) -> Iterator[Gap]:
     """Each group's photos and videos without text, by day."""
     times: dict[tuple[str, date], list[datetime]] = defaultdict(list)
-    wanted = {group.jid.encode(): group.jid for group in groups}
-    for messages, _ in pipeline.store.pages(wanted, pipeline.store.place_before(since)):
-        for message in messages:
-            if _is_bare(message) and message.sent_at is not None and message.sent_at >= since:
-                times[message.chat_jid, message.sent_at.astimezone(zone).date()].append(message.sent_at)
+    for jid, sent_at in pipeline.store.bare_media({group.jid.encode(): group.jid for group in groups}, since):
+        times[jid, sent_at.astimezone(zone).date()].append(sent_at)
     projects = {group.jid: group.project for group in groups}
     for (jid, _), sent in times.items():
         yield Gap("captions", min(sent), max(sent), jid, projects[jid], f"{len(sent)} photos or videos")
-
-
-def _is_bare(message: Message) -> bool:
-    return message.media_type.startswith(("image", "video")) and not message.text.strip()
 
 
 def _silent(db: Database, chats: Sequence[int], since: datetime, now: datetime, at_least: timedelta) -> list[Quiet]:

@@ -83,7 +83,7 @@ WHERE (%(source)s::text IS NULL OR g.source = %(source)s) AND s.live AND NOT s.r
       SELECT
       FROM wamon.submission_rows AS e
       WHERE e.project = s.project AND e.drop_number = s.drop_number AND e.live AND NOT e.rejected
-        AND e.sent_at <= s.sent_at
+        AND e.sent_at <= s.sent_at AND (e.chat <> s.chat OR e.message_id <> s.message_id)
         AND (e.sent_at < s.sent_at
              OR ((SELECT jid FROM wamon.groups WHERE chat = e.chat), coalesce(e.stanza_id, e.message_id))
                 < (g.jid, coalesce(s.stanza_id, s.message_id)))

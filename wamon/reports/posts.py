@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from wamon.ledger import review
 from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
@@ -14,6 +14,7 @@ from wamon.postgres.queries import Queries
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from wamon.postgres.connection import Database
 
@@ -83,6 +84,38 @@ class Post(NamedTuple):
     message_id: str
     text: str | None  # None where it isn't kept any more
     review: dict[str, Any] | None = None  # the review table's row, where it was asked for and there is one
+
+
+class Counted(NamedTuple):
+    """How many posts of one kind a sender has in a project."""
+
+    project: str
+    sender: str
+    kind: str  # one of EVERY_KIND
+    posts: int
+    unchecked: int  # of these
+
+
+class Listed(NamedTuple):
+    """A post that is listed by itself: a resubmission, or a rejected one."""
+
+    project: str
+    drop_number: str
+    sent_at: datetime
+    kind: str
+    sender: str
+
+
+class Summed(NamedTuple):
+    """Posts of some time, summed up."""
+
+    counted: list[Counted]
+    by_part: dict[tuple[int, str], int]  # by part of the time, such as its hour, and kind
+    listed: list[Listed]  # in the order in which they were sent
+
+
+Part = Literal["hour", "isodow"]
+"""By what posts are counted: the hour of the day (0 to 23), or the weekday (1 to 7)."""
 
 
 class Text(NamedTuple):
@@ -159,6 +192,22 @@ def posts(db: Database, selection: Selection, review_table: str | None = None) -
         found = SQL.stream(db, "posts", Post, **_values(selection, EVERY_KIND))
         while some := list(islice(found, _ROWS_AT_ONCE)):
             yield from _reviewed(db, review_table, some) if review_table else some
+
+
+def summed(db: Database, selection: Selection, part: Part, zone: ZoneInfo) -> Summed:
+    """The selected posts summed up, without making an object of each; parts are those of the zone's clocks."""
+    found = Summed([], {}, [])
+    with _much_memory(db):
+        asked = {"part": part, "zone": str(zone)}
+        rows = SQL.run(db, "summed", **_values(selection, EVERY_KIND), **asked)
+        for project, sender, kind, place, posts, unchecked, drop_number, sent_at in rows:
+            if drop_number is not None:
+                found.listed.append(Listed(project, drop_number, sent_at, kind, sender))
+            elif place is not None:
+                found.by_part[place, kind] = posts
+            else:
+                found.counted.append(Counted(project, sender, kind, posts, unchecked))
+    return found
 
 
 def _reviewed(db: Database, table: str, found: Sequence[Post]) -> Iterator[Post]:

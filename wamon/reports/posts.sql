@@ -21,7 +21,7 @@ WITH posts AS NOT MATERIALIZED (
             SELECT
             FROM wamon.submission_rows AS e
             WHERE e.project = s.project AND e.drop_number = s.drop_number AND e.live AND NOT e.rejected
-              AND e.sent_at <= s.sent_at
+              AND e.sent_at <= s.sent_at AND (e.chat <> s.chat OR e.message_id <> s.message_id)
               AND (e.sent_at < s.sent_at  -- else the group is looked up, too
                    OR ((SELECT jid FROM wamon.groups WHERE chat = e.chat), coalesce(e.stanza_id, e.message_id))
                       < (g.jid, coalesce(s.stanza_id, s.message_id)))
@@ -98,21 +98,49 @@ FROM (SELECT * FROM posts LIMIT %(most)s) AS p
 -- name: new_by_project after selected
 SELECT project, count(DISTINCT drop_number) FROM posts GROUP BY project
 
--- name: posts after selected
+-- name: once after selected
 -- The same message in two sources is one post, also where each gives it an id of its own.
+, once AS NOT MATERIALIZED (
+    SELECT p.*
+    FROM posts AS p
+    WHERE p.jid NOT IN (SELECT jid FROM wamon.groups GROUP BY jid HAVING count(*) > 1)  -- of all others there is none
+       OR NOT (SELECT EXISTS (  -- by key for each of them, as in selected
+           SELECT
+           FROM wamon.groups AS og
+           JOIN wamon.submission_rows AS o USING (chat)
+           WHERE og.jid = p.jid AND og.chat <> p.chat AND o.drop_number = p.drop_number
+             AND coalesce(o.stanza_id, o.message_id) = coalesce(p.stanza_id, p.message_id)
+             AND (NOT o.live, o.chat) < (NOT p.live, p.chat)
+       ))
+)
+
+-- name: posts after once
 SELECT p.project, p.drop_number, p.sent_at, p.kind, p.sender, p.unchecked, g.project AS in_group, p.jid, p.message_id, l.text
-FROM posts AS p
+FROM once AS p
 JOIN wamon.groups AS g USING (chat)
 LEFT JOIN wamon.ledger_rows AS l ON l.chat = p.chat AND l.message_id = p.message_id
-WHERE NOT EXISTS (
-    SELECT
-    FROM wamon.groups AS og
-    JOIN wamon.submission_rows AS o USING (chat)
-    WHERE og.jid = p.jid AND og.chat <> p.chat AND o.drop_number = p.drop_number
-      AND coalesce(o.stanza_id, o.message_id) = coalesce(p.stanza_id, p.message_id)
-      AND (NOT o.live, o.chat) < (NOT p.live, p.chat)
-)
 ORDER BY p.sent_at, p.jid, p.message_id, p.drop_number
+
+-- name: summed after once
+-- How many posts each sender has of each kind, and each part of the time by the zone's clocks; then each of those that are
+-- listed. Each post's kind is looked up once for all of it.
+, kept AS MATERIALIZED (
+    SELECT project, drop_number, sent_at, kind, sender, unchecked, jid, message_id,
+           date_part(%(part)s::text, sent_at AT TIME ZONE %(zone)s)::int AS part
+    FROM once
+)
+SELECT project, sender, kind, part, posts, unchecked, drop_number, sent_at
+FROM (
+    SELECT project, sender, kind, part, count(*) AS posts, count(*) FILTER (WHERE unchecked) AS unchecked,
+           NULL AS drop_number, NULL::timestamptz AS sent_at, NULL AS jid, NULL AS message_id
+    FROM kept
+    GROUP BY GROUPING SETS ((project, sender, kind), (part, kind))
+    UNION ALL
+    SELECT project, sender, kind, NULL, 1, 0, drop_number, sent_at, jid, message_id
+    FROM kept
+    WHERE kind IN ('resubmission', 'rejected')
+) AS found
+ORDER BY sent_at, jid, message_id, drop_number
 
 -- name: firsts
 SELECT k.project, k.drop_number, f.sent_at, f.sender

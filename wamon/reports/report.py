@@ -5,7 +5,7 @@ A post counts on the day of the message's own time, whenever it was recorded.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from wamon.health.baseline import HALF_HOURS, half_hours, usual_by
 from wamon.health.ledger_facts import usual_curves
 from wamon.ledger.near_misses import recorded_once
 from wamon.reports import bursts, posts
+from wamon.reports.posts import EVERY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
     from wamon.reports.bursts import Bursts
     from wamon.reports.period import Period
-    from wamon.reports.posts import Post
+    from wamon.reports.posts import Listed, Summed
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -130,21 +131,26 @@ class Report:
 class Found(NamedTuple):
     """What the database holds of a period."""
 
-    posts: Sequence[Post]
+    posts: posts.Summed
     near: Sequence[Recorded]
     usual: Mapping[str, float]
     firsts: Mapping[tuple[str, str], tuple[datetime, str]]
     projects: Sequence[str]
     bursts: Sequence[Bursts]
 
+    def senders(self) -> set[str]:
+        """Everybody whom a report may show, as they are recorded."""
+        posted = {one.sender for one in self.posts.counted}
+        return posted | {miss.sender for miss in self.near} | {sender for _, sender in self.firsts.values()}
+
 
 def found(db: Database, period: Period, project: str | None) -> Found:
     """Ask the database."""
     selection = posts.Selection(project, period.since, period.until)
-    chosen = list(posts.posts(db, selection))
-    again = sorted({(post.project, post.drop_number) for post in chosen if post.kind == "resubmission"})
+    summed = posts.summed(db, selection, "hour" if period.kind == "daily" else "isodow", period.zone)
+    again = sorted({(post.project, post.drop_number) for post in summed.listed if post.kind == "resubmission"})
     return Found(
-        chosen,
+        summed,
         recorded_once(db, period.since, period.until, project),
         _usual(db, period),
         posts.firsts(db, again),
@@ -177,12 +183,12 @@ def report(
     """Work the report out."""
     return Report(
         period,
-        [_project(project, what) for project in what.projects],
+        _projects(what),
         _senders(what, people),
-        [_again(post, what, people) for post in what.posts if post.kind == "resubmission"],
+        [_again(post, what, people) for post in what.posts.listed if post.kind == "resubmission"],
         [
             Rejected(post.project, post.drop_number, post.sent_at, people.shown(post.sender))
-            for post in what.posts
+            for post in what.posts.listed
             if post.kind == "rejected"
         ],
         [_near_miss(miss, people) for miss in what.near],
@@ -193,34 +199,35 @@ def report(
     )
 
 
-def _project(project: str, what: Found) -> Project:
-    own = [post for post in what.posts if post.project == project]
-    near = [miss for miss in what.near if miss.project == project]
-    unchecked = sum(post.unchecked and post.kind != "retracted" for post in own)
-    return Project(project, _counts(own, near), what.usual.get(project), unchecked)
+def _projects(what: Found) -> list[Project]:
+    posts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    unchecked: Counter[str] = Counter()
+    for one in what.posts.counted:
+        posts[one.project][one.kind] += one.posts
+        unchecked[one.project] += one.unchecked if one.kind != "retracted" else 0
+    near = Counter(miss.project for miss in what.near)
+    return [
+        Project(project, _counts(posts[project], near[project]), what.usual.get(project), unchecked[project])
+        for project in what.projects
+    ]
 
 
 def _senders(what: Found, people: People) -> list[Sender]:
     """Each person's posts by project, the busiest first. Two forms of one sender are one person."""
-    posts: dict[tuple[str, str], list[Post]] = {}
-    near: dict[tuple[str, str], list[Recorded]] = {}
-    shown: dict[str, str] = {}
-    for post in what.posts:
-        posts.setdefault((post.project, people.key(post.sender)), []).append(post)
-    for miss in what.near:
-        near.setdefault((miss.project, people.key(miss.sender)), []).append(miss)
-    for sender in {post.sender for post in what.posts} | {miss.sender for miss in what.near}:
-        if seen := people.shown(sender):
-            shown[people.key(sender)] = seen
+    posts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for one in what.posts.counted:
+        posts[one.project, people.key(one.sender)][one.kind] += one.posts
+    near = Counter((miss.project, people.key(miss.sender)) for miss in what.near)
+    shown = {people.key(sender): seen for sender in what.senders() if (seen := people.shown(sender))}
     rows = [
-        Sender(project, shown[key], _counts(posts.get((project, key), []), near.get((project, key), [])))
+        Sender(project, shown[key], _counts(posts[project, key], near[project, key]))
         for project, key in posts.keys() | near.keys()
         if key in shown
     ]
     return sorted(rows, key=lambda row: ([-count for count in row.counts], row.project, row.sender))
 
 
-def _again(post: Post, what: Found, people: People) -> Again:
+def _again(post: Listed, what: Found, people: People) -> Again:
     first_at, first = what.firsts.get((post.project, post.drop_number), (None, ""))
     sender, first_sender = people.shown(post.sender), people.shown(first)
     return Again(post.project, post.drop_number, post.sent_at, sender, first_at, first_sender)
@@ -230,20 +237,17 @@ def _near_miss(miss: Recorded, people: People) -> NearMiss:
     return NearMiss(miss.project, miss.written, miss.likely, miss.reason, miss.sent_at, people.shown(miss.sender))
 
 
-def _counts(posts: Iterable[Post], near: Sequence[Recorded]) -> Counts:
-    kinds = Counter(post.kind for post in posts)
-    return Counts(kinds["new"], kinds["resubmission"], kinds["rejected"], len(near), kinds["retracted"])
+def _counts(kinds: Mapping[str, int], near: int) -> Counts:
+    new, resubmission, rejected, retracted = (kinds.get(kind, 0) for kind in EVERY_KIND)
+    return Counts(new, resubmission, rejected, near, retracted)
 
 
-def _bars(posts: Iterable[Post], period: Period) -> list[Bar]:
+def _bars(found: Summed, period: Period) -> list[Bar]:
     """Live posts by the hour of the day, or by weekday, as clocks showed it there."""
-    labels = [f"{hour:02}" for hour in range(24)] if period.kind == "daily" else list(_WEEKDAYS)
-    counted: Counter[tuple[int, str]] = Counter()
-    for post in posts:
-        at = post.sent_at.astimezone(period.zone)
-        counted[at.hour if period.kind == "daily" else at.weekday(), post.kind] += 1
+    first, labels = (0, [f"{hour:02}" for hour in range(24)]) if period.kind == "daily" else (1, _WEEKDAYS)
     kinds = ("new", "resubmission", "rejected")
-    return [Bar(label, *(counted[place, kind] for kind in kinds)) for place, label in enumerate(labels)]
+    counted = found.by_part
+    return [Bar(label, *(counted.get((place, kind), 0) for kind in kinds)) for place, label in enumerate(labels, first)]
 
 
 def _sum(counts: Iterable[Counts]) -> Counts:

@@ -90,6 +90,6 @@ _NO_GAPS = Told((), "PostgreSQL took too long.")
 
 def _report(db: Database, period: Period, project: str | None, people: Published, told: Told) -> Report:
     what = found(db, period, project)
-    people.learn([*(post.sender for post in what.posts), *(miss.sender for miss in what.near)])
+    people.learn(what.senders())
     own = [gap for gap in told.gaps if project in {None, gap.group} or gap.group is None]
     return report(summed(period, what, people, own, gaps_unknown=told.unknown))

@@ -37,6 +37,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "rows": lambda store: store.rows(),
     "chats": lambda store: store.chats(),
     "traffic": lambda store: store.traffic(),
+    "one page of bare media": lambda store: next(store.bare_media(WANTED, first_morning()), None),
     "flavour": lambda store: store.flavour(),
 }
 

@@ -36,6 +36,7 @@ from tests.support.environment import examples
 from tests.support.truth import messages as standing_messages
 from wamon.bridge import snapshot as tested_snapshot
 from wamon.bridge import store as tested
+from wamon.bridge import traffic
 from wamon.bridge.flavours import recognise
 from wamon.bridge.snapshot import snapshot
 from wamon.bridge.stamp import StoreFile
@@ -790,7 +791,7 @@ def test_two_devices_of_gowa_make_one_message_with_the_last_written_text(gowa: G
     assert said(reader.read_all()) == [(message_id, "DR1752040")]
     assert said(Reader(gowa.path).read_all()) == [(message_id, "DR1752040")]
     assert said(reader.store.find([(LAWLEY, message_id)], WANTED)) == [(message_id, "DR1752040")]
-    assert reader.store.traffic()[LAWLEY][0] == 1
+    assert reader.store.traffic().chats[LAWLEY][0] == 1
 
 
 @pytest.mark.parametrize(
@@ -1028,22 +1029,99 @@ def test_pages_see_what_is_written_while_they_are_read(bridge: Bridge, reader: R
 
 @pytest.mark.usefixtures("small_pages")
 def test_traffic_counts_every_chat_and_knows_its_newest_time(bridge: Bridge, reader: Reader) -> None:
-    assert reader.store.traffic() == {}
-    for n in range(15):
+    assert reader.store.traffic() == ({}, True)
+    for n in range(45):
         bridge.post(LAWLEY if n % 3 else OTHER, "hello", at=first_morning() + timedelta(minutes=n))
     bridge.post(LAWLEY, "late", at=first_morning() - timedelta(days=2))
 
-    assert reader.store.traffic() == {
-        LAWLEY: (11, first_morning() + timedelta(minutes=14)),
-        OTHER: (5, first_morning() + timedelta(minutes=12)),
-    }
+    newest = {LAWLEY: first_morning() + timedelta(minutes=44), OTHER: first_morning() + timedelta(minutes=42)}
+    assert reader.store.traffic() == ({LAWLEY: (31, newest[LAWLEY]), OTHER: (15, newest[OTHER])}, True)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_traffic_counts_the_newest_rows_of_a_large_store_and_says_that_there_are_more(
+    bridge: Bridge, reader: Reader
+) -> None:
+    post(bridge, 40, chat=OTHER)
+    post(bridge, 30)
+
+    chats, complete = reader.store.traffic(20)
+    assert (set(chats), chats[LAWLEY][0], complete) == ({LAWLEY}, 28, False)
+    assert reader.store.traffic(70)[1] is True
 
 
 def test_traffic_counts_what_has_no_time(lharries: Lharries, reader: Reader) -> None:
     (message_id,) = post(lharries, 1)
     lharries.set_time(message_id, "junk")
 
-    assert reader.store.traffic() == {LAWLEY: (1, None)}
+    assert reader.store.traffic() == ({LAWLEY: (1, None)}, True)
+
+
+def test_traffic_knows_the_newest_of_times_that_are_written_in_several_forms(
+    lharries: Lharries, reader: Reader
+) -> None:
+    posted = post(lharries, 6)
+    written = [
+        "2026-11-21 10:00:00+02:00",
+        "2026-11-21 09:30:00+00:00",
+        "2026-11-21T09:10:00Z",
+        1_763_712_000,
+        "junk",
+        None,
+    ]
+    for message_id, time in zip(posted, written, strict=True):
+        lharries.set_time(message_id, time)
+
+    assert reader.store.traffic().chats == {LAWLEY: (6, datetime(2026, 11, 21, 9, 30, tzinfo=UTC))}
+
+
+# Photos without text
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_photos_without_text_are_found_from_a_moment_on(bridge: Bridge, reader: Reader) -> None:
+    moment = first_morning() + timedelta(hours=1)
+    assert list(reader.store.bare_media(WANTED, moment)) == []
+    with bridge.batch():
+        for minutes in range(0, 120, 2):
+            at = first_morning() + timedelta(minutes=minutes)
+            bridge.post(OTHER if minutes % 3 else MOHADIN, "", media="image" if minutes % 4 else "document", at=at)
+        bridge.post(MOHADIN, "late", at=first_morning())
+        bridge.post(MOHADIN, "", media="video", at=moment + timedelta(hours=2))
+
+    bare = [message for message in reader.read_all() if message.media_type in {"image", "video"} and not message.text]
+    young = [(one.chat_jid, one.sent_at) for one in bare if one.sent_at is not None and one.sent_at >= moment]
+    assert list(reader.store.bare_media(WANTED, moment)) == young
+    assert len(young) == 6
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n\t", "\u2003\u00a0\u3000", "".join(filter(str.isspace, map(chr, range(0x3001))))]
+)
+def test_a_photo_with_nothing_but_spaces_has_no_text(lharries: Lharries, reader: Reader, text: str) -> None:
+    photo, other = (lharries.post(LAWLEY, "", media="image") for _ in range(2))
+    lharries.spoil(photo, text.encode())
+    lharries.spoil(other, f"{text}.".encode())
+
+    assert len(list(reader.store.bare_media(WANTED, first_morning()))) == 1
+
+
+def test_for_photos_of_today_what_is_older_is_not_read(
+    lharries: Lharries, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.store.sizes = Sizes(page_rows=10)
+    moment = first_morning() + timedelta(days=1)
+    with lharries.batch():
+        for n in range(300):
+            lharries.post(LAWLEY, "", media="image", at=first_morning() + timedelta(hours=n // 10))
+    read: list[int] = []
+    page = traffic.bare_media
+    monkeypatch.setattr(
+        traffic, "bare_media", lambda *room, **asked: read.append(asked["beyond"]) or page(*room, **asked)
+    )
+
+    assert len(list(reader.store.bare_media(WANTED, moment))) == 60
+    assert min(read) >= 220
 
 
 def test_chats_are_those_that_the_store_names(bridge: Bridge, reader: Reader) -> None:
@@ -1129,6 +1207,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "rows": lambda store: store.rows(),
     "chats": lambda store: store.chats(),
     "traffic": lambda store: store.traffic(),
+    "bare_media": lambda store: list(store.bare_media(WANTED, first_morning())),
     "flavour": lambda store: store.flavour(),
 }
 

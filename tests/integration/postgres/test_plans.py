@@ -315,11 +315,13 @@ _A_DAY: dict[str, Any] = {
     "kinds": ["new"],
     "limit": 50,
     "newest_since": None,
+    "part": "hour",
+    "zone": "UTC",
 }
 BY_TIME = {"submission_rows_in_time": ("sent_at",), "near_miss_rows_in_time": ("sent_at",), **NARROW}
 
 
-@pytest.mark.parametrize("name", ["drops", "number_of_posts", "new_by_project", "posts"])
+@pytest.mark.parametrize("name", ["drops", "number_of_posts", "new_by_project", "posts", "summed"])
 def test_what_people_ask_of_a_day_goes_through_that_day_alone(full: Database, name: str) -> None:
     plan = explained(full, "reports.posts", name, _A_DAY)
     reads = [step for step in walked(plan) if step.get("Relation Name") in LARGE]
