@@ -16,6 +16,7 @@ from bench import (
     growth,
     holding,
     intake,
+    lists,
     looks,
     passes,
     peers,
@@ -88,6 +89,7 @@ def _parts(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> d
         "beside": lambda: door.measure_beside(here, figures, large, posts),
         "intake": lambda: intake.measure(here, figures, plan.backlog, rounds),
         "turns": lambda: turns.measure(here, figures, plan.backlog // 10),
+        "lists": lambda: lists.measure(here, figures, large),
         "looks": lambda: looks.measure(here, figures),
         "screen": lambda: screen.measure(here, figures, large, posts),
     }

@@ -14,7 +14,7 @@ _MADE = """
     INSERT INTO wamon.rules (fingerprint) VALUES ('bench');
     INSERT INTO wamon.cursors (source, tail, seq) VALUES ('main', 'main', 1);
     INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed, messages, last_sent_at)
-    SELECT 'main', (120363400000000000 + n) || '@g.us', 'Project ' || n, 'main', 'beginning', true,
+    SELECT 'main', (120363400000000000 + n - 1) || '@g.us', 'Project ' || n - 1, 'main', 'beginning', true,
            {messages} / {groups}, now()
     FROM generate_series(1, {groups}) AS n;
     INSERT INTO wamon.ledger_rows (chat, content_hash, sent_at, rules, message_id, status, sender)
@@ -23,12 +23,13 @@ _MADE = """
     FROM generate_series({messages}, 1, -1) AS n;
     INSERT INTO wamon.dead_letters (chat, message_id, reason)
     SELECT chat, message_id, 'refused' FROM wamon.ledger_rows WHERE status = 'dead';
-    INSERT INTO wamon.submission_rows (chat, sent_at, message_id, drop_number, project, sender)
-    SELECT l.chat, l.sent_at, l.message_id, 'DR' || 1000000 + l.content_hash, 'Project ' || l.chat, l.sender
+    INSERT INTO wamon.submission_rows (chat, rejected, sent_at, message_id, drop_number, project, sender)
+    SELECT l.chat, l.content_hash % 50 = 3, l.sent_at, l.message_id, 'DR' || 1000000 + l.content_hash,
+           'Project ' || l.chat - 1, l.sender
     FROM wamon.ledger_rows AS l WHERE l.status = 'done' ORDER BY l.sent_at;
     INSERT INTO wamon.near_miss_rows (chat, sent_at, message_id, written, likely, reason, project, sender)
     SELECT l.chat, l.sent_at, l.message_id, 'RD' || 1000000 + l.content_hash, 'DR' || 1000000 + l.content_hash,
-           'turned', 'Project ' || l.chat, l.sender
+           'turned', 'Project ' || l.chat - 1, l.sender
     FROM wamon.ledger_rows AS l WHERE l.content_hash % 2000 = 7;
     INSERT INTO wamon.people_shown (source, sender, shown) SELECT 'main', '2782' || n, 'Person ' || n
     FROM generate_series(0, {people} - 1) AS n;
@@ -46,10 +47,10 @@ _MADE = """
 """
 
 
-def make(dsn: str, messages: int, groups: int) -> None:
-    """Fill an empty database. What it says it has published holds for an hour."""
+def make(dsn: str, messages: int, groups: int, *, days: float = _DAYS) -> None:
+    """Fill an empty database with messages of so many days. What it says it has published holds for an hour."""
     with connected(dsn) as db:
         migrate(db)
     with psycopg.connect(dsn, autocommit=True) as db:
-        db.execute(_MADE.format(messages=messages, groups=groups, people=_PEOPLE, days=_DAYS).encode())
+        db.execute(_MADE.format(messages=messages, groups=groups, people=_PEOPLE, days=days).encode())
         db.execute("VACUUM ANALYZE")  # as autovacuum does within a minute

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SCHEMA = """
+SCHEMA = """
     CREATE TABLE chats (jid TEXT PRIMARY KEY, name TEXT, last_message_time TIMESTAMP);
     CREATE TABLE messages (
         id TEXT, chat_jid TEXT, sender TEXT, content TEXT, timestamp TIMESTAMP, is_from_me BOOLEAN, media_type TEXT,
@@ -51,7 +51,7 @@ def make(path: Path, messages: int, groups: int = 4, *, seed: int = 1) -> None:
     temporary = path.with_suffix(".part")
     temporary.unlink(missing_ok=True)
     with closing(sqlite3.connect(temporary, isolation_level=None)) as db:
-        db.executescript(_SCHEMA)
+        db.executescript(SCHEMA)
         db.executemany("INSERT INTO chats VALUES (?, ?, NULL)", ((jid(n), f"Project {n}") for n in range(groups)))
         _write(db, history(messages, groups, Random(seed)))
     temporary.rename(path)

@@ -165,11 +165,42 @@ def peak_of_verify(messages: int) -> Subject:
     return Subject(f"memory at its peak in `verify` of {messages:,}", "MB")
 
 
+OLDER = 5
+"""How many times as old, and as large, one of the two ledgers is whose lists and reports are measured."""
+A_DROP = "DR1000001"
+LISTS = (
+    "drops list",
+    f"drops show {A_DROP}",
+    "drops near",
+    "report daily",
+    "report weekly",
+    "gaps",
+    "groups",
+    "status",
+    "doctor",
+)
+OF_ALL_DROPS = ("drops list --json", "drops export drops.csv")
+"""They take as long as there are drops, and no more memory."""
+
+
+def listed(command: str, messages: int) -> Subject:
+    return Subject(f"work of `{command}` over {messages:,} messages, PostgreSQL's with it", "s")
+
+
+def listed_peak(command: str, messages: int) -> Subject:
+    return Subject(f"memory at its peak in `{command}` over {messages:,} messages", "MB")
+
+
+def page_shown(messages: int) -> Subject:
+    return Subject(f"work of the home page's snapshot over {messages:,} messages, PostgreSQL's with it", "s")
+
+
 def targets(plan: Plan) -> list[Target]:
     """What is claimed, or aimed at."""
     return [
         *_catching_up(plan),
         *_growing(plan),
+        *_listing(plan),
         *_waiting(plan),
         *_starting(plan),
         *_delivering(),
@@ -226,6 +257,22 @@ def _growing(plan: Plan) -> list[Target]:
         Target("the floor's first, likewise", largest, None, (large, FLOOR), who=FLOOR),
         Target("the floor's second, likewise", grown, None, (large, FLOOR), who=FLOOR),
         Target(f"memory at its peak, MB, catching up with {plan.largest:,}", peak(plan.largest), 120),
+    ]
+
+
+def _listing(plan: Plan) -> list[Target]:
+    """History costs nothing where people wait."""
+    young, old = plan.large, OLDER * plan.large
+    subjects = [(f"`{one}`", listed(one, young), listed(one, old)) for one in LISTS]
+    subjects.append(("the home page's snapshot", page_shown(young), page_shown(old)))
+    return [
+        *(Target(f"{what} over {old:,} messages, s of a core", after, 0.5) for what, _, after in subjects),
+        *(
+            Target(f"the same of {what}, times that over {young:,}", after, 1.2, (before, WAMON))
+            for what, before, after in subjects
+        ),
+        *(Target(f"memory at its peak, MB, in `{one}` of {old:,}", listed_peak(one, old), 100) for one in OF_ALL_DROPS),
+        Target(f"memory at its peak, MB, in `report weekly` of {old:,}", listed_peak("report weekly", old), 90),
     ]
 
 

@@ -6,10 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from bench import catchups, growth, passes
+from bench import catchups, growth, lists, passes
 from bench.figures import FLOOR, MONITOR, WAMON, Figures
 from bench.ground import Ground
-from bench.subjects import bare_query, catch_up, cold_seconds, grown_seconds, peak, ten_rows, unchanged
+from bench.subjects import (
+    bare_query,
+    catch_up,
+    cold_seconds,
+    grown_seconds,
+    listed,
+    listed_peak,
+    page_shown,
+    peak,
+    ten_rows,
+    unchanged,
+)
 
 
 @pytest.fixture
@@ -29,3 +40,17 @@ def test_the_bench_measures_wamon_and_its_floor_alike(ground: Ground, monkeypatc
     assert figures.of(unchanged(600), WAMON)
     assert figures.of(unchanged(600), MONITOR)
     assert figures.of(bare_query(600), FLOOR)
+
+
+def test_the_bench_measures_lists_over_a_ledger_and_an_older_one(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_ROUNDS", 1)
+    monkeypatch.setattr(lists, "_LOOKS", 1)
+    monkeypatch.setattr(lists, "LISTS", ("gaps",))
+    monkeypatch.setattr(lists, "OF_ALL_DROPS", ())
+    figures = Figures()
+    lists.measure(ground, figures, 400)
+    assert all(figures.of(listed("gaps", size), WAMON) for size in (400, 2_000))
+    assert all(figures.of(listed_peak("gaps", size), WAMON) for size in (400, 2_000))
+    assert all(figures.of(page_shown(size), WAMON) for size in (400, 2_000))

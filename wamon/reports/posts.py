@@ -177,8 +177,9 @@ class Found(NamedTuple):
 
 def numbers_of_few(db: Database, selection: Selection, most: int) -> Found | None:
     """How many drops and posts are selected, of the kinds that `every_drop` means; None: more than so many posts."""
+    query = "first_rejected" if selection.kind == "rejected" else "first_found"
     with _much_memory(db):
-        ((drops, posts, rows),) = SQL.run(db, "first_found", **_values(selection, _OF_DROPS), most=most + 1)
+        ((drops, posts, rows),) = SQL.run(db, query, **_values(selection, _OF_DROPS), most=most + 1)
     return Found(drops, posts) if rows <= most else None
 
 

@@ -91,9 +91,20 @@ SELECT count(DISTINCT (jid, coalesce(stanza_id, message_id), drop_number)) FROM 
 SELECT count(*) FROM (SELECT FROM posts GROUP BY project, drop_number) AS d
 
 -- name: first_found after selected
--- So many of them, in whatever order: how many drops, and how many posts.
-SELECT count(DISTINCT (project, drop_number)), count(DISTINCT (jid, coalesce(stanza_id, message_id), drop_number)), count(*)
-FROM (SELECT * FROM posts LIMIT %(most)s) AS p
+-- So many of them, in whatever order.
+, few AS MATERIALIZED (SELECT project, drop_number, jid, stanza_id, message_id FROM posts LIMIT %(most)s)
+SELECT (SELECT count(*) FROM (SELECT DISTINCT project, drop_number FROM few) AS d),
+       (SELECT count(*) FROM (SELECT DISTINCT jid, coalesce(stanza_id, message_id), drop_number FROM few) AS p),
+       (SELECT count(*) FROM few)
+
+-- name: first_rejected after selected
+-- The same of rejected ones, in the order of their index: else all of its entries are read first.
+, few AS MATERIALIZED (
+    SELECT project, drop_number, jid, stanza_id, message_id FROM posts ORDER BY project, drop_number LIMIT %(most)s
+)
+SELECT (SELECT count(*) FROM (SELECT DISTINCT project, drop_number FROM few) AS d),
+       (SELECT count(*) FROM (SELECT DISTINCT jid, coalesce(stanza_id, message_id), drop_number FROM few) AS p),
+       (SELECT count(*) FROM few)
 
 -- name: new_by_project after selected
 SELECT project, count(DISTINCT drop_number) FROM posts GROUP BY project

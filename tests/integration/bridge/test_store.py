@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import example, given, settings
@@ -1061,18 +1062,19 @@ def test_traffic_knows_the_newest_of_times_that_are_written_in_several_forms(
     lharries: Lharries, reader: Reader
 ) -> None:
     posted = post(lharries, 6)
-    written = [
-        "2026-11-21 10:00:00+02:00",
-        "2026-11-21 09:30:00+00:00",
-        "2026-11-21T09:10:00Z",
-        1_763_712_000,
+    noon, half_past = first_morning() + timedelta(hours=2), first_morning() + timedelta(minutes=90)
+    written: list[Value] = [
+        f"{noon:%Y-%m-%d %H:%M:%S}+02:00",  # the earliest, and the last as text
+        f"{half_past:%Y-%m-%d %H:%M:%S}+00:00",
+        f"{half_past - timedelta(minutes=20):%Y-%m-%dT%H:%M:%S}Z",
+        int(first_morning().timestamp()),
         "junk",
         None,
     ]
     for message_id, time in zip(posted, written, strict=True):
         lharries.set_time(message_id, time)
 
-    assert reader.store.traffic().chats == {LAWLEY: (6, datetime(2026, 11, 21, 9, 30, tzinfo=UTC))}
+    assert reader.store.traffic().chats == {LAWLEY: (6, half_past)}
 
 
 # Photos without text
@@ -1114,14 +1116,11 @@ def test_for_photos_of_today_what_is_older_is_not_read(
     with lharries.batch():
         for n in range(300):
             lharries.post(LAWLEY, "", media="image", at=first_morning() + timedelta(hours=n // 10))
-    read: list[int] = []
-    page = traffic.bare_media
-    monkeypatch.setattr(
-        traffic, "bare_media", lambda *room, **asked: read.append(asked["beyond"]) or page(*room, **asked)
-    )
+    pages = Mock(wraps=traffic.bare_media)
+    monkeypatch.setattr(traffic, "bare_media", pages)
 
     assert len(list(reader.store.bare_media(WANTED, moment))) == 60
-    assert min(read) >= 220
+    assert min(call.kwargs["beyond"] for call in pages.call_args_list) >= 220
 
 
 def test_chats_are_those_that_the_store_names(bridge: Bridge, reader: Reader) -> None:

@@ -329,6 +329,16 @@ def test_what_people_ask_of_a_day_goes_through_that_day_alone(full: Database, na
     assert not [read for read in reads if not any(is_narrow(step, BY_TIME) for step in walked(read))]
 
 
+def test_how_many_were_rejected_is_looked_up_by_the_index_of_those(full: Database) -> None:
+    values = {**_A_DAY, "since": None, "until": None, "kinds": ["rejected"], "most": 2_001}
+    plan = explained(full, "reports.posts", "first_rejected", values)
+    reads = [step for step in walked(plan) if step.get("Relation Name") == "submission_rows"]
+    assert reads
+    assert not [
+        read for read in reads if not any(is_narrow(step, {"submission_rows_rejected": ()}) for step in walked(read))
+    ]
+
+
 _NEWEST = {**_A_DAY, "since": None, "until": None, "newest_since": str(_DAY)}
 OF_A_DAY: dict[tuple[str, str], dict[str, Any]] = {
     ("reports.posts", "drops"): _NEWEST,
