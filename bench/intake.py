@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import yaml
 from bench.figures import WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import measured, say
-from bench.subjects import DAYS_AWAY, TAKEN_IN
+from bench.subjects import CPU_OF_TAKEN_IN, DAYS_AWAY, TAKEN_IN
 from wamon.webhooks.door import new_uid
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bench.figures import Figures
-    from bench.ground import Ground
+    from bench.ground import Ground, Measured
 
 _SECRET = "a-secret-of-the-bench"
 _A_BATCH = 1_000
@@ -36,21 +37,23 @@ def measure(ground: Ground, figures: Figures, messages: int, rounds: int) -> Non
     for _ in range(rounds):
         say(f"taking {messages:,} deliveries in")
         with _waiting(ground, "wati", (_wati(n) for n in range(messages))) as config:
-            figures.add(TAKEN_IN, WAMON, messages / _take_in(config, messages))
+            done = ground.watched(partial(_take_in, config, messages))
+        figures.add(TAKEN_IN, WAMON, messages / done.seconds)
+        figures.add(CPU_OF_TAKEN_IN, WAMON, done.cpu_seconds / messages * 1e6)
     say(f"taking {messages:,} messages of days in")
     with _waiting(ground, "meta", _days(messages)) as config:
-        figures.add(DAYS_AWAY, WAMON, _take_in(config, messages))
+        figures.add(DAYS_AWAY, WAMON, _take_in(config, messages).seconds)
 
 
-def _take_in(config: Path, messages: int) -> float:
-    """For how many seconds it took. Raises AssertionError unless each message is recorded once."""
-    seconds = measured(*COMMAND, "--config", config, "scan", "--json").seconds
+def _take_in(config: Path, messages: int) -> Measured:
+    """A scan of these deliveries. Raises AssertionError unless each message is recorded once."""
+    done = measured(*COMMAND, "--config", config, "scan", "--json")
     with psycopg.connect(yaml.safe_load(config.read_text("utf-8"))["database"]["url"]) as db:
         ((found,),) = db.execute("SELECT count(*) FROM wamon.ledger_rows").fetchall()
         ((waiting,),) = db.execute("SELECT count(*) FROM wamon.webhook_events WHERE state <> 'done'").fetchall()
     if (found, waiting) != (messages, 0):
         raise AssertionError(f"{found:,} of {messages:,} are recorded, and {waiting:,} deliveries wait")
-    return seconds
+    return done
 
 
 @contextmanager

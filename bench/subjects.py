@@ -120,6 +120,7 @@ HELD_UP = Subject("the bridge's worst commit while its store is read", "ms")
 NOT_HELD_UP = Subject("the same while another store is read", "ms")
 
 TAKEN_IN = Subject("a backlog of deliveries, one message each, into the ledger", "messages/s")
+CPU_OF_TAKEN_IN = Subject("CPU of that, PostgreSQL's with it", "µs a message")
 DAYS_AWAY = Subject("as many messages of Meta's, each delivered twice by batches in any order, into the ledger", "s")
 TURN = Subject("a turn's claim and finish, beside one bare committed UPDATE", "ms")
 TURNS = Subject("turns by two workers, beside bare committed UPDATEs by as many", "turns/s")
@@ -352,6 +353,7 @@ def _taking_in(plan: Plan) -> list[Target]:
     large = (catch_up(plan.large), WAMON)
     return [
         Target("a backlog of deliveries, of the catch-up's speed", TAKEN_IN, 0.3, large, at_least=True),
+        Target("its CPU a message, times the catch-up's", CPU_OF_TAKEN_IN, 3.3, (cpu(plan.large), WAMON)),
         Target(f"{plan.backlog:,} messages of days away, s", DAYS_AWAY, 600),
         Target("a turn's claim and finish, of a bare UPDATE", TURN, 6, (TURN, FLOOR)),
         Target("turns a second, of bare UPDATEs", TURNS, 0.3, (TURNS, FLOOR), at_least=True),

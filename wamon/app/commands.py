@@ -220,7 +220,7 @@ def recorders_of(
             keep_text=config.privacy.keep_text,
             keep_since=since,
             clock=clock,
-            hands_readings_over=bool(conversations and conversations.groups),
+            hands_readings_over=bool(conversations and (conversations.groups or known_senders is None)),
         )
         if conversations:
             recorder.committed = conversations.log.tell

@@ -271,6 +271,8 @@ def kinds_of(
     """What each post of a drop is: new, resubmission or rejected; None for a message that another source has recorded
     already. Standings, and posts that are rejected, are named by their place.
     """
+    if not standing and not rejected and len(set(drops)) == len(drops):  # as in most of a backlog
+        return ["new"] * len(drops)
     kinds: list[str | None] = []
     begun: set[Drop] = set()
     for n, drop in enumerate(drops):

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.ledger.drafts import LEDGER, SAID, SUBMISSION, Draft, Last, posts_of
+from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, Last, posts_of
 from wamon.ledger.posts import Posts
 from wamon.model import content_hasher, microseconds, moment_at
 from wamon.postgres.copy import EIGHT, NULL, encoded, in_chunks, int4, int8s, known_text, text, texts
@@ -32,6 +32,7 @@ class ReadColumns(NamedTuple):
     said: Said
     odd: Sequence[Reading]  # of those among the columns that `said` calls odd, in their order
     beside: Sequence[Reading]  # of rows that are in no column
+    origins: Sequence[bytes] = ()  # of messages that hooks brought: what their rows end with, and none is beside
 
 
 class _Chat(NamedTuple):
@@ -69,7 +70,7 @@ class ColumnDrafter:
 
     def add(self, page: ReadColumns) -> None:
         """Draft a page."""
-        columns, said, odd, beside = page
+        columns, said, odd, beside, origins = page
         self._note(columns)
         message_ids, sent_ats = list(map(encoded, columns.message_ids)), int8s(columns.sent_ats)
         fields = list(zip(message_ids, sent_ats, map(self._sender, columns.senders), strict=True))
@@ -91,6 +92,8 @@ class ColumnDrafter:
         for reading in beside:
             self._note_one(reading)
             self._add(reading)
+        if origins:
+            self._end_with(columns.message_ids, origins)
 
     def draft(self) -> Draft | None:
         """The draft of the pages since the last one; None where a message comes twice, of which one counts."""
@@ -112,6 +115,12 @@ class ColumnDrafter:
                 for jid, (_, message_id, sent_at) in last.items()
             },
         )
+
+    def _end_with(self, message_ids: Sequence[bytes], origins: Sequence[bytes]) -> None:
+        """Have the rows of these messages be those of messages that hooks brought."""
+        rows, behind = self._rows, len(LEDGER)
+        for message_id, origin in zip(message_ids, origins, strict=True):
+            rows[message_id] = b"".join((BROUGHT, rows[message_id][behind:], origin))
 
     def _note(self, columns: Columns) -> None:
         """Count messages, and remember each chat's last."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from wamon.postgres.copy import Row
     from wamon.providers.deliveries import Alias, Part
 
-LEDGER, _BROUGHT, SUBMISSION = columns(10), columns(13), columns(9)
+LEDGER, BROUGHT, SUBMISSION = columns(10), columns(13), columns(9)
 _AS_POSTED = FALSE + FALSE
 SAID = FALSE + _AS_POSTED, TRUE + _AS_POSTED
 """What the row of a new submission ends with, of other people and of us."""
@@ -117,13 +117,9 @@ class Drafter:
         self, readings: Sequence[Reading], groups: Mapping[str, Group], origins: Mapping[Key, Origin]
     ) -> Iterator[bytes]:
         """The ledger's rows of these readings, which hooks brought."""
-        webhook = text("webhook")
         rows = zip(readings, self.rows(readings, groups), strict=True)
         found = ((origins[reading.message[1:3]], row) for reading, row in rows)
-        return chunks(
-            (_BROUGHT, *row[1:], webhook, uuid(origin.correlation_id), maybe_text(origin.stanza_id))
-            for origin, row in found
-        )
+        return chunks((BROUGHT, *row[1:], origin_fields(one.correlation_id, one.stanza_id)) for one, row in found)
 
     def rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
         """The ledger's rows of these readings, a field at a time."""
@@ -162,6 +158,14 @@ class Drafter:
         if self.keep_text is None:
             return -inf
         return microseconds(self.keep_since) if self.keep_text else inf
+
+
+_WEBHOOK = text("webhook")
+
+
+def origin_fields(correlation_id: UUID, stanza_id: str | None) -> bytes:
+    """What the ledger's row of a message ends with that a hook brought."""
+    return _WEBHOOK + uuid(correlation_id) + maybe_text(stanza_id)
 
 
 def posts_of(reading: Reading, group: Group, now: datetime) -> Iterator[Post]:

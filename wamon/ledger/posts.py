@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from wamon.ledger.changes import Candidate
 from wamon.model import Message, moment_at
+from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +70,9 @@ class Posts:
         return Candidate(message, self.projects[n], self.numbers[n], sent_at)
 
     def from_elsewhere(self) -> list[int]:
-        """The places of those whose messages have ids as Meta makes them: see `stanza_id`."""
-        return [n for n, message_id in enumerate(self.message_ids) if message_id.startswith(b"wamid.")]
+        """The places of those whose messages have ids as Meta makes them, which tell another one: see `stanza_id`."""
+        named = [n for n, message_id in enumerate(self.message_ids) if message_id.startswith(b"wamid.")]
+        return [n for n in named if stanza_id(self.message_ids[n].decode())]
 
     def candidates(self) -> list[Candidate]:
         """The submissions that they are to be."""

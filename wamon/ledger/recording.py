@@ -26,6 +26,7 @@ from wamon.failpoints import failpoint
 from wamon.halving import bisect
 from wamon.ledger import near_misses
 from wamon.ledger.changes import Recorded, count_kinds, in_row_order, ledger_changes, newest_of_each, replayed
+from wamon.ledger.columns import ColumnDrafter
 from wamon.ledger.dead_letters import Parking, refuse_an_epidemic
 from wamon.ledger.drafts import Drafter
 from wamon.ledger.following import Posted
@@ -154,14 +155,17 @@ class Recorder:
         Raises AlreadyKnown where something is held of them, or their readings are needed and not there; Poison where
         PostgreSQL refuses a value; and as `record`. Then nothing is done.
         """
-        with self._advancing(advance, draft.readings or ()) as db, _nothing_held():
-            draft = self._without_own_replies(draft)
-            self._ledger.add(draft.ledger_rows)
-            failpoint("record.edits")
-            near_misses.keep(db, draft.near, self._source.groups, self._clock.now())
-            added, counts = self._submissions.add(draft.posts, draft.submission_rows)
-            recorded = self._follow(Posted(draft.readings or (), near=draft.near, submissions=added), counts)
-            self._source.count_messages(draft.messages, draft.last)
+        with self._advancing(advance, draft.readings or ()), _nothing_held():
+            return self._add(self._without_own_replies(draft), "copy")
+
+    def _add(self, draft: Draft, query: str) -> Recorded:
+        """Within the fence: record a draft, its rows by this query."""
+        self._ledger.add(draft.ledger_rows, query)
+        failpoint("record.edits")
+        near_misses.keep(self._source.db, draft.near, self._source.groups, self._clock.now())
+        added, counts = self._submissions.add(draft.posts, draft.submission_rows)
+        recorded = self._follow(Posted(draft.readings or (), near=draft.near, submissions=added), counts)
+        self._source.count_messages(draft.messages, draft.last)
         return recorded
 
     def _without_own_replies(self, draft: Draft) -> Draft:
@@ -189,6 +193,27 @@ class Recorder:
         """Within a transaction: what the ledger holds of these messages."""
         return self._ledger.known(readings)
 
+    def column_drafter(self) -> ColumnDrafter | None:
+        """What drafts messages that hooks bring, for `bring_new`; None where that would be of no use, as lately.
+
+        It asks nobody, so it may work beside a transaction.
+        """
+        if self.drafter.hands_readings_over or not self._new_lately:
+            return None
+        return ColumnDrafter(self.drafter, self._source.groups, self._clock.now())
+
+    def bring_new(self, draft: Draft) -> Recorded:
+        """Within `fenced`: record what hooks brought of chats that no store is read for. Raises as `record_new`.
+
+        What it raises ends the whole transaction. Then another one brings the same by `bring`.
+        """
+        try:
+            with _nothing_held():
+                return self._add(self._without_own_replies(draft), "copy_brought")
+        except AlreadyKnown:
+            self._new_lately = False
+            raise
+
     def bring(
         self,
         readings: Sequence[Reading],
@@ -204,6 +229,7 @@ class Recorder:
         changes = ledger_changes(readings, known, again=False, via="webhook")
         changes.changed = [reading for reading in changes.changed if origins[_key(reading.message)].is_edit]
         recorded = self._write(changes, again=False, origins=origins)
+        self._new_lately = len(changes.new) == len(readings) and not self._own_replies.has_replied()
         new = in_row_order(changes.new)
         last = {reading.message.chat_jid: reading.message for reading in new if reading.message.chat_jid in unread}
         self._source.count_messages(Counter(reading.message.chat_jid for reading in new), last)

@@ -27,11 +27,11 @@ from wamon.postgres.queries import Queries
 from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from wamon.clock import Clock
-    from wamon.ledger.changes import Key
+    from wamon.ledger.changes import Drop, Key
     from wamon.ledger.posts import Posts
     from wamon.ledger.source import Source
     from wamon.ledger.validation import Validation
@@ -95,12 +95,14 @@ class Submissions:
             return submissions, count_kinds(submissions)
         self._lock(set(posts.projects))
         places = self._maybe_known(posts)
-        standing = dict(zip(places, self._standings([posts.candidate(n) for n in places]), strict=True))
+        drops = posts.drops
+        standing = self._standing([drops[n] for n in places], lambda n: posts.candidate(places[n]))
+        standing = {places[n]: before for n, before in standing.items()}
         if posts.numbers:
             copied(self._source.db, SQL.sql("copy_submissions"), rows)
             self._note_stanzas([posts.candidate(n) for n in posts.from_elsewhere()])
         failpoint("record.submissions")
-        kinds = kinds_of(posts.drops, standing)
+        kinds = kinds_of(drops, standing)
         judged = Later(
             lambda: [Judged(posts.candidate(n), kind, standing.get(n, NOTHING_STANDS)) for n, kind in enumerate(kinds)]
         )
@@ -142,15 +144,19 @@ class Submissions:
 
     def _standings(self, candidates: Sequence[Candidate]) -> list[Standing]:
         """What stands of each candidate's drop before it is posted."""
-        if not candidates:
-            return []
-        drops = {"projects": [c.project for c in candidates], "drops": [c.drop_number for c in candidates]}
-        known = [(n - 1, latest, live) for n, latest, live in SQL.run(self._source.db, "standing", **drops)]
-        twins = self._twins([candidates[n] for n, _, _ in known])
-        standing = [NOTHING_STANDS] * len(candidates)
-        for n, latest, live in known:
-            standing[n] = Standing(latest, live, _post(candidates[n]) in twins)
-        return standing
+        drops = [(candidate.project, candidate.drop_number) for candidate in candidates]
+        standing = self._standing(drops, candidates.__getitem__)
+        return [standing.get(n, NOTHING_STANDS) for n in range(len(candidates))]
+
+    def _standing(self, drops: Sequence[Drop], candidate: Callable[[int], Candidate]) -> dict[int, Standing]:
+        """What stands of these drops, each by its place, as far as something does; `candidate` makes the post there."""
+        if not drops:
+            return {}
+        projects, numbers = map(list, zip(*drops, strict=True))
+        rows = SQL.run(self._source.db, "standing", projects=projects, drops=numbers).fetchall()
+        known = [(n - 1, latest, live, candidate(n - 1)) for n, latest, live in rows]
+        twins = self._twins([post for *_, post in known])
+        return {n: Standing(latest, live, _post(post) in twins) for n, latest, live, post in known}
 
     @contextmanager
     def remembered(self) -> Iterator[None]:

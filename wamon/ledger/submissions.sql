@@ -18,7 +18,7 @@ CROSS JOIN LATERAL (
 
 -- name: standing
 SELECT k.n, max(s.sent_at), bool_or(s.live)
-FROM unnest(%(projects)b::text[], %(drops)b::text[]) WITH ORDINALITY AS k(project, drop_number, n)
+FROM unnest(%(projects)s::text[], %(drops)s::text[]) WITH ORDINALITY AS k(project, drop_number, n)
 JOIN wamon.submission_rows AS s USING (project, drop_number)
 WHERE NOT s.rejected
 GROUP BY k.n

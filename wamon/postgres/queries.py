@@ -39,7 +39,12 @@ class Queries:
 
     def rows(self, db: Database, name: str, make: Callable[..., T], /, **values: object) -> list[T]:
         """What is made of each row's columns."""
-        return [make(*row) for row in self.run(db, name, **values)]
+        return [make(*row) for row in self.run(db, name, **values).fetchall()]
+
+    def binary_rows(self, db: Database, name: str, make: Callable[..., T], /, **values: object) -> list[T]:
+        """As `rows`, where they hold many bytes, times or ids: those come as they are, not spelled out."""
+        with db.cursor(binary=True) as cursor:
+            return [make(*row) for row in cursor.execute(self._sql[name], values).fetchall()]
 
     def value(self, db: Database, name: str, /, **values: object) -> Any:  # noqa: ANN401
         """The one value of the one row."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wamon.model import is_bsuid
@@ -32,6 +33,8 @@ _JID = re.compile(r"([0-9]{5,20})(?:\.[0-9]+)?(?::[0-9]+)?@([a-z.]+)")
 _SERVERS: dict[str, AliasKind] = {"s.whatsapp.net": "phone", "c.us": "phone", "lid": "lid", "hosted": "phone"}
 _OF_MANY = ("@g.us", "@broadcast", "@newsletter")
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_IS_UTF_8 = re.compile(rb"\{[^\0]")
+"""How the JSON of an object begins in it, and in no other encoding."""
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _PARTS: dict[str, Part] = {
     "text": "text", "chat": "text", "button": "text", "interactive": "text",
@@ -160,7 +163,10 @@ def maybe_id(value: object) -> str | None:
 
 def moment(*values: object) -> datetime | None:
     """The first of these that is a time, in UTC: seconds or milliseconds, as a number or a text, or RFC 3339."""
-    return next((found for value in values if (found := _moment(value)) is not None), None)
+    for value in values:
+        if (found := _moment(value)) is not None:
+            return found
+    return None
 
 
 def part_of(kind: object) -> Part:
@@ -183,7 +189,18 @@ def alias(value: object) -> list[Alias]:
 
 def aliases(*values: object) -> tuple[Alias, ...]:
     """The person behind these ids, each once."""
+    try:
+        return _known_aliases(values)
+    except TypeError:  # a list, say, which is nobody's id, and can't be looked up
+        return _aliases(values)
+
+
+def _aliases(values: tuple[object, ...]) -> tuple[Alias, ...]:
     return tuple(dict.fromkeys(one for value in values for one in alias(value)))
+
+
+_known_aliases = lru_cache(maxsize=4096)(_aliases)
+"""The same, for those who write again and again."""
 
 
 def chat_of(jid: object) -> str:
@@ -201,9 +218,12 @@ _DECODER = json.JSONDecoder(parse_int=_number(int), parse_float=_number(float), 
 
 def _document(text: str | bytes) -> object:
     if isinstance(text, bytes):
-        text = text.decode(json.detect_encoding(text), "surrogatepass")
-    document: object = _DECODER.decode(text)
-    return document
+        text = text.decode("utf-8" if _IS_UTF_8.match(text) else json.detect_encoding(text), "surrogatepass")
+    if text.startswith("{"):
+        document, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return document
+    return _DECODER.decode(text)
 
 
 def _moment(value: object) -> datetime | None:
@@ -233,7 +253,8 @@ def _check_depth(value: object) -> None:
     for _ in range(_DEEPEST):
         if not level:
             return
-        level = [inner for one in level for inner in _inside(one) if type(inner) in _NESTING]
+        nesting = [one for one in level if not _NESTING.isdisjoint(map(type, _inside(one)))]
+        level = [inner for one in nesting for inner in _inside(one) if type(inner) in _NESTING]
     raise Malformed("it is nested too deeply")
 
 

@@ -7,7 +7,8 @@ them: the secret is a part of the address.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from wamon.net.message import Request
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from wamon.net.message import Answer
-    from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
+    from wamon.providers.deliveries import Alias, Delivery, Parsed, Part, Peek, ReceiptState
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
@@ -76,26 +77,36 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 
 def _event(event: Fields) -> Iterator[Parsed]:
-    name = word(event.get("eventType")).removesuffix("_bsuid").removesuffix("_v2")
+    name = _name(word(event.get("eventType")))
     if state := _RECEIPTS.get(name):
         yield _receipt(event, state)
     elif name in _SENT or (name == "message" and event.get("owner") is True):
-        yield OperatorMessage(**_message(event), local_id=maybe_id(event.get("localMessageId")))
+        yield OperatorMessage(*_message(event), line=_line(event), local_id=maybe_id(event.get("localMessageId")))
     elif name == "message":
-        yield PersonMessage(**_message(event), name=shown(event.get("senderName")))
+        yield PersonMessage(*_message(event), shown(event.get("senderName")), line=_line(event))
 
 
-def _message(event: Fields) -> dict[str, Any]:
+@lru_cache(maxsize=64)
+def _name(event_type: str) -> str:
+    """An event's name in any of its forms."""
+    return event_type.removesuffix("_bsuid").removesuffix("_v2")
+
+
+def _message(event: Fields) -> tuple[str, str, tuple[Alias, ...], datetime | None, Part, str]:
+    """What a message of either kind begins with."""
     text, part = _text(event), part_of(event.get("type"))
-    return {
-        "message_id": message_id(event.get("whatsappMessageId") or event.get("id")),
-        "chat": DIRECT,
-        "aliases": aliases(event.get("waId"), event.get("bsuid"), event.get("parentBsuid")),
-        "sent_at": moment(event.get("timestamp"), event.get("created"), event.get("createdDateTime")),
-        "part": "text" if part == "other" and text else part,  # a list's answer, say
-        "text": text,
-        "line": word(event.get("channelPhoneNumber")) or None,
-    }
+    return (
+        message_id(event.get("whatsappMessageId") or event.get("id")),
+        DIRECT,
+        aliases(event.get("waId"), event.get("bsuid"), event.get("parentBsuid")),
+        moment(event.get("timestamp"), event.get("created"), event.get("createdDateTime")),
+        "text" if part == "other" and text else part,  # a list's answer, say
+        text,
+    )
+
+
+def _line(event: Fields) -> str | None:
+    return word(event.get("channelPhoneNumber")) or None
 
 
 def _text(event: Fields) -> str:

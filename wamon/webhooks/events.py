@@ -27,7 +27,7 @@ SQL = Queries("wamon.webhooks", "events")
 PATIENCE = timedelta(seconds=60)
 """How long a store may take to hold what a hook has brought."""
 _TWINS_WITHIN = timedelta(seconds=3)
-_MOST = 4000
+_MOST = 8000
 _A_PAGE = 500
 _MOST_BYTES = 4 * 1024 * 1024
 _WITH_BROKEN_PARTS = "parts"
@@ -76,7 +76,7 @@ class Events:
         """A batch of what is to be taken in now."""
         limits = {"most": _MOST, "most_bytes": _MOST_BYTES, "patience": PATIENCE}
         with transaction(self._source.db) as db:
-            return SQL.rows(db, "due", Event, source=self._source.name, hooks=[*self._hooks, HOOK], **limits)
+            return SQL.binary_rows(db, "due", Event, source=self._source.name, hooks=[*self._hooks, HOOK], **limits)
 
     def taken_in_after(self, event: int) -> list[Event]:
         """The next ones that became messages, as long as their bodies are kept."""
@@ -145,6 +145,12 @@ class Events:
         found = SQL.run(db, "done", events=events, messages=counts, reasons=reasons, same_as=same_as).fetchall()
         same = Counter(hook for hook, is_same in found if is_same)
         self._count(db, same, Counter(one.event.hook for one in ended if one.event.event in twins))
+
+    def end_new(self, db: Database, events: Sequence[int]) -> None:
+        """These are done, of which each brought one message that was new, and nothing else."""
+        if events:
+            SQL.run(db, "forget_letters", chat=self._chat(), letters=list(map(_letter, events)))
+            SQL.run(db, "done_with_one", events=list(events))
 
     def _count(self, db: Database, same: Counter[str], twins: Counter[str]) -> None:
         if hooks := sorted(same.keys() | twins.keys()):

@@ -53,6 +53,12 @@ FROM unnest(%(events)s::bigint[], %(messages)s::int[], %(reasons)s::text[], %(sa
 WHERE e.event = k.event
 RETURNING e.hook, e.same_as IS NOT NULL
 
+-- name: done_with_one
+-- Of a message each that was new: none that ended before has its body. Those that aren't the same, of one statement.
+UPDATE wamon.webhook_events
+SET state = 'done', ended_at = now(), messages = 1, reason = NULL, same_as = NULL
+WHERE event = ANY(%(events)s)
+
 -- name: forget
 DELETE FROM wamon.webhook_events WHERE event = ANY(%(events)s)
 

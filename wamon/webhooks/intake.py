@@ -5,6 +5,9 @@
 3. Persons: the aliases of one delivery are one person's.
 4. The ledger, by the monitor's own recorder and its followers; then the events are done.
 
+Of a backlog, what a batch writes is drafted while the one before it is recorded, as if all of it were new. Where
+something isn't, PostgreSQL refuses the draft, and the batch is looked up and recorded as any.
+
 A hook of a polled store is a second witness. Of watched groups the store comes first: what it lacks after a minute is
 recorded from the hook, and told as a gap. What PostgreSQL refuses is halved until it stands alone, and tried again
 after 1, 2 and 4 minutes; the raw body stays, so nothing is lost.
@@ -22,29 +25,35 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from wamon.errors import Superseded, TimedOut
 from wamon.failpoints import failpoint
 from wamon.halving import Part, bisect
+from wamon.ledger.columns import ReadColumns
+from wamon.ledger.drafts import origin_fields
 from wamon.ledger.following import NotYet
+from wamon.ledger.recording import AlreadyKnown
 from wamon.log import logger
-from wamon.model import FROM_THE_BEGINNING, Message, Reading, Start
+from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.providers import buffer
 from wamon.providers.deliveries import DIRECT, AccountFault, Broken, Delivery, IdentityChange, Ping, Receipt
+from wamon.providers.wamids import stanza_id
 from wamon.webhooks.events import Ended, Events
-from wamon.webhooks.messages import NAMELESS, SPOKEN, brought, of_numbers, origin_of, revoked
+from wamon.webhooks.messages import NAMELESS, SPOKEN, brought, columns_of, of_numbers, origin_of, revoked
 from wamon.webhooks.people import join_people
 from wamon.webhooks.providers import KNOWN
 from wamon.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from wamon.config.hooks import Hook
     from wamon.drops.reading import Rules
     from wamon.halving import Refusal
     from wamon.ledger.changes import Key, Known, Recorded
-    from wamon.ledger.drafts import Origin
+    from wamon.ledger.drafts import Draft, Origin
     from wamon.ledger.recording import Recorder
     from wamon.ledger.source import BroughtSource
+    from wamon.model import Columns, Group
     from wamon.postgres.connection import Database
     from wamon.providers.deliveries import Alias, Parsed
     from wamon.webhooks.events import Event
@@ -83,17 +92,22 @@ class Opened(NamedTuple):
     @property
     def is_nameless(self) -> bool:
         """Whether its sender gave it no id."""
-        return any(one.message.message_id.startswith(NAMELESS) for one in self.messages)
+        return any(one.message_id.startswith(NAMELESS) for one in self.messages)
 
     def writers(self) -> list[Alias]:
         """The people who wrote what it holds, each by the first of their aliases."""
-        said = (one for one in self.messages if not one.message.from_me and one.aliases)
+        said = (one for one in self.messages if not one.from_me and one.aliases)
         return list(dict.fromkeys(one.aliases[0] for one in said))
 
-    def together(self) -> Iterator[tuple[Alias, ...]]:
-        """The aliases that are one person's."""
-        yield from (one.aliases for one in self.messages)
-        yield from (part.before + part.after for part in self.others if isinstance(part, IdentityChange))
+
+class Drafted(NamedTuple):
+    """What a batch of deliveries writes, if the ledger holds nothing of it."""
+
+    draft: Draft
+    groups: Mapping[str, Group]  # those for which it was drafted
+    messages: Counter[int]  # how many each delivery brought, by event
+    alone: AbstractSet[int]  # the deliveries that hold one message and nothing else
+    together: Mapping[str, Mapping[tuple[Alias, ...], None]]  # by account, the aliases that are one person's
 
 
 class Said(NamedTuple):
@@ -182,24 +196,34 @@ class Intake:
     def take_in(self) -> Taken:
         """Take in what is due, some batches of it. Raises DatabaseUnavailable and SchemaError."""
         taken = Taken()
-        for opened in self._read_ahead(self.events.due()):
-            self._take_in(self._with_their_groups(opened), taken)
+        for opened, drafted in self._read_ahead(self.events.due()):
+            self._take_in(self._with_their_groups(opened), drafted, taken)
         if taken.events:
             _tell(taken)
         return taken
 
-    def _read_ahead(self, events: Sequence[Event]) -> Iterator[list[Opened]]:
-        """What these hold, a batch at a time: each is parsed while PostgreSQL works on the one before it."""
+    def _read_ahead(self, events: Sequence[Event]) -> Iterator[tuple[list[Opened], Drafted | None]]:
+        """What these hold, a batch at a time: each is parsed while PostgreSQL works on the one before it.
+
+        Of a backlog, what each writes is drafted as well, for most of that is new.
+        """
         most = _A_BATCH_BESIDE_A_STORE if self._feed.is_polled else _A_BATCH
         batches = [events[n : n + most] for n in range(0, len(events), most)]
         if len(batches) < 2:
-            yield from map(self._all_opened, batches)
+            yield from ((self._all_opened(batch), None) for batch in batches)
             return
         with ThreadPoolExecutor(1, "parse") as ahead:
-            yield from ahead.map(self._all_opened, batches)
+            yield from ahead.map(self._all_drafted, batches)
 
-    def _take_in(self, opened: Sequence[Opened], taken: Taken) -> None:
+    def _all_drafted(self, events: Sequence[Event]) -> tuple[list[Opened], Drafted | None]:
+        opened = self._all_opened(events)
+        return opened, self._drafted(opened)
+
+    def _take_in(self, opened: Sequence[Opened], drafted: Drafted | None, taken: Taken) -> None:
         """Take a batch in, and count it."""
+
+        def act(part: Part[Opened]) -> None:
+            taken.add(self._record(part.items, drafted if part.items is opened else None))
 
         def alone(one: Opened, refusal: Refusal) -> None:
             """PostgreSQL takes nothing of this delivery: it waits for its next try, and delays no other."""
@@ -212,7 +236,7 @@ class Intake:
 
         if opened:
             failpoint("event.parsed")
-            bisect(opened, lambda part: taken.add(self._record(part)), alone)
+            bisect(opened, act, alone)
 
     def taken_in_after(self, event: int) -> list[Opened]:
         """The next deliveries that became messages, as long as their bodies are kept."""
@@ -231,10 +255,10 @@ class Intake:
     def _opened(self, event: Event) -> Opened:
         delivery = Delivery({}, {}, "", event.body, event.received_at)
         if event.hook == buffer.HOOK:
-            parts = buffer.parse(delivery)
+            parts: Sequence[Parsed] = buffer.parse(delivery)
         else:
             hook = self._feed.hooks[event.hook]
-            parts = list(of_numbers(KNOWN[hook.provider].sender.parse(delivery), hook.numbers))
+            parts = of_numbers(KNOWN[hook.provider].sender.parse(delivery), hook.numbers)
         others = [part for part in parts if not isinstance(part, SPOKEN)]
         return Opened(event, parts, list(brought(parts, event.uid, event.received_at)), others)
 
@@ -244,7 +268,7 @@ class Intake:
         Without a store it is given those that are watched now. Beside one the passes take groups in, perhaps since this
         intake began: what is brought of one that they haven't come to yet waits for them.
         """
-        watched = {one.message.chat_jid for each in opened for one in each.messages} & self._feed.projects.keys()
+        watched = {one.said.chat for each in opened for one in each.messages} & self._feed.projects.keys()
         if not self._feed.is_polled:
             if lacking := sorted(watched - self._served()):
                 self._source.add_chats("group", {jid: self._feed.projects[jid] for jid in lacking})
@@ -252,7 +276,7 @@ class Intake:
         if watched - self._served():
             self._source.load()
         early = watched - self._served()
-        waiting = {each.event.event for each in opened if any(one.message.chat_jid in early for one in each.messages)}
+        waiting = {each.event.event for each in opened if any(one.said.chat in early for one in each.messages)}
         if not waiting:
             return opened
         with transaction(self._source.db) as db:
@@ -262,28 +286,35 @@ class Intake:
     def _served(self) -> set[str]:
         return {jid for jid, group in self._source.groups.items() if group.enabled}
 
-    def _record(self, part: Part[Opened]) -> Taken:
+    def _record(self, opened: Sequence[Opened], drafted: Drafted | None = None) -> Taken:
         while True:
             try:
-                return self._record_once(part.items)
+                return self._record_once(opened, drafted)
             except Superseded:  # a pass was quicker
                 self._source.load()
+            except AlreadyKnown:
+                drafted = None
             except NotYet as undecided:
-                return self._put_off(part.items, undecided)
+                return self._put_off(opened, undecided)
 
     def _put_off(self, opened: Sequence[Opened], undecided: NotYet) -> Taken:
         """Have those wait a moment of which it isn't known yet what they are, and record the others."""
         early = {one.opened.event.event for one in self._said(opened) if one.key in undecided.keys}
         with transaction(self._source.db) as db:
             self.events.wait(db, sorted(early), _UNDECIDED_FOR)
-        return self._record(Part([one for one in opened if one.event.event not in early], is_last=True))
+        return self._record([one for one in opened if one.event.event not in early])
 
-    def _record_once(self, opened: Sequence[Opened]) -> Taken:
-        said = self._said(opened)
+    def _record_once(self, opened: Sequence[Opened], drafted: Drafted | None) -> Taken:
+        is_drafted = drafted is not None and drafted.groups is self._source.groups
+        said = [] if is_drafted else self._said(opened)
         with self._within(said) as db:
             locked = self.events.lock(db, [one.event.event for one in opened])
             failpoint("event.claimed")
-            taken = self._settle(db, [one for one in opened if one.event.event in locked], said)
+            if drafted and is_drafted and len(locked) == len(opened):
+                taken = self._settle_new(db, opened, drafted)
+            else:
+                held = [one for one in opened if one.event.event in locked]
+                taken = self._settle(db, held, said or self._said(held))
             failpoint("event.recorded")
         return taken
 
@@ -306,18 +337,38 @@ class Intake:
         twins = self.events.twins(db, [one.event for one in opened if one.is_nameless])
         live = {one.event.event for one in opened if one.event.event not in twins}
         said = [one for one in all_said if one.opened.event.event in live]
-        persons = self._join_people(db, [one for one in opened if one.event.event in live])
+        persons = self._join_people(db, self._together([one for one in opened if one.event.event in live]))
         known = self._recorder.known([one.reading for one in said])
         awaited = [one for one in said if self._is_awaited(one, known)]
         ready = [one for one in said if not self._is_awaited(one, known)] if awaited else said
         origins = {one.key: one.origin(persons[self._accounts[one.opened.event.hook]]) for one in ready}
         recorded = self._bring(known, ready, origins)
-        self._talk.take_back(db, self.name, [key for one in opened for key in revoked(one.parts)])
         missed = self._note_missed(known, ready)
+        self._conclude(db, opened, twins, Counter(one.opened.event.event for one in said), awaited)
+        return Taken(len(opened), recorded.counts, missed, len(awaited))
+
+    def _settle_new(self, db: Database, opened: Sequence[Opened], drafted: Drafted) -> Taken:
+        """The same, by what was drafted. Raises AlreadyKnown where some of it isn't new."""
+        self._join_people(db, drafted.together)
+        recorded = self._recorder.bring_new(drafted.draft)
+        self.events.end_new(db, [one.event.event for one in opened if one.event.event in drafted.alone])
+        rest = [one for one in opened if one.event.event not in drafted.alone]
+        self._conclude(db, rest, set(), drafted.messages, ())
+        return Taken(len(opened), recorded.counts)
+
+    def _conclude(
+        self,
+        db: Database,
+        opened: Sequence[Opened],
+        twins: set[int],
+        messages: Counter[int],
+        awaited: Sequence[Said],
+    ) -> None:
+        """Do what else these deliveries ask for, once their messages are recorded, and be done with them."""
+        self._talk.take_back(db, self.name, [key for one in opened for key in revoked(one.parts)])
         early = self._receive(db, opened)
         settled = [one for one in opened if one.event.event not in early]
-        self._end(db, settled, twins, Counter(one.opened.event.event for one in said), awaited)
-        return Taken(len(opened), recorded.counts, missed, len(awaited))
+        self._end(db, settled, twins, messages, awaited)
 
     def _receive(self, db: Database, opened: Sequence[Opened]) -> set[int]:
         """Note what became of our answers; the events that wait a moment, since the id of one isn't known yet."""
@@ -346,37 +397,74 @@ class Intake:
         return is_watched and one.opened.event.is_young and one.key not in known
 
     def _said(self, opened: Sequence[Opened]) -> list[Said]:
-        """The messages that count, in the order in which they were sent; the same at the same time, as they came."""
-        found = [(each, one) for each in opened for one in each.messages if self._counts(one)]
-        found.sort(key=lambda pair: pair[1].message.sent_at or pair[0].event.received_at)
-        return [self._read(n, each, one) for n, (each, one) in enumerate(found, 1)]
+        """What the messages say that count."""
+        groups = self._source.groups
+        found = self._counting(opened, groups)
+        return [Said(each, self._read(n, one, groups), one) for n, (each, one) in enumerate(found, 1)]
 
-    def _counts(self, one: Brought) -> bool:
+    def _counting(self, opened: Sequence[Opened], groups: Mapping[str, Group]) -> list[tuple[Opened, Brought]]:
+        """The messages that count, in the order in which they were sent; the same at the same time, as they came."""
+        found = [(each, one) for each in opened for one in each.messages if self._counts(one, groups)]
+        found.sort(key=lambda pair: pair[1].sent_at)
+        return found
+
+    def _counts(self, one: Brought, groups: Mapping[str, Group]) -> bool:
         """Of a watched group, or one-to-one. What a polled group's edit says, the store says too."""
-        jid = one.message.chat_jid
+        jid = one.said.chat
         if jid == DIRECT:
             return True
-        group = self._source.groups.get(jid)
+        group = groups.get(jid)
         if group is None or not group.enabled:
             return False
         return not one.is_edit if self._feed.is_polled else jid in self._feed.projects
 
-    def _read(self, n: int, opened: Opened, one: Brought) -> Said:
-        message = Message(n, *one.message[1:])
-        group = self._source.groups[message.chat_jid]
+    def _read(self, n: int, one: Brought, groups: Mapping[str, Group]) -> Reading:
+        message = one.message(n)
+        group = groups[message.chat_jid]
         if message.chat_jid == DIRECT and (message.from_me or not group.project):
-            return Said(opened, Reading(message, (), DIRECT), one)
+            return Reading(message, (), DIRECT)
         start = Start(_LAST_ROW, group.start_before) if group.start_before else FROM_THE_BEGINNING
-        return Said(opened, self._rules.read(message, start), one)
+        return self._rules.read(message, start)
 
-    def _join_people(self, db: Database, opened: Sequence[Opened]) -> dict[str, dict[Alias, int]]:
-        """The person of each alias, by account."""
-        by_account: dict[str, dict[tuple[Alias, ...], None]] = {}  # each once: a few people write most
+    def _drafted(self, opened: Sequence[Opened]) -> Drafted | None:
+        """What these deliveries write, if all that they say is new; None where they must be asked about.
+
+        It asks nobody, so it works beside a transaction.
+        """
+        groups = self._source.groups
+        drafter = None if self._feed.is_polled else self._recorder.column_drafter()
+        found = self._counting(opened, groups) if drafter else []
+        if drafter is None or not found or any(one.message_id.startswith(NAMELESS) for _, one in found):
+            return None
+        columns = columns_of([one for _, one in found])
+        said = self._rules.read_columns(columns)
+        said.odd.update(_read_apart(columns, groups))
+        odd = [self._read(n + 1, found[n][1], groups) for n in sorted(said.odd)]
+        drafter.add(ReadColumns(columns, said, odd, (), [_origin_fields(*pair) for pair in found]))
+        draft = drafter.draft()
+        if draft is None:
+            return None
+        messages = Counter([each.event.event for each, _ in found])
+        alone = {each.event.event for each, _ in found if len(each.parts) == messages[each.event.event] == 1}
+        return Drafted(draft, groups, messages, alone, self._together(opened))
+
+    def _together(self, opened: Sequence[Opened]) -> dict[str, dict[tuple[Alias, ...], None]]:
+        """By account, the aliases that are one person's, each once: a few people write most."""
+        by_account: dict[str, dict[tuple[Alias, ...], None]] = {}
         for one in opened:
-            by_account.setdefault(self._accounts[one.event.hook], {}).update(dict.fromkeys(one.together()))
-        return {
-            account: join_people(db, account, by_account[account], self._talk.join) for account in sorted(by_account)
-        }
+            together = by_account.setdefault(self._accounts[one.event.hook], {})
+            for message in one.messages:
+                together[message.said.aliases] = None
+            for part in one.others:
+                if isinstance(part, IdentityChange):
+                    together[part.before + part.after] = None
+        return by_account
+
+    def _join_people(
+        self, db: Database, together: Mapping[str, Mapping[tuple[Alias, ...], None]]
+    ) -> dict[str, dict[Alias, int]]:
+        """The person of each alias, by account."""
+        return {account: join_people(db, account, together[account], self._talk.join) for account in sorted(together)}
 
     def _end(
         self,
@@ -399,6 +487,21 @@ class Intake:
             for fault in (part for part in one.others if isinstance(part, AccountFault)):
                 _tell_fault(one.event.hook, fault)
         self.events.end(db, [Ended(one.event, messages[one.event.event], one.broken) for one in done], twins)
+
+
+def _read_apart(columns: Columns, groups: Mapping[str, Group]) -> list[int]:
+    """The places of the messages of which more than the text tells what they say."""
+    apart = {
+        jid for jid in set(columns.jids) if groups[jid].start_before or (jid == DIRECT and not groups[jid].project)
+    }
+    if not apart and True not in columns.from_me:
+        return []
+    places = enumerate(zip(columns.jids, columns.from_me, strict=True))
+    return [n for n, (jid, from_me) in places if jid in apart or (jid == DIRECT and from_me)]
+
+
+def _origin_fields(opened: Opened, one: Brought) -> bytes:
+    return origin_fields(opened.event.uid, stanza_id(one.message_id))
 
 
 def _accounts(hooks: Mapping[str, Hook]) -> dict[str, str]:

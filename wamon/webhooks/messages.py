@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.drafts import Origin
-from wamon.model import Message, content_hash
+from wamon.model import Columns, Message, content_hash, microseconds
 from wamon.providers.deliveries import Broken, OperatorMessage, PersonMessage
 from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -34,9 +35,10 @@ _KNOWN_BY: tuple[AliasKind, ...] = ("phone", "lid", "bsuid", "subscriber")
 
 
 class Brought(NamedTuple):
-    """A message that a delivery holds, and as what it came."""
+    """A message that a delivery holds, as it came."""
 
-    message: Message
+    message_id: str
+    sent_at: datetime  # the message's own time; where that can't be read, when it was received
     said: PersonMessage | OperatorMessage
 
     @property
@@ -47,6 +49,36 @@ class Brought(NamedTuple):
     def is_edit(self) -> bool:
         return self.said.edits is not None
 
+    @property
+    def from_me(self) -> bool:
+        return isinstance(self.said, OperatorMessage)
+
+    @property
+    def sender(self) -> str:
+        """As the ledger names it."""
+        return "" if self.from_me else sender_of(self.said.aliases)
+
+    @property
+    def media_type(self) -> str:
+        """As the ledger has it."""
+        return _MEDIA_TYPES[self.said.part]
+
+    def message(self, n: int) -> Message:
+        """What the ledger records of it: the n-th of a batch."""
+        media_type = self.media_type
+        text = self.said.text
+        return Message(
+            n,
+            self.said.chat,
+            self.message_id,
+            self.sender,
+            self.sent_at,
+            text,
+            media_type,
+            self.from_me,
+            content_hash(text, media_type),
+        )
+
 
 def brought(parts: Iterable[Parsed], uid: UUID, received_at: datetime) -> Iterator[Brought]:
     """The messages of a delivery, in its order. One without an id has the delivery's: it is the same at each parse.
@@ -56,7 +88,23 @@ def brought(parts: Iterable[Parsed], uid: UUID, received_at: datetime) -> Iterat
     for part in parts:
         if isinstance(part, SPOKEN) and part.revokes is None:
             message_id = part.edits or part.message_id or f"{NAMELESS}{uid}"
-            yield Brought(_message(part, message_id, received_at), part)
+            yield Brought(message_id, part.sent_at or received_at, part)
+
+
+def columns_of(found: Sequence[Brought]) -> Columns:
+    """The same messages by columns, in this order."""
+    texts = [one.said.text.encode() for one in found]
+    return Columns(
+        range(1, len(found) + 1),
+        [one.said.chat for one in found],
+        [one.message_id.encode() for one in found],
+        [one.sender.encode() for one in found],
+        [microseconds(one.sent_at) for one in found],
+        [one.from_me for one in found],
+        texts,
+        [one.media_type.encode() for one in found],
+        b"\0".join(texts),
+    )
 
 
 def revoked(parts: Iterable[Parsed]) -> Iterator[Key]:
@@ -72,7 +120,7 @@ def origin_of(one: Brought, uid: UUID, persons: Mapping[Alias, int]) -> Origin:
     alias = said.aliases[0] if said.aliases else None
     return Origin(
         uid,
-        stanza_id(one.message.message_id),
+        stanza_id(one.message_id),
         one.is_edit,
         person=persons[alias] if alias else None,
         alias=alias,
@@ -83,36 +131,23 @@ def origin_of(one: Brought, uid: UUID, persons: Mapping[Alias, int]) -> Origin:
     )
 
 
-def of_numbers(parts: Iterable[Parsed], numbers: Collection[str]) -> Iterator[Parsed]:
+def of_numbers(parts: Sequence[Parsed], numbers: Collection[str]) -> Sequence[Parsed]:
     """The parts, of which a message to another of our numbers than these is broken: it waits for somebody.
 
     Without any numbers all are meant. A message that names no number of ours is meant, too.
     """
-    for place, part in enumerate(parts):
-        line = part.line if isinstance(part, PersonMessage | OperatorMessage) else None
-        if numbers and line is not None and line not in numbers:
-            yield Broken(place, "it came to a number of ours that the hook's `numbers` don't name")
-        else:
-            yield part
+    return [_of_numbers(place, part, numbers) for place, part in enumerate(parts)] if numbers else parts
 
 
-def _message(part: PersonMessage | OperatorMessage, message_id: str, received_at: datetime) -> Message:
-    from_me = isinstance(part, OperatorMessage)
-    media_type = _MEDIA_TYPES[part.part]
-    return Message(
-        0,
-        part.chat,
-        message_id,
-        "" if from_me else sender_of(part.aliases),
-        part.sent_at or received_at,
-        part.text,
-        media_type,
-        from_me,
-        content_hash(part.text, media_type),
-    )
+def _of_numbers(place: int, part: Parsed, numbers: Collection[str]) -> Parsed:
+    line = part.line if isinstance(part, SPOKEN) else None
+    if line is None or line in numbers:
+        return part
+    return Broken(place, "it came to a number of ours that the hook's `numbers` don't name")
 
 
-def sender_of(aliases: Iterable[Alias]) -> str:
+@lru_cache(maxsize=4096)  # a few people write most
+def sender_of(aliases: tuple[Alias, ...]) -> str:
     """Who sent it, as the ledger names senders; "" where nobody knows."""
     known_by = min(aliases, key=lambda alias: _KNOWN_BY.index(alias.kind), default=None)
     if known_by is None:

@@ -34,10 +34,10 @@ def test_a_wamid_tells_the_id_that_a_bridge_on_the_same_phone_has(message_id: st
 
 
 def test_a_sender_is_named_by_the_id_that_is_known_best() -> None:
-    assert sender_of([BSUID, LID, PHONE]) == "27820000001"
-    assert sender_of([BSUID, LID]) == "99000000000001@lid"
-    assert sender_of([BSUID]) == "ZA.19f3k2"
-    assert sender_of([]) == ""
+    assert sender_of((BSUID, LID, PHONE)) == "27820000001"
+    assert sender_of((BSUID, LID)) == "99000000000001@lid"
+    assert sender_of((BSUID,)) == "ZA.19f3k2"
+    assert sender_of(()) == ""
 
 
 def test_aliases_that_come_together_are_one_person_s_over_any_number_of_deliveries() -> None:

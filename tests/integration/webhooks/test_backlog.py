@@ -1,0 +1,110 @@
+"""A backlog of deliveries is recorded as what is looked up delivery by delivery, though nobody looks anything up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.support.bridges import LAWLEY
+from tests.support.deliveries import GOWA, MANYCHAT, NOON, SECONDS, WATI, Json, meta_body, meta_message
+from tests.support.intake import hook, in_lawley, keep, take_in
+from tests.support.office import Office
+from wamon.ledger.changes import Recorded
+from wamon.ledger.drafts import Draft
+from wamon.ledger.recording import Recorder
+from wamon.webhooks import intake
+
+TEXTS = (
+    "DR175{n:04}", "dr 175{n:04} and DR176{n:04}", "DR175{n:04} ②", "D R175{n:04}", "DR175{n:02}", "ok", "", "12 poles",
+    "DR1750000",
+)  # fmt: skip
+HOOKS = [hook("wati", project="Lawley"), hook("gowa", project="Mohadin"), hook("meta"), hook("manychat", project="Z")]
+HELD = (
+    "SELECT to_jsonb(t) - 'seen_at' FROM wamon.ledger_rows AS t ORDER BY chat, message_id",
+    "SELECT to_jsonb(t) - 'recorded_at' FROM wamon.submission_rows AS t ORDER BY chat, message_id, drop_number",
+    "SELECT to_jsonb(t) - 'recorded_at' FROM wamon.near_misses AS t ORDER BY chat, message_id, written",
+    "SELECT uid, state, messages, reason, attempts, same_as FROM wamon.webhook_events ORDER BY event",
+    "SELECT account, kind, value, person FROM wamon.aliases ORDER BY 1, 2, 3",
+    "SELECT jid, messages, last_message_id, last_sent_at FROM wamon.groups ORDER BY source, 1",
+    "SELECT hook, twins, duplicates FROM wamon.hook_status ORDER BY 1",
+    "SELECT message_id, reason, attempts FROM wamon.dead_letters ORDER BY 1",
+)
+
+
+def _deliveries() -> Iterator[tuple[str, Json | bytes]]:
+    """Of all kinds; later on some come again, and some messages are edited or taken back."""
+    rng = Random(15)
+    for n in range(24):
+        text, who = rng.choice(TEXTS).format(n=n), f"2782000000{rng.randrange(4)}"
+        own = {"operator": {"eventType": "sessionMessageSent", "owner": True}, "photo": {"type": "image"}}
+        said = WATI | {
+            "text": text,
+            "waId": who,
+            "whatsappMessageId": f"wamid.{n}",
+            "timestamp": str(SECONDS - n),
+        }
+        yield "wati", said | own.get(rng.choice(["", "", "operator", "photo"]), {})
+        yield "gowa", in_lawley(GOWA, text, f"G{n}")
+        yield "meta", meta_body(meta_message(id=f"wamid.M{n}"), *([meta_message(id=7)] if n == 9 else []), contacts=[])
+        if n > 11:
+            yield from _odd(rng, n)
+
+
+def _odd(rng: Random, n: int) -> Iterator[tuple[str, Json | bytes]]:
+    again = rng.randrange(n - 11, n - 6)
+    edited = in_lawley(GOWA, f"DR177{n:04}", f"E{n}")
+    edited["event"], edited["payload"]["original_message_id"] = "message.edited", f"G{again}"
+    elsewhere = {**GOWA, "payload": {**GOWA["payload"], "chat_id": "120363999999999999@g.us", "id": f"U{n}"}}
+    read = {"eventType": "sentMessageREAD", "whatsappMessageId": f"wamid.{n}"}
+    odd: list[tuple[str, Json | bytes]] = [
+        ("gowa", in_lawley(GOWA, f"DR175{again:04}", f"G{again}")), ("gowa", edited), ("gowa", elsewhere),
+        ("wati", read), ("wati", b"no JSON"), ("manychat", MANYCHAT),
+    ]  # fmt: skip
+    yield odd[n % len(odd)]
+
+
+def _outcome(office: Office) -> list[list[Any]]:
+    tables = office.query("SELECT tablename FROM pg_tables WHERE schemaname = 'wamon'")
+    emptied = ", ".join(f"wamon.{name}" for name in tables if name not in {"migrations", "instance"})
+    office.query(f"TRUNCATE {emptied} RESTART IDENTITY CASCADE")
+    keep(office, "gowa", in_lawley(GOWA, "DR1750000", "G"), uid=UUID(int=1000))
+    take_in(office)  # knows the group from now on
+    for n, (name, body) in enumerate(_deliveries()):
+        keep(office, name, body, uid=UUID(int=n))
+    office.query("UPDATE wamon.webhook_events SET received_at = %s + event * interval '1 min' RETURNING 1", NOON)
+    take_in(office)
+    return [office.query(query) for query in HELD]
+
+
+@pytest.fixture
+def drafts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Has batches be small; whether each draft that is brought is recorded by that."""
+    found = []
+    bring_new = Recorder.bring_new
+
+    def brought(recorder: Recorder, draft: Draft) -> Recorded:
+        found.append(False)
+        recorded = bring_new(recorder, draft)
+        found[-1] = True
+        return recorded
+
+    monkeypatch.setattr(Recorder, "bring_new", brought)
+    monkeypatch.setattr(intake, "_A_BATCH", 6)
+    return found
+
+
+def test_what_is_drafted_of_a_backlog_is_recorded_as_what_is_looked_up(
+    tmp_path: Path, open_office: Callable[..., Office], drafts: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = open_office(tmp_path / "no-store.db", hooks=HOOKS, groups=[{"name": "Lawley", "jid": LAWLEY}])
+    drafted = _outcome(office)
+    assert set(drafts) == {True, False}
+    assert any(drafted), "nothing is held: this says nothing"
+    monkeypatch.setattr(Recorder, "column_drafter", lambda _: None)
+    for by_draft, looked_up in zip(drafted, _outcome(office), strict=True):
+        assert by_draft == looked_up
