@@ -41,7 +41,10 @@ def _deliveries() -> Iterator[tuple[str, Json | bytes]]:
     rng = Random(15)
     for n in range(24):
         text, who = rng.choice(TEXTS).format(n=n), f"2782000000{rng.randrange(4)}"
-        own = {"operator": {"eventType": "sessionMessageSent", "owner": True}, "photo": {"type": "image"}}
+        own: dict[str, Json] = {
+            "operator": {"eventType": "sessionMessageSent", "owner": True},
+            "photo": {"type": "image"},
+        }
         said = WATI | {
             "text": text,
             "waId": who,
