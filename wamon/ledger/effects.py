@@ -155,6 +155,10 @@ class Effects:
         with transaction(db):
             return self._waits.has_due(db)
 
+    def has_waiting(self, db: Database) -> bool:
+        """Whether any waits. Within a transaction."""
+        return self._waits.has_any(db)
+
     def waiting(self, db: Database) -> int:
         """How many drops' rows wait to be written. Within a transaction."""
         return self._waits.count(db)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, overload
 
-from wamon.ledger.changes import Candidate
+from wamon.ledger.changes import NOTHING_STANDS, Candidate, Judged, Standing
 from wamon.model import Message, moment_at
 from wamon.providers.wamids import stanza_id
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wamon.ledger.changes import Drop
-
-T = TypeVar("T")
-
 
 Post = tuple[str, bytes, bytes, int, str, bytes, int, bool, bool]
 """A drop number in a message: the number, the message's id, the row as COPY takes it, then as `Posts` has it."""
@@ -79,18 +75,36 @@ class Posts:
         return list(map(self.candidate, range(len(self.numbers))))
 
 
-class Later(Sequence[T]):
-    """A list that is made when somebody looks at it."""
+class Added(Sequence[Judged]):
+    """The submissions that posts became, in their order; each is made when somebody looks at it."""
 
-    def __init__(self, make: Callable[[], Sequence[T]]) -> None:
-        self._make = cache(make)
+    def __init__(self, posts: Posts, kinds: Sequence[str | None], standing: Mapping[int, Standing]) -> None:
+        self.posts = posts
+        self._kinds = kinds
+        self._standing = standing
 
     def __len__(self) -> int:
-        return len(self._make())
+        return len(self._kinds)
 
     @overload
-    def __getitem__(self, n: int) -> T: ...
+    def __getitem__(self, n: int) -> Judged: ...
     @overload
-    def __getitem__(self, n: slice) -> Sequence[T]: ...
-    def __getitem__(self, n: int | slice) -> T | Sequence[T]:
-        return self._make()[n]
+    def __getitem__(self, n: slice) -> Sequence[Judged]: ...
+    def __getitem__(self, n: int | slice) -> Judged | Sequence[Judged]:
+        if isinstance(n, slice):
+            return [self[one] for one in range(*n.indices(len(self)))]
+        return Judged(self.posts.candidate(n), self._kinds[n], self._stands(n))
+
+    def firsts(self) -> list[int]:
+        """The places of those whose drop nothing stands of, and that nobody else posted here."""
+        drops = self.posts.drops  # in order
+        beside = zip([None, *drops], drops, [*drops[1:], None], strict=False)
+        alone = [n for n, (before, drop, after) in enumerate(beside) if before != drop != after]
+        return [n for n in alone if self._stands(n) == NOTHING_STANDS]
+
+    def others(self, places: Sequence[int]) -> list[Judged]:
+        """Those that aren't at these places."""
+        return [self[n] for n in sorted(set(range(len(self))).difference(places))]
+
+    def _stands(self, n: int) -> Standing:
+        return self._standing.get(n, NOTHING_STANDS)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from psycopg import DataError, IntegrityError, InternalError, ProgrammingError, sql
 
-from wamon.errors import Locked, TimedOut
+from wamon.errors import Locked, Poison, TimedOut
 from wamon.ledger import review_table
 from wamon.ledger.changes import ALL_IS_KNOWN
 from wamon.ledger.effects import Effects, Written
+from wamon.ledger.posts import Added
+from wamon.ledger.review_copies import ReviewCopies
 from wamon.ledger.review_rows import ReviewRows
 from wamon.ledger.review_table import ReviewTable
 from wamon.ledger.waits import Effect
@@ -60,6 +63,7 @@ class Review:
         self._clock = clock
         self._table = ReviewTable(self.name)
         self._rows = ReviewRows(self._table, aliases, zone, clock)
+        self._copies = ReviewCopies(self._table, aliases, zone, clock)
         self.effects = Effects(self.name, source, self._write)
         self._asked_at = clock.now()  # when contact was made, or tried
         self._is_contacted = False
@@ -81,6 +85,7 @@ class Review:
             self._table = found or self._table
             self._table.require_fit()
             self._rows = ReviewRows(self._table, self._aliases, self._zone, self._clock)
+            self._copies = ReviewCopies(self._table, self._aliases, self._zone, self._clock)
             self._asked_at = self._clock.now()
             with suppress(Locked, TimedOut), attempt(db):
                 self._keep_first_contact(db)
@@ -121,7 +126,25 @@ class Review:
 
         Returns the drops for which no row could be made, since another project's row holds the number.
         """
+        if isinstance(posted.submissions, Added):
+            places = self._copied(db, posted.submissions)
+            posted = replace(posted, submissions=posted.submissions.others(places))
         return self.effects.follow(db, self._meant(db, posted))
+
+    def _copied(self, db: Database, added: Added) -> Sequence[int]:
+        """Copy rows of new drops; the places of the posts for which that is done: of all, or else of none.
+
+        Where something waits, or the moment of first contact isn't kept, the effects have to be looked at one by one.
+        """
+        places = added.firsts()
+        if not self._is_contacted or self.effects.has_waiting(db) or not self._copies.may_take(db, added.posts, places):
+            return ()
+        try:
+            with attempt(db):
+                self._copies.copy(db, added.posts, places)
+        except (Locked, Poison, TimedOut):  # a row is in the way
+            return ()
+        return places
 
     def _write(self, db: Database, effects: Sequence[Effect]) -> Written:
         """Write effects. Raises as the table refuses."""

@@ -146,7 +146,7 @@ class ReviewRows:
         return self._update(db, {self.row_of(one.drop): self._line(one.seen_at, what) for one in effects}, {})
 
     def _line(self, moment: datetime, what: str) -> str:
-        return f"{moment.astimezone(self._zone):%Y-%m-%d %H:%M %Z}: {what}"
+        return f"{wall_clock(moment, self._zone):%Y-%m-%d %H:%M %Z}: {what}"
 
     def _update(self, db: Database, lines: Mapping[Drop, str], values: Mapping[str, str]) -> set[Drop]:
         """Append a line to the comment of each drop's row, and set these columns, as far as the table has them.
@@ -204,7 +204,7 @@ class ReviewRows:
 
     def _told(self, moment: datetime) -> str:
         """A moment as text: the wall clock of the operator's zone, with its offset."""
-        return str(moment.astimezone(self._zone))
+        return str(wall_clock(moment, self._zone))
 
     def rename(self, db: Database, renamed: Sequence[Renamed]) -> None:
         """Have rows follow their projects' new names."""
@@ -219,3 +219,11 @@ class ReviewRows:
     def one_row_a_number(self, db: Database) -> bool:
         """Whether a unique key on the drop number alone leaves room for only one project's row."""
         return bool(SQL.value(db, "keyed_by_number_alone", table=self._table.quoted.as_string(db)))
+
+
+def wall_clock(moment: datetime, zone: ZoneInfo) -> datetime:
+    """A moment in a zone; in UTC within a day of the calendar's ends, where there is no other."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment

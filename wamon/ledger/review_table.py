@@ -82,6 +82,10 @@ class Column(NamedTuple):
             return self.kind == "bool" or (self.kind == "text" and fits)
         return name == "feedback_sent" or self.kind == ("uuid" if name == "id" else "text")
 
+    def cut(self, value: str) -> str:
+        """A text as long as it holds one."""
+        return value if self.length is None else value[: self.length]
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewTable:

@@ -30,6 +30,33 @@ SELECT
     row_security_active(to_regclass(%(table)s)::oid),
     EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass(%(table)s) AND condeferred)
 
+-- name: takes_copies
+-- Whether COPY does there what INSERT does: no rule, no trigger that may change or swallow a row, no rows that are hidden;
+-- and a key refuses a second row of a drop, and nothing refuses a row for another drop's sake.
+SELECT EXISTS (
+    SELECT
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT bool_or(own.columns = '{drop_number,project}' AND i.indisvalid AND i.indimmediate
+                       AND i.indpred IS NULL AND i.indexprs IS NULL) AS of_drops,
+               bool_and(own.columns IN ('{drop_number,project}', '{id}')) AS of_nothing_else
+        FROM pg_index AS i
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY a.attname) AS columns
+            FROM pg_attribute AS a
+            WHERE a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
+        ) AS own
+        WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)
+    ) AS keys
+    WHERE c.oid = to_regclass(%(table)s) AND c.relkind = 'r' AND NOT row_security_active(c.oid)
+      AND NOT EXISTS (SELECT FROM pg_rewrite AS r WHERE r.ev_class = c.oid AND r.ev_type = '3')  -- of INSERT
+      AND NOT EXISTS (
+          SELECT FROM pg_trigger AS t
+          WHERE t.tgrelid = c.oid AND t.tgtype & 7 = 7 AND t.tgenabled <> 'D'  -- before INSERT, of each row
+      )
+      AND keys.of_drops AND keys.of_nothing_else
+)
+
 -- name: may_make
 SELECT n.oid IS NOT NULL, has_schema_privilege(n.oid, 'CREATE'),
        format('GRANT CREATE ON SCHEMA %%I TO %%I;', s.name, current_user)

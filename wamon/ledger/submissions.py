@@ -20,7 +20,7 @@ from wamon.ledger.changes import (
 )
 from wamon.ledger.drafts import submission_row
 from wamon.ledger.familiar import Familiar
-from wamon.ledger.posts import Later
+from wamon.ledger.posts import Added
 from wamon.postgres.connection import transaction
 from wamon.postgres.copy import FALSE, TRUE, copied, in_chunks
 from wamon.postgres.queries import Queries
@@ -103,11 +103,8 @@ class Submissions:
             self._note_stanzas([posts.candidate(n) for n in posts.from_elsewhere()])
         failpoint("record.submissions")
         kinds = kinds_of(drops, standing)
-        judged = Later(
-            lambda: [Judged(posts.candidate(n), kind, standing.get(n, NOTHING_STANDS)) for n, kind in enumerate(kinds)]
-        )
         counts = Counter([(jid, kind) for jid, kind in zip(posts.jids, kinds, strict=True) if kind])
-        return judged, counts
+        return Added(posts, kinds, standing), counts
 
     def write(self, changes: SubmissionChanges) -> Written:
         """Within the fence: carry out changes."""

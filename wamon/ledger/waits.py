@@ -103,6 +103,10 @@ class Waits:
         """Whether an effect is to be tried now."""
         return bool(SQL.value(db, "has_due", table=self._table))
 
+    def has_any(self, db: Database) -> bool:
+        """Whether anything waits."""
+        return bool(SQL.value(db, "has_any", table=self._table))
+
     def count(self, db: Database) -> int:
         """How many drops have effects that wait."""
         return int(SQL.value(db, "count", table=self._table))

@@ -21,6 +21,9 @@ SELECT EXISTS (
     HAVING (array_agg(next_try_at ORDER BY wait))[1] <= now()
 )
 
+-- name: has_any
+SELECT EXISTS (SELECT FROM wamon.review_waits WHERE review_table = %(table)s)
+
 -- name: due
 -- Of a drop the first effect says when, for the others wait behind it.
 SELECT project, drop_number

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from psycopg.sql import Composed
+
     from wamon.postgres.connection import Database
 
     Row = tuple[bytes, ...]  # first `columns`, then its fields
@@ -56,7 +58,12 @@ def maybe_text(value: str | None) -> bytes:
 
 
 def uuid(value: UUID) -> bytes:
-    return _SIZE(16) + value.bytes
+    return sixteen(value.bytes)
+
+
+def sixteen(value: bytes) -> bytes:
+    """The bytes of a UUID."""
+    return _SIZE(16) + value
 
 
 known_text = lru_cache(maxsize=4096)(text)
@@ -105,8 +112,10 @@ def in_chunks(rows: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join((*made, _END))
 
 
-def copied(db: Database, query: LiteralString, made: Iterable[bytes]) -> None:
-    """Send rows by a COPY … (FORMAT BINARY)."""
-    with db.cursor() as cursor, cursor.copy(query) as copy:
-        for chunk in made:
-            copy.write(chunk)
+def copied(db: Database, query: LiteralString | Composed, made: Iterable[bytes]) -> int:
+    """Send rows by a COPY … (FORMAT BINARY); how many of them the table took."""
+    with db.cursor() as cursor:
+        with cursor.copy(query) as copy:
+            for chunk in made:
+                copy.write(chunk)
+        return cursor.rowcount

@@ -122,15 +122,48 @@ def test_it_records_what_reading_here_would(store: Path, open_office: Open, begu
     near = (
         "SELECT chat_jid, message_id, written, reason, likely, sent_at, sender FROM wamon.near_misses ORDER BY 1, 2, 3"
     )
-    apart_ = office.everything(), office.query(state), office.query(near), scanned.recorded.counts
+    reviews = "SELECT to_jsonb(t) - '{id,created_at,updated_at}'::text[] FROM qa_photo_reviews AS t ORDER BY 1"
+    apart_ = (
+        *(office.everything(), office.query(state), office.query(near), office.query(reviews)),
+        scanned.recorded.counts,
+    )
     for table in ("ledger_rows", "submission_rows", "near_miss_rows", "groups", "cursors"):
         office.query(f"DELETE FROM wamon.{table}")
+    office.query("DELETE FROM qa_photo_reviews")
     shutil.rmtree(office.state_path.parent)
     office.sizes = replace(SIZES, long_backlog_rows=MESSAGES)
     again = office.scan()
     assert len(handed) == BATCHES_APART
-    assert apart_ == (office.everything(), office.query(state), office.query(near), again.recorded.counts)
-    assert apart_[3][LAWLEY, "new"] > 50
+    assert apart_ == (
+        *(office.everything(), office.query(state), office.query(near), office.query(reviews)),
+        again.recorded.counts,
+    )
+    assert scanned.recorded.counts[LAWLEY, "new"] > 50
+    assert office.query("SELECT count(*) FROM qa_photo_reviews WHERE resubmitted")[0] > 0
+
+
+def test_where_people_make_a_review_row_meanwhile_it_stays_theirs(
+    store: Path, open_office: Open, handed: list[DraftedBatch]
+) -> None:
+    office = open_office(store)
+    with closing(sqlite3.connect(store, isolation_level=None)) as db:
+        db.execute("UPDATE messages SET content = 'DR1799999' WHERE id = ?", [LAST])
+        ((jid,),) = db.execute("SELECT chat_jid FROM messages WHERE id = ?", [LAST]).fetchall()
+
+    def make(_: Pass) -> None:
+        if len(handed) == 1:
+            office.query(
+                "INSERT INTO qa_photo_reviews (project, drop_number, user_name, completed) "
+                f"SELECT project, 'DR1799999', 'the office', true FROM wamon.groups WHERE jid = '{jid}' "
+                "ON CONFLICT DO NOTHING"
+            )
+
+    with office.opened() as pipeline:
+        scan(pipeline, make)
+    assert len(handed) == BATCHES_APART
+    theirs = "SELECT user_name, completed, resubmitted FROM qa_photo_reviews WHERE drop_number = 'DR1799999'"
+    assert office.query(theirs) == [("the office", True, False)]
+    assert_whole(office, store)
 
 
 @pytest.mark.fault("F1")
