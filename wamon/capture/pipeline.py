@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from wamon.capture.state_file import StateFile
     from wamon.clock import Clock
     from wamon.drops.reading import Rules
+    from wamon.ledger.drafts import Draft
     from wamon.ledger.effects import Effects
     from wamon.ledger.recording import Recorder
     from wamon.ledger.review import Review
@@ -145,27 +147,37 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     pipeline.overlaps.pop(tail, None)
     place, now = pipeline.source.tails[tail], pipeline.clock.now()
     task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, place, now)
-    with handed_over(task) as batches, pipeline.recorder.remembering_drops():
-        for batch in each(batches):
+    with handed_over(task) as handed, pipeline.recorder.remembering_drops():
+        batches, goes_on = each(handed), True
+        while goes_on and (first := next(batches, None)):
             with correlated():
                 try:
-                    recorded = _record_drafted(pipeline, tail, batch)
+                    passes, goes_on = _record_drafted(pipeline, tail, chain([first], batches))
                 except (AlreadyKnown, Poison, TimedOut):
                     return
                 except Superseded:
                     pipeline.check_lease()
                     pipeline.reload()
                     return
-                near = sum(len(reading.near) for reading in batch.draft.near)
-                yield Pass(recorded, batch.read, batch.message_ids, batch.place, batch.complete, near)
+                yield from passes
 
 
-def _record_drafted(pipeline: Pipeline, tail: str, batch: DraftedBatch) -> Recorded:
+def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatch]) -> tuple[list[Pass], bool]:
+    """Record those of the batches that go together; the passes, and whether more may follow."""
+    taken: list[Pass] = []
+
+    def drafts() -> Iterator[tuple[Draft, Advance]]:
+        for batch in batches:
+            near = sum(len(reading.near) for reading in batch.draft.near)
+            taken.append(Pass(Recorded(), batch.read, batch.message_ids, batch.place, batch.complete, near))
+            yield batch.draft, Advance(tail, batch.start, batch.place)
+
     failpoint("pass.begin")
-    recorded = pipeline.recorder.record_new(batch.draft, Advance(tail, batch.start, batch.place))
+    recorded = pipeline.recorder.record_drafts(drafts())
     _mirror(pipeline)
     failpoint("pass.end")
-    return recorded
+    passes = [replace(one, recorded=counts) for one, counts in zip(taken, recorded, strict=False)]
+    return passes, len(recorded) == len(taken)
 
 
 def _read(pipeline: Pipeline, tail: str, place: Place) -> ReadBatch:

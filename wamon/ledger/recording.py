@@ -7,9 +7,10 @@
 5. The followers: review rows, rejections, replies.
 6. The groups' numbers of messages, and the cursor's new place.
 
-All of it is set-based. A batch that PostgreSQL refuses is halved until the poison message stands alone; that one is
-parked with its retries, in a transaction of its own, and delays nobody else. So is one that takes too long, until the
-halves fit. The office's tables refuse nothing: what can't be written there waits (effects).
+All of it is set-based. Where many groups have a long backlog, several batches share the transaction. A batch that
+PostgreSQL refuses is halved until the poison message stands alone; that one is parked with its retries, in a
+transaction of its own, and delays nobody else. So is one that takes too long, until the halves fit. The office's tables
+refuse nothing: what can't be written there waits (effects).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.errors import UniqueViolation
 
-from wamon.errors import TimedOut
+from wamon.errors import Poison, TimedOut
 from wamon.failpoints import failpoint
 from wamon.halving import bisect
 from wamon.ledger import near_misses
@@ -32,6 +33,7 @@ from wamon.ledger.drafts import Drafter
 from wamon.ledger.following import Posted
 from wamon.ledger.ledger_rows import LedgerRows
 from wamon.ledger.submissions import Submissions
+from wamon.postgres.connection import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,15 +42,20 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from wamon.clock import Clock
-    from wamon.errors import Poison
     from wamon.halving import Part, Refusal
     from wamon.ledger.changes import Candidate, Key, Known, LedgerChanges
-    from wamon.ledger.drafts import Draft, Origin
+    from wamon.ledger.drafts import Draft, Last, Origin
     from wamon.ledger.following import Follower, OwnReplies
     from wamon.ledger.source import Source
     from wamon.ledger.validation import Validation
     from wamon.model import Message, Place, Reading
     from wamon.postgres.connection import Database
+
+
+_MESSAGES_A_GROUP = 10
+"""Of a long backlog, that are worth writing what is counted of a group."""
+_MOST_SECONDS_TOGETHER = 5.0
+"""Others wait for the fence meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,8 @@ class Recorder:
         self._own_replies = own_replies
         self._clock = clock
         self._new_lately = True
+        self._one_by_one = in_order or hands_readings_over
+        """Each batch has a transaction of its own: others wait for its projects, or each message is looked at."""
         self.check_lease: Callable[[], None] = lambda: None
         """Called between the halves of a batch that was refused as a whole, for they take their time."""
         self.committed: Callable[[], None] = lambda: None
@@ -156,17 +165,52 @@ class Recorder:
         PostgreSQL refuses a value; and as `record`. Then nothing is done.
         """
         with self._advancing(advance, draft.readings or ()), _nothing_held():
-            return self._add(self._without_own_replies(draft), "copy")
+            recorded = self._add(draft, "copy")
+            self._source.count_messages(draft.messages, draft.last)
+        return recorded
+
+    def record_drafts(self, batches: Iterator[tuple[Draft, Advance]]) -> list[Recorded]:
+        """Record batches of new messages, which follow on each other, in one transaction: as many as go together.
+
+        What is counted of each group is written once for all of them, with the place where the last one ends. Stops
+        before a batch that can't be recorded so, and raises as `record_new` does where that is the first.
+        """
+        if self._one_by_one:
+            return [self.record_new(*next(batches))]
+        began_seconds = self._clock.monotonic_seconds()
+        recorded: list[Recorded] = []
+        messages: Counter[str] = Counter()
+        last: dict[str, Last] = {}
+        with self.fenced(()) as db:
+            for draft, advance in batches:
+                try:
+                    with explained(), db.transaction(), _nothing_held():
+                        recorded.append(self._add(draft, "copy"))
+                except (AlreadyKnown, Poison, TimedOut):
+                    if not recorded:
+                        raise
+                    break
+                messages.update(draft.messages)
+                last.update(draft.last)
+                end = advance
+                is_late = self._clock.monotonic_seconds() - began_seconds >= _MOST_SECONDS_TOGETHER
+                if is_late or messages.total() >= _MESSAGES_A_GROUP * len(messages):
+                    break
+            self._source.count_messages(messages, last)
+            self._advance(end)
+            failpoint("record.cursor")
+        failpoint("record.committed")
+        self._source.tails[end.tail] = end.place
+        return recorded
 
     def _add(self, draft: Draft, query: str) -> Recorded:
-        """Within the fence: record a draft, its rows by this query."""
+        """Within the fence: record a draft, its rows by this query, but for what is counted. Raises as `record_new`."""
+        draft = self._without_own_replies(draft)
         self._ledger.add(draft.ledger_rows, query)
         failpoint("record.edits")
         near_misses.keep(self._source.db, draft.near, self._source.groups, self._clock.now())
         added, counts = self._submissions.add(draft.posts, draft.submission_rows)
-        recorded = self._follow(Posted(draft.readings or (), near=draft.near, submissions=added), counts)
-        self._source.count_messages(draft.messages, draft.last)
-        return recorded
+        return self._follow(Posted(draft.readings or (), near=draft.near, submissions=added), counts)
 
     def _without_own_replies(self, draft: Draft) -> Draft:
         if not self._own_replies.has_replied():
@@ -209,10 +253,12 @@ class Recorder:
         """
         try:
             with _nothing_held():
-                return self._add(self._without_own_replies(draft), "copy_brought")
+                recorded = self._add(draft, "copy_brought")
+                self._source.count_messages(draft.messages, draft.last)
         except AlreadyKnown:
             self._new_lately = False
             raise
+        return recorded
 
     def bring(
         self,

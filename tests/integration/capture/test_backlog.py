@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import islice, tee
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -88,10 +89,11 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[DraftedBatch]:
     handed: list[DraftedBatch] = []
     record = pipeline._record_drafted
 
-    def noted(pipeline: Any, tail: str, batch: DraftedBatch) -> Any:
-        recorded = record(pipeline, tail, batch)
-        handed.append(batch)
-        return recorded
+    def noted(pipeline: Any, tail: str, batches: Iterator[DraftedBatch]) -> Any:
+        given, taken = tee(batches)
+        passes, goes_on = record(pipeline, tail, given)
+        handed.extend(islice(taken, len(passes)))
+        return passes, goes_on
 
     monkeypatch.setattr(pipeline, "_record_drafted", noted)
     return handed
@@ -163,6 +165,73 @@ def test_where_people_make_a_review_row_meanwhile_it_stays_theirs(
     assert len(handed) == BATCHES_APART
     theirs = "SELECT user_name, completed, resubmitted FROM qa_photo_reviews WHERE drop_number = 'DR1799999'"
     assert office.query(theirs) == [("the office", True, False)]
+    assert_whole(office, store)
+
+
+@pytest.fixture
+def of_many_groups(open_office: Open, store: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """An office whose groups are as many, for the messages of a batch, that four batches go together."""
+    monkeypatch.setattr("wamon.ledger.recording._MESSAGES_A_GROUP", 4 * 120 // len(PROJECTS))
+    monkeypatch.setattr("wamon.ledger.recording._MOST_SECONDS_TOGETHER", 3600.0)
+    office = open_office(store)
+    office.set(database={"review_table": ""})
+    return office
+
+
+COUNTED = "SELECT messages, last_message_id, last_sent_at FROM wamon.groups ORDER BY jid"
+IN_THE_LEDGER = """
+    SELECT g.messages = count(l.chat) FROM wamon.groups AS g LEFT JOIN wamon.ledger_rows AS l USING (chat) GROUP BY chat
+"""
+
+
+def test_of_many_groups_batches_that_share_a_transaction_record_what_each_alone_would(
+    store: Path, of_many_groups: Office, begun: Begun, handed: list[DraftedBatch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = of_many_groups
+    told: list[int] = []
+    with office.opened() as pipeline:
+        scan(pipeline, lambda one: told.append(one.place.rowid))
+    assert len(handed) == BATCHES_APART
+    assert told[:9] == [120 * n for n in range(1, 9)] + [MESSAGES]
+    transactions = office.query("SELECT count(DISTINCT seen_at) FROM wamon.ledger_rows")
+    assert transactions == [1 + 2]
+    assert set(office.query(IN_THE_LEDGER)) == {True}
+    together = office.everything(), office.query(COUNTED)
+    for table in ("ledger_rows", "submission_rows", "near_miss_rows", "groups", "cursors"):
+        office.query(f"DELETE FROM wamon.{table}")
+    shutil.rmtree(office.state_path.parent)
+    monkeypatch.setattr("wamon.ledger.recording._MESSAGES_A_GROUP", 1)
+    office.scan()
+    assert (office.everything(), office.query(COUNTED)) == together
+    assert_whole(office, store)
+
+
+def test_a_message_that_is_refused_ends_them_before_its_batch(
+    store: Path, of_many_groups: Office, handed: list[DraftedBatch]
+) -> None:
+    office = of_many_groups
+    with closing(sqlite3.connect(store, isolation_level=None)) as db:
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0300'")  # of the second one handed over
+    with office.refusing("DR9999999"):
+        office.scan()
+    assert handed[0].place.rowid == 240
+    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID0300"]
+    assert set(office.query(IN_THE_LEDGER)) == {True}
+    office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
+    office.scan()
+    assert_whole(office, store)
+
+
+@pytest.mark.fault("F1")
+def test_killed_between_batches_that_share_a_transaction_none_of_them_is_recorded_or_counted(
+    store: Path, of_many_groups: Office
+) -> None:
+    office = of_many_groups
+    until_killed(office.scan, "record.review:4:kill", may_break=False)
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [120]
+    assert set(office.query(IN_THE_LEDGER)) == {True}
+    office.scan()
+    assert set(office.query(IN_THE_LEDGER)) == {True}
     assert_whole(office, store)
 
 
