@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import Standing as ClockAt
+from tests.support.clock import first_morning
 from tests.support.environment import examples
 from wamon.bridge.people import Aliases
 from wamon.ledger.changes import Judged, Standing, kinds_of
@@ -25,7 +26,7 @@ from wamon.ledger.review_copies import ReviewCopies
 from wamon.model import BEGINNING, Group, Message, Reading
 from wamon.postgres.connection import Database, connected, transaction
 
-NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
+NOW = first_morning()
 Drop = tuple[str, str]
 PROJECTS = {"1@g.us": "Lawley", "2@g.us": "Mohadin", "3@g.us": "Lawley"}
 GROUPS = {
