@@ -402,13 +402,15 @@ def test_when_the_scan_ends_so_does_that_process(store: Path, open_office: Open,
     assert gone(begun[0])
 
 
-def test_killed_itself_wamon_leaves_no_process_behind(
-    store: Path, open_office: Open, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.fault("F1")
+@pytest.mark.parametrize("boundary", ["record.committed:4:kill", "record.review:5:kill"])
+def test_killed_itself_wamon_leaves_no_process_behind_and_nothing_half_recorded(
+    store: Path, open_office: Open, monkeypatch: pytest.MonkeyPatch, boundary: str
 ) -> None:
     """Nor does a test's failpoint reach that process: it is this one that shall end."""
     office, mark = open_office(store), uuid4().hex
     monkeypatch.setenv("MARK", mark)
-    until_killed(office.scan, "record.committed:4:kill", may_break=False)
+    until_killed(office.scan, boundary, may_break=False)
     assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * 120]
     eventually("nobody reads any more", lambda: not marked(mark))
     office.scan()
