@@ -22,6 +22,8 @@ from wamon.net.message import Bounds
 
 ROOT = Path(__file__).parents[3]
 BRIEF = Bounds(connect_seconds=0.5, answer_seconds=0.5, answer_bytes=0)
+PATIENT = Bounds(connect_seconds=30, answer_seconds=30, answer_bytes=0)
+"""A busy host takes long to start apprise, which is a process of its own."""
 NOON = first_morning().replace(hour=12)
 ALERT = Alert("id-1", "alert", "silence", "a group fell silent", "main", "host1", NOON, NOON, ("Lawley.",), "Look.")
 HUGE = replace(ALERT, sentences=('\U0001f477 "Môre" <b>&\n' * 20_000,))
@@ -31,7 +33,7 @@ ELSEWHERE = replace(ALERT, source="môre \U0001f477")
 
 
 def send(alert: Alert, named: dict[str, Any]) -> None:
-    [channel] = channels(Alerts.model_validate({"channels": named}))
+    [channel] = channels(Alerts.model_validate({"channels": named}), PATIENT)
     channel.send(alert)
 
 

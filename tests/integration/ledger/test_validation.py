@@ -163,6 +163,7 @@ def test_an_office_table_with_other_columns_is_filled_as_far_as_it_goes(
 
 WAITS = (
     "SELECT drop_number, what, reason FROM wamon.review_waits WHERE review_table = 'public.invalid_drop_submissions'"
+    " ORDER BY wait"
 )
 
 
