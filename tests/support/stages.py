@@ -44,6 +44,9 @@ ONLY_LATER = {
     "sweep.recorded",
 }
 ONLY_FIRST = {name for name in NAMES if name.startswith("migration.")} | {"state.adopted"}
+IN_BOTH = [name for name in SCANNED if name not in ONLY_FIRST | ONLY_LATER]
+TRIED_FIRST = SCANNED if EXAMPLES else [name for name in SCANNED if name in ONLY_FIRST or name in IN_BOTH[::2]]
+TRIED_LATER = SCANNED if EXAMPLES else [name for name in SCANNED if name not in ONLY_FIRST]
 
 Way = tuple[int, str]
 """A scan ends at the nth time that it meets a boundary, so."""
