@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -80,16 +80,34 @@ def waits(talks: Talks) -> None:
 Open = Callable[..., Page]
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, site: Site) -> Iterator[BrowserContext]:
+    """Somebody who signed in, for all of a file: a browser takes longest over its first page for a new one."""
+    with closing(browser.new_context()) as context:
+        sign_in(context, site)
+        yield context
+
+
+def sign_in(context: BrowserContext, site: Site) -> None:
+    (name, _, value), url = site.sign_in("operator")["Cookie"].partition("="), site.url
+    context.add_cookies([{"name": name, "value": value, "url": url}])
+
+
 @pytest.fixture
-def opened(browser: Browser, site: Site) -> Iterator[Open]:
-    """Open the page as somebody who signed in. Whatever the browser complains of fails the test."""
+def opened(browser: Browser, signed_in: BrowserContext, site: Site) -> Iterator[Open]:
+    """Open the page as somebody who signed in; one who `is_new`, or whose browser differs, has nothing in common with
+    other tests. Whatever the browser complains of fails the test.
+    """
     complaints: list[str] = []
     with ExitStack() as stack:
 
-        def opened(path: str = "/", **context: Any) -> Page:
-            page = watched(stack, browser.new_context(**context), site, complaints)
-            (name, _, value), url = site.sign_in("operator")["Cookie"].partition("="), site.url
-            page.context.add_cookies([{"name": name, "value": value, "url": url}])
+        def opened(path: str = "/", *, is_new: bool = False, **options: Any) -> Page:
+            context = signed_in
+            if is_new or options:
+                context = stack.enter_context(closing(browser.new_context(**options)))
+                sign_in(context, site)
+            page = stack.enter_context(closing(context.new_page()))
+            watch(page, site, complaints)
             page.goto(site.url + path)
             return page
 
@@ -97,10 +115,7 @@ def opened(browser: Browser, site: Site) -> Iterator[Open]:
     assert complaints == []
 
 
-def watched(stack: ExitStack, context: BrowserContext, site: Site, complaints: list[str]) -> Page:
-    stack.callback(context.close)
-    page = context.new_page()
-
+def watch(page: Page, site: Site, complaints: list[str]) -> None:
     def console(message: ConsoleMessage) -> None:
         if not message.text.startswith("Failed to load resource"):  # told below, and a page may say that there is none
             complaints.append(f"console: {message.text}")
@@ -119,4 +134,3 @@ def watched(stack: ExitStack, context: BrowserContext, site: Site, complaints: l
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
     page.set_default_timeout(15_000)
-    return page

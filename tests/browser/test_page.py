@@ -83,7 +83,7 @@ def test_a_drop_appears_without_a_reload_and_the_focus_stays(opened: Open, poste
 
 
 def test_who_was_asleep_gets_what_came_meanwhile_once(opened: Open, posted: Callable[[], str]) -> None:
-    page = opened()
+    page = opened(is_new=True)
     expect(post(page, posted())).to_be_visible()
     page.context.set_offline(True)
     page.evaluate("source.close()")
@@ -162,7 +162,7 @@ def test_a_daemon_that_is_killed_is_late_and_then_down(opened: Open, site: Site,
 
 def test_a_seventh_tab_opens_since_a_hidden_one_gives_its_connection_back(opened: Open) -> None:
     """A browser has six connections to a host: five tabs' are held here by the one that is hidden."""
-    page = opened()
+    page = opened(is_new=True)
     page.clock.install()
     with page.expect_request(re.compile("/live")) as live:
         page.reload()
@@ -265,7 +265,7 @@ def many_groups(site: Site) -> Iterator[None]:
 
 def test_a_first_visit_loads_little_with_ten_thousand_groups(opened: Open, many_groups: None) -> None:
     sizes: list[int] = []
-    page: Page = opened("/login")
+    page: Page = opened("/login", is_new=True)
     page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
     page.goto(page.url.replace("/login", "/"), wait_until="load")
     expect(page.locator("#groups tbody tr")).to_have_count(12)
@@ -274,7 +274,8 @@ def test_a_first_visit_loads_little_with_ten_thousand_groups(opened: Open, many_
 
 
 def test_print_shows_the_answer_and_no_search(opened: Open) -> None:
-    page = opened(viewport=A4)
+    page = opened()
+    page.set_viewport_size(A4)
     page.emulate_media(media="print")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("header form")).to_be_hidden()
