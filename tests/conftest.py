@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import shutil
 import subprocess
@@ -63,6 +64,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _why_skipped(config: pytest.Config) -> Counter[str]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")  # none in a worker
     return skips.reasons(reporter.stats.get("skipped", []) if reporter else [])
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Import the tests, each worker from another file on: so a fresh clone's are compiled once, and not by each."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        files = [file for arg in session.config.args for file in _tests_of(arg)]
+        first = len(files) * int(worker.removeprefix("gw")) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        for file in files[first:] + files[:first]:
+            with contextlib.suppress(Exception):  # it is told where pytest itself imports it
+                importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+
+
+def _tests_of(arg: str) -> list[Path]:
+    path = Path(arg.partition("::")[0]).absolute()
+    return sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
