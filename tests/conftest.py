@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.support import asking, memory, skips
+from tests.support import asking, kept, memory, skips
 from tests.support.clock import CLOCK
 from tests.support.environment import EXAMPLES
 from tests.support.hosts import Host
@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[1]
 DEBIAN = Path("/usr/lib/postgresql")
 OLDER = "Debian's 15"
 """The older of the two servers that SQL must run on."""
+NOT_ABOUT_CONNECTIONS = {"capture", "conversations", "health", "ledger", "replies", "views", "webhooks"}
+"""Rooms whose tests scan over one connection, in-process; elsewhere, and in `make chaos`, each scan makes its own."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -130,6 +132,13 @@ def _own_environment() -> None:
 def _asks() -> Iterator[None]:
     yield
     asking.end()
+    kept.end()
+
+
+@pytest.fixture(autouse=True)
+def _kept_connection(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.path.parent.name in NOT_ABOUT_CONNECTIONS and not EXAMPLES:
+        monkeypatch.setattr("wamon.app.database.connected", kept.connected)
 
 
 @pytest.fixture(autouse=True)
