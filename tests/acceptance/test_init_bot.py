@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -189,3 +190,26 @@ def test_a_terminal_is_asked_for_what_was_not_said(tmp_path: Path) -> None:
     hook = config_of(tmp_path).hooks[0]
     assert (hook.project, hook.send.token and hook.send.token.get_secret_value()) == ("Lawley", "an-api-token")
     assert b"an-api-token" not in asked
+
+
+def test_whoever_ends_it_at_a_question_finds_no_file(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*program(), "init", "--bot", "--provider", "wati"],
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT), HOME=str(tmp_path)),
+    ) as process:
+        assert process.stderr
+        asked = b""
+        while b"live-mt-server.wati.io:" not in asked and (more := os.read(process.stderr.fileno(), 1000)):
+            asked += more
+        process.send_signal(signal.SIGINT)  # as Ctrl-C does
+        asked += process.stderr.read()
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 1
+    assert asked.endswith(b"Aborted!\n")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

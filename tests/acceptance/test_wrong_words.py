@@ -44,9 +44,10 @@ def test_an_empty_name_of_a_config_is_no_config(wamon: Run) -> None:
 
 
 def test_a_store_that_isnt_there_is_told_with_both_ways_to_name_it(wamon: Run) -> None:
-    done = wamon("groups", "--bridge", "nowhere.db")
-    assert done.returncode == 69
-    assert "Is bridge.path, or --bridge, right" in done.stderr
+    for command in ("groups", "scan"):
+        done = wamon(command, "--bridge", "nowhere.db", WAMON_DATABASE_URL=NO_DATABASE)
+        assert done.returncode == 69
+        assert done.stderr.startswith("The bridge's store nowhere.db isn't there. Is bridge.path, or --bridge, right")
 
 
 def test_a_verify_of_a_file_that_is_no_store_could_not_compare(wamon: Run, tmp_path: Path, dsn: str) -> None:

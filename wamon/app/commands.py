@@ -268,10 +268,14 @@ def _start(config: Config, now: datetime) -> StartRule:
 
 
 def wanted_of(config: Config, bridge: Bridge) -> list[Wanted]:
-    """The configured and admitted groups. Raises ConfigError where there are none, UsageError for an unknown one."""
+    """The configured and admitted groups. Raises ConfigError where there are none, UsageError for an unknown one.
+
+    Where there are none it also raises what a store that isn't there raises: that comes first.
+    """
     wanted = [Wanted(group.jid, group.name, group.enabled) for group in config.groups]
     wanted += [one for chat in bridge.admitted for one in _admitted(store_of(config, bridge), chat)]
     if not wanted:
+        store_of(config, bridge).flavour()
         raise ConfigError(
             "No group is configured.",
             hint=f"`wamon groups --bridge {bridge.path}` lists the chats; name one with --group, or all in the config.",

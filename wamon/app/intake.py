@@ -119,7 +119,9 @@ def gaps_of_hooks(config: Config, window: Window, names: Collection[str] = ()) -
         served = {source.name: [g for g in source.groups.values() if g.enabled] for source in sources}
         known = {name for groups in served.values() for group in groups for name in (group.jid, group.project)}
         if unknown := sorted({*names} - known):
-            raise UsageError(f"There is no group {', '.join(unknown)}.")
+            projects = sorted({group.project for groups in served.values() for group in groups})
+            hint = f"The groups are {', '.join(projects)}." if projects else "The config names none."
+            raise UsageError(f"There is no group {', '.join(unknown)}.", hint=hint)
         found = []
         for source in sources:
             groups = [group for group in served[source.name] if not names or {group.jid, group.project} & {*names}]

@@ -75,7 +75,7 @@ def _show(answer: Groups) -> None:
     if not answer.complete:
         say(f"The store is large: only its newest {COUNTED:,} messages were counted.")
     if answer.hidden:
-        say(f"{answer.hidden:,} chats that are no groups aren't shown; --all shows them.")
+        say(f"Private chats aren't shown ({answer.hidden:,}); --all shows them.")
 
 
 def _watched(chat: Chat, *, complete: bool) -> str:

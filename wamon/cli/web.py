@@ -81,7 +81,7 @@ def link(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print a link that signs a browser in, once.
+    """Print a link that signs a browser in, once. It begins with web.public_url, else with web.listen's address.
 
     \b
     wamon web link
