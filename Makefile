@@ -45,7 +45,7 @@ quick: static
 
 # What the suite has an example of, and here many.
 CHAOS := $(wildcard tests/faults/test_*properties.py) $(wildcard tests/faults/test_crash_*.py) tests/faults/test_random_kills.py \
-	tests/faults/kills_together.py \
+	tests/faults/kills_together.py tests/faults/kills_in_conversations.py \
 	tests/integration/capture/test_every_bridge.py tests/integration/web/test_restarts.py \
 	tests/integration/bridge/test_store.py tests/unit/bridge tests/unit/config tests/unit/drops tests/faults/test_host.py \
 	tests/faults/test_surroundings.py tests/faults/test_many_sources.py tests/integration/ledger tests/integration/health tests/integration/capture/test_verify.py \
