@@ -173,8 +173,8 @@ def test_requirement_7_a_claim_waits_for_no_other(office: Office) -> None:
         assert turn.conversation != first
 
 
-def test_requirement_2_one_id_one_turn_for_ever(office: Office) -> None:
-    """Case 9: the same delivery comes again, before the answer and after it."""
+def test_case_9_requirement_2_one_id_one_turn_for_ever(office: Office) -> None:
+    """The same delivery comes again, before the answer and after it."""
     body = said()
     with desk(office) as at:
         for _ in range(2):

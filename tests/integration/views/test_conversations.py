@@ -220,7 +220,7 @@ def test_what_was_answered_since_is_not_said_again(
     assert rescue(config, "0001", late=True).rescued == 0
 
 
-def test_a_trace_tells_the_burst_its_turns_and_their_answer(dsn: str, talks: Talks) -> None:
+def test_requirement_29_a_trace_tells_the_burst_its_turns_and_their_answer(dsn: str, talks: Talks) -> None:
     talk = talks.conversation(talks.person(), talks.chat(), "idle", last=2, answered=2)
     talks.messages(talk, 1, 2, age=90)
     talks.turn(talk, 1, 1, 2, "failed", ago=60, error="TimeoutError")

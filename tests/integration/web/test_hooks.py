@@ -153,7 +153,7 @@ def test_meta_s_question_is_answered_as_text_and_only_with_its_token(site: Site)
     assert site.get("/hooks/gowa?hub.mode=subscribe").status == 405
 
 
-def test_a_thousand_replays_are_a_thousand_events_of_one_body(site: Site) -> None:
+def test_requirement_3_a_thousand_replays_are_a_thousand_events_of_one_body(site: Site) -> None:
     _, raw, proof = good("gowa")
 
     def replayed(_: int) -> list[str]:
@@ -175,7 +175,7 @@ def test_a_thousand_replays_are_a_thousand_events_of_one_body(site: Site) -> Non
     assert site.office.query(counted) == [(1_000, 1_000, 1)]
 
 
-def test_a_test_delivery_is_counted_and_not_kept(site: Site) -> None:
+def test_requirement_5_a_test_delivery_is_counted_and_not_kept(site: Site) -> None:
     sample = meta_body(meta_message())
     sample["entry"][0] |= {"id": "0"}
     sample["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "123456123"
@@ -225,7 +225,7 @@ def test_what_comes_to_a_hook_is_counted_by_day(site: Site) -> None:
     ]
 
 
-def test_a_delivery_is_told_before_its_proof_without_number_text_or_secret(site: Site) -> None:
+def test_requirement_6_a_delivery_is_told_before_its_proof_without_number_text_or_secret(site: Site) -> None:
     before = len(site.said())
     escapes = f'{{"event":"\\u001b[31mred","from":"{PHONE}","body":"canary text"}}'.encode()
     deliver(site, "gowa")
@@ -332,7 +332,7 @@ def test_idle_connections_keep_no_delivery_out(site: Site) -> None:
 
 @pytest.mark.fault("F99")
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("hook.")])
-def test_a_kill_at_any_boundary_loses_nothing_that_was_answered(
+def test_case_9_requirement_1_a_kill_at_any_boundary_loses_nothing_that_was_answered(
     open_office: Callable[..., Office], tmp_path: Path, name: str
 ) -> None:
     port = free_port()

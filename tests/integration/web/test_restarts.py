@@ -61,7 +61,9 @@ class Load:
         connection.close()
 
 
-def test_a_restart_breaks_no_delivery_and_loses_none(open_office: Callable[..., Office], tmp_path: Path) -> None:
+def test_case_21_requirement_25_a_restart_breaks_no_delivery_and_loses_none(
+    open_office: Callable[..., Office], tmp_path: Path
+) -> None:
     office = open_office(tmp_path / "no-store.db", hooks=[hook("gowa", "gowa")])
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as held:
         load = Load(held.getsockname()[1])

@@ -191,7 +191,7 @@ def test_a_body_that_cant_be_read_is_tried_again_then_dead_and_delays_no_other(o
 
 
 @pytest.mark.fault("F113")
-def test_what_postgresql_refuses_is_parked_alone_with_its_raw_body(office: Opened) -> None:
+def test_requirement_4_what_postgresql_refuses_is_parked_alone_with_its_raw_body(office: Opened) -> None:
     ours = office(hook("wati", project="Lawley"))
     said = [{**WATI, "whatsappMessageId": f"wamid.{n}", "text": f"DR175000{n}"} for n in range(9)]
     with ours.refusing("%4"):
