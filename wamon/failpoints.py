@@ -77,6 +77,7 @@ NAMES = (
     "hook.committed",
     "events.base",
     "events.placed",
+    "events.acknowledged",
     "embedded.stop",
 )
 """In the order in which a first pass meets them."""

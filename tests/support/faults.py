@@ -178,6 +178,8 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F117": Fault("PostgreSQL goes away while deliveries wait", "takes them in once it is back"),
         "F118": Fault("an older wamon works beside a hook of its store", "goes on after it, and loses nothing"),
         "F130": Fault("a message is put in by hand while nothing runs", "answers it once it does, and doubles none"),
+        "F157": Fault("a broker of events is away, full, stalled or lies", "delays events alone, and loses none"),
+        "F158": Fault("killed between an acknowledgement and its cursor", "publishes again, under the same id"),
         "F156": Fault(
             "many sources on one database behind a pooler, restarted at random",
             "records each once, by the one that holds it",

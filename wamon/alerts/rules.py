@@ -70,6 +70,7 @@ RULES = (
     Rule("double-start", "A burst began twice", {"conversations.double_start": State.WARN}),
     Rule("stale", "What somebody wrote was too old to answer", {"conversations.stale": State.WARN}),
     Rule("missed", "Messages lay between our answers", {"conversations.missed": State.OK}, "missed"),
+    Rule("events", "Events wait to go out", {"events.behind": State.WARN}, "behind_seconds"),
     Rule("service", "wamon stopped unforeseen", {"service.stopped": State.BAD}, told_at_once=True),
 )
 """In the config's order."""

@@ -108,7 +108,8 @@ class _Beside:
         answered = answering(config)
         answers = [AnswerSender(config, answered, clock, ledger, passes)] if answered else []
         working = [*_intake(config, passes, clock), *_conversations(config, passes, clock), *answers]
-        always = (monitor, sender, rows, *_heartbeat(config, passes), *working)
+        beside = [*_heartbeat(config, passes), *_events_out(config, passes, clock)]
+        always = (monitor, sender, rows, *beside, *working)
         daily = Daily(config, clock, ledger, database)
         reports = _reports(config, clock, notifier, sender.ring)
         if config.has_hooks_alone:
@@ -142,6 +143,15 @@ def _reports(config: Config, clock: Clock, notifier: Notifier, ring: Callable[[]
             return summed(db, config, clock, period)
 
     return [Reports(config, clock, notifier, of, ring)]
+
+
+def _events_out(config: Config, passes: Passes, clock: Clock) -> list[SideTask]:
+    """What publishes events; nothing, and nothing of its room, where none go out."""
+    if config.events.nats.url is None:
+        return []
+    from wamon.daemon.events_out import EventsOut
+
+    return [EventsOut(config, ledger, passes, clock)]
 
 
 def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:

@@ -29,6 +29,7 @@ _TITLES = {
     "clock": "Clock",
     "hooks": "Hooks",
     "conversations": "Conversations",
+    "events": "Events",
     "service": "Service",
     "alerts": "Alerts",
 }

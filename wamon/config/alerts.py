@@ -130,6 +130,7 @@ class Rules(Section):
     double_start: Rule = Field(default=Rule(), alias="double-start")
     stale: Rule = Rule()
     missed: Rule = Rule(enabled=False)
+    events: LagRule = LagRule()
     service: LongRule = LongRule()
 
     def of(self, rule: str) -> Rule:

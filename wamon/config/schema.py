@@ -12,6 +12,7 @@ from wamon.config import fields
 from wamon.config.alerts import Alerts
 from wamon.config.conversations import Conversations
 from wamon.config.document import Steps
+from wamon.config.events import Events
 from wamon.config.hooks import Hook
 from wamon.config.replies import GroupTemplates, Replies, ReplyKind
 from wamon.config.section import Section, known, without_empties
@@ -140,6 +141,7 @@ class Config(Section):
     web: Web = Web()
     hooks: tuple[Hook, ...] = ()
     conversations: Conversations = Conversations()
+    events: Events = Events()
     groups: tuple[Group, ...] = ()
 
     @property
@@ -196,6 +198,7 @@ SECTIONS: dict[str, type[Section]] = {
     "replies": Replies,
     "web": Web,
     "conversations": Conversations,
+    "events": Events,
 }
 
 _LISTS: dict[str, type[Section | Group]] = {"groups": Group, "hooks": Hook}

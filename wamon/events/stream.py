@@ -52,6 +52,7 @@ def begin(db: Database) -> Cursor:
         _open(db)
     state = _state_of(db)
     if state.base_place is None:
+        _switch_on(db)
         _put_base(db)
         state = _state_of(db)
     if state.generation is None or state.base_place is None:
@@ -116,7 +117,7 @@ def prune(db: Database, keep_days: int = 30) -> None:
             SQL.run(db, "prune_gaps", keep=keep)
             return
         SQL.run(db, "close")
-    _switch(db, on=False)
+    _switch_off(db)
 
 
 def _state_of(db: Database) -> _State:
@@ -135,21 +136,29 @@ def _state(db: Database) -> _State:
 
 
 def _open(db: Database) -> None:
-    """Have what happens from now on written into the log.
-
-    What was committed before is in the base: each switch waits for who is writing.
-    """
-    _switch(db, on=True)
     with transaction(db):
         SQL.run(db, "lock")
         if _state(db).generation is None:
             SQL.run(db, "begin_generation")
 
 
-def _switch(db: Database, *, on: bool) -> None:
+def _switch_on(db: Database) -> None:
+    """Have what happens from now on written into the log.
+
+    What was committed before is in the base: each switch waits for who is writing.
+    """
     for table in _TABLES:
         with transaction(db):
-            SQL.run(db, "switch", table=table, on=on)
+            SQL.run(db, "switch", table=table, on=True)
+
+
+def _switch_off(db: Database) -> None:
+    """Have nothing written, unless somebody has opened the stream again since."""
+    for table in _TABLES:
+        with transaction(db):
+            SQL.run(db, "lock")
+            if _state(db).generation is None:
+                SQL.run(db, "switch", table=table, on=False)
 
 
 def _put_base(db: Database) -> None:

@@ -99,6 +99,7 @@ TITLES = {
     "conversations.slow": "How long turns take",
     "conversations.double_start": "Whether a burst begins once",
     "conversations.missed": "What was said between our answers",
+    "events.behind": "Whether events go out",
 }
 """Every check by its name, and what it looks at."""
 

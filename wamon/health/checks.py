@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from wamon.health.facts import Facts
 
-_SECTIONS = ("bridge", "recording", "database", "files", "clock", "hooks", "conversations")
+_SECTIONS = ("bridge", "recording", "database", "files", "clock", "hooks", "conversations", "events")
 
 
 def check_all(facts: Facts) -> list[Check]:
@@ -37,6 +37,10 @@ def judged(facts: Facts) -> Iterator[Check]:
         yield from conversations.checks(config.conversations, facts.conversations, facts.database_now)
         if config.conversations.agent.enabled:
             yield conversations.agent(config, facts.conversations, facts.database_now)
+    if facts.events_out is not None:
+        from wamon.health import events
+
+        yield events.behind(facts.events_out)
 
 
 def _section(check: Check) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.health.conversation_facts import ConversationFacts
+    from wamon.health.event_facts import EventFacts
     from wamon.health.ledger_facts import LedgerFacts, Post, Server
     from wamon.ledger.review_table import ReviewTable
     from wamon.model import Message
@@ -105,6 +106,7 @@ class Facts:
     review: ReviewTable | Absent | None = None  # None: none is configured
     deliveries: DeliveryFacts | Absent = field(default_factory=DeliveryFacts)
     conversations: ConversationFacts | Absent | None = None  # None: nobody is answered
+    events_out: EventFacts | Absent | None = None  # None: none go out
 
     @property
     def database_now(self) -> datetime:
@@ -150,6 +152,7 @@ def collect(subject: Subject, db: Database | Absent) -> Facts:
         _review(subject, db, server),
         _deliveries(subject, db, server),
         _conversations(subject, db, server),
+        _events_out(subject, db, server),
     )
 
 
@@ -328,6 +331,21 @@ def _conversations(
 
     try:
         return conversation_facts(db, subject.config.all_sources)
+    except WamonError as error:
+        return Absent(str(error))
+
+
+def _events_out(subject: Subject, db: Database | Absent, server: Server | Absent) -> EventFacts | Absent | None:
+    """How far those are that go out to a broker, where one is configured."""
+    nats = subject.config.events.nats
+    if nats.url is None:
+        return None
+    if isinstance(db, Absent) or isinstance(server, Absent):
+        return Absent("PostgreSQL can't be asked.")
+    from wamon.health.event_facts import event_facts
+
+    try:
+        return event_facts(db, f"nats {nats.subject}")
     except WamonError as error:
         return Absent(str(error))
 

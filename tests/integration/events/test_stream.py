@@ -16,6 +16,7 @@ from tests.support.office import Office
 from tests.support.talk import advance, desk, talking, write
 from tests.support.truth import Field
 from wamon.capture.verify import Verification
+from wamon.events import stream
 from wamon.events.cursor import Cursor, UnknownCursor
 from wamon.events.model import line
 from wamon.events.stream import begin, behind, checked, prune, read
@@ -269,3 +270,20 @@ def test_an_answered_burst_is_told_once(office: Office, db: Database) -> None:
     assert (event.type, event.source, event.data["messages"]) == ("wamon.burst.answered", "wati", 1)
     assert event.data["person"] in office.query("SELECT hash FROM wamon.people")
     assert PHONE not in line(event)
+
+
+def test_a_stream_that_is_opened_while_an_idle_one_is_closed_stays_open(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch_off = stream._switch_off
+
+    def meanwhile(db: Database) -> None:
+        with connected(dsn) as other:
+            begin(other)
+        switch_off(db)
+
+    monkeypatch.setattr(stream, "_switch_off", meanwhile)
+    with connected(dsn) as db:
+        prune(db)
+        told = "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE tgname LIKE 'told\\_%'"
+        assert db.execute(told).fetchall() == [("O",)]

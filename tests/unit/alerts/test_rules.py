@@ -60,6 +60,7 @@ def test_the_rules_are_those_of_the_config_and_read_checks_that_exist() -> None:
         (Check("conversations.double_start", State.WARN, ""), "double-start"),
         (Check("conversations.stale", State.WARN, ""), "stale"),
         (Check("conversations.missed", State.OK, "", numbers={"missed": 1}), "missed"),
+        (Check("events.behind", State.WARN, "", numbers={"behind_seconds": 301.0}), "events"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )

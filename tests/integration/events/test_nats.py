@@ -1,0 +1,236 @@
+"""Events into a stream of NATS JetStream: real servers, and a cursor that moves on their acknowledgements alone."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from nats.js.api import DiscardPolicy
+
+from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.clock import CLOCK, HOST
+from tests.support.events import Consumer, told_drops
+from tests.support.nats import NEW, OLD, SUBJECT, Brokers, brokers
+from tests.support.office import Office, eventually, run_while
+from tests.support.ports import free_port
+from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.database import ledger
+from wamon.app.look import looked_at
+from wamon.daemon.events_out import EventsOut
+from wamon.daemon.passes import Passes
+from wamon.daemon.stopping import Stopping
+from wamon.events.nats import Broker, Published
+from wamon.events.outlets import Outlet
+from wamon.health.check import Check, State
+from wamon.health.event_facts import event_facts
+from wamon.health.events import behind
+from wamon.postgres.connection import connected
+
+EACH = [pytest.param(OLD, id="Debian's"), pytest.param(NEW, id="the wheel's")]
+
+
+@pytest.fixture
+def broker() -> Iterator[Brokers]:
+    if NEW is None:
+        pytest.skip("no nats-server is installed here")
+    with brokers(NEW) as found:
+        yield found
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False)) as field:
+        field.post(LAWLEY, "DR1000001 DR1000002")
+        yield field
+
+
+OfficeTo = Callable[[str], Office]
+
+
+@pytest.fixture
+def office_to(field: Field, open_office: Callable[..., Office]) -> OfficeTo:
+    """An office whose events go out to these servers, and which has scanned."""
+
+    def opened(url: str) -> Office:
+        office = open_office(field.path, events={"nats": {"url": url}})
+        office.scan()
+        return office
+
+    return opened
+
+
+@contextmanager
+def going_out(office: Office) -> Iterator[None]:
+    """The side task alone, as a daemon has it beside its passes."""
+    stopping = Stopping()
+    task = EventsOut(configured(office.config_path, {}), ledger, Passes(lambda: None), CLOCK)
+    thread = threading.Thread(target=task.run, args=(stopping,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def why(office: Office) -> str:
+    """Why nothing goes out."""
+    return "".join(filter(None, office.query("SELECT why FROM wamon.event_outlets")))
+
+
+def span_of(check: Check) -> float:
+    seconds = check.numbers["behind_seconds"]
+    assert isinstance(seconds, float)
+    return seconds
+
+
+def nothing_waits(office: Office) -> bool:
+    """All that happened is acknowledged."""
+    with connected(office.dsn) as db:
+        return event_facts(db, "nats wamon").behind_seconds is None
+
+
+def ids(found: Brokers) -> list[str]:
+    return [one for one, _ in found.messages()]
+
+
+@pytest.mark.parametrize("program", EACH)
+def test_what_is_recorded_goes_out_once_and_a_consumer_rebuilds_the_drops(
+    field: Field, office_to: OfficeTo, program: str | None
+) -> None:
+    if program is None:
+        pytest.skip("no nats-server is installed here")
+    with brokers(program) as found:
+        found.make_stream()
+        office = office_to(found.url)
+
+        def act() -> None:
+            eventually("what stands", lambda: found.count() == 2)
+            field.edit(field.post(LAWLEY, "DR1000001 again"), "DR1000003")
+            eventually("what follows", lambda: ("Lawley", "DR1000003") in office.drops())
+            eventually("all of it", lambda: nothing_waits(office))
+
+        run_while(office, act)
+        consumer = Consumer()
+        consumer.take(body.decode() for _, body in found.messages())
+    assert len(consumer.types) == len(consumer.ids)
+    assert consumer.drops() == told_drops(office)
+    assert office.query("SELECT count(*) FROM wamon.leases") == [0]
+
+
+@pytest.mark.fault("F157")
+def test_without_a_stream_events_wait_and_go_out_once_there_is_one(office_to: OfficeTo, broker: Brokers) -> None:
+    office = office_to(broker.url)
+    with going_out(office):
+        eventually("why", lambda: "No stream" in why(office), said=lambda: why(office))
+        broker.make_stream()
+        eventually("what waited", lambda: broker.count() == 2, said=lambda: why(office))
+        eventually("all is well", lambda: why(office) == "")
+
+
+@pytest.mark.fault("F157")
+def test_a_stream_that_is_full_is_said_and_what_it_has_stands(office_to: OfficeTo, broker: Brokers) -> None:
+    broker.make_stream(max_msgs=1, discard=DiscardPolicy.NEW)
+    office = office_to(broker.url)
+    with going_out(office):
+        eventually("why", lambda: "maximum messages exceeded" in why(office), said=lambda: why(office))
+        broker.change_stream(max_msgs=-1)
+        eventually("the rest", lambda: len(ids(broker)) == 2)
+    assert len(set(ids(broker))) == 2
+
+
+@pytest.mark.fault("F157")
+def test_a_broker_that_stalls_delays_events_and_no_record(field: Field, office_to: OfficeTo, broker: Brokers) -> None:
+    broker.make_stream()
+    office = office_to(broker.url)
+
+    def act() -> None:
+        eventually("what stands", lambda: broker.count() == 2)
+        broker.nodes[0].send(signal.SIGSTOP)
+        field.post(LAWLEY, "DR1000003")
+        eventually("it is recorded", lambda: ("Lawley", "DR1000003") in office.drops())
+        eventually("why", lambda: why(office), said=lambda: why(office))
+        broker.nodes[0].send(signal.SIGCONT)
+        eventually("it goes out", lambda: broker.count() == 4)
+
+    run_while(office, act)
+    assert len(set(ids(broker))) == 4
+
+
+@pytest.mark.fault("F158")
+def test_killed_between_acknowledgement_and_cursor_it_publishes_again_and_the_stream_has_each_once(
+    office_to: OfficeTo, broker: Brokers
+) -> None:
+    broker.make_stream()
+    office = office_to(broker.url)
+    with office.running(WAMON_FAILPOINT="events.acknowledged:1:kill") as daemon:
+        eventually("its end", lambda: daemon.process.poll() is not None, said=daemon.said)
+    assert broker.count() == 2
+    with going_out(office):
+        eventually("its cursor", lambda: nothing_waits(office), said=lambda: why(office))
+    assert len(set(ids(broker))) == broker.count() == 2
+
+
+@pytest.mark.fault("F157")
+@pytest.mark.parametrize("answer", [b"+OK", b"{}", b'{"stream": "WAMON"}', b'{"stream": "", "seq": 1}'])
+def test_an_answer_that_names_no_place_in_a_stream_is_no_acknowledgement(
+    office_to: OfficeTo, broker: Brokers, answer: bytes
+) -> None:
+    office = office_to(broker.url)
+
+    def published() -> tuple[Published, int]:
+        with ledger(configured(office.config_path, {})) as db, closing(Broker(broker.url, SUBJECT)) as ours:
+            events = Outlet(db, "nats wamon").news(10)
+            return ours.publish(events), len(events)
+
+    async def lie(message: Any) -> None:
+        await message.respond(answer)
+
+    async def while_it_lies() -> tuple[Published, int]:
+        client = await nats.connect(broker.url)
+        await client.subscribe(SUBJECT, cb=lie)
+        await client.flush()
+        try:
+            return await asyncio.to_thread(published)
+        finally:
+            await client.close()
+
+    found, count = asyncio.run(while_it_lies())
+    assert (found.acknowledged, count) == (0, 2)
+    assert found.failure is not None
+
+
+def test_a_password_is_not_told(office_to: OfficeTo) -> None:
+    office = office_to(f"nats://wamon:hunter2swordfish@127.0.0.1:{free_port()}")
+    with going_out(office):
+        eventually("why", lambda: "can't be used now" in why(office))
+    assert "hunter2" not in why(office)
+    assert "hunter2" not in office.run("config", "show").stdout
+
+
+def test_doctor_tells_how_far_events_are_behind(office_to: OfficeTo) -> None:
+    office = office_to(f"nats://127.0.0.1:{free_port()}")
+    office.clock = HOST
+
+    def seen() -> Check:
+        facts = looked_at(configured(office.config_path, {}), None, HOST)
+        assert facts.events_out is not None
+        return behind(facts.events_out)
+
+    assert seen().state is State.UNKNOWN
+    with going_out(office):
+        eventually("why", lambda: why(office))
+    assert seen().state is State.OK
+    office.query("UPDATE wamon.events_out SET at = at - interval '10 minutes'")
+    found = seen()
+    assert found.state is State.WARN
+    assert span_of(found) > 600
+    assert "can't be used now" in found.sentence

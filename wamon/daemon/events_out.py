@@ -1,0 +1,144 @@
+"""Events to a broker, beside the passes: published after their commit, and again until the stream has them.
+
+One `run` of those that have it publishes for all sources of the database: so the events of a drop, which several
+sources may post, come in order. Whatever the broker does, nothing else waits for it.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from math import inf
+from typing import TYPE_CHECKING
+
+from wamon.backoff import pause_seconds
+from wamon.daemon.side_tasks import SideTask
+from wamon.errors import Busy, Retryable
+from wamon.events.nats import Broker
+from wamon.events.outlets import Outlet
+from wamon.events.stream import POLL_SECONDS
+from wamon.events.watch import Watch
+from wamon.failpoints import failpoint
+from wamon.log import logger
+from wamon.postgres.leases import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from wamon.clock import Clock
+    from wamon.config.schema import Config
+    from wamon.daemon.passes import Passes
+    from wamon.daemon.stopping import Stopping
+    from wamon.events.nats import NotAcknowledged
+    from wamon.postgres.connection import Database
+
+_EVENTS_A_TIME = 1_000
+_RENEW_SECONDS = 15.0
+_STANDBY_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 2.0
+"""After a failure of the broker's. A cluster that lost its leader has another within seconds."""
+_LONGEST_DATABASE_PAUSE_SECONDS = 20.0
+
+
+class EventsOut(SideTask):
+    """Publishes what happened, as long as it holds the lease of this outlet. It tries without end."""
+
+    name = "events"
+    may_be_cut = True
+
+    def __init__(
+        self, config: Config, opened: Callable[[Config], AbstractContextManager[Database]], passes: Passes, clock: Clock
+    ) -> None:
+        nats = config.events.nats
+        self._broker = Broker(nats.url.get_secret_value() if nats.url else "", nats.subject)
+        self._outlet = f"nats {nats.subject}"
+        self._config = config
+        self._opened = opened
+        self._passes = passes
+        self._clock = clock
+        self._watch = Watch(clock)
+        self._tries = 0
+        self._told = ""
+
+    def run(self, stopping: Stopping) -> None:
+        with closing(self._broker):
+            while not stopping.is_set():
+                if self._passes.lack_a_connection:
+                    stopping.wait(_STANDBY_SECONDS)
+                    continue
+                try:
+                    self._work(stopping)
+                except Retryable as error:
+                    self._wait(error, stopping, _LONGEST_DATABASE_PAUSE_SECONDS)
+
+    def _work(self, stopping: Stopping) -> None:
+        """Publish as long as PostgreSQL stays connected and the passes don't lack a connection."""
+        with self._opened(self._config) as db, closing(_Right(db, self._outlet, self._clock)) as right:
+            outlet = Outlet(db, self._outlet)
+            while not stopping.is_set() and not self._passes.lack_a_connection:
+                if not right.is_held():
+                    stopping.wait(_STANDBY_SECONDS)
+                    outlet = Outlet(db, self._outlet)
+                    continue
+                failure = self._publish(outlet, stopping)
+                self._watch.look(db)
+                if failure:
+                    outlet.fails(str(failure))
+                    self._wait(failure, stopping, _LONGEST_PAUSE_SECONDS)
+
+    def _publish(self, outlet: Outlet, stopping: Stopping) -> NotAcknowledged | None:
+        """Publish what is new, some of it, or wait for it. Why not all of it was acknowledged."""
+        events = outlet.news(_EVENTS_A_TIME)
+        if not events:
+            self._broker.rest()
+            stopping.wait(POLL_SECONDS)
+            return None
+        published = self._broker.publish(events)
+        failpoint("events.acknowledged")
+        if published.acknowledged:
+            outlet.acknowledged(events[published.acknowledged - 1].cursor)
+        if published.failure is None:
+            self._works()
+        return published.failure
+
+    def _wait(self, error: Retryable, stopping: Stopping, most: float) -> None:
+        """Log a trouble once, as long as it lasts, and let it pass."""
+        if str(error) != self._told:
+            self._told = str(error)
+            logger.warning("Events wait. %s", error.paragraph(), extra={"action": "events.wait"})
+        self._tries += 1
+        stopping.wait(pause_seconds(self._tries, first=_FIRST_PAUSE_SECONDS, most=most))
+
+    def _works(self) -> None:
+        if self._told:
+            logger.info("Events go out again.", extra={"action": "events.work"})
+        self._tries, self._told = 0, ""
+
+
+class _Right:
+    """Which of several `run` publishes: a lease, as a source has one."""
+
+    def __init__(self, db: Database, outlet: str, clock: Clock) -> None:
+        self._lease = Lease(db, f"events to {outlet}")
+        self._clock = clock
+        self._holds = False
+        self._look_at_seconds = -inf
+
+    def is_held(self) -> bool:
+        now_seconds = self._clock.monotonic_seconds()
+        if now_seconds >= self._look_at_seconds:
+            self._hold()
+            self._look_at_seconds = now_seconds + (_RENEW_SECONDS if self._holds else 0.0)
+        return self._holds
+
+    def _hold(self) -> None:
+        try:
+            (self._lease.renew if self._holds else self._lease.take)()
+            self._holds = True
+        except Busy:
+            self._holds = False
+
+    def close(self) -> None:
+        if self._holds:
+            with suppress(Retryable):
+                self._lease.release()
