@@ -179,6 +179,7 @@ PARTS: Mapping[str, Mapping[str, Fault]] = {
         "F118": Fault("an older wamon works beside a hook of its store", "goes on after it, and loses nothing"),
         "F130": Fault("a message is put in by hand while nothing runs", "answers it once it does, and doubles none"),
         "F157": Fault("a broker of events is away, full, stalled or lies", "delays events alone, and loses none"),
+        "F159": Fault("nodes of a broker are killed at random", "has each event in the stream, once, by another node"),
         "F158": Fault("killed between an acknowledgement and its cursor", "publishes again, under the same id"),
         "F156": Fault(
             "many sources on one database behind a pooler, restarted at random",

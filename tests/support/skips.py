@@ -18,6 +18,7 @@ _MAY_LACK = (
     "Chromium isn't installed here",
     "LiteLLM isn't installed here",
     "promtool isn't installed here",
+    "nats-server isn't installed here",
     "root may write everywhere",
     "only root can ",
     "an ordinary user ",

@@ -54,6 +54,7 @@ def describe(config: Config) -> dict[str, object]:
         "web": _web(config.web),
         "hooks": [_hook(hook) for hook in config.hooks],
         "conversations": _conversations(config.conversations),
+        "events": {"nats": {"url": _servers(config.events.nats.url), "subject": config.events.nats.subject}},
         "groups": [_group(group) for group in config.groups],
     }
 
@@ -65,6 +66,11 @@ def as_yaml(config: Config) -> str:
 
 def _url(url: SecretStr | None) -> str | None:
     return None if url is None else mask(url.get_secret_value())
+
+
+def _servers(url: SecretStr | None) -> str | None:
+    """Without who is let in: a token stands where else a user does."""
+    return None if url is None else _LET_IN.sub(f"//{MASK}@", url.get_secret_value())
 
 
 def _keep(config: Config) -> str:
@@ -82,6 +88,7 @@ def _own(templates: GroupTemplates) -> dict[str, str]:
 
 _SECRET = re.compile(r"pass(?!file)|secret|scram|token|key|credential", re.IGNORECASE)
 _USER = re.compile(r"(\w+://[^:@/?#]*):.*@", re.DOTALL)
+_LET_IN = re.compile(r"//[^,]*@")
 _SETTING = re.compile(r"(\w+)(\s*=\s*)('(?:[^'\\]|\\.)*'?|(?:\\.|[^\s\\])*)", re.DOTALL)
 
 

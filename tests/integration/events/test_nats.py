@@ -40,7 +40,7 @@ EACH = [pytest.param(OLD, id="Debian's"), pytest.param(NEW, id="the wheel's")]
 @pytest.fixture
 def broker() -> Iterator[Brokers]:
     if NEW is None:
-        pytest.skip("no nats-server is installed here")
+        pytest.skip("nats-server isn't installed here")
     with brokers(NEW) as found:
         yield found
 
@@ -107,7 +107,7 @@ def test_what_is_recorded_goes_out_once_and_a_consumer_rebuilds_the_drops(
     field: Field, office_to: OfficeTo, program: str | None
 ) -> None:
     if program is None:
-        pytest.skip("no nats-server is installed here")
+        pytest.skip("nats-server isn't installed here")
     with brokers(program) as found:
         found.make_stream()
         office = office_to(found.url)

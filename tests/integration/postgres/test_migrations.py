@@ -204,7 +204,8 @@ BEFORE_NUMBERS = """
     DROP VIEW wamon.rates_by_person, wamon.bursts;
     DROP FUNCTION wamon.count_version, wamon.tell_added, wamon.tell_changed, wamon.tell_deleted, wamon.tell_near,
                   wamon.tell_answered, wamon.near_element, wamon.switch_events CASCADE;
-    DROP TABLE wamon.event_stream, wamon.events_out, wamon.deleted_versions, wamon.event_sources, wamon.event_gaps;
+    DROP TABLE wamon.event_outlets, wamon.event_stream, wamon.events_out, wamon.deleted_versions, wamon.event_sources,
+               wamon.event_gaps;
     ALTER TABLE wamon.submission_rows DROP COLUMN version;
     DROP TABLE wamon.source_status, wamon.group_status, wamon.people_shown, wamon.actions, wamon.web_links,
                wamon.web_sessions;

@@ -54,6 +54,7 @@ RIGHTS = """
     deleted_versions                    yes             -      -       -
     drops                               no              -      -       -
     event_gaps                          yes             -      -       -
+    event_outlets                       yes             -      -       -
     event_sources                       yes             -      -       -
     event_stream                        yes             -      -       -
     events_out                          yes             -      -       -
