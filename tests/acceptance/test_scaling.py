@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clusters import PROGRAMS, streaming_pair
 from tests.support.drill import Drill
+from tests.support.nats import NEW, brokers
 from tests.support.office import Office, eventually
 from tests.support.pages import sections
 from tests.support.pooler import PROGRAM, SETTINGS, pooled
@@ -20,7 +21,7 @@ from tests.support.truth import Field
 
 PAGE = (Path(__file__).parents[2] / "docs/scaling.md").read_text("utf-8")
 SECTIONS = sections(PAGE)
-FOLLOWED = {"Several hosts on one PostgreSQL", "A pooler", "A standby"}
+FOLLOWED = {"Several hosts on one PostgreSQL", "A pooler", "A standby", "Events out"}
 
 Drilled = Callable[[str], Drill]
 
@@ -80,6 +81,19 @@ def test_a_pooler_as_the_page_sets_it_stands_between(dsn: str, drilled: Drilled)
     with pooled(dsn, 3) as way:
         drill.office.set(database={"url": way})
         drill.follow()
+
+
+@pytest.mark.skipif(NEW is None, reason="nats-server isn't installed here")
+def test_events_go_out_to_a_stream(drilled: Drilled) -> None:
+    drill = drilled("Events out")
+    with brokers(str(NEW)) as found:
+        found.make_stream()
+        drill.office.set(events={"nats": {"url": found.url}})
+        drill.office.scan()
+        drill.systemctl("start")
+        eventually("what is recorded goes out", lambda: found.count() == 9)
+        drill.follow()
+        drill.systemctl("stop")
 
 
 @pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL isn't installed here")

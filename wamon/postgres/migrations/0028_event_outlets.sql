@@ -4,8 +4,8 @@
 CREATE TABLE wamon.event_outlets (
     outlet text COLLATE "C" PRIMARY KEY,
     cursor text NOT NULL,
-    place bigint NOT NULL GENERATED ALWAYS AS (split_part(cursor, '-', 3)::bigint) STORED,
-    element integer NOT NULL GENERATED ALWAYS AS (rtrim(split_part(cursor, '-', 4), 'b')::integer) STORED,
+    place bigint GENERATED ALWAYS AS (substring(cursor FROM '^\w+-\d+-(\d+)-\d+b?$')::bigint) STORED,
+    element integer GENERATED ALWAYS AS (substring(cursor FROM '-(\d+)b?$')::integer) STORED,
     moved_at timestamptz NOT NULL DEFAULT now(),
     failing_since timestamptz,
     why text
