@@ -7,13 +7,14 @@ written from that.
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from _typeshed import DataclassInstance
 
@@ -42,9 +43,33 @@ def as_json(view: object) -> str:
     return json.dumps(view, ensure_ascii=False, indent=2, default=_plain)
 
 
-def in_parts(view: object) -> Iterator[str]:
-    """The same text as it comes, for a view with `Streamed` rows."""
-    return json.JSONEncoder(ensure_ascii=False, indent=2, default=_plain).iterencode(view)
+def in_parts(view: DataclassInstance) -> Iterator[str]:
+    """The same text as it comes, for a view with one list of `Streamed` rows; of another all at once."""
+    streamed = [each.name for each in fields(view) if isinstance(getattr(view, each.name), Streamed)]
+    if not streamed:
+        yield as_json(view)
+        return
+    (name,) = streamed
+    before, after = as_json(replace(view, **{name: ()})).split(f'"{name}": []')  # a text's own quotes are escaped
+    yield f'{before}"{name}": ['
+    beginning = "\n"
+    for row in getattr(view, name):
+        yield f"{beginning}    {_as_row(row)}"
+        beginning = ",\n"
+    yield f"]{after}" if beginning == "\n" else f"\n  ]{after}"
+
+
+def _as_row(row: DataclassInstance) -> str:
+    """A row as `as_json` has it in a list. Most hold nothing nested, which takes a third of the time."""
+    values = [getattr(row, name) for name in row.__dataclass_fields__]
+    try:
+        written = [_WRITTEN[type(value)](value) for value in values]
+    except KeyError:
+        return as_json(row).replace("\n", "\n    ")
+    inner = ",\n".join(
+        f'      "{name}": {value}' for name, value in zip(row.__dataclass_fields__, written, strict=True)
+    )
+    return f"{{\n{inner}\n    }}"
 
 
 def as_json_line(view: object) -> str:
@@ -75,4 +100,18 @@ def from_json(kind: type[V], text: str) -> V:
 def _plain(value: object) -> object:
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)
+    return _time(value) if isinstance(value, datetime) else str(value)
+
+
+def _time(value: datetime) -> str:
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+
+
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: int.__repr__,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): lambda _: "null",
+    datetime: lambda value: f'"{_time(value)}"',
+}
+"""What holds nothing nested, as JSON."""

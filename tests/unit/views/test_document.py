@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -34,6 +35,17 @@ def test_fields_are_printed_in_their_order_with_those_of_a_base_first() -> None:
 def test_rows_that_are_written_as_they_come_give_the_same_text(letters: tuple[Letter, ...]) -> None:
     streamed = Letters(Streamed(letter for letter in letters))
     assert "".join(in_parts(streamed)) == as_json(Letters(letters))
+
+
+@pytest.mark.parametrize("said", ['"letters": []', 'a\n"b"\\ \x01', "Goeiemôre 👍🏾", ""])
+def test_rows_that_are_written_as_they_come_may_say_anything(said: str) -> None:
+    letter = replace(LETTER, reason=said)
+    assert "".join(in_parts(Letters(Streamed([letter])))) == as_json(Letters((letter,)))
+
+
+def test_rows_with_rows_of_their_own_give_the_same_text() -> None:
+    check = Check("files.room", None, None, State.OK, "There is\nroom.", "", {"free_bytes": 1024, "of": [1.5, "a\nb"]})
+    assert "".join(in_parts(Doctor(State.OK, Streamed([check, check])))) == as_json(Doctor(State.OK, (check, check)))
 
 
 @pytest.mark.parametrize("found", [(), (LETTER,), (LETTER, LETTER)])
