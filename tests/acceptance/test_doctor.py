@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY, PROJECTS, TECHNICIAN, VeryGoodPlugins
@@ -15,6 +17,19 @@ from tests.support.office import Office
 from tests.support.people import write_people
 
 TITLES = ("Config", "Bridge", "Recording", "Database", "Files", "Clock")
+
+
+@pytest.fixture(autouse=True)
+def _by_the_hosts_clock() -> Iterator[None]:
+    """Which is compared with PostgreSQL's."""
+    with CLOCK.as_hosts():
+        yield
+
+
+@pytest.fixture
+def scanned(office: Office) -> Office:
+    office.scan()
+    return office
 
 
 def told(office: Office, status: int) -> dict[str, Any]:
