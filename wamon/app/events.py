@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from wamon.events.cursor import Cursor
     from wamon.events.model import Event
 
-_EVENTS_A_TIME = 1_000
+_EVENTS_A_TIME = 5_000
+"""As many as a row of the log holds at most: each is unpacked once."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 20.0
 

@@ -185,7 +185,7 @@ def _give_places(db: Database, timeline: int) -> None:
 def _checked(db: Database, cursor: Cursor, state: _State) -> Cursor:
     """As `checked`, within a transaction."""
     if state.generation is None:
-        raise UnknownCursor("No events go out of this database now: nobody followed them for a month, or ever.")
+        raise UnknownCursor("No events go out of this database: nobody followed them for a month, or it was restored.")
     if cursor.generation != state.generation:
         raise UnknownCursor("It is of another database, or of one from before a restore.")
     if cursor.timeline > state.timeline:

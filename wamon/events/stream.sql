@@ -139,12 +139,15 @@ RETURNING base_place
 SELECT min(place) FROM wamon.events_out WHERE timeline > %(timeline)s
 
 -- name: read
-WITH rows AS (
-    SELECT o.*
+-- Of the rows no more are unpacked than the limit reaches.
+WITH following AS (
+    SELECT o.*, sum(o.elements) OVER (ORDER BY o.place) - o.elements AS before
     FROM wamon.events_out AS o
     WHERE (o.place > %(place)s OR (o.place = %(place)s AND o.elements > %(element)s)) AND (NOT o.of_base OR %(in_base)s)
     ORDER BY o.place
     LIMIT %(limit)s
+), rows AS (
+    SELECT * FROM following WHERE before < %(limit)s::int + %(element)s::int
 )
 SELECT o.place, o.timeline, o.of_base, o.at, e.n, e.kind, e.is_again, g.source, g.jid, e.message_id, e.drop_number,
        e.project, e.sent_at, e.sender, e.version, NULL

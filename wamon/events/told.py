@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from wamon.events.cursor import Cursor
-from wamon.events.model import Event
+from wamon.events.model import Event, written
 from wamon.model import is_bsuid, sender_parts
 from wamon.privacy import person_hash
 from wamon.providers.wamids import stanza_id
@@ -51,43 +51,36 @@ class Told:
         cursor = Cursor(self._generation, timeline, place, element, of_base)
         source, chat = source or "", shown_jid(self._key, jid) if jid else ""
         subject = f"{project}/{drop_number}" if project and drop_number else source
-        data: dict[str, Any] = {"source": source}
-        if project:
-            data["project"] = project
-        if drop_number:
-            data["drop_number"] = drop_number
-        if message_id:
-            data |= {"chat_jid": chat, "message_id": message_id}
+        happened_at = at if kind == "retracted" or sent_at is None else sent_at  # a post, when it was sent
         if other is None:
-            data |= {
+            data = {
+                "source": source,
+                "project": project,
+                "drop_number": drop_number,
+                "chat_jid": chat,
+                "message_id": message_id,
                 "stanza_id": stanza_id(message_id or ""),
-                "sent_at": _text(sent_at),
+                "sent_at": sent_at and written(sent_at),
                 "submitted_by": shown_sender(self._key, sender or ""),
                 "version": version,
             }
-            name = "drop.posted_again" if is_again else f"drop.{kind}"
-            key = (source, chat, message_id, kind, project, drop_number, version)
-            return Event(event_id(*key), f"wamon.{name}", source, subject, _time(kind, sent_at, at), data, cursor)
-        if sender:
-            data |= {"sent_at": _text(sent_at), "submitted_by": shown_sender(self._key, sender)}
-        data |= other["data"]
-        key = (source, chat, message_id, kind, project, other.get("key"), version)
-        return Event(event_id(*key), f"wamon.{kind}", source, subject, sent_at or at, data, cursor)
+            name = "wamon.drop.posted_again" if is_again else f"wamon.drop.{kind}"
+            own_id = event_id(source, chat, message_id, kind, project, drop_number, version)
+            return Event(own_id, name, source, subject, happened_at, data, cursor)
+        data = {"source": source, "project": project, "drop_number": drop_number}
+        if message_id:
+            data |= {"chat_jid": chat, "message_id": message_id}
+        if sent_at and sender:
+            data |= {"sent_at": written(sent_at), "submitted_by": shown_sender(self._key, sender)}
+        data = {name: value for name, value in data.items() if value is not None} | other["data"]
+        own_id = event_id(source, chat, message_id, kind, project, other.get("key"), version)
+        return Event(own_id, f"wamon.{kind}", source, subject, happened_at, data, cursor)
 
 
 def event_id(*parts: str | int | None) -> str:
     """The id of what these parts name: the same whoever tells it, and whenever."""
-    text = "\0".join("" if part is None else str(part) for part in parts)
+    text = "\0".join(["" if part is None else str(part) for part in parts])
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
-
-
-def _time(kind: str, sent_at: datetime | None, at: datetime) -> datetime:
-    """A post happened when it was sent; that it was taken back, when that was seen."""
-    return at if kind == "retracted" or sent_at is None else sent_at
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 @lru_cache(4096)

@@ -7,10 +7,11 @@ first one tells, and each would give the same id.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from wamon.events.model import written
 from wamon.health.gaps import Window, recorded_gaps
 from wamon.health.signs import sign
 from wamon.ledger.source import Source
@@ -19,6 +20,7 @@ from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from wamon.clock import Clock
     from wamon.health.gaps import Gap
@@ -64,9 +66,9 @@ def tell_signs(db: Database) -> None:
             ):
                 continue
             if is_now in _AWAY:
-                _tell(db, f"source.{is_now}", source, key=_key(at), data={"last_sign_at": _key(at)})
+                _tell(db, f"source.{is_now}", source, key=written(at), data={"last_sign_at": written(at)})
             elif was in _AWAY and is_now != "stopped":
-                _tell(db, "source.back", source, key=_key(was_at), data={"last_sign_at": _key(at)})
+                _tell(db, "source.back", source, key=written(was_at), data={"last_sign_at": written(at)})
 
 
 class _Told(NamedTuple):
@@ -110,7 +112,9 @@ def _tell_news(db: Database, source: str, found: Iterable[Gap], opened_at: datet
                 _tell_gap(db, "gap.closed", source, key, _data(gap))
         for key in gone:
             if _note(db, source, key, is_open=False):
-                _tell_gap(db, "gap.closed", source, key, {"kind": key.kind, "start": _key(key.began_at), "end": None})
+                _tell_gap(
+                    db, "gap.closed", source, key, {"kind": key.kind, "start": written(key.began_at), "end": None}
+                )
 
 
 def _note(db: Database, source: str, key: _Told, *, is_open: bool) -> bool:
@@ -122,20 +126,16 @@ def _note(db: Database, source: str, key: _Told, *, is_open: bool) -> bool:
 def _data(gap: Gap) -> dict[str, Any]:
     return {
         "kind": gap.kind,
-        "start": _key(gap.start),
-        "end": None if gap.end is None else _key(gap.end),
+        "start": written(gap.start),
+        "end": None if gap.end is None else written(gap.end),
         "group": gap.group,
         "detail": gap.detail,
     }
 
 
 def _tell_gap(db: Database, kind: str, source: str, key: _Told, data: dict[str, Any]) -> None:
-    _tell(db, kind, source, key=f"{key.kind} {key.jid} {_key(key.began_at)}", data=data)
+    _tell(db, kind, source, key=f"{key.kind} {key.jid} {written(key.began_at)}", data=data)
 
 
 def _tell(db: Database, kind: str, source: str, *, key: str, data: dict[str, Any]) -> None:
     SQL.run(db, "tell", told=json.dumps({"type": kind, "source": source, "key": key, "data": data}))
-
-
-def _key(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

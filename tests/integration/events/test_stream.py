@@ -287,3 +287,27 @@ def test_a_stream_that_is_opened_while_an_idle_one_is_closed_stays_open(
         prune(db)
         told = "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE tgname LIKE 'told\\_%'"
         assert db.execute(told).fetchall() == [("O",)]
+
+
+@pytest.mark.fault("F154")
+def test_after_a_restore_a_follower_begins_again_and_equal_ids_are_what_it_knows(
+    tmp_path: Path, own_dsn: str, field: Field
+) -> None:
+    office, consumer = opened(tmp_path, own_dsn, field), Consumer()
+    field.post(LAWLEY, "DR1752028 DR1752034")
+    office.scan()
+    with connected(own_dsn) as db:
+        follow(db, consumer)
+    assert office.run("db", "dump", str(tmp_path / "backup")).returncode == 0
+    assert office.run("db", "restore", str(tmp_path / "backup"), "--force").returncode == 0
+    known = set(consumer.ids)
+    with connected(own_dsn) as db:
+        with pytest.raises(UnknownCursor, match="restored"):
+            follow(db, consumer)
+        consumer.cursor = None
+        follow(db, consumer)
+        assert consumer.ids == known
+        field.post(LAWLEY, "DR1752040")
+        office.scan()
+        follow(db, consumer)
+        assert consumer.drops() == told_drops(office)
