@@ -142,6 +142,7 @@ class Review:
         try:
             with attempt(db):
                 self._copies.copy(db, added.posts, places)
+                self._tell(db, (("created", added.posts.candidate(n)) for n in places))
         except (Locked, Poison, TimedOut):  # a row is in the way
             return ()
         return places
@@ -164,21 +165,22 @@ class Review:
             minded = [one for one in ready if one.what == what and self._minds(one.candidate.message)]
             noted = self._rows.note(db, minded, line)
             changes += [(what, one.candidate) for one in minded if self._rows.row_of(one.drop) in noted]
-        self._tell(db, changes)
+        if changes:
+            self._tell(db, changes)
         if self._table.defers:
             db.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return Written(conflicts, hindered)
 
-    def _tell(self, db: Database, changes: Sequence[tuple[str, Candidate]]) -> None:
+    def _tell(self, db: Database, changes: Iterable[tuple[str, Candidate]]) -> None:
         """Let those who follow events know what was written, if anybody does: no trigger may stand on this table."""
-        if not changes or not SQL.value(db, "is_followed"):
+        if not SQL.value(db, "is_followed"):
             return
-        candidates = [candidate for _, candidate in changes]
+        whats, candidates = zip(*changes, strict=True)
         SQL.run(
             db,
             "tell",
             source=self._source,
-            whats=[what for what, _ in changes],
+            whats=list(whats),
             projects=[candidate.project for candidate in candidates],
             drops=[candidate.drop_number for candidate in candidates],
             jids=[candidate.message.chat_jid for candidate in candidates],
