@@ -14,7 +14,7 @@ from wamon.postgres.queries import _named
 
 PACKAGE = Path(wamon.__file__).parent
 NOT_ALONE = {
-    "begins others": {"published.mine", "posts.selected", "conversations.shown", "watched.every"},
+    "begins others": {"published.mine", "posts.once", "posts.selected", "conversations.shown", "watched.every"},
     "follows no beginning of its own": {"watched.columns"},
     "has a table's name put in": {
         "rejections.told",
