@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
-from tests.support.clock import HOST
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.clock import Clock
 from wamon.events.cursor import Cursor
 from wamon.events.model import Event
 from wamon.events.stream import begin, read
@@ -122,12 +122,24 @@ def test_gaps_from_before_anybody_followed_are_no_news(office: Office, db: Datab
     assert told(db, at) == []
 
 
+class Seconds(Clock):
+    """A clock whose seconds stand where a test puts them."""
+
+    at = 0.0
+
+    def monotonic_seconds(self) -> float:
+        return self.at
+
+
 def test_a_watch_looks_no_more_often_than_it_must(office: Office, db: Database, beginning: Cursor) -> None:
-    watch = Watch(HOST)
+    clock = Seconds()
+    watch = Watch(clock)
     watch.look(db)
     office.query(PUBLISHED)
     office.query("UPDATE wamon.source_status SET published_at = now() - interval '1 h'")
+    clock.at = 14.9
     watch.look(db)
     assert told(db, beginning) == []
-    Watch(HOST).look(db)
+    clock.at = 15.0
+    watch.look(db)
     assert [event.type for event in told(db, beginning)] == ["wamon.source.down"]
