@@ -23,6 +23,7 @@ WHERE g.chat = r.chat AND g.source = %(source)s AND r.state = 'sending'
 -- name: next
 -- A conversation's are sent in their order, fresh ones before late ones, of which the oldest first. A group, and all that
 -- is late, has a limit in a minute: the others go on.
+-- What goes before it is looked for in its conversation alone, by states that no index of unfinished ones has.
 SELECT r.reply, g.jid, r.chat, r.message_id, r.about, r.kind, r.project, r.likely, l.sender, r.sent_at, r.attempts, r.reason,
        s.replies_off, s.agent_off AND r.conversation IS NOT NULL AND coalesce(u.tokens IS NOT NULL AND u.error IS NULL, false),
        s.replies_from IS NOT NULL AND r.sent_at < s.replies_from,
@@ -53,9 +54,11 @@ WHERE g.source = %(source)s AND r.state = 'due'
   AND NOT EXISTS (
       SELECT
       FROM wamon.replies AS e
-      JOIN wamon.conversations AS ec ON ec.conversation = e.conversation
-      WHERE e.state IN ('due', 'sending') AND e.reply < r.reply
-        AND coalesce(ec.merged_into, ec.conversation) = a.conversation)
+      WHERE e.conversation = ANY(ARRAY(
+              SELECT a.conversation
+              UNION ALL
+              SELECT m.conversation FROM wamon.conversations AS m WHERE m.merged_into = a.conversation))
+        AND e.state NOT IN ('sent', 'unknown', 'failed', 'skipped') AND e.reply < r.reply)
   AND (g.kind = 'direct' OR %(per_group)s > (
       SELECT count(*)
       FROM wamon.replies AS t

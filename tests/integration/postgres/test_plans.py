@@ -453,3 +453,18 @@ def test_peoples_rates_cost_as_much_as_the_days_have_that_are_asked_for(talked: 
     asked = f"SELECT * FROM wamon.rates_by_person WHERE {days} ORDER BY messages DESC LIMIT 20"
     plan = talked.execute(f"EXPLAIN (FORMAT JSON) {asked}".encode()).fetchall()[0][0][0]["Plan"]
     assert not wide_of_bursts(plan)
+
+
+def test_what_goes_before_an_answer_is_looked_for_in_its_conversation_alone(talked: Database) -> None:
+    """Not among all that is due: after an outage that is much, and PostgreSQL may know nothing of it yet."""
+    values = {
+        "source": "main",
+        "holder": "00000000-0000-0000-0000-000000000001",
+        "now": str(_DAY),
+        "per_group": 6,
+        "most_late": 20,
+        "max_age": "30 min",
+    }
+    plan = explained(talked, "replies.queue", "next", values)
+    (earlier,) = [step for step in walked(plan) if step.get("Alias") == "e"]
+    assert "replies_of_burst" in {step.get("Index Name") for step in walked(earlier)}
