@@ -28,9 +28,8 @@ def connected(dsn: str) -> Iterator[Database]:
     try:
         yield db
     finally:
-        if _is_as_new(db) and os.getpid() not in _idle:
-            _idle[os.getpid()] = dsn, db, settings
-        else:
+        kept = dsn, db, settings
+        if not _is_as_new(db) or _idle.setdefault(os.getpid(), kept) is not kept:  # of two that end at once, one is
             db.close()
 
 
