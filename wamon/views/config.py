@@ -201,6 +201,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Nats:
+    """A stream of NATS JetStream."""
+
+    url: Annotated[str | None, "its servers; who is let in is masked"]
+    subject: Annotated[str, "which the stream takes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Where what happened goes out to."""
+
+    nats: Nats
+
+
+@dataclass(frozen=True, slots=True)
 class Effective:
     """What `wamon config show` shows.
 
@@ -219,6 +234,7 @@ class Effective:
     web: Web
     hooks: tuple[Hook, ...]
     conversations: Conversations
+    events: Events
     groups: tuple[Group, ...]
 
 
