@@ -23,7 +23,7 @@ from bench.subjects import (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ground(request: pytest.FixtureRequest, reachable: Path) -> Ground:
     return Ground(request.getfixturevalue("_embedded_18"), reachable, reachable)
 
