@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST
 from tests.support.clock import CLOCK, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.old_state import MAX_BYTES
 
 Open = Callable[..., Office]
 
@@ -233,6 +235,12 @@ def test_adopt_refuses_what_is_no_old_state_file(office: Office) -> None:
     ):
         old = old_file(office, content)
         assert refused(office, "state", "adopt", str(old)).startswith(f"{old} {why}")
+
+
+def test_adopt_reads_no_file_without_end(office: Office) -> None:
+    old = old_file(office, "{}")
+    os.truncate(old, MAX_BYTES + 1)
+    assert "no file, or larger than 64 MiB" in refused(office, "state", "adopt", str(old))
 
 
 def test_adopt_refuses_a_file_that_isn_t_there(office: Office) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Hundreds of thousands of groups. A device in place of a file has no end."""
 
 
 class OldState(NamedTuple):
@@ -19,6 +24,9 @@ class OldState(NamedTuple):
 
 def document_of(path: Path) -> object:
     """A file's JSON, in UTF-8 or UTF-16, with or without a byte order mark. Raises OSError, ValueError."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_BYTES:
+        raise ValueError("no file, or larger than 64 MiB")
     return json.loads(path.read_bytes())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import tempfile
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from wamon.model import Group, Place
 
 VERSION = 1
-_MOST_BYTES = 64 * 1024 * 1024
 _LEAST_SECONDS_BETWEEN_WRITES = 1.0
 _SECONDS_AFTER_FAILURE = 60.0
 _LARGEST_SHARE = 0.05
@@ -284,9 +282,6 @@ class ReadOnlyStateFile(StateFile):
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
-        raise ValueError("no file, or too large for a state file")
     document = document_of(path)
     if not isinstance(document, dict) or not (_is_ours(document) or old_state(document)):
         raise ValueError("no state file")
