@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
@@ -15,9 +16,19 @@ _SUBJECT = re.compile(r"[^\s.*>]+(?:\.[^\s.*>]+)*")
 
 def _url(value: object) -> SecretStr:
     found = fields.text(value.get_secret_value() if isinstance(value, SecretStr) else value)
-    if not _URL.fullmatch(found):
+    if not _URL.fullmatch(found) or not all(map(_is_server, found.split(","))):
         raise ValueError("should be an address such as nats://host:4222, or several with commas, or empty")
     return SecretStr(found)
+
+
+def _is_server(address: str) -> bool:
+    """Whether it names a host, and nothing behind its port: a password with a `/` of its own would end up there."""
+    try:
+        parts = urlsplit(address.strip())
+        port = parts.port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and port != 0 and parts.path in {"", "/"} and not parts.query and not parts.fragment
 
 
 def _subject(value: object) -> str:

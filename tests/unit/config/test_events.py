@@ -22,6 +22,15 @@ def test_what_is_no_server_or_no_subject_is_refused(wrong: dict[str, str]) -> No
         Nats.model_validate(wrong)
 
 
+@pytest.mark.parametrize(
+    "rest", ["pa/ss@n1:4222", "12/3@n1:4222", "pa#ss@n1", "pa?ss@n1", "pass@n1:99999", "pass@:4222"]
+)
+def test_a_password_that_would_be_taken_for_a_port_or_a_path_is_refused(rest: str) -> None:
+    """What names the servers in logs would show a part of it."""
+    with pytest.raises(ValidationError):
+        Nats.model_validate({"url": f"nats://office:{rest}"})
+
+
 def test_who_is_let_in_is_not_shown() -> None:
     url = Nats.model_validate({"url": "tls://u:hunter2@n1,nats://hunter2@n2:4222"}).url
     assert _servers(url) == "tls://***@n1,nats://***@n2:4222"
