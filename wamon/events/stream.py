@@ -89,20 +89,6 @@ def read(db: Database, cursor: Cursor, limit: int) -> tuple[Event, ...]:
     return tuple(told.event(*row) for row in rows)
 
 
-class Behind(NamedTuple):
-    """What a follower hasn't read yet."""
-
-    steps: int  # rows of the log; each is all that a statement did
-    seconds: float  # how long ago the oldest of them was written
-
-
-def behind(db: Database, cursor: Cursor) -> Behind:
-    """How far a follower that stands here is behind. Raises DatabaseUnavailable."""
-    with transaction(db):
-        ((steps, seconds),) = SQL.run(db, "behind", place=cursor.place, element=cursor.element)
-    return Behind(steps, seconds or 0.0)
-
-
 def prune(db: Database, keep_days: int = 30) -> None:
     """Forget events that are older than this. Where nobody has followed for so long, close the stream.
 

@@ -171,12 +171,6 @@ LIMIT %(limit)s
 -- name: person_key
 SELECT person_key FROM wamon.instance
 
--- name: behind
-SELECT count(*), extract(epoch FROM now() - min(at))::float8
-FROM wamon.events_out
-WHERE place IS NULL OR (place > %(place)s AND NOT of_base)
-   OR (place = %(place)s AND elements > %(element)s)
-
 -- name: is_followed
 SELECT EXISTS (
     SELECT FROM wamon.event_stream
