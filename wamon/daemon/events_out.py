@@ -62,10 +62,7 @@ class EventsOut(SideTask):
 
     def run(self, stopping: Stopping) -> None:
         with closing(self._broker):
-            while not stopping.is_set():
-                if self._passes.lack_a_connection:
-                    stopping.wait(_STANDBY_SECONDS)
-                    continue
+            for _ in self._passes.spare_turns(stopping, _STANDBY_SECONDS):
                 try:
                     self._work(stopping)
                 except Retryable as error:

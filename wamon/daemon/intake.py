@@ -54,10 +54,7 @@ class HookIntake(SideTask):
 
     def run(self, stopping: Stopping) -> None:
         sys.setswitchinterval(_SWITCH_SECONDS)
-        while not stopping.is_set():
-            if self._passes.lack_a_connection:
-                stopping.wait(_STANDBY_SECONDS)
-                continue
+        for _ in self._passes.spare_turns(stopping, _STANDBY_SECONDS):
             try:
                 self._work(stopping)
             except Retryable as error:

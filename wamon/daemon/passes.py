@@ -12,9 +12,10 @@ from wamon.log import logger
 from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
+    from wamon.daemon.stopping import Stopping
     from wamon.errors import WamonError
 
 
@@ -44,6 +45,14 @@ class Passes:
     def lack_a_connection(self) -> bool:
         """Whether PostgreSQL has none free for them: whoever works beside them lets go of its own."""
         return isinstance(self.trouble, NoConnectionFree)
+
+    def spare_turns(self, stopping: Stopping, rest_seconds: float) -> Iterator[None]:
+        """A turn each time that whoever works beside them may use PostgreSQL, until the end is asked for."""
+        while not stopping.is_set():
+            if self.lack_a_connection:
+                stopping.wait(rest_seconds)
+            else:
+                yield
 
     def holder_of(self, source: str) -> str | None:
         """The name by which this daemon holds a source's lease; None where it doesn't."""

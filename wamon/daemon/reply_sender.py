@@ -133,10 +133,7 @@ class AnswerSender(SideTask):
         claim = Claim()
         voices, tries = _Voices(claim), 0
         try:
-            while not stopping.is_set():
-                if self._passes.lack_a_connection:
-                    stopping.wait(_LOOK_SECONDS)
-                    continue
+            for _ in self._passes.spare_turns(stopping, _LOOK_SECONDS):
                 try:
                     with self._ledger(self._config) as db:
                         tries = 0

@@ -73,10 +73,7 @@ class StatusRows(SideTask):
 
     def run(self, stopping: Stopping) -> None:
         stopping.wakes(self._passes.news)
-        while not stopping.is_set():
-            if self._passes.lack_a_connection:
-                stopping.wait(_SECONDS_BETWEEN_TRIES)
-                continue
+        for _ in self._passes.spare_turns(stopping, _SECONDS_BETWEEN_TRIES):
             try:
                 with self._ledger(self._config) as db:
                     self._serve(db, stopping)
