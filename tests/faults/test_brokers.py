@@ -1,4 +1,4 @@
-"""A cluster of brokers whose nodes are killed at random, the leader most, under load: the stream has every event, once.
+"""Nodes of a cluster of brokers are killed, stalled and cut off, the leader most, under load: it has each event once.
 
 The suite has a few kills; `make chaos` has a thousand, and kills the `run` that publishes as well.
 """
@@ -16,13 +16,14 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.environment import EXAMPLES
 from tests.support.events import Consumer, told_drops
-from tests.support.nats import NEW, Brokers, brokers
+from tests.support.nats import NEW, Brokers, Node, brokers
 from tests.support.office import Daemon, Office, eventually
 from tests.support.truth import Field
 from wamon.health.event_facts import event_facts
 from wamon.postgres.connection import connected
 
-KILLS = 1000 if EXAMPLES else 2
+KILLS = 1000 if EXAMPLES else 3
+HOW = ("kill", "cut off", "kill", "kill", "stall")
 SECONDS = 60
 WINDOW_SECONDS = 3600
 """Of duplicates: in it the stream has each id once."""
@@ -50,14 +51,21 @@ class Publishing:
         self._stack.close()
 
 
-def hurt(rng: random.Random, found: Brokers) -> Callable[[], None]:
-    """Kill a node, the leader most, or have it hang; what brings it back."""
-    node = found.leader() if rng.random() < 0.7 else rng.choice(found.nodes)
-    if rng.random() < 0.2:
+def hurt(how: str, node: Node) -> Callable[[], None]:
+    """Kill it, have it hang, or cut it off; what brings it back."""
+    if how == "stall":
         node.send(signal.SIGSTOP)
         return lambda: node.send(signal.SIGCONT)
+    if how == "cut off":
+        node.cut_off()
+        return node.rejoin
     node.kill()
     return node.start
+
+
+def somebody(rng: random.Random, found: Brokers) -> Node:
+    """The leader, most often."""
+    return found.leader() if rng.random() < 0.7 else rng.choice(found.nodes)
 
 
 def nothing_waits(office: Office) -> bool:
@@ -67,7 +75,7 @@ def nothing_waits(office: Office) -> bool:
 
 
 @pytest.mark.fault("F159")
-def test_nodes_that_are_killed_at_random_lose_no_event_and_double_none(
+def test_nodes_that_are_killed_and_cut_off_lose_no_event_and_double_none(
     tmp_path: Path, open_office: Callable[..., Office]
 ) -> None:
     rng = random.Random(KILLS)
@@ -80,7 +88,7 @@ def test_nodes_that_are_killed_at_random_lose_no_event_and_double_none(
         office = open_office(field.path, events={"nats": {"url": found.url}})
         publishing = Publishing(office)
         for turn in range(1, KILLS + 1):
-            bring_back = hurt(rng, found)
+            bring_back = hurt(HOW[turn % len(HOW)], somebody(rng, found))
             for number in range(5):
                 field.post(LAWLEY, f"DR{1_000_000 + turn * 10 + number}")
             if EXAMPLES and turn % 5 == 0:

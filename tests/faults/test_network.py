@@ -11,7 +11,8 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN
 from tests.support.checks import assert_whole, recorded
 from tests.support.office import Office, eventually
-from tests.support.proxy import Fate, Proxy
+from tests.support.proxy import Proxy
+from tests.support.relay import Fate
 from tests.support.truth import Field
 from wamon.daemon.rounds import BEATS_SECONDS
 from wamon.errors import DatabaseUnavailable

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import nats
+from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
 from tests.support.office import eventually
 from tests.support.ports import free_port
+from tests.support.relay import Relay
 
 OLD = shutil.which("nats-server", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 """Debian's: for what is said on the wire."""
@@ -35,21 +38,23 @@ SUBJECT = "wamon"
 _SETTINGS = """
 server_name: {name}
 listen: "127.0.0.1:{port}"
+client_advertise: "127.0.0.1:{relayed}"
 jetstream {{ store_dir: "{folder}/{name}", max_mem: 64M, max_file: 1G }}
 lame_duck_duration: "30s"
 """
 _CLUSTER = """
-cluster {{ name: test, listen: "127.0.0.1:{own}", routes: [{routes}] }}
+cluster {{ name: test, listen: "127.0.0.1:{own}", advertise: "127.0.0.1:{nobody}", routes: [{routes}] }}
 """
 
 
 class Node:
-    """A server: killed, stalled, started again with what it had on disk."""
+    """A server: killed, stalled, cut off from everybody, started again with what it had on disk."""
 
-    def __init__(self, program: str, config: Path, port: int) -> None:
+    def __init__(self, program: str, config: Path, links: list[Relay]) -> None:
         self._command = [program, "-c", str(config)]
         self._log = config.with_suffix(".log")
-        self.port = port
+        self._links = links
+        self.port = links[0].port
         self.name = config.stem
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -70,6 +75,14 @@ class Node:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def cut_off(self) -> None:
+        for link in self._links:
+            link.part()
+
+    def rejoin(self) -> None:
+        for link in self._links:
+            link.join()
 
     def said(self) -> str:
         return self._log.read_text("utf-8", "replace")[-4000:]
@@ -137,9 +150,10 @@ class Brokers:
 
     def _done(self, act: Any) -> bool:
         async def once() -> None:
+            client = Client()
             running = [node.url for node in self.nodes if node.process]
-            client = await nats.connect(running, allow_reconnect=False, connect_timeout=2, error_cb=_quietly)
             try:
+                await client.connect(running, allow_reconnect=False, connect_timeout=2, error_cb=_quietly)
                 await act(client.jetstream(timeout=2))
             finally:
                 await client.close()
@@ -158,19 +172,47 @@ async def _quietly(_: Exception) -> None:
 def brokers(program: str, count: int = 1) -> Iterator[Brokers]:
     """So many servers that form a cluster, for as long as the block runs."""
     folder = Path(tempfile.mkdtemp(prefix="wamon-nats-"))
-    routes = [free_port() for _ in range(count)]
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        network = _Network(stack, count)
         nodes = []
-        for n, own in enumerate(routes):
-            name, port = f"n{n}", free_port()
-            text = _SETTINGS.format(name=name, port=port, folder=folder)
-            if count > 1:
-                others = ", ".join(f'"nats://127.0.0.1:{route}"' for route in routes)
-                text += _CLUSTER.format(own=own, routes=others)
-            config = folder / f"{name}.conf"
-            config.write_text(text)
-            nodes.append(Node(program, config, port))
+        for n in range(count):
+            config = folder / f"n{n}.conf"
+            config.write_text(network.settings(n, folder))
+            nodes.append(Node(program, config, network.links(n)))
             stack.callback(nodes[-1].kill)
             nodes[-1].start()
         yield Brokers(nodes)
+
+
+class _Network:
+    """What lies between the nodes, and between them and their clients."""
+
+    def __init__(self, stack: ExitStack, count: int) -> None:
+        ports = [free_port() for _ in range(count)]
+        self._ports = list(zip(ports, [free_port() for _ in range(count)], strict=True))
+        self._clients = [stack.enter_context(_relay(port)) for port in ports]
+        self._routes = {
+            (one, other): stack.enter_context(_relay(own))
+            for one in range(count)
+            for other, (_, own) in enumerate(self._ports)
+            if one != other
+        }
+
+    def links(self, node: int) -> list[Relay]:
+        """Those of a node: that of its clients first."""
+        return [self._clients[node], *(relay for pair, relay in self._routes.items() if node in pair)]
+
+    def settings(self, node: int, folder: Path) -> str:
+        port, own = self._ports[node]
+        text = _SETTINGS.format(name=f"n{node}", port=port, relayed=self._clients[node].port, folder=folder)
+        if len(self._ports) == 1:
+            return text
+        routes = ", ".join(
+            f'"nats://127.0.0.1:{relay.port}"' for pair, relay in self._routes.items() if pair[0] == node
+        )
+        return text + _CLUSTER.format(own=own, routes=routes, nobody=free_port())
+
+
+def _relay(port: int) -> Relay:
+    return Relay(lambda: socket.create_connection(("127.0.0.1", port)))
