@@ -1,5 +1,5 @@
 #!/bin/bash
-# How often nats-py tries to connect where reconnecting is switched off. Without a server, and without wamon.
+# How nats-py tries to connect where reconnecting is switched off, and what it leaves. Without a server, and without wamon.
 # Exit code: 0 all of it still holds, 1 something has changed, 2 it can't be tried here.
 set -u
 natspy=2.16.0
@@ -40,6 +40,33 @@ async def tries(**options):
     return "connected"
 
 
+async def left_open():
+    """Whether the connection of a connect() that failed is closed: to somebody who accepts it, and says nothing."""
+    ended = asyncio.Event()
+
+    async def say_nothing(reader, writer):
+        while await reader.read(100):
+            pass
+        ended.set()
+
+    async def quietly(_):
+        pass
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    address = "nats://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+    try:
+        await nats.connect(
+            address, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, connect_timeout=0.5, error_cb=quietly
+        )
+    except TimeoutError:
+        pass
+    try:
+        await asyncio.wait_for(ended.wait(), 3)
+    except TimeoutError:
+        return "open 3 s later, and no client to close it with"
+    return "closed"
+
+
 FINDINGS = [
     (
         "connect() with allow_reconnect=False, at a port where nobody listens",
@@ -52,6 +79,12 @@ FINDINGS = [
         "1 try, and its error",
         asyncio.run(tries(max_reconnect_attempts=3)),
         "4, then NoServersError",
+    ),
+    (
+        "the connection, once connect() ended with TimeoutError at a server that accepts and says nothing",
+        "closed",
+        asyncio.run(left_open()),
+        "open 3 s later, and no client to close it with",
     ),
 ]
 print(f"nats-py {VERSION}, Python {sys.version.split()[0]}")
