@@ -48,6 +48,30 @@ def test_a_follower_rebuilds_the_drops_whoever_is_killed_and_whenever(
     assert all(killed), f"killed while they scanned and followed: {killed}"
 
 
+@pytest.mark.fault("F152")
+@pytest.mark.parametrize("boundary", ["events.base", "events.placed"])
+def test_a_follower_killed_before_places_are_committed_leaves_them_to_the_next(
+    tmp_path: Path, open_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch, boundary: str
+) -> None:
+    consumer = Consumer()
+    with Field(VeryGoodPlugins(tmp_path / "messages.db", seed=152, durable=False)) as field:
+        write_traffic(field, 30, seed=1)
+        office = open_office(field.path)
+        office.scan()
+        if boundary == "events.placed":
+            _print(office, None)
+            _take(office, consumer, keeps_its_place=True)
+            write_traffic(field, 30, seed=2)
+            office.scan()
+        monkeypatch.setenv("WAMON_FAILPOINT", f"{boundary}:1:kill")
+        assert _ended_by(lambda: _print(office, consumer.cursor)) == signal.SIGKILL
+        monkeypatch.delenv("WAMON_FAILPOINT")
+        _take(office, consumer, keeps_its_place=True)
+        _print(office, consumer.cursor)
+        _take(office, consumer, keeps_its_place=True)
+        assert consumer.drops() == told_drops(office)
+
+
 def _print(office: Office, since: str | None) -> None:
     """As `wamon events`, into a file."""
     config = configured(office.config_path, {})
@@ -74,19 +98,29 @@ def _take(office: Office, consumer: Consumer, *, keeps_its_place: bool) -> None:
 
 def _until(seconds: float, act: Callable[[], object]) -> bool:
     """Do it in a child that the kernel ends after so long; whether it was ended."""
+
+    def act_in_time() -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        act()
+
+    ended_by = _ended_by(act_in_time)
+    assert ended_by in {None, signal.SIGALRM}
+    return ended_by is not None
+
+
+def _ended_by(act: Callable[[], object]) -> int | None:
+    """Do it in a child; the signal that ended it, None where it came to its end."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
             act()
             code = 0
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGALRM
-        return True
+        return os.WTERMSIG(status)
     assert os.WEXITSTATUS(status) == 0
-    return False
+    return None

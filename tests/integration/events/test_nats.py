@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -104,6 +105,12 @@ def ids(found: Brokers) -> list[str]:
     return [one for one, _ in found.messages()]
 
 
+def posted(found: Brokers) -> list[str]:
+    """The drops whose posts the stream holds."""
+    told = [json.loads(body) for _, body in found.messages()]
+    return [event["data"]["drop_number"] for event in told if event["type"] == "wamon.drop.posted"]
+
+
 @pytest.mark.parametrize("program", EACH)
 def test_what_is_recorded_goes_out_once_and_a_consumer_rebuilds_the_drops(
     field: Field, office_to: OfficeTo, program: str | None
@@ -165,6 +172,30 @@ def test_a_broker_that_stalls_delays_events_and_no_record(field: Field, office_t
 
     run_while(office, act)
     assert len(set(ids(broker))) == 4
+
+
+def test_of_two_runs_one_publishes_for_both_sources_and_the_other_takes_over(
+    tmp_path: Path, field: Field, office_to: OfficeTo, broker: Brokers
+) -> None:
+    broker.make_stream()
+    first = office_to(broker.url)
+    with Field(VeryGoodPlugins(tmp_path / "north.db", durable=False)) as north:
+        second = Office(tmp_path / "north", first.dsn, north.path, bridge={"name": "north"})
+        second.set(events={"nats": {"url": broker.url}})
+
+        def published_by() -> list[int]:
+            return first.query("SELECT pid FROM wamon.leases WHERE source = 'events to nats wamon'")
+
+        with first.running() as one, second.running() as other:
+            eventually("one publishes", published_by)
+            holder, heir = sorted((one, other), key=lambda run: run.process.pid not in published_by())
+            north.post(LAWLEY, "DR1000003")
+            eventually("both sources' go out", lambda: "DR1000003" in posted(broker), said=lambda: why(first))
+            holder.end(signal.SIGKILL)
+            (field if heir is one else north).post(LAWLEY, "DR1000004")
+            eventually("the other's go out", lambda: "DR1000004" in posted(broker), said=lambda: why(first))
+            assert published_by() == [heir.process.pid]
+    assert sorted(posted(broker)) == ["DR1000001", "DR1000002", "DR1000003", "DR1000004"]
 
 
 @pytest.mark.fault("F158")
