@@ -27,6 +27,7 @@ from wamon.providers.signatures import bearer, json_web_token, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from wamon.net.message import Answer, Request
     from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
@@ -99,7 +100,7 @@ def _message(part: object) -> Iterator[Parsed]:
     what: dict[str, Any] = {
         "message_id": message_id(key.get("id")),
         "chat": chat,
-        "sent_at": moment(data.get("messageTimestamp")),
+        "sent_at": _sent_at(data.get("messageTimestamp")),
         "part": _PARTS.get(kind, "text" if text else "other"),
         "text": text,
         **change,
@@ -113,6 +114,11 @@ def _message(part: object) -> Iterator[Parsed]:
         who=other if chat == DIRECT else mine,
         name=shown(data.get("pushName")),
     )
+
+
+def _sent_at(value: object) -> datetime | None:
+    """A message's time. Where a phone's history or a message sent anew brings it, it may come in two halves."""
+    return moment(some(value).get("low") or value)
 
 
 def _content(message: Fields) -> tuple[Fields, dict[str, str]]:

@@ -225,7 +225,11 @@ def test_evolutions_time_is_the_messages_and_not_the_one_that_only_looks_like_ut
     [found] = parse("evolution", EVOLUTION)
     assert isinstance(found, PersonMessage)
     assert found.sent_at == NOON
-    [found] = evolution({"conversation": "x"}, messageTimestamp=str(SECONDS))
+
+
+@pytest.mark.parametrize("given", [str(SECONDS), {"low": SECONDS, "high": 0, "unsigned": True}], ids=["text", "halves"])
+def test_evolutions_time_may_come_as_a_text_or_as_the_halves_of_64_bits(given: object) -> None:
+    [found] = evolution({"conversation": "x"}, messageTimestamp=given)
     assert isinstance(found, PersonMessage)
     assert found.sent_at == NOON
 
