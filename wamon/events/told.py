@@ -89,7 +89,7 @@ def shown_sender(key: bytes, sender: str) -> str | None:
     user, server = sender_parts(sender)
     if not user:
         return None
-    kind = "lid" if server == "lid" else "bsuid" if is_bsuid(user) else "phone"
+    kind = "lid" if server.endswith("lid") else "bsuid" if is_bsuid(user) else "phone"
     return person_hash(key, kind, user)
 
 

@@ -30,7 +30,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _PHONE = re.compile(r"\+?([0-9]{5,20})")
 _JID = re.compile(r"([0-9]{5,20})(?:\.[0-9]+)?(?::[0-9]+)?@([a-z.]+)")
-_SERVERS: dict[str, AliasKind] = {"s.whatsapp.net": "phone", "c.us": "phone", "lid": "lid", "hosted": "phone"}
+_SERVERS: dict[str, AliasKind] = {
+    "s.whatsapp.net": "phone", "c.us": "phone", "lid": "lid", "hosted": "phone", "hosted.lid": "lid",
+}  # fmt: skip
 _OF_MANY = ("@g.us", "@broadcast", "@newsletter")
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _IS_UTF_8 = re.compile(rb"\{[^\0]")

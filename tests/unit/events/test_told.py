@@ -83,6 +83,7 @@ def test_a_line_is_a_cloudevent_without_a_person_s_number() -> None:
 def test_who_sent_it_is_the_hash_by_which_logs_know_the_person() -> None:
     assert shown_sender(b"key", SENDER) == shown_sender(b"key", f"{SENDER}:12@s.whatsapp.net")
     assert shown_sender(b"key", f"{SENDER}@lid") != shown_sender(b"key", SENDER)
+    assert shown_sender(b"key", f"{SENDER}@lid") == shown_sender(b"key", f"{SENDER}:99@hosted.lid")
     assert shown_sender(b"key", "") is None
 
 

@@ -97,12 +97,28 @@ def test_what_we_wrote_into_a_group_is_to_nobody(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "jid", [JID, f"{PHONE}:12@s.whatsapp.net", f"{PHONE}.0:3@s.whatsapp.net", f"{PHONE}@c.us", PHONE, f"+{PHONE}"]
+    "jid",
+    [
+        JID,
+        f"{PHONE}:12@s.whatsapp.net",
+        f"{PHONE}.0:3@s.whatsapp.net",
+        f"{PHONE}:99@hosted",
+        f"{PHONE}@c.us",
+        PHONE,
+        f"+{PHONE}",
+    ],
 )
 def test_a_persons_devices_are_one_person(jid: str) -> None:
     [found] = parse("wacli", WACLI | {"SenderJID": jid})
     assert isinstance(found, PersonMessage)
     assert found.aliases == (BY_PHONE,)
+
+
+@pytest.mark.parametrize("jid", [f"{LID}@lid", f"{LID}:12@lid", f"{LID}:99@hosted.lid"])
+def test_a_lids_devices_are_one_person(jid: str) -> None:
+    [found] = parse("wacli", WACLI | {"SenderJID": jid})
+    assert isinstance(found, PersonMessage)
+    assert found.aliases == (BY_LID,)
 
 
 @pytest.mark.parametrize("jid", [GROUP, "status@broadcast", "0@s.whatsapp.net", "", None, 7, "27820000001@nowhere"])
