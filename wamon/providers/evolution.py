@@ -50,6 +50,8 @@ _SAID: Mapping[str, Sequence[str]] = {
     "listResponseMessage": ("title", "description"),
     "interactiveResponseMessage": ("body",),
     "pollCreationMessage": ("name",), "pollCreationMessageV2": ("name",), "pollCreationMessageV3": ("name",),
+    "pollCreationMessageV5": ("name",),
+    "eventMessage": ("name", "description"),
     "buttonsMessage": ("contentText",),
     "listMessage": ("description", "title"),
     "liveLocationMessage": ("caption",),
@@ -57,11 +59,6 @@ _SAID: Mapping[str, Sequence[str]] = {
     "ptvMessage": ("caption",),
 }  # fmt: skip
 """What else somebody may say, and in which of its fields the words stand: the first that has any."""
-_WRAPPERS = (
-    "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
-    "documentWithCaptionMessage", "editedMessage", "deviceSentMessage",
-)  # fmt: skip
-"""What a message may be wrapped in: where messages disappear, say."""
 _REVOKE, _EDIT = {0, "REVOKE"}, {14, "MESSAGE_EDIT"}
 
 
@@ -134,9 +131,9 @@ def _content(message: Fields) -> tuple[Fields, dict[str, str]]:
 
 
 def _unwrapped(value: object) -> Fields:
-    """A message without what it is wrapped in."""
+    """A message without what it is wrapped in, where messages disappear, say: all wrappers are alike."""
     message = some(value)
-    while inner := next((found for name in _WRAPPERS if (found := some(some(message.get(name)).get("message")))), {}):
+    while inner := next((found for one in message.values() if (found := some(some(one).get("message")))), {}):
         message = inner
     return message
 
