@@ -21,7 +21,7 @@ from wamon.providers.fields import (
     some,
     word,
 )
-from wamon.providers.peeks import named, peeked
+from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.sending import Sent, alias_of, fields_of, id_of, is_taken, jid_of, not_sent, post
 from wamon.providers.signatures import bearer, json_web_token, told
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
-_PERSON, _TYPE = named("participant", "remoteJid"), named("event")
+_PERSON, _TYPE = named("participant", "remoteJid"), typed("event")
 _MESSAGES = {"messages.upsert", "send.message"}
 _STATES: Mapping[str, ReceiptState] = {
     "SERVER_ACK": "sent", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read", "ERROR": "failed",

@@ -8,7 +8,7 @@ from wamon.providers import bridge
 from wamon.providers.bridge import judged
 from wamon.providers.fields import each, fields, parsed, word
 from wamon.providers.flat import Names, read
-from wamon.providers.peeks import named, peeked
+from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.signatures import signed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["judged", "parse", "peek", "request", "verify"]
 
-_PERSON, _TYPE = named("sender"), named("event_type")
+_PERSON, _TYPE = named("sender"), typed("event_type")
 _NAMES = Names("id", "chat_jid", "sender", "timestamp", "is_from_me", "content", "media_type", "sender_name")
 
 

@@ -20,7 +20,7 @@ from wamon.providers.fields import (
     some,
     word,
 )
-from wamon.providers.peeks import named, peeked
+from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.sending import Sent, fields_of, id_of, is_taken, jid_of, not_sent, post
 from wamon.providers.signatures import signed
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
-_PERSON, _TYPE = named("from", "from_lid"), named("event")
+_PERSON, _TYPE = named("from", "from_lid"), typed("event")
 _STATES: Mapping[str, ReceiptState] = {
     "delivered": "delivered", "read": "read", "read-self": "read", "played": "read", "failed": "failed",
 }  # fmt: skip

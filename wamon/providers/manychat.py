@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wamon.providers.deliveries import DIRECT, Alias, PersonMessage, Verdict
 from wamon.providers.fields import Malformed, aliases, each, maybe_id, moment, parsed, said, shown
-from wamon.providers.peeks import named, peeked
+from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.sending import Failed, Refused, Sent, alias_of, code_of, fields_of, is_taken, not_sent, post
 from wamon.providers.signatures import bearer, told
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ANSWER = b'{"version":"v2","content":{"messages":[]}}'
 """What the flow takes for done: an empty answer, which sends nothing."""
 _WINDOW_CLOSED = {3011, 3031}
-_PERSON, _TYPE, _ID = named("whatsapp_phone", "whatsapp_bsuid"), named("type"), named("message_id")
+_PERSON, _TYPE, _ID = named("whatsapp_phone", "whatsapp_bsuid"), typed("type"), named("message_id")
 
 
 def peek(body: bytes) -> Peek:

@@ -34,7 +34,7 @@ from wamon.providers.fields import (
     some,
     word,
 )
-from wamon.providers.peeks import MOST_BYTES, named, peeked
+from wamon.providers.peeks import MOST_BYTES, named, peeked, typed
 from wamon.providers.sending import Failed, Sent, alias_of, code_of, fields_of, id_of, is_taken, not_sent, post
 from wamon.providers.signatures import signed
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
-_PERSON, _TYPE = named("from", "wa_id", "user_id", "recipient_id"), named("type", "status", "field")
+_PERSON, _TYPE = named("from", "wa_id", "user_id", "recipient_id"), typed("type", "status", "field")
 _NUMBER, _ID = named("phone_number_id"), named("id")
 _WINDOW_CLOSED = 131047
 _STATES: Mapping[str, ReceiptState] = {

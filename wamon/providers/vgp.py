@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wamon.providers.bridge import judged, request
 from wamon.providers.fields import each, parsed
 from wamon.providers.flat import Names, read
-from wamon.providers.peeks import MOST_BYTES, named, peeked
+from wamon.providers.peeks import MOST_BYTES, named, peeked, typed
 from wamon.providers.signatures import told
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["judged", "parse", "peek", "request", "verify"]
 
-_PERSON, _TYPE, _ID = named("sender"), named("mediaType"), named("messageId")
+_PERSON, _TYPE, _ID = named("sender"), typed("mediaType"), named("messageId")
 _NAMES = Names(
     "messageId", "chatJID", "sender", "timestamp", "isFromMe", "content", "mediaType", has_always_an_id=False
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wamon.providers.bridge import judged, request
 from wamon.providers.fields import each, parsed, word
 from wamon.providers.flat import Names, read
-from wamon.providers.peeks import named, peeked
+from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.signatures import signed
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["judged", "parse", "peek", "request", "verify"]
 
-_PERSON, _TYPE = named("SenderJID"), named("EventType")
+_PERSON, _TYPE = named("SenderJID"), typed("EventType")
 _NAMES = Names("ID", "Chat", "SenderJID", "Timestamp", "FromMe", "Text", "MediaType", "SenderName")
 
 

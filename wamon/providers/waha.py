@@ -20,7 +20,7 @@ from wamon.providers.fields import (
     some,
     word,
 )
-from wamon.providers.peeks import named, peeked
+from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.sending import Sent, fields_of, id_of, is_taken, jid_of, not_sent, post
 from wamon.providers.signatures import signed
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
-_PERSON, _TYPE = named("participant", "from"), named("event")
+_PERSON, _TYPE = named("participant", "from"), typed("event")
 _MESSAGES = {"message", "message.any"}
 _STATES: Mapping[str, ReceiptState] = {
     "ERROR": "failed", "SERVER": "sent", "DEVICE": "delivered", "READ": "read", "PLAYED": "read",

@@ -29,7 +29,7 @@ from wamon.providers.fields import (
     some,
     word,
 )
-from wamon.providers.peeks import MOST_BYTES, named, peeked
+from wamon.providers.peeks import MOST_BYTES, named, peeked, typed
 from wamon.providers.sending import Refused, Sent, alias_of, fields_of, id_of, is_taken, not_sent, post
 from wamon.providers.signatures import told
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
-_PERSON, _TYPE = named("waId", "bsuid"), named("eventType")
+_PERSON, _TYPE = named("waId", "bsuid"), typed("eventType")
 _IDS = {named("id"): b"message.Id", named("whatsappMessageId"): b"message.WhatsappMessageId"}
 """Those of a sample: a row of a list may well have one of them."""
 _RECEIPTS: Mapping[str, ReceiptState] = {

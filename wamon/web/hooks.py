@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from wamon.errors import WamonError
 from wamon.failpoints import failpoint
 from wamon.log import correlated, log_failure
+from wamon.web.server import IS_WHOLE
 from wamon.web.writer import Event
 from wamon.webhooks import counts
 from wamon.webhooks.counts import Counts
@@ -148,7 +149,7 @@ class Hooks:
                 await self._database.run(counts.write, counted, self._zone)
         except WamonError:
             for name, one in counted.items():
-                self._count(name, one)
+                self._counts(name, one.source).add(one)
 
     async def _received(self, door: Door, suffix: str, uid: str, scope: Scope, receive: Receive) -> None:
         """1. What it says of its length. 2. Room. 3. Its bytes. 4. What proves it. 5. What it is for. 6. The commit."""
@@ -158,7 +159,7 @@ class Hooks:
         size = door.most_bytes if length is None else length
         self._room.take(door.name, size)
         try:
-            body = await self._read(receive, door.most_bytes)
+            body = await (_body if IS_WHOLE in scope.get("state", ()) else self._read)(receive, door.most_bytes)
             delivery = Delivery(headers, _query(scope), suffix, body, self._clock.now())
             result = await self._judged(door, delivery, uid)
         finally:
@@ -182,12 +183,14 @@ class Hooks:
             self._tell_soon(log, peek, size, uid)
         kind = door.kind(delivery, peek)
         if kind == "test":
-            self._count(door.name, Counts(door.source, tests=1))
+            self._counts(door.name, door.source).tests += 1
             return "test"
         event = Event(uid, door.name, door.source, delivery.body if kind == "event" else None)
         if not await self._writer.keep(event):
             raise _Refused(503, "unavailable", "PostgreSQL hasn't committed it", retry_after=_UNAVAILABLE_SECONDS)
-        self._count(door.name, Counts(door.source, came=True, stored=int(kind == "event")))
+        counts = self._counts(door.name, door.source)
+        counts.came = True
+        counts.stored += kind == "event"
         return "stored" if kind == "event" else "ring"
 
     async def _read(self, receive: Receive, most_bytes: int) -> bytes:
@@ -219,11 +222,12 @@ class Hooks:
         else:
             self._logs[door.name].refused(refusal.why)
         if refusal.status != 503 or door.loses_what_is_put_off:
-            self._count(door.name, Counts(door.source, refused=1))
+            self._counts(door.name, door.source).refused += 1
 
-    def _count(self, name: str, one: Counts) -> None:
-        self._counted.setdefault(name, Counts(one.source)).add(one)
+    def _counts(self, name: str, source: str) -> Counts:
+        """Of this hook, to be added to."""
         self._has_counted.set()
+        return self._counted.get(name) or self._counted.setdefault(name, Counts(source))
 
 
 class _Cut:

@@ -53,6 +53,9 @@ HEADERS = [
 ]
 """Of every answer, also of those that no handler gives."""
 
+IS_WHOLE = "is_whole"
+"""Stands in the state of a request whose body has come: it can be read without waiting."""
+
 _Stage = Literal["head", "body"]
 _STAGE_SECONDS: Mapping[_Stage, float] = {"head": READ_SECONDS, "body": BODY_SECONDS}
 _TOO_LARGE = 431
@@ -108,6 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._stage = None
         self._set_deadline(None)
+        self.scope["state"][IS_WHOLE] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -175,6 +175,7 @@ def test_the_log_looks_at_the_first_64_kib_and_believes_no_type_that_could_forge
     late = b'{"a":"' + b"x" * 70_000 + b'","from":"' + PHONE.encode() + b'"}'
     assert SENDERS["meta"].module.peek(late).kind is None
     assert SENDERS["meta"].module.peek(b'{"type":"a\\nb","status":"[x]"}').type == "-"
+    assert SENDERS["meta"].module.peek(b'{"type":"a b","status":"read"}').type == "read"
 
 
 @pytest.mark.parametrize("where", ["suffix", "query"])
