@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wamon.providers.deliveries import DIRECT, Receipt, Verdict, spoken
+from wamon.providers.deliveries import DIRECT, PersonMessage, Receipt, Verdict, spoken
 from wamon.providers.fields import (
     aliases,
     answers,
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.net.message import Answer, Request
-    from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState
+    from wamon.providers.deliveries import Alias, Delivery, Parsed, Part, Peek, ReceiptState
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
 _PERSON, _TYPE = named("participant", "remoteJid"), typed("event")
 _MESSAGES = {"messages.upsert", "send.message"}
+_CHANGES = {"messages.edited", "send.message.update"}
 _STATES: Mapping[str, ReceiptState] = {
     "SERVER_ACK": "sent", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read", "ERROR": "failed",
     "DELETED": "deleted",
@@ -83,6 +84,10 @@ def _event(event: Fields) -> Iterator[Parsed]:
     parts = data if isinstance(data, list) else [data]
     if kind in _MESSAGES:
         yield from each(parts, _message)
+    elif kind in _CHANGES:
+        yield from each(parts, _changed)
+    elif kind == "messages.delete":
+        yield from each(parts, _deleted)
     elif kind == "messages.update":
         yield from each(parts, _receipt)
 
@@ -92,30 +97,60 @@ def _message(part: object) -> Iterator[Parsed]:
     key, message = fields(data.get("key"), "its key"), _unwrapped(data.get("message"))
     chat = chat_of(key.get("remoteJid"))
     content, change = _content(message)
-    kind = next((name for name in (*_PARTS, *_SAID) if name in content), "")
-    text = _text(content, kind)
     what: dict[str, Any] = {
         "message_id": message_id(key.get("id")),
         "chat": chat,
         "sent_at": _sent_at(data.get("messageTimestamp")),
-        "part": _PARTS.get(kind, "text" if text else "other"),
-        "text": text,
+        **_says(content),
         **change,
     }
     other = aliases(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"), key.get("senderLid"))
-    mine = aliases(key.get("participant"), key.get("participantAlt"), key.get("participantPn"))
     yield spoken(
         what,
         is_ours=key.get("fromMe") is True,
         to=other,
-        who=other if chat == DIRECT else mine,
+        who=other if chat == DIRECT else _members(key),
         name=shown(data.get("pushName")),
     )
+
+
+def _changed(part: object) -> Iterator[Parsed]:
+    """An edit or a revoke as Evolution tells it: what it changes, and nothing of the message that brought it."""
+    data = fields(part, "its data")
+    content, change = _content({"protocolMessage": data})
+    if change:
+        yield _change_of(data.get("key"), sent_at=_sent_at(data.get("timestampMs")), **_says(content), **change)
+
+
+def _deleted(part: object) -> Iterator[Parsed]:
+    """What was taken back: its key alone, or a message with its key."""
+    data = fields(part, "its data")
+    key = some(data.get("key")) or data
+    yield _change_of(key, sent_at=None, **_says({}), revokes=message_id(key.get("id")))
+
+
+def _change_of(key: object, **what: Any) -> PersonMessage:  # noqa: ANN401
+    """The change of a message with this key. One-to-one it says nothing of who wrote: it is as its sender has it."""
+    named_by = some(key)
+    chat = chat_of(named_by.get("remoteJid"))
+    return PersonMessage(None, chat, () if chat == DIRECT else _members(named_by), **what)
+
+
+def _members(key: Fields) -> tuple[Alias, ...]:
+    """Who wrote it, of a group's members."""
+    return aliases(key.get("participant"), key.get("participantAlt"), key.get("participantPn"))
 
 
 def _sent_at(value: object) -> datetime | None:
     """A message's time. Where a phone's history or a message sent anew brings it, it may come in two halves."""
     return moment(some(value).get("low") or value)
+
+
+def _says(content: Fields) -> dict[str, Any]:
+    """Which part of a conversation this is, and its text."""
+    kind = next((name for name in (*_PARTS, *_SAID) if name in content), "")
+    text = _text(content, kind)
+    return {"part": _PARTS.get(kind, "text" if text else "other"), "text": text}
 
 
 def _content(message: Fields) -> tuple[Fields, dict[str, str]]:

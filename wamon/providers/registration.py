@@ -101,7 +101,8 @@ REGISTRATIONS: Mapping[Provider, Registration] = {
     "evolution": Registration(
         "Evolution's webhook of the instance",
         (
-            "URL {address}, enabled, event MESSAGES_UPSERT (and SEND_MESSAGE, for what colleagues answer).",
+            "URL {address}, enabled, events MESSAGES_UPSERT, MESSAGES_EDITED, MESSAGES_DELETE and MESSAGES_UPDATE,",
+            "and SEND_MESSAGE for what colleagues answer.",
             "Headers: X-Wamon-Secret with what {secret} holds.",
         ),
         send_url="http://127.0.0.1:8080/message/sendText/{account}",
@@ -112,7 +113,7 @@ REGISTRATIONS: Mapping[Provider, Registration] = {
         "WAHA's environment",
         (
             "WHATSAPP_HOOK_URL={address}",
-            "WHATSAPP_HOOK_EVENTS=message.any",
+            "WHATSAPP_HOOK_EVENTS=message.any,message.edited,message.revoked,message.ack",
             "WHATSAPP_HOOK_HMAC_KEY: what {secret} holds. Restart WAHA.",
         ),
         send_url="http://127.0.0.1:3000/api/sendText",

@@ -204,6 +204,9 @@ def test_felixisaacs_attempts_are_one_message() -> None:
     assert parse("felixisaac", FELIXISAAC | {"event_type": "test"}) == []
 
 
+SAYS_A = {"ephemeralMessage": {"message": {"imageMessage": {"caption": "a"}}}}
+
+
 def evolution(message: Json, **data: Any) -> list[Parsed]:
     return parse("evolution", changed(EVOLUTION, data={"message": message, **data}))
 
@@ -263,6 +266,36 @@ def test_evolutions_edits_and_revokes_name_their_message() -> None:
     assert isinstance(edit, PersonMessage)
     assert isinstance(revoke, PersonMessage)
     assert (edit.edits, edit.text, revoke.revokes) == ("A", "DR1752034", "A")
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "found"),
+    [
+        ("messages.edited", {"type": "MESSAGE_EDIT", "editedMessage": SAYS_A}, {"edits": "A", "text": "a"}),
+        ("messages.edited", {"type": 14, "editedMessage": SAYS_A}, {"edits": "A", "text": "a"}),
+        ("send.message.update", {"type": 14, "editedMessage": SAYS_A}, {"edits": "A", "text": "a"}),
+        ("messages.edited", {"type": "REVOKE"}, {"revokes": "A", "text": ""}),
+        ("messages.edited", {"type": 0}, {"revokes": "A", "text": ""}),
+        ("messages.delete", {"id": "a row of its own", "status": "DELETED"}, {"revokes": "A", "text": ""}),
+    ],
+)  # fmt: skip
+def test_evolutions_own_events_of_edits_and_revokes_name_the_message_alone(event: str, data: Json, found: Json) -> None:
+    key = {"remoteJid": GROUP, "fromMe": True, "id": "A", "participant": JID}
+    [change] = parse(
+        "evolution", EVOLUTION | {"event": event, "data": data | {"key": key, "timestampMs": f"{SECONDS}000"}}
+    )
+    assert isinstance(change, PersonMessage)
+    assert (change.message_id, change.chat, change.aliases) == (None, GROUP, (BY_PHONE,))
+    assert {name: getattr(change, name) for name in found} == found
+
+
+def test_evolutions_change_of_a_one_to_one_message_names_nobody() -> None:
+    """Its key is as the sender's phone has it: there, the chat is we."""
+    [bare] = parse("evolution", EVOLUTION | {"event": "messages.delete", "data": {"remoteJid": JID, "id": "A"}})
+    assert isinstance(bare, PersonMessage)
+    assert (bare.chat, bare.aliases, bare.revokes) == ("direct", (), "A")
+    setting = {"key": {"remoteJid": JID, "id": "A"}, "type": "EPHEMERAL_SETTING"}
+    assert parse("evolution", EVOLUTION | {"event": "messages.edited", "data": setting}) == []
 
 
 def test_evolutions_list_of_messages_and_its_receipts() -> None:
