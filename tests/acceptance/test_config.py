@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import yaml
 
 from tests.acceptance.conftest import Run
 from tests.support.bridges import LAWLEY
+from tests.support.environment import environment, program
 
 EXAMPLE = Path(__file__).parents[2] / "config/wamon.yaml"
 
@@ -86,6 +88,16 @@ def test_what_the_sample_names_and_the_config_does_not_is_listed(wamon: Run, tmp
     assert json.loads(wamon(*check, "--json").stdout)["new_keys"] == []
     config.write_text(wamon("config", "example").stdout, "utf-8")
     assert wamon(*check, "--against-sample").stdout.endswith("\nIt names every key of the sample config.\n")
+
+
+def test_a_config_that_comes_by_a_pipe_is_compared_with_the_sample(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text("utf-8").replace("    daily:\n", "")
+    words = ("config", "check", "--no-look", "--against-sample", "--json", "--config", "/dev/stdin")
+    done = subprocess.run(
+        [*program(), *words], check=False, input=text, capture_output=True, text=True, env=environment(), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert [each["key"] for each in json.loads(done.stdout)["new_keys"]] == ["alerts.reports.daily"]
 
 
 def test_what_the_config_names_and_the_host_lacks_is_told_together(wamon: Run, store: Path, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from wamon.cli.usage import Commands
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wamon.config.sample import NewKey
     from wamon.config.schema import Config
     from wamon.views.config import Checked
 
@@ -58,16 +57,20 @@ def check(
     wamon config check --against-sample
     wamon config check --config /etc/wamon/wamon.yaml
     """
+    from wamon.config import load as configs
+    from wamon.config.sample import new_keys
+    from wamon.drops.reading import Rules
     from wamon.render import paragraph, say
     from wamon.views import config as view
     from wamon.views.document import as_json
 
     options = said(ctx, config, json)
     path = _found(options)
-    settings = options.config()
+    content = configs.content(path)  # once: it may come by a pipe
+    settings = configs.parsed(content, path, os.environ, check_pattern=Rules)
     if not no_look:
         _look(path, settings)
-    answer = view.checked(path, settings, _new_keys(path) if against_sample else ())
+    answer = view.checked(path, settings, new_keys(content, _sample()) if against_sample else ())
     if options.json:
         say(as_json(answer))
     else:
@@ -115,12 +118,6 @@ def _sample() -> str:
     return shipped("docs/wamon.yaml", "config/wamon.yaml").read_text("utf-8")
 
 
-def _new_keys(path: Path) -> tuple[NewKey, ...]:
-    from wamon.config.sample import new_keys
-
-    return new_keys(path.read_bytes(), _sample())
-
-
 def _tell_new(answer: Checked) -> None:
     from wamon.render import say, table
 
@@ -158,9 +155,12 @@ def _found(options: Said) -> Path:
 
 
 def _sentence(answer: Checked) -> str:
-    groups, disabled = answer.groups, answer.groups - answer.enabled
+    from wamon.words import amount
+
+    disabled = answer.groups - answer.enabled
     said = [
-        f"{groups} group{'' if groups == 1 else 's'}" + (f" ({disabled} not enabled)" if disabled else ""),
+        amount(answer.groups, "group") + (f" ({disabled} not enabled)" if disabled else ""),
+        *([amount(answer.hooks, "hook")] if answer.hooks else []),
         f"the bridge's store {answer.bridge}" if answer.bridge else "no bridge",
         "the embedded PostgreSQL" if answer.embedded else "the PostgreSQL of database.url",
     ]

@@ -64,10 +64,16 @@ def known() -> list[Path]:
 
 def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None) -> Config:
     """Return the config in a file; raise ConfigError with all its problems."""
-    content = _content(path)
+    return parsed(content(path), path, environ, check_pattern=check_pattern)
+
+
+def parsed(
+    told: bytes, path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str], object] | None = None
+) -> Config:
+    """Return the config that a file's content tells; raise ConfigError with all its problems."""
     environ = with_credentials(environ, path)
     try:
-        found = document.read(content, environ, renamed)
+        found = document.read(told, environ, renamed)
     except document.BrokenError as error:
         broken = error.problem
     else:
@@ -78,7 +84,7 @@ def load(path: Path, environ: Mapping[str, str], *, check_pattern: Callable[[str
 def load_alerts(path: Path, environ: Mapping[str, str]) -> Alerts:
     """Return the section `alerts` of a config that may be wrong elsewhere; raise ConfigError if it can't be read."""
     try:
-        found = document.read(_content(path), with_credentials(environ, path), renamed)
+        found = document.read(content(path), with_credentials(environ, path), renamed)
         return Alerts.model_validate(found.data.get("alerts"))
     except (document.BrokenError, ValidationError):
         raise ConfigError(f"The section alerts of {path} can't be read.", hint=_HINT) from None
@@ -110,7 +116,8 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """Return what is in a config's file, and a byte beside it where that is too much; raise ConfigError."""
     try:
         with path.open("rb") as file:
             return file.read(document.MAX_BYTES + 1)

@@ -36,6 +36,7 @@ class Checked:
     groups: Annotated[int, "groups in it"]
     enabled: Annotated[int, "those that are watched"]
     bridge: Annotated[str | None, "the bridge's store"]
+    hooks: Annotated[int, "hooks in it"]
     embedded: Annotated[bool, "the database is the embedded PostgreSQL"]
     mute: Annotated[tuple[str, ...], "hooks, and `groups`, where bursts are to be answered and nothing can be sent"]
     new_keys: Annotated[
@@ -245,6 +246,7 @@ def checked(path: Path, config: schema.Config, new: Iterable[Found] = ()) -> Che
         groups=len(config.groups),
         enabled=sum(group.enabled for group in config.groups),
         bridge=None if config.bridge.path is None else str(config.bridge.path),
+        hooks=len(config.hooks),
         embedded=config.database.url is None,
         mute=config.mute,
         new_keys=tuple(NewKey(*each) for each in new),
