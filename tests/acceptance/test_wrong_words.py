@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import Run
+from tests.support.environment import environment, program
 
 NO_DATABASE = "postgresql://127.0.0.1:1/nowhere"
 TIMES = (("drops", "list"), ("drops", "export"), ("drops", "near"), ("replay",))
@@ -35,6 +37,27 @@ def test_a_commands_own_words_are_looked_at_before_any_database(wamon: Run, word
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert "[Errno" not in done.stderr
+
+
+ODD = "\udcff"  # as Python holds a byte that is no UTF-8
+
+
+def test_a_word_that_isnt_utf8_is_named_where_postgresql_would_have_to_take_it(wamon: Run, dsn: str) -> None:
+    done = wamon("trace", f"DR{ODD}", WAMON_DATABASE_URL=dsn)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "DR\\xff can't be used here: it isn't UTF-8, and PostgreSQL takes nothing else. "
+        "Have the terminal send UTF-8, or give the file or folder another name.\n"
+    )
+
+
+def test_a_file_may_have_a_name_that_isnt_utf8(dsn: str, tmp_path: Path) -> None:
+    environ = environment(WAMON_DATABASE_URL=dsn, PYTHONIOENCODING="utf-8:strict")
+    command = [*program(), "db", "dump", f"{ODD}.dump"]
+    done = subprocess.run(command, check=False, capture_output=True, env=environ, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert b"/\xff.dump, " in done.stdout
+    assert (tmp_path / f"{ODD}.dump").stat().st_size
 
 
 def test_an_empty_name_of_a_config_is_no_config(wamon: Run) -> None:

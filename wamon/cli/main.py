@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import signal
 import sys
 import traceback
@@ -45,11 +46,11 @@ from wamon.cli import config as config_commands
 from wamon.cli import help as help_command
 from wamon.cli.options import ConfigOption, JsonOption, Said, VersionOption
 from wamon.cli.usage import AllCommands
-from wamon.errors import HostUnavailable, WamonError
+from wamon.errors import HostUnavailable, Poison, UsageError, WamonError
 from wamon.log import configure, logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from wamon.clock import Clock
@@ -145,6 +146,9 @@ def _run(clock: Clock) -> NoReturn:
     stdout = sys.stdout
     try:
         command()(obj=clock)
+    except (Poison, UnicodeEncodeError):
+        _require_utf8(sys.argv[1:])
+        raise
     except SystemExit:
         if sys.stdout is not stdout:  # typer puts another in its place where whoever read us has gone
             raise BrokenPipeError from None
@@ -152,6 +156,16 @@ def _run(clock: Clock) -> NoReturn:
     finally:
         sys.stdout.flush()
     sys.exit(0)
+
+
+def _require_utf8(words: Sequence[str]) -> None:
+    """Raises UsageError for the first word that isn't UTF-8: files may be named so, and nothing in PostgreSQL."""
+    for word in words:
+        if (shown := os.fsencode(word).decode("utf-8", "backslashreplace")) != word:
+            raise UsageError(
+                f"{shown} can't be used here: it isn't UTF-8, and PostgreSQL takes nothing else.",
+                hint="Have the terminal send UTF-8, or give the file or folder another name.",
+            )
 
 
 def _terminated(number: int, _frame: FrameType | None) -> NoReturn:

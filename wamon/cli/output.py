@@ -6,13 +6,17 @@ import codecs
 import os
 import sys
 from io import TextIOWrapper
+from typing import TextIO
 
 
 def accept_anything() -> None:
-    """Show a question mark for each character that stdout's encoding can't hold. A closed stdout takes all."""
+    """Show a question mark for each character that stdout's encoding can't hold. A closed stdout takes all.
+
+    The name of a file that isn't UTF-8 is shown byte by byte, as the file has it.
+    """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it lives as long as the process
-    _replace_by("replace")
+    _replace_by("surrogateescape" if _is_utf8(sys.stdout) else "replace")
 
 
 def escape_for_json() -> None:
@@ -27,8 +31,12 @@ def give_up() -> None:
 
 
 def _replace_by(errors: str) -> None:
-    if isinstance(sys.stdout, TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+    if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors=errors)
+
+
+def _is_utf8(file: TextIO) -> bool:
+    return codecs.lookup(file.encoding or "utf-8").name == "utf-8"
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
