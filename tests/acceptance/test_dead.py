@@ -45,6 +45,15 @@ def test_the_list_says_which_message_waits_why_and_until_when(office: Office, pa
     assert "Thandi" not in said
 
 
+def test_the_shell_completes_its_id_where_postgresql_answers(office: Office, parked: str) -> None:
+    words = f"wamon dead show {parked[:3]}"
+    asked = {"_WAMON_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
+    assert office.run(WAMON_CONFIG=str(office.config_path), **asked).stdout.split() == [parked]
+    nowhere = {"WAMON_DATABASE_URL": "postgresql://127.0.0.1:1/nowhere"}
+    done = office.run(WAMON_CONFIG=str(office.config_path), **asked, **nowhere)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
 def test_where_nothing_waits_the_list_says_so(office: Office) -> None:
     office.scan()
     assert "everything that was read is recorded" in office.run("dead", "list").stdout

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamon.app.database import ledger
+from wamon.app.database import ledger, reading
 from wamon.app.intake import discard_letters, letters_of_hooks, retry_letters
-from wamon.ledger.dead_letters import discard_turns, letters_of_turns
+from wamon.ledger.dead_letters import discard_turns, letters, letters_of_events, letters_of_turns
+from wamon.postgres.embedded import server as embedded
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,6 +24,20 @@ def letters_without_store(config: Config) -> list[Letter]:
     with ledger(config) as db:
         of_turns = [letter for source in config.all_sources for letter in letters_of_turns(db, source)]
     return sorted([*letters_of_hooks(config), *of_turns], key=lambda letter: letter.failed_at, reverse=True)
+
+
+def ids_at_hand(config: Config) -> list[str]:
+    """The ids of all letters, of a store's messages too: none where the embedded PostgreSQL would have to be started.
+
+    Raises as `reading` does.
+    """
+    if config.database.url is None and not embedded.runs(embedded.home(config.state.dir)):
+        return []
+    with reading(config) as db:
+        found = letters(db, config.bridge.name)
+        for source in config.all_sources:
+            found += [*letters_of_events(db, source), *letters_of_turns(db, source)]
+    return [letter.message_id for letter in found]
 
 
 def retry(config: Config, letters: Collection[str], clock: Clock, *, late: bool) -> None:

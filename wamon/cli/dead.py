@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, Said, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, Said, complete_letter, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ _WIDE = 100
 
 commands = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None)
 
-Ids = Annotated[list[str], typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.")]
+Ids = Annotated[
+    list[str],
+    typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.", autocompletion=complete_letter),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -76,7 +79,10 @@ def list_(
 @commands.command()
 def show(
     ctx: typer.Context,
-    message_id: Annotated[str, typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows it.")],
+    message_id: Annotated[
+        str,
+        typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows it.", autocompletion=complete_letter),
+    ],
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -118,7 +124,8 @@ def show(
 def retry(
     ctx: typer.Context,
     message_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.")
+        list[str] | None,
+        typer.Argument(metavar="MESSAGE-ID", help="As `wamon dead list` shows them.", autocompletion=complete_letter),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every one of them.")] = False,
     late: Annotated[bool, typer.Option("--late", help="Answer bursts also where they are too old by now.")] = False,

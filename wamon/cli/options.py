@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,9 @@ BridgeOption = Annotated[
 ]
 
 
+_SECONDS_FOR_A_TAB = 2
+
+
 def complete_project(ctx: typer.Context, incomplete: str) -> list[str]:
     """The projects of the config that begin so, for the shell; none where the config can't be read."""
     config = _config_to_complete(ctx)
@@ -45,13 +49,31 @@ def complete_hook(ctx: typer.Context, incomplete: str) -> list[str]:
     return starting(incomplete, [hook.name for hook in config.hooks] if config else [])
 
 
+def complete_letter(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The dead letters whose ids begin so, where PostgreSQL runs and answers at once; else none."""
+    from contextlib import suppress
+
+    from wamon.errors import WamonError
+
+    config = _config_to_complete(ctx)
+    if config is None:
+        return []
+    from wamon.app.letters import ids_at_hand
+
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.alarm(_SECONDS_FOR_A_TAB)
+    with suppress(WamonError):
+        return starting(incomplete, ids_at_hand(config))
+    return []
+
+
 def starting(incomplete: str, names: Iterable[str]) -> list[str]:
     """Those that begin so, each once, in order."""
     return sorted({name for name in names if name.startswith(incomplete)})
 
 
 def _config_to_complete(ctx: typer.Context) -> Config | None:
-    """The config alone is asked: who presses Tab waits for no database."""
+    """Nothing is started: who presses Tab waits for no database."""
     from wamon.config import load as configs
     from wamon.errors import ConfigError
 
