@@ -13,6 +13,27 @@ Meaning = Literal["good", "look", "bad", "unknown"]
 KINDS = {"new": "new", "resubmission": "posted again", "rejected": "rejected", "retracted": "retracted"}
 """Kinds of posts."""
 
+SLIPS = {
+    "too-short": "too short",
+    "too-long": "too long",
+    "letters-apart": "letters apart",
+    "letters-swapped": "letters swapped",
+    "letter-missing": "letter missing",
+    "letter-doubled": "letter doubled",
+    "letter-extra": "letter too many",
+    "letter-wrong": "wrong letter",
+    "letter-in-digits": "letter in digits",
+    "mark": "mark in it",
+    "split": "digits divided",
+    "separator": "odd separator",
+    "next-line": "on two lines",
+    "glued": "run together",
+    "drop-word": "drop for letters",
+    "listed": "listed, no letters",
+    "no-letters": "no letters",
+}
+"""Why a near miss is no drop number, by its reason."""
+
 MEANINGS: Mapping[str, Meaning] = {
     **dict.fromkeys(("ok", "All is well.", "usual", "on", "yes", "sent", "settling", "processing", "answered"), "good"),
     **dict.fromkeys(("warn", "unusual", "retry", "stale", "yes, but has no messages"), "look"),

@@ -99,7 +99,7 @@ def test_the_likely_number_is_of_the_projects_list_else_of_what_was_posted_latel
 def test_the_table_says_why_in_words_and_fits_a_terminal(missed: Office) -> None:
     shown = missed.run("drops", "near", COLUMNS="80").stdout
     assert "letters swapped" in shown
-    assert "too many digits" in shown
+    assert "too long" in shown
     assert "3 near misses; none is recorded as a drop." in shown
     assert "27820000001" not in shown
     assert max(map(len, shown.splitlines())) <= 80

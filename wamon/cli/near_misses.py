@@ -16,25 +16,6 @@ if TYPE_CHECKING:
     from wamon.views.near_misses import NearMiss, NearMisses
 
 _USUAL_SPAN = "7d"
-_WORDS = {
-    "too-short": "too few digits",
-    "too-long": "too many digits",
-    "letters-apart": "letters apart",
-    "letters-swapped": "letters swapped",
-    "letter-missing": "letter missing",
-    "letter-doubled": "letter doubled",
-    "letter-extra": "letter too many",
-    "letter-wrong": "wrong letter",
-    "letter-in-digits": "letter in digits",
-    "mark": "mark in it",
-    "split": "digits divided",
-    "separator": "odd separator",
-    "next-line": "on two lines",
-    "glued": "run together",
-    "drop-word": "drop for letters",
-    "listed": "listed, no letters",
-    "no-letters": "no letters",
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -96,6 +77,7 @@ def _show(answer: NearMisses, config: Config) -> None:
 def show_table(near_misses: Sequence[NearMiss], config: Config) -> None:
     """What was written, by whom, and why it is no number; nothing where nothing was."""
     from wamon.render import local, table
+    from wamon.words import SLIPS
 
     rows = [
         (
@@ -103,7 +85,7 @@ def show_table(near_misses: Sequence[NearMiss], config: Config) -> None:
             miss.project,
             miss.submitted_by,
             miss.written,
-            _WORDS.get(miss.reason, miss.reason),
+            SLIPS.get(miss.reason, miss.reason),
             miss.likely,
         )
         for miss in near_misses

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wamon.render import local, screen_width, table_text
 from wamon.reports import headings
-from wamon.words import span
+from wamon.words import SLIPS, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +82,7 @@ def _to_do_again(report: Report) -> Iterator[str]:
         (
             row.written,
             row.likely or "—",
-            row.reason.replace("-", " "),
+            SLIPS.get(row.reason, row.reason),
             row.project,
             local(row.sent_at, zone),
             row.sender,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.reports import headings
 from wamon.reports.headings import COUNTED
-from wamon.words import KINDS, span
+from wamon.words import KINDS, SLIPS, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ def _lists(report: Report) -> Iterator[Listed]:
     yield Listed("rejected", headings.REJECTED, rejected)
     near = [
         (
-            *(one.written, one.likely or "—", one.reason.replace("-", " "), one.project),
+            *(one.written, one.likely or "—", SLIPS.get(one.reason, one.reason), one.project),
             *(local(one.sent_at), one.sender or ""),
         )
         for one in report.near_misses

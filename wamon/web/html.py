@@ -15,7 +15,7 @@ from starlette.responses import Response
 from wamon.reports import headings
 from wamon.web import writing
 from wamon.web.site import Site, site_of
-from wamon.words import KINDS, span
+from wamon.words import KINDS, SLIPS, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,6 +138,7 @@ def templates() -> Environment:
         headings=headings,
         hours=writing.hours,
         kind=lambda kind: KINDS.get(kind, kind),
+        slip=lambda reason: SLIPS.get(reason, reason),
         pages=PAGES,
         shared=_is_shared,
         signs=SIGNS,
