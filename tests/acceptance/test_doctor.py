@@ -141,12 +141,21 @@ def test_no_persons_number_is_told(scanned: Office) -> None:
         assert "Good morning" not in said
 
 
+def test_what_cannot_be_looked_at_is_told_with_its_reason_once(office: Office) -> None:
+    office.set(database={"url": "postgresql://127.0.0.1:1/nowhere"})
+    said = " ".join(office.run("doctor").stdout.split())
+    database = said[said.index(" Database ") : said.index(" Files ")]
+    assert database.count("So these aren't looked at: The server's version; The database's encoding; The schema") == 1
+    assert "not looked at." not in database
+    assert told(office, 1)["database.schema"]["state"] == "unknown"
+
+
 def test_what_to_do_about_many_groups_is_said_once(office: Office) -> None:
     strangers = [{"name": f"Stranger {n}", "jid": f"1203630000000001{n:02}@g.us"} for n in range(12)]
     office.set(groups=strangers)
     said = " ".join(office.run("doctor").stdout.split())
-    assert said.count("The bridge's store has no chat Stranger") == 8
-    assert "… and 4 more like these" in said
+    assert said.count("The bridge's store has no chat Stranger 0") == 1
+    assert "Stranger 7, Stranger 8 and 3 more. `wamon doctor --json` names them all." in said
     checks = json.loads(office.run("doctor", "--json").stdout)["checks"]
     lacking = [check for check in checks if check["sentence"].startswith("The bridge's store has no chat")]
     assert len(lacking) == 12

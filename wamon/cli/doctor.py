@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ def _show(checks: Sequence[Check]) -> None:
     for section, title in _TITLES.items():
         own = [check for check in checks if _section(check) == section]
         if own:
-            say(f"{title}\n" + "\n".join(_lines(_without_crowds(own))))
+            say(f"{title}\n" + "\n".join(_lines(_folded(_without_crowds(own)))))
     counts = {state: sum(check.state == state for check in checks) for state in State}
     say("\n" + ", ".join(f"{n} {coloured(state)}" for state, n in counts.items() if n) + ".")
 
@@ -126,6 +127,37 @@ def _without_crowds(checks: Sequence[Check]) -> list[Check]:
     names = [check.name for check in checks]
     crowds = {name for name in names if names.count(name) > _MOST_ALIKE}
     return [check for check in checks if check.name not in crowds or check.state != State.OK]
+
+
+def _folded(checks: Iterable[Check]) -> list[Check]:
+    """One instead of neighbours that say the same: of several groups, or of what can't be looked at."""
+    return [_as_one(list(alike)) for _, alike in groupby(checks, key=_what_is_said)]
+
+
+def _what_is_said(check: Check) -> tuple[str, ...]:
+    from wamon.health.check import NOT_LOOKED_AT
+
+    _, unlooked, why = check.sentence.partition(NOT_LOOKED_AT)
+    if unlooked:
+        return (check.state, why, check.hint)
+    sentence = check.sentence.replace(check.group, "…") if check.group else check.sentence
+    return (check.state, sentence, check.hint, check.name)
+
+
+def _as_one(alike: Sequence[Check]) -> Check:
+    from wamon.health.check import NOT_LOOKED_AT
+    from wamon.words import listing
+
+    first, *others = alike
+    if not others:
+        return first
+    _, unlooked, why = first.sentence.partition(NOT_LOOKED_AT)
+    if unlooked:
+        titles = "; ".join(check.sentence.partition(NOT_LOOKED_AT)[0] for check in alike)
+        return replace(first, sentence=f"{why} So these aren't looked at: {titles}.")
+    groups = listing([check.group or "" for check in others], _MOST_ALIKE)
+    rest = " `wamon doctor --json` names them all." if len(others) > _MOST_ALIKE else ""
+    return replace(first, sentence=f"{first.sentence} The same of {groups}.{rest}")
 
 
 def _lines(checks: Iterable[Check]) -> list[str]:

@@ -102,11 +102,13 @@ TITLES = {
     "events.behind": "Whether events go out",
 }
 """Every check by its name, and what it looks at."""
+NOT_LOOKED_AT = ": not looked at. "
+"""What stands between a check's title and why it can't run."""
 
 
 def unknown(name: str, absent: Absent) -> Check:
     """The result of a check that can't run."""
-    return Check(name, State.UNKNOWN, f"{TITLES[name]}: not looked at. {absent.why}", absent.hint)
+    return Check(name, State.UNKNOWN, f"{TITLES[name]}{NOT_LOOKED_AT}{absent.why}", absent.hint)
 
 
 def worst(checks: Iterable[Check]) -> State:
