@@ -102,7 +102,7 @@ def _require_extra() -> None:
     except ImportError as error:
         raise ConfigError(
             f"`wamon web` needs the extra `web`, which isn't installed: {error.name} is missing.",
-            hint="pipx install 'wamon[web]', or in a checkout pipx install '.[web]'. All else works without it.",
+            hint="In the checkout: pipx install --force '.[web]'. All else works without it.",
         ) from None
 
 

@@ -352,7 +352,7 @@ def _todo(config: Config, base: str) -> Iterator[str]:
     if base.startswith("https:") and base != config.web.public_url:
         yield "Say how this machine is reached from outside (HOST): web.hosts and web.public_url."
     if not is_there():
-        yield "Install what `wamon web` needs: pipx install 'wamon[web]'."
+        yield "Install what `wamon web` needs, in the checkout: pipx install --force '.[web]'"
 
 
 def _nginx(base: str, config: Config) -> str:

@@ -62,7 +62,7 @@ class Broker:
             return self._runner.run(self._publish(events))
         except ImportError as error:
             why = f"Events go to NATS by the extra `nats`, which isn't installed: {error.name} is missing."
-            return Published(0, NotAcknowledged(why, hint="pipx inject wamon nats-py, or pipx install 'wamon[nats]'."))
+            return Published(0, NotAcknowledged(why, hint="pipx inject wamon nats-py"))
 
     def rest(self) -> None:
         """Give the connection up, until there is something to publish."""

@@ -51,7 +51,7 @@ def test_without_the_extra_it_says_how_to_get_it(office: Office, tmp_path: Path)
 
     done = run("web")
     assert done.returncode == 78
-    assert "pipx install 'wamon[web]'" in done.stderr
+    assert "pipx install --force '.[web]'" in done.stderr
     assert run("drops", "list").returncode == 0
 
 
