@@ -79,6 +79,9 @@ class Newcomer:
         with socket.socket() as connection:
             return connection.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def has_counted_both(self) -> bool:
+        return ask(self.dsn, "SELECT stored FROM wamon.hook_status") == [(2,)]
+
     def is_answered(self) -> bool:
         return ask(self.dsn, "SELECT state FROM wamon.replies") == [("sent",)]
 
@@ -92,6 +95,8 @@ def newcomer(dsn: str, tmp_path: Path) -> Iterator[Newcomer]:
 
 def test_the_page_leads_from_an_empty_folder_to_the_first_answer(newcomer: Newcomer) -> None:
     for block in blocks(PAGE):
+        if "hooks list" in block:
+            eventually("both are counted", newcomer.has_counted_both, said=(newcomer.folder / "web.log").read_text)
         if "conversations show" in block:
             eventually("it is answered", newcomer.is_answered, said=(newcomer.folder / "run.log").read_text)
         for step in steps(block):

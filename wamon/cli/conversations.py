@@ -170,7 +170,8 @@ def _list(answer: Conversations, zone: ZoneInfo) -> None:
 def _show(answer: Person, zone: ZoneInfo) -> None:
     from wamon.render import say
 
-    say(f"{answer.person}. The log says: {', '.join(answer.hashes) or 'nothing'}.")
+    number = "" if answer.person in answer.hashes else f"{answer.person}. "
+    say(f"{number}The log says: {', '.join(answer.hashes) or 'nothing'}.")
     for story in answer.conversations:
         _story(story, zone)
 

@@ -19,7 +19,9 @@ def show(facts: Facts, checks: Sequence[Check], most_groups: int = MOST_GROUPS) 
     from wamon.render import local, say
 
     store, zone = facts.subject.store, facts.subject.config.timezone
-    say(f"{facts.subject.source}, {local(facts.now, zone)} {zone}\n{store.path if store else _without_store(facts)}")
+    source, where = facts.subject.source, str(store.path) if store else _without_store(facts)
+    named_by_store = source == where  # as a scan without a config names it
+    say(f"{source}, {local(facts.now, zone)} {zone}" + ("" if named_by_store else f"\n{where}"))
     _show_groups(facts, checks, most_groups)
     say("\n".join((_today(facts), _daemon(facts), _past(facts), *_answers(facts))))
     _show_latest(facts)
