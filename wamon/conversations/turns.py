@@ -83,7 +83,6 @@ class Turn:
     attempts: int
     correlation_id: UUID | None
     in_digest: bool = False  # it is told together with others of its group
-    guard_ms: float = 0.0
 
     @property
     def messages(self) -> int:
@@ -194,13 +193,15 @@ class Turns:
     fenced: int = 0
     """Writes that a fence refused."""
     _timings: dict[str, timedelta] = field(init=False)
+    _claim_ms: float = 0.0
+    """What the last claim took, for each of what it held."""
 
     def __post_init__(self) -> None:
         self._timings = timings(self.conversations)
 
     def claim(self, most: int, kinds: Sequence[str] = KINDS) -> Claimed:
         """Claim what is due of these kinds, at most so many, but all that is late in one of their groups."""
-        began = self.clock.monotonic_seconds()
+        began, self._claim_ms = self.clock.monotonic_seconds(), 0.0
         with transaction(self.db) as db:
             wanted = {"source": self.source, "kinds": list(kinds), "most": most}
             due = SQL.rows(db, "claim_due", _Due, **wanted, late=LATE, **self._timings)
@@ -214,9 +215,8 @@ class Turns:
             judged = [(turn, self._closed(turn, now, is_off=is_off)) for turn in turns]
             done = self.finish_within(db, [Ended(turn, why, work_ms=0.0) for turn, why in judged if why])
             failpoint("turn.claimed")
-        spent_ms = (self.clock.monotonic_seconds() - began) * 1000 / len(due)
-        to_work = [turn for turn, why in judged if not why]
-        return Claimed(_known(to_work, spent_ms), done, len(due) - len(pending))
+        self._claim_ms = (self.clock.monotonic_seconds() - began) * 1000 / len(due)
+        return Claimed(_together([turn for turn, why in judged if not why]), done, len(due) - len(pending))
 
     def _late_beside(self, db: Database, due: Sequence[_Due]) -> list[_Due]:
         """What else is late in the groups of these where one is."""
@@ -240,8 +240,8 @@ class Turns:
             return []
         if lost := [one.conversation for one in due if one.state == "processing"]:
             SQL.run(db, "lose", conversations=lost)
-        held = {"conversations": [one.conversation for one in due], "lates": [one.is_late for one in due]}
-        return SQL.rows(db, "begin_turns", _turn, **held, me=self.me, lease=LEASE)
+        held, late = [one.conversation for one in due], [one.conversation for one in due if one.is_late]
+        return SQL.rows(db, "begin_turns", _turn, conversations=held, late=late, me=self.me, lease=LEASE)
 
     def _closed(self, turn: Turn, now: datetime, *, is_off: bool) -> Outcome | None:
         """Why nobody is to work on it, if so."""
@@ -276,7 +276,7 @@ class Turns:
         conversations = [one.turn.conversation for one in ended]
         if len(ended) > 1:
             SQL.run(db, "lock_claimed", conversations=conversations)
-        rows = [_end_row(place, one) for place, one in enumerate(ended)]
+        rows = [_end_row(place, one, self._claim_ms) for place, one in enumerate(ended)]
         said = json.dumps(rows, default=str)
         changed = SQL.run(db, "finish", conversations=conversations, ended=said, **self._timings)
         states = {place: rest for place, *rest in changed}
@@ -351,13 +351,14 @@ def _turn(
     return Turn(conversation, uid, chat, jid, project, Person(person, person_uid, person_hash, values), *rest)
 
 
-def _known(turns: Sequence[Turn], guard_ms: float) -> list[Turn]:
+def _together(turns: Sequence[Turn]) -> Sequence[Turn]:
     """The same, those marked that are told together: four and more late ones of one group."""
     late = Counter(turn.chat for turn in turns if turn.kind == "group" and turn.late)
-    return [replace(turn, in_digest=turn.late and late[turn.chat] >= _FEWEST_LATE, guard_ms=guard_ms) for turn in turns]
+    in_digest = {chat for chat, count in late.items() if count >= _FEWEST_LATE}
+    return [replace(turn, in_digest=turn.late) if turn.chat in in_digest else turn for turn in turns]
 
 
-def _end_row(place: int, one: Ended) -> dict[str, Any]:
+def _end_row(place: int, one: Ended, claim_ms: float) -> dict[str, Any]:
     """What a finish is told of a turn."""
     turn = one.turn
     return {
@@ -370,7 +371,7 @@ def _end_row(place: int, one: Ended) -> dict[str, Any]:
         "missed_left_out": one.missed_left_out,
         "history": one.history,
         "work_ms": one.work_ms,
-        "guard_ms": turn.guard_ms,
+        "claim_ms": claim_ms,
         "late": turn.late,
         "newest_at": turn.newest_at,
         "last_message_id": turn.last_message_id,

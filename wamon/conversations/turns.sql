@@ -56,10 +56,11 @@ WHERE conversation = ANY(%(conversations)s) AND outcome IS NULL
 -- name: begin_turns
 -- In a statement of its own, which sees what was committed while the rows were waited for.
 WITH burst AS (
-    SELECT k.place, k.late, c.*, c.fence + 1 AS next_fence, c.attempts + (c.state = 'processing')::int AS tries,
-           CASE c.state WHEN 'retry' THEN 'retry' WHEN 'processing' THEN 'takeover' ELSE 'due' END AS reason, m.*
-    FROM unnest(%(conversations)s::bigint[], %(lates)s::boolean[]) WITH ORDINALITY AS k(conversation, late, place)
-    JOIN wamon.conversations AS c USING (conversation)
+    SELECT c.conversation, c.uid, c.chat, c.person, c.kind, c.state, c.fence + 1 AS fence, c.answered_seq + 1 AS from_seq,
+           c.last_seq, CASE c.state WHEN 'retry' THEN 'retry' WHEN 'processing' THEN 'takeover' ELSE 'due' END AS reason,
+           c.follow_up, c.conversation = ANY(%(late)s::bigint[]) AS late, c.due_at, c.burst_at, c.prev_in_at, c.prev_out_at,
+           c.attempts + (c.state = 'processing')::int AS tries, m.*
+    FROM wamon.conversations AS c
     CROSS JOIN LATERAL (
         SELECT max(coalesce(m.reopened_at, least(m.sent_at, m.seen_at))) AS newest_at,
                extract(epoch FROM min(m.sent_at) FILTER (WHERE m.sent_at > c.prev_in_at) - c.prev_in_at)::float8 AS gap,
@@ -69,9 +70,10 @@ WITH burst AS (
         FROM wamon.conversation_messages AS m
         WHERE m.conversation = c.conversation AND m.seq > c.answered_seq
     ) AS m
+    WHERE c.conversation = ANY(%(conversations)s::bigint[])
 ), claimed AS (
     UPDATE wamon.conversations AS c
-    SET state = 'processing', fence = b.next_fence, claimed_seq = c.last_seq, beyond_at = NULL, held_by = %(me)s,
+    SET state = 'processing', fence = b.fence, claimed_seq = c.last_seq, beyond_at = NULL, held_by = %(me)s,
         due_at = now() + %(lease)s::interval, attempts = b.tries, human_until = NULL,
         correlation_id = coalesce(b.caused_by, c.correlation_id)
     FROM burst AS b
@@ -79,8 +81,7 @@ WITH burst AS (
 ), begun AS (
     INSERT INTO wamon.turns (conversation, fence, from_seq, through_seq, reason, follow_up, late, prev_in_at, prev_out_at,
                              gap_seconds, due_at, correlation_id)
-    SELECT conversation, next_fence, answered_seq + 1, last_seq, reason, follow_up, late, prev_in_at, prev_out_at, gap,
-           due_at, caused_by
+    SELECT conversation, fence, from_seq, last_seq, reason, follow_up, late, prev_in_at, prev_out_at, gap, due_at, caused_by
     FROM burst
 ), noted AS (
     INSERT INTO wamon.conversation_state_transitions
@@ -89,12 +90,12 @@ WITH burst AS (
 )
 SELECT b.conversation, b.uid, b.chat, g.jid, g.project, b.person, p.uid::text, p.hash,
        ARRAY(SELECT a.value FROM wamon.aliases AS a WHERE a.person = b.person),
-       b.kind, b.next_fence, b.answered_seq + 1, b.last_seq, b.reason, b.follow_up, b.late, b.due_at, b.burst_at, now(),
+       b.kind, b.fence, b.from_seq, b.last_seq, b.reason, b.follow_up, b.late, b.due_at, b.burst_at, now(),
        b.newest_at, b.last_message_id, b.characters, b.prev_in_at, b.prev_out_at, b.gap, b.tries, b.caused_by
 FROM burst AS b
 LEFT JOIN wamon.groups AS g USING (chat)
 LEFT JOIN wamon.people AS p USING (person)
-ORDER BY b.place
+ORDER BY b.due_at, b.conversation
 
 -- name: renew
 UPDATE wamon.conversations SET due_at = now() + %(lease)s::interval
@@ -109,14 +110,7 @@ SELECT count(*) FROM (
 -- name: finish
 -- The check for newer messages stands here, over columns of the row alone: a sub-select would see an older snapshot.
 -- What is said of a burst hangs on its last message; what several late bursts are told together, on the newest.
-WITH ended AS (
-    SELECT *
-    FROM jsonb_to_recordset(%(ended)s::jsonb) AS k (
-        place int, conversation bigint, fence int, outcome text, error text, missed int, missed_left_out int, history text,
-        work_ms float8, guard_ms float8, late boolean, newest_at timestamptz, last_message_id text, correlation_id uuid,
-        body text
-    )
-), finished AS (
+WITH finished AS (
     UPDATE wamon.conversations AS c
     SET answered_seq = c.claimed_seq, attempts = 0, held_by = NULL, prev_in_at = NULL, prev_out_at = NULL,
         errors = c.errors + (e.error IS NOT NULL)::int,
@@ -126,7 +120,11 @@ WITH ended AS (
         due_at = CASE WHEN c.last_seq > c.claimed_seq THEN greatest(now(), least(
             c.last_at + CASE c.kind WHEN 'direct' THEN %(direct_settle)s ELSE %(group_settle)s END::interval,
             c.beyond_at + CASE c.kind WHEN 'direct' THEN %(direct_max_wait)s ELSE %(group_max_wait)s END::interval)) END
-    FROM ended AS e
+    FROM jsonb_to_recordset(%(ended)s::jsonb) AS e (
+        place int, conversation bigint, fence int, outcome text, error text, missed int, missed_left_out int, history text,
+        work_ms float8, claim_ms float8, late boolean, newest_at timestamptz, last_message_id text, correlation_id uuid,
+        body text
+    )
     WHERE c.conversation = ANY(%(conversations)s) AND c.conversation = e.conversation AND c.fence = e.fence
       AND c.state = 'processing'
     RETURNING e.*, c.uid, c.chat, c.kind, c.answered_seq, c.state, c.due_at
@@ -147,8 +145,8 @@ WITH ended AS (
     UPDATE wamon.turns AS t
     SET outcome = f.outcome, ended_at = now(), error = f.error, missed = f.missed, missed_left_out = f.missed_left_out,
         history = f.history, work_ms = f.work_ms,
-        guard_ms = f.guard_ms + extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
-                   / (SELECT count(*) FROM ended)
+        guard_ms = f.claim_ms + extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
+                   / cardinality(%(conversations)s::bigint[])
     FROM finished AS f
     WHERE t.conversation = f.conversation AND t.fence = f.fence
 ), noted AS (
