@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LONGEST_ID = 200
 _LATE = 408
 """Timed out: 4xx, but who knows where."""
+_FAILED = {"false", "error", "failed"}
 _HINTS = {
     401: "Is its token the provider's?",
     403: "Is its token the provider's?",
@@ -113,6 +114,18 @@ def id_of(value: object) -> str | None:
 def is_taken(answer: Answer) -> bool:
     """Whether its status says so."""
     return 200 <= answer.status < 300
+
+
+def doubted(judged: Judged, answer: Answer) -> Judged:
+    """The same, but unknown where an answer says that it was sent, and that something failed."""
+    if isinstance(judged, Sent) and _says_failed(fields_of(answer)):
+        return Unknown("The send API's answer says both that it was sent and that something failed.")
+    return judged
+
+
+def _says_failed(said: Fields) -> bool:
+    results = (str(said.get(name)).lower() in _FAILED for name in ("ok", "result", "status", "success"))
+    return bool(said.get("error") or said.get("errors")) or any(results)
 
 
 def not_sent(answer: Answer) -> Refused | Unknown:

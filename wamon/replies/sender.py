@@ -213,7 +213,7 @@ def _asked(claimed: _Claimed) -> Judged:
     except NoAnswer as error:
         return Unknown(f"The send API was asked: {error}", error.hint)
     failpoint("reply.answered")
-    return claimed.way.sender.judged(answer)
+    return claimed.way.judged(answer)
 
 
 def _cannot(way: Way | None, text: str) -> str:

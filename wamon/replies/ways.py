@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from wamon.bridge.access import real
 from wamon.providers import bridge, evolution, felixisaac, gowa, manychat, meta, vgp, wacli, waha, wati
 from wamon.providers.deliveries import DIRECT
-from wamon.providers.sending import Outgoing
+from wamon.providers.sending import Outgoing, doubted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +55,10 @@ class Way:
     def request(self, chat: str, text: str, aliases: Sequence[Alias]) -> Request | None:
         """The request that sends a text; None where the person has no id that this API can send to."""
         return self.sender.request(Outgoing(self.url, self.token, chat, text, aliases))
+
+    def judged(self, answer: Answer) -> Judged:
+        """What came of it."""
+        return doubted(self.sender.judged(answer), answer)
 
 
 class Ways:

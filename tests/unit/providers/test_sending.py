@@ -16,6 +16,7 @@ from wamon.net.message import Answer, Request
 from wamon.providers import bridge, evolution, felixisaac, gowa, manychat, meta, vgp, wacli, waha, wati
 from wamon.providers.deliveries import DIRECT, Alias
 from wamon.providers.sending import Failed, Judged, Outgoing, Refused, Sent, Unknown
+from wamon.replies.ways import Way
 
 BY_PHONE, BY_LID, BY_BSUID = Alias("phone", PHONE), Alias("lid", LID), Alias("bsuid", BSUID)
 SUBSCRIBER = Alias("subscriber", "1500001")
@@ -124,6 +125,27 @@ def test_without_a_token_none_is_sent(module: ModuleType) -> None:
 )
 def test_what_was_taken_is_known_with_its_id(module: ModuleType, status: int, said: object, sent: Sent) -> None:
     assert judged(module, status, said) == sent
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (meta, {"messages": [{"id": "wamid.QUJD"}], "error": {"code": 131000}}),
+        (meta, {"messages": [{"id": "wamid.QUJD"}], "errors": [{"code": 131000}]}),
+        (wati, {"ok": False, "message": {"id": "6701aa"}}),
+        (wati, {"result": "error", "message": {"localMessageId": "L1"}}),
+        (manychat, {"status": "success", "error": "no such subscriber"}),
+        (gowa, {"code": "SUCCESS", "status": "failed", "results": {"message_id": "3EB0AA"}}),
+        (vgp, {"success": True, "message_id": "3EB0AA", "error": "not connected"}),
+        (evolution, {"key": {"id": "3EB0AA"}, "status": "ERROR"}),
+        (waha, {"id": f"true_{PHONE}@c.us_3EB0AA", "error": "session is stopped"}),
+    ],
+)
+def test_what_was_taken_and_has_failed_in_one_answer_is_unknown(module: Any, said: dict[str, Any]) -> None:
+    way = Way("a", module, "https://x.test/send", TOKEN)
+    assert isinstance(way.judged(Answer(200, json.dumps(said).encode())), Unknown)
+    honest = {"ok": True, "result": True, "success": True, "status": "success", "error": None, "errors": []}
+    assert isinstance(way.judged(Answer(200, json.dumps(said | honest).encode())), Sent)
 
 
 @pytest.mark.parametrize(
