@@ -21,6 +21,7 @@ WHERE g.chat = r.chat AND g.source = %(source)s AND r.state = 'sending'
   AND EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND holder = %(holder)s AND expires_at > now())
 
 -- name: next
+-- A burst's answer stands for as long as any of its posts does, whichever was the last.
 -- A conversation's are sent in their order, fresh ones before late ones, of which the oldest first. A group, and all that
 -- is late, has a limit in a minute: the others go on.
 -- What goes before it is looked for in its conversation alone, by states that no index of unfinished ones has.
@@ -42,9 +43,15 @@ LEFT JOIN wamon.turns AS u ON u.conversation = r.conversation AND u.fence = r.fe
 LEFT JOIN LATERAL (
     SELECT bool_or(w.live) AS any_stands, bool_and(w.live) FILTER (WHERE w.about = r.about) AS it_stands
     FROM (
-        SELECT n.live, n.drop_number FROM wamon.submission_rows AS n WHERE n.chat = r.chat AND n.message_id = r.message_id
+        SELECT r.message_id
+        UNION
+        SELECT m.message_id FROM wamon.conversation_messages AS m
+        WHERE m.conversation = r.conversation AND m.seq BETWEEN u.from_seq AND u.through_seq
+    ) AS k
+    CROSS JOIN LATERAL (
+        SELECT n.live, n.drop_number FROM wamon.submission_rows AS n WHERE n.chat = r.chat AND n.message_id = k.message_id
         UNION ALL
-        SELECT n.live, n.written FROM wamon.near_miss_rows AS n WHERE n.chat = r.chat AND n.message_id = r.message_id
+        SELECT n.live, n.written FROM wamon.near_miss_rows AS n WHERE n.chat = r.chat AND n.message_id = k.message_id
     ) AS w(live, about)
 ) AS d ON true
 WHERE g.source = %(source)s AND r.state = 'due'

@@ -16,6 +16,8 @@ from tests.support.deliveries import GOWA
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
 from tests.support.people import write_people
+from tests.support.replies import answer
+from tests.support.send_api import StandIn, send_api
 from tests.support.talk import SETTLE, Desk, advance, conversations, desk, replies, turns
 from wamon.app.commands import configured
 from wamon.conversations.orphans import make_due
@@ -42,8 +44,14 @@ def office(bridge: VeryGoodPlugins, open_office: Opened) -> Office:
     return office
 
 
-def post(bridge: VeryGoodPlugins, text: str, *, by: str = PHONES[0], ago: float = 0) -> None:
-    bridge.post(LAWLEY, text, at=HOST.now() - timedelta(seconds=ago), sender=by)
+@pytest.fixture
+def api() -> Iterator[StandIn]:
+    with send_api() as api:
+        yield api
+
+
+def post(bridge: VeryGoodPlugins, text: str, *, by: str = PHONES[0], ago: float = 0) -> str:
+    return bridge.post(LAWLEY, text, at=HOST.now() - timedelta(seconds=ago), sender=by)
 
 
 def work(at: Desk) -> None:
@@ -82,6 +90,40 @@ def test_at_most_ten_numbers_of_a_burst_are_named(bridge: VeryGoodPlugins, offic
         work(at)
     lines = replies(office, "body")[0].splitlines()
     assert (len(lines), lines[-1]) == (11, "… and 3 more")
+
+
+def test_a_burst_s_answer_goes_as_long_as_any_of_its_posts_stands(
+    bridge: VeryGoodPlugins, office: Office, api: StandIn
+) -> None:
+    posts = [post(bridge, text) for text in ("DR1752028", "DR1752029")]
+    office.set(replies=api.replies)
+    office.scan()
+    advance(office, 35)
+    with desk(office, "main") as at:
+        work(at)
+    api.behaviours = ["away", "sent"]
+    answer(office, "main")
+    bridge.edit(posts[1], "sorry")
+    office.scan()
+    advance(office, 60)
+    answer(office, "main")
+    assert replies(office, "state") == ["sent"]
+
+
+def test_a_burst_whose_posts_are_all_taken_back_is_not_answered(
+    bridge: VeryGoodPlugins, office: Office, api: StandIn
+) -> None:
+    posts = [post(bridge, text) for text in ("DR1752028", "DR1752029")]
+    office.set(replies=api.replies)
+    office.scan()
+    advance(office, 35)
+    with desk(office, "main") as at:
+        work(at)
+    for one in posts:
+        bridge.edit(one, "sorry")
+    office.scan()
+    answer(office, "main")
+    assert (api.asked, replies(office, "reason")) == ([], ["the message says it no longer"])
 
 
 def test_talk_opens_no_burst_and_a_group_that_isn_t_answered_has_none(bridge: VeryGoodPlugins, office: Office) -> None:
