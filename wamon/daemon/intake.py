@@ -6,7 +6,6 @@ A second one would write nothing wrong, since the fence stands before each recor
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, suppress
 from math import inf
 from typing import TYPE_CHECKING
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from wamon.webhooks.intake import Intake
 
 _LOOK_SECONDS = 1.0
-_SWITCH_SECONDS = 0.0005
-"""A tenth of the usual: after each answer of PostgreSQL's a pass waits so long for an intake that parses."""
 _RENEW_SECONDS = 15.0
 _STANDBY_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
@@ -53,7 +50,6 @@ class HookIntake(SideTask):
         self._told = ""
 
     def run(self, stopping: Stopping) -> None:
-        sys.setswitchinterval(_SWITCH_SECONDS)
         for _ in self._passes.spare_turns(stopping, _STANDBY_SECONDS):
             try:
                 self._work(stopping)

@@ -72,11 +72,12 @@ class Events:
             rang_at: datetime | None = SQL.value(db, "rang", hooks=self._hooks)
         return rang_at
 
-    def due(self) -> list[Event]:
-        """A batch of what is to be taken in now."""
+    def due(self, in_hand: Sequence[Event] = ()) -> list[Event]:
+        """A page of what is to be taken in now, without those in hand."""
         limits = {"most": _MOST, "most_bytes": _MOST_BYTES, "patience": PATIENCE}
+        values = {"hooks": [*self._hooks, HOOK], "in_hand": [one.event for one in in_hand], **limits}
         with transaction(self._source.db) as db:
-            return SQL.binary_rows(db, "due", Event, source=self._source.name, hooks=[*self._hooks, HOOK], **limits)
+            return SQL.binary_rows(db, "due", Event, source=self._source.name, **values)
 
     def taken_in_after(self, event: int) -> list[Event]:
         """The next ones that became messages, as long as their bodies are kept."""

@@ -7,6 +7,7 @@ FROM (
         SELECT *
         FROM wamon.webhook_events
         WHERE source = %(source)s AND state = 'new' AND next_try_at <= now() AND hook = ANY(%(hooks)s)
+          AND event <> ALL(%(in_hand)s::bigint[])
         ORDER BY next_try_at, event
         LIMIT %(most)s
     ) AS earliest

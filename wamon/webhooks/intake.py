@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wamon.errors import Superseded, TimedOut
@@ -63,6 +64,7 @@ _LAST_ROW = 2**63 - 1
 _A_BATCH = 2_000
 _A_BATCH_BESIDE_A_STORE = 500
 """Its passes wait for a batch's end."""
+_MOST_PAGES = 4
 _UNDECIDED_FOR = timedelta(seconds=5)
 
 
@@ -196,24 +198,40 @@ class Intake:
     def take_in(self) -> Taken:
         """Take in what is due, some batches of it. Raises DatabaseUnavailable and SchemaError."""
         taken = Taken()
-        for opened, drafted in self._read_ahead(self.events.due()):
+        for opened, drafted in self._read_ahead():
             self._take_in(self._with_their_groups(opened), drafted, taken)
         if taken.events:
             _tell(taken)
         return taken
 
-    def _read_ahead(self, events: Sequence[Event]) -> Iterator[tuple[list[Opened], Drafted | None]]:
-        """What these hold, a batch at a time: each is parsed while PostgreSQL works on the one before it.
+    def _read_ahead(self) -> Iterator[tuple[list[Opened], Drafted | None]]:
+        """What is due, a batch at a time: each is parsed while PostgreSQL works on the one before it.
 
         Of a backlog, what each writes is drafted as well, for most of that is new.
         """
-        most = _A_BATCH_BESIDE_A_STORE if self._feed.is_polled else _A_BATCH
-        batches = [events[n : n + most] for n in range(0, len(events), most)]
-        if len(batches) < 2:
-            yield from ((self._all_opened(batch), None) for batch in batches)
+        batches = self._batches()
+        first, second = next(batches, ()), next(batches, ())
+        if not second:
+            yield self._all_opened(first), None
             return
         with ThreadPoolExecutor(1, "parse") as ahead:
-            yield from ahead.map(self._all_drafted, batches)
+            parsed = ahead.submit(self._all_drafted, first)
+            for batch in chain([second], batches):
+                one, parsed = parsed, ahead.submit(self._all_drafted, batch)
+                yield one.result()
+            yield parsed.result()
+
+    def _batches(self) -> Iterator[Sequence[Event]]:
+        """What is due, some pages of it: a further one is asked for while the last of the one before is in hand."""
+        most = _A_BATCH_BESIDE_A_STORE if self._feed.is_polled else _A_BATCH
+        in_hand: Sequence[Event] = ()
+        for _ in range(_MOST_PAGES):
+            events = self.events.due(in_hand)
+            for n in range(0, len(events), most):
+                in_hand = events[n : n + most]
+                yield in_hand
+            if len(events) <= most:
+                return
 
     def _all_drafted(self, events: Sequence[Event]) -> tuple[list[Opened], Drafted | None]:
         opened = self._all_opened(events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +17,8 @@ from tests.support.office import Office
 from wamon.ledger.changes import Recorded
 from wamon.ledger.drafts import Draft
 from wamon.ledger.recording import Recorder
-from wamon.webhooks import intake
+from wamon.webhooks import events, intake
+from wamon.webhooks.events import Event, Events
 
 TEXTS = (
     "DR175{n:04}", "dr 175{n:04} and DR176{n:04}", "DR175{n:04} ②", "D R175{n:04}", "DR175{n:02}", "ok", "", "12 poles",
@@ -97,8 +98,13 @@ def drafts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return recorded
 
     monkeypatch.setattr(Recorder, "bring_new", brought)
-    monkeypatch.setattr(intake, "_A_BATCH", 6)
+    _have_small_pages(monkeypatch)
     return found
+
+
+def _have_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_MOST", 15)
+    monkeypatch.setattr(intake, "_A_BATCH", 6)
 
 
 def test_what_is_drafted_of_a_backlog_is_recorded_as_what_is_looked_up(
@@ -111,3 +117,24 @@ def test_what_is_drafted_of_a_backlog_is_recorded_as_what_is_looked_up(
     monkeypatch.setattr(Recorder, "column_drafter", lambda _: None)
     for by_draft, looked_up in zip(drafted, _outcome(office), strict=True):
         assert by_draft == looked_up
+
+
+def test_a_backlog_is_read_page_by_page_and_nothing_of_it_twice(
+    tmp_path: Path, open_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = open_office(tmp_path / "no-store.db", hooks=HOOKS)
+    read: list[int] = []
+    due = Events.due
+
+    def noted(self: Events, in_hand: Sequence[Event] = ()) -> list[Event]:
+        found = due(self, in_hand)
+        read.extend(one.event for one in found)
+        return found
+
+    monkeypatch.setattr(Events, "due", noted)
+    _have_small_pages(monkeypatch)
+    for n in range(100):
+        keep(office, "wati", WATI | {"text": f"DR175{n:04}", "whatsappMessageId": f"wamid.{n}"})
+    take_in(office)
+    assert sorted(read) == office.query("SELECT event FROM wamon.webhook_events WHERE state = 'done' ORDER BY event")
+    assert office.query("SELECT count(*) FROM wamon.submission_rows") == [100]
