@@ -132,6 +132,7 @@ class ConversationFollower:
         if person is None or alias is None:
             return None
         is_history = reading.reason == BEFORE_START or (origin is not None and origin.is_standby)
+        is_reaction = origin is not None and origin.is_reaction
         return Message(
             self.source.chat(message),
             message.chat_jid,
@@ -143,7 +144,7 @@ class ConversationFollower:
             origin.name if origin else "",
             message.sent_at,
             message.text,
-            (not is_group or message[1:3] in posts) and not is_history,
+            (message[1:3] in posts if is_group else not is_reaction) and not is_history,
             "operator" if message.from_me else "history" if is_history else "person",
             origin.correlation_id if origin else _of_this_pass(),
             message.content_hash,

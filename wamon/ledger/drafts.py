@@ -56,6 +56,7 @@ class Origin(NamedTuple):
     part: Part = "text"
     name: str = ""
     is_standby: bool = False  # somebody else's agent answers
+    is_reaction: bool = False
     local_id: str | None = None  # the id that whoever sent it gave it
 
 

@@ -66,6 +66,7 @@ class PersonMessage(NamedTuple):
     revokes: str | None = None  # the id of the message that its sender took back
     line: str | None = None  # which of our numbers it was sent to, as the provider names it
     is_standby: bool = False  # somebody else's agent answers
+    is_reaction: bool = False  # a thumb under a message: nobody waits for an answer to it
 
 
 class OperatorMessage(NamedTuple):
@@ -82,6 +83,7 @@ class OperatorMessage(NamedTuple):
     revokes: str | None = None
     line: str | None = None
     local_id: str | None = None
+    is_reaction: bool = False
 
 
 class Receipt(NamedTuple):
@@ -124,6 +126,14 @@ def spoken(
     if is_ours:
         return OperatorMessage(aliases=to if what["chat"] == DIRECT else (), **what)
     return PersonMessage(aliases=who, name=name, **what)
+
+
+def change_of(chat: str, who: tuple[Alias, ...], **what: Any) -> PersonMessage:  # noqa: ANN401
+    """What was edited or taken back, as a bridge hands on the protocol's key of it.
+
+    One-to-one that key is as its sender's phone has it, and says nothing here of who wrote.
+    """
+    return PersonMessage(None, chat, () if chat == DIRECT else who, **what)
 
 
 Parsed = PersonMessage | OperatorMessage | Receipt | IdentityChange | AccountFault | Ping | Broken

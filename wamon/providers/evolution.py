@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wamon.providers.deliveries import DIRECT, PersonMessage, Receipt, Verdict, spoken
+from wamon.providers.deliveries import DIRECT, Receipt, Verdict, change_of, spoken
 from wamon.providers.fields import (
     aliases,
     answers,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.net.message import Answer, Request
-    from wamon.providers.deliveries import Alias, Delivery, Parsed, Part, Peek, ReceiptState
+    from wamon.providers.deliveries import Alias, Delivery, Parsed, Part, Peek, PersonMessage, ReceiptState
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
@@ -60,6 +60,7 @@ _SAID: Mapping[str, Sequence[str]] = {
     "ptvMessage": ("caption",),
 }  # fmt: skip
 """What else somebody may say, and in which of its fields the words stand: the first that has any."""
+_REACTIONS = {"reactionMessage", "encReactionMessage"}
 _REVOKE, _EDIT = {0, "REVOKE"}, {14, "MESSAGE_EDIT"}
 
 
@@ -102,6 +103,7 @@ def _message(part: object) -> Iterator[Parsed]:
         "chat": chat,
         "sent_at": _sent_at(data.get("messageTimestamp")),
         **_says(content),
+        "is_reaction": not _REACTIONS.isdisjoint(content),
         **change,
     }
     other = aliases(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"), key.get("senderLid"))
@@ -119,7 +121,7 @@ def _changed(part: object) -> Iterator[Parsed]:
     data = fields(part, "its data")
     content, change = _content({"protocolMessage": data})
     if change:
-        yield _change_of(data.get("key"), sent_at=_sent_at(data.get("timestampMs")), **_says(content), **change)
+        yield _change_of(some(data.get("key")), sent_at=_sent_at(data.get("timestampMs")), **_says(content), **change)
 
 
 def _deleted(part: object) -> Iterator[Parsed]:
@@ -129,11 +131,8 @@ def _deleted(part: object) -> Iterator[Parsed]:
     yield _change_of(key, sent_at=None, **_says({}), revokes=message_id(key.get("id")))
 
 
-def _change_of(key: object, **what: Any) -> PersonMessage:  # noqa: ANN401
-    """The change of a message with this key. One-to-one it says nothing of who wrote: it is as its sender has it."""
-    named_by = some(key)
-    chat = chat_of(named_by.get("remoteJid"))
-    return PersonMessage(None, chat, () if chat == DIRECT else _members(named_by), **what)
+def _change_of(key: Fields, **what: Any) -> PersonMessage:  # noqa: ANN401
+    return change_of(chat_of(key.get("remoteJid")), _members(key), **what)
 
 
 def _members(key: Fields) -> tuple[Alias, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wamon.providers import bridge
 from wamon.providers.bridge import judged
-from wamon.providers.fields import each, fields, parsed, word
+from wamon.providers.fields import each, fields, parsed, said, word
 from wamon.providers.flat import Names, read
 from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.signatures import signed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE = named("sender"), typed("event_type")
-_NAMES = Names("id", "chat_jid", "sender", "timestamp", "is_from_me", "content", "media_type", "sender_name")
+_NAMES = Names("id", "chat_jid", "sender", "timestamp", "is_from_me", "content", "media_type", "push_name")
 
 
 def peek(body: bytes) -> Peek:
@@ -42,7 +42,9 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 def _event(event: Fields) -> Iterator[Parsed]:
     if word(event.get("event_type")) == "message_received":
-        yield read(fields(event.get("message"), "its message"), _NAMES)
+        message = fields(event.get("message"), "its message")
+        is_reaction = said(message.get("content")).startswith("[Reaction: ")
+        yield read(message, _NAMES)._replace(is_reaction=is_reaction)
 
 
 def request(outgoing: Outgoing) -> Request | None:

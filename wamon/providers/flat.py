@@ -23,6 +23,7 @@ class Names(NamedTuple):
     text: str
     media: str
     name: str = ""
+    reaction_to: str = ""  # of what is a reaction, the message that it is to
     has_always_an_id: bool = True
 
 
@@ -36,6 +37,7 @@ def read(message: Fields, names: Names) -> PersonMessage | OperatorMessage:
         "sent_at": moment(message.get(names.sent_at)),
         "part": part_of(message.get(names.media) or "text"),
         "text": said(message.get(names.text)),
+        "is_reaction": bool(message.get(names.reaction_to)),
     }
     return spoken(
         what,

@@ -132,6 +132,7 @@ def _message(part: object, *, contacts: Sequence[Fields], line: str | None, is_s
         revokes,
         line,
         is_standby,
+        content.get("type") == "reaction",
     )
 
 
@@ -201,6 +202,7 @@ def _echo(part: object, *, line: str | None) -> Iterator[Parsed]:
         edits=edits,
         revokes=revokes,
         line=line,
+        is_reaction=content.get("type") == "reaction",
     )
 
 

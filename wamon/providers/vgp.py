@@ -19,7 +19,15 @@ __all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE, _ID = named("sender"), typed("mediaType"), named("messageId")
 _NAMES = Names(
-    "messageId", "chatJID", "sender", "timestamp", "isFromMe", "content", "mediaType", has_always_an_id=False
+    "messageId",
+    "chatJID",
+    "sender",
+    "timestamp",
+    "isFromMe",
+    "content",
+    "mediaType",
+    reaction_to="reactionToMessageId",
+    has_always_an_id=False,
 )
 
 

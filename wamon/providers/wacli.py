@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.providers.bridge import judged, request
-from wamon.providers.fields import each, parsed, word
+from wamon.providers.deliveries import change_of
+from wamon.providers.fields import aliases, each, parsed, some, word
 from wamon.providers.flat import Names, read
 from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.signatures import signed
@@ -13,13 +14,14 @@ from wamon.providers.signatures import signed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wamon.providers.deliveries import Delivery, Parsed, Peek, Verdict
+    from wamon.providers.deliveries import Delivery, OperatorMessage, Parsed, Peek, PersonMessage, Verdict
     from wamon.providers.fields import Fields
 
 __all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE = named("SenderJID"), typed("EventType")
-_NAMES = Names("ID", "Chat", "SenderJID", "Timestamp", "FromMe", "Text", "MediaType", "SenderName")
+_NAMES = Names("ID", "Chat", "SenderJID", "Timestamp", "FromMe", "Text", "Type", "PushName", "ReactionToID")
+_CHANGES = {"Revoked": "revokes", "Edited": "edits"}
 
 
 def peek(body: bytes) -> Peek:
@@ -39,4 +41,14 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 def _event(event: Fields) -> Iterator[Parsed]:
     if not word(event.get("EventType")):
-        yield read(event, _NAMES)
+        one = read({**event, "Type": some(event.get("Media")).get("Type")}, _NAMES)
+        yield _change(event, one) or one
+
+
+def _change(event: Fields, one: PersonMessage | OperatorMessage) -> PersonMessage | None:
+    """What it changes, where its id is that of an earlier message."""
+    name = next((name for what, name in _CHANGES.items() if event.get(what) is True), None)
+    if name is None:
+        return None
+    what = {"sent_at": one.sent_at, "part": one.part, "text": one.text, name: one.message_id}
+    return change_of(one.chat, aliases(event.get("SenderJID")), **what)

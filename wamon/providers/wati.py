@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from wamon.net.message import Request
@@ -77,13 +77,14 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 
 def _event(event: Fields) -> Iterator[Parsed]:
-    name = _name(word(event.get("eventType")))
-    if state := _RECEIPTS.get(name):
+    kind = _name(word(event.get("eventType")))
+    if state := _RECEIPTS.get(kind):
         yield _receipt(event, state)
-    elif name in _SENT or (name == "message" and event.get("owner") is True):
-        yield OperatorMessage(*_message(event), line=_line(event), local_id=maybe_id(event.get("localMessageId")))
-    elif name == "message":
-        yield PersonMessage(*_message(event), shown(event.get("senderName")), line=_line(event))
+    elif kind in _SENT or (kind == "message" and event.get("owner") is True):
+        local_id = maybe_id(event.get("localMessageId"))
+        yield OperatorMessage(*_message(event), **_beside(event), local_id=local_id)
+    elif kind == "message":
+        yield PersonMessage(*_message(event), shown(event.get("senderName")), **_beside(event))
 
 
 @lru_cache(maxsize=64)
@@ -105,8 +106,10 @@ def _message(event: Fields) -> tuple[str, str, tuple[Alias, ...], datetime | Non
     )
 
 
-def _line(event: Fields) -> str | None:
-    return word(event.get("channelPhoneNumber")) or None
+def _beside(event: Fields) -> dict[str, Any]:
+    """What is known of a message of either kind beside that."""
+    line = word(event.get("channelPhoneNumber")) or None
+    return {"line": line, "is_reaction": event.get("type") == "reaction"}
 
 
 def _text(event: Fields) -> str:

@@ -462,6 +462,16 @@ def test_an_operator_s_message_is_remembered_and_opens_nothing(office: Office) -
     assert office.query("SELECT role, seq FROM wamon.conversation_messages") == [("operator", None)]
 
 
+def test_a_reaction_opens_nothing_and_joins_what_is_open(office: Office) -> None:
+    office.set(conversations={"human_for": "1h"})
+    write(office, "\U0001f44d", type="reaction")
+    assert conversations(office) == []
+    write(office)
+    write(office, "\U0001f44d", type="reaction")
+    operator_writes(office, "\U0001f44d", type="reaction")
+    assert conversations(office, "state, last_seq") == [("settling", 2)]
+
+
 def test_what_a_person_writes_in_both_forms_is_one_burst(office: Office) -> None:
     """Case 14: by phone, by BSUID, by both."""
     office.set(hooks=[hook("meta")])

@@ -20,7 +20,10 @@ from tests.support.deliveries import (
     VGP,
     WACLI,
     WAHA,
+    WATI,
     Json,
+    meta_body,
+    meta_message,
 )
 from wamon.providers.deliveries import DIRECT, Alias, OperatorMessage, Parsed, PersonMessage, Receipt
 
@@ -196,6 +199,53 @@ def test_vgps_text_only_says_that_there_is_news_and_its_photo_has_an_id() -> Non
     [found] = vgp.parse(photo)
     assert isinstance(found, PersonMessage)
     assert (found.message_id, found.part) == ("3EB0AA", "photo")
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ({"Revoked": True, "Text": ""}, {"revokes": "3EB0AA", "text": ""}),
+        ({"Edited": True, "Text": "DR1752034"}, {"edits": "3EB0AA", "text": "DR1752034"}),
+    ],
+)
+def test_waclis_edits_and_revokes_bear_the_id_of_their_message(body: Json, found: Json) -> None:
+    [change] = parse("wacli", WACLI | body)
+    assert isinstance(change, PersonMessage)
+    assert (change.message_id, change.chat, change.aliases) == (None, GROUP, (BY_PHONE,))
+    assert {name: getattr(change, name) for name in found} == found
+    [direct] = parse("wacli", WACLI | body | {"Chat": OURS, "FromMe": True})
+    assert isinstance(direct, PersonMessage)
+    assert (direct.chat, direct.aliases) == ("direct", ())
+
+
+def test_waclis_photo_is_one_and_a_name_is_shown() -> None:
+    media = {"Type": "image", "Caption": "DR1752028", "FileLength": 7}
+    [found] = parse("wacli", WACLI | {"Media": media, "PushName": "T. One"})
+    assert isinstance(found, PersonMessage)
+    assert (found.part, found.text, found.name) == ("photo", "DR1752028", "T. One")
+
+
+def test_felixisaac_calls_a_persons_number_a_name() -> None:
+    [found] = parse("felixisaac", changed(FELIXISAAC, message={"sender_name": PHONE, "push_name": "T. One"}))
+    assert isinstance(found, PersonMessage)
+    assert found.name == "T. One"
+
+
+REACTIONS = {
+    "wacli": WACLI | {"Text": "", "ReactionToID": "3EB0AB", "ReactionEmoji": "\U0001f44d"},
+    "vgp": VGP | {"eventType": "reaction", "mediaType": "reaction", "messageId": "A", "reactionToMessageId": "3EB0AB"},
+    "felixisaac": changed(FELIXISAAC, message={"content": "[Reaction: \U0001f44d]"}),
+    "evolution": changed(EVOLUTION, data={"message": {"reactionMessage": {"text": "\U0001f44d"}}}),
+    "wati": WATI | {"type": "reaction", "text": "\U0001f44d"},
+    "meta": meta_body(meta_message(type="reaction", reaction={"message_id": "wamid.A", "emoji": "\U0001f44d"})),
+}
+
+
+@pytest.mark.parametrize("name", REACTIONS)
+def test_a_reaction_is_known_as_one(name: str) -> None:
+    [found] = parse(name, REACTIONS[name])
+    assert isinstance(found, PersonMessage)
+    assert found.is_reaction
 
 
 def test_felixisaacs_attempts_are_one_message() -> None:
