@@ -1,6 +1,6 @@
 """Timelines of people, operators and workers, each killed once where it meets a step, and begun again.
 
-The suite has two of these, and those of test_crash_of_turns.py. `make chaos` has them all.
+The suite has each without a kill, two of the kills, and those of test_crash_of_turns.py. `make chaos` has them all.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ WORKING = ["turn.claimed", "turn.finished", "turn.committed"]
 
 @dataclass
 class Timeline:
-    """An office, in which what comes first to a failpoint is killed there, and begun again."""
+    """An office, in which what comes first to a failpoint is killed there, and begun again; without one nobody is."""
 
     office: Office
-    failpoint: str
+    failpoint: str = ""
     was_killed: bool = False
 
     def step(self, what: Callable[..., object], *given: object) -> None:
         todo = partial(what, self.office, *given)
-        if not self.was_killed:
+        if self.failpoint and not self.was_killed:
             self.was_killed = disturbed(todo, f"{self.failpoint}:1:kill")
             if not self.was_killed:
                 return
@@ -265,11 +265,21 @@ def office(tmp_path: Path, open_office: Callable[..., Office]) -> Office:
     return office
 
 
+@pytest.mark.parametrize("case", CASES, ids=[case.__name__ for case in CASES])
+def test_where_nobody_is_killed_each_message_is_answered_once(office: Office, case: Case) -> None:
+    _is_answered_once(office, case(Timeline(office)))
+
+
 @pytest.mark.parametrize(("case", "failpoint"), KILLS if EXAMPLES else KILLS[6:7])
 def test_what_is_killed_and_begun_again_answers_each_message_once(office: Office, case: Case, failpoint: str) -> None:
     at = Timeline(office, failpoint)
     answered = case(at)
     assert at.was_killed, f"who meets {failpoint}?"
+    _is_answered_once(office, answered)
+
+
+def _is_answered_once(office: Office, answered: int) -> None:
+    """Nothing waits after all retries, all is in one finished turn, and there are so many answers."""
     take_in(office)
     for _ in range(5):
         advance(office, 125)

@@ -49,8 +49,8 @@ def answered(at: Desk) -> None:
     at.office.query("UPDATE wamon.conversations SET last_out_at = now()")
 
 
-def test_requirement_11_missed_all_of_the_gap_no_more(office: Office) -> None:
-    """Case 4: our reply, two of an operator's, one of the person's that only history has."""
+def test_case_4_requirement_11_missed_all_of_the_gap_no_more(office: Office) -> None:
+    """Our reply, two of an operator's, one of the person's that only history has."""
     with desk(office) as at:
         answered(at)
         advance(office, 330)

@@ -55,8 +55,7 @@ def working(at: Desk) -> Worker:
     return Worker(at.turns, configured(at.office.config_path, {}), HOST)
 
 
-def test_requirement_8_what_comes_during_a_turn_gets_the_next(office: Office) -> None:
-    """Case 1."""
+def test_case_1_requirement_8_what_comes_during_a_turn_gets_the_next(office: Office) -> None:
     write(office, "m1")
     advance(office, 35)
     with desk(office) as at:
@@ -127,8 +126,8 @@ def test_requirement_10_previous_times_are_those_before_the_burst(office: Office
     assert (follow_up.follow_up, follow_up.gap_seconds) == (True, None)
 
 
-def test_requirement_9_max_wait_holds(office: Office) -> None:
-    """Case 13: a message comes just before the person would have been quiet, again and again."""
+def test_case_13_requirement_9_max_wait_holds(office: Office) -> None:
+    """A message comes just before the person would have been quiet, again and again."""
     talking(office, direct={"settle": "5s", "max_wait": "30s", "answer_within": "10m"})
     waits = []
     for _ in range(10):
@@ -140,8 +139,8 @@ def test_requirement_9_max_wait_holds(office: Office) -> None:
     assert waits[-2:] == [30, 30]
 
 
-def test_requirement_7_one_burst_one_turn(office: Office, caplog: pytest.LogCaptureFixture) -> None:
-    """Case 8: 50 first messages at once, several processes; and each of them claims."""
+def test_case_8_requirement_7_one_burst_one_turn(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    """50 first messages at once, several processes; and each of them claims."""
     for _ in range(50):
         keep(office, "wati", said())
     with caplog.at_level(logging.INFO, "wamon"), ThreadPoolExecutor(4) as pool:
@@ -279,8 +278,8 @@ def _append_by_hand(at: Desk) -> None:
     )
 
 
-def test_requirement_17_a_failed_turn_1_2_4_min_in_order_then_parked(office: Office) -> None:
-    """Case 15: newer messages join; the next burst is unharmed."""
+def test_case_15_requirement_17_a_failed_turn_1_2_4_min_in_order_then_parked(office: Office) -> None:
+    """Newer messages join; the next burst is unharmed."""
     write(office, "first")
     advance(office, 35)
     with desk(office) as at:
@@ -435,6 +434,34 @@ def test_an_edit_or_a_revoke_changes_what_is_pending_and_nothing_else(office: Of
     take_in(office)
     assert office.query("SELECT body FROM wamon.conversation_messages") == [None]
     assert conversations(office, "last_seq, due_at, burst_at") == before
+
+
+def test_case_17_after_72_hours_each_message_is_recorded_once_and_none_is_answered_late(office: Office) -> None:
+    """Batches of a thousand, repeated and shuffled; two people wrote within the last ten minutes as well."""
+    talking(office, templates={"fallback": "We call back."}).set(hooks=[hook("meta")])
+    now, hour = HOST.now(), timedelta(hours=1)
+    sent = {f"wamid.{n}": (n % 40, now - hour - n * timedelta(minutes=2)) for n in range(2_000)}
+    sent |= {f"wamid.{2_000 + n}": (n, now - timedelta(minutes=9)) for n in range(2)}
+    messages = [
+        meta_message(**{"id": name, "from": f"278200002{who:02}", "from_user_id": f"ZA.{who}",
+                        "timestamp": str(int(at.timestamp()))})
+        for name, (who, at) in sent.items()
+    ]  # fmt: skip
+    for seed in range(2):
+        Random(seed).shuffle(messages)
+        for first in range(0, len(messages), 1_000):
+            keep(office, "meta", meta_body(*messages[first : first + 1_000], contacts=[]))
+    take_in(office)
+    advance(office, 35)
+    with desk(office, "meta") as at:
+        while working(at).work():
+            pass
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [len(sent)]
+    assert office.query("SELECT count(DISTINCT person), sum(last_seq) FROM wamon.conversations") == [(40, len(sent))]
+    assert office.query("SELECT outcome, count(*) FROM wamon.turns GROUP BY 1 ORDER BY 1") == [
+        ("answered", 2),
+        ("stale", 38),
+    ]
 
 
 def test_case_18_broken_deliveries_hold_up_no_good_one(office: Office) -> None:
