@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.support import forked
 from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, VELO_TEST, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.environment import ROOT_HOME, environment
 from tests.support.machine import Machine
 from tests.support.office import Office
@@ -115,13 +116,13 @@ def scanned(_embedded_18: str, tmp_path_factory: pytest.TempPathFactory) -> Offi
 
 @pytest.fixture
 def machine(tmp_path: Path, open_office: Callable[..., Office]) -> Iterator[Machine]:
-    """A host that systemd runs, where a drop was posted. Nothing is installed."""
-    with VeryGoodPlugins(tmp_path / "messages.db", seed=1, durable=False) as bridge:
-        bridge.chat(LAWLEY, "Lawley")
-        bridge.post(LAWLEY, "DR1000001")
-    office = open_office(tmp_path / "messages.db", scan={"interval": "1s"}, database={"url": ""})
-    root = Path(tempfile.mkdtemp(prefix="wamon-machine-"))  # a socket's path must be short
-    machine = Machine(root, office)
-    yield machine
-    machine.clear()
-    shutil.rmtree(root)
+    """A host that systemd runs, by whose clock its services go. A drop was posted; nothing is installed."""
+    short = tempfile.TemporaryDirectory(prefix="wamon-machine-")  # as a socket's path must be
+    with CLOCK.as_hosts(), short as root:
+        with VeryGoodPlugins(tmp_path / "messages.db", seed=1, durable=False) as bridge:
+            bridge.chat(LAWLEY, "Lawley")
+            bridge.post(LAWLEY, "DR1000001")
+        office = open_office(tmp_path / "messages.db", scan={"interval": "1s"}, database={"url": ""})
+        machine = Machine(Path(root), office)
+        yield machine
+        machine.clear()

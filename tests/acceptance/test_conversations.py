@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
+from tests.support.clock import CLOCK
 from tests.support.conversations import Talks
 from tests.support.intake import hook
 from tests.support.office import Office
@@ -18,6 +20,13 @@ from wamon.cli.main import app
 PAGE = (Path(__file__).parents[2] / "docs/conversations.md").read_text("utf-8")
 SECTIONS = sections(PAGE)
 CORRELATION_ID = "00000000-0000-0000-0000-000000000001"
+
+
+@pytest.fixture(autouse=True)
+def _by_postgresqls_clock() -> Iterator[None]:
+    """By which their messages came."""
+    with CLOCK.as_hosts():
+        yield
 
 
 @pytest.fixture

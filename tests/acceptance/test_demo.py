@@ -9,8 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import Run
+from tests.support.clock import CLOCK
 from tests.support.truth import drops_in
+
+
+@pytest.fixture(autouse=True)
+def _by_postgresqls_clock() -> Iterator[None]:
+    """By which its answers were sent."""
+    with CLOCK.as_hosts():
+        yield
 
 
 def command_lines() -> Iterator[str]:
