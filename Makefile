@@ -49,7 +49,7 @@ CHAOS := $(wildcard tests/faults/test_*properties.py) $(wildcard tests/faults/te
 	tests/integration/capture/test_every_bridge.py tests/integration/web/test_restarts.py \
 	tests/integration/bridge/test_store.py tests/unit/bridge tests/unit/config tests/unit/drops tests/faults/test_host.py \
 	tests/faults/test_surroundings.py tests/faults/test_many_sources.py tests/faults/test_brokers.py tests/integration/ledger tests/integration/health tests/integration/capture/test_verify.py \
-	tests/integration/capture/test_starts.py
+	tests/integration/capture/test_starts.py tests/integration/capture/test_edits.py tests/integration/postgres/test_names.py
 
 chaos: $(STAMP)
 	@WAMON_CHAOS_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest --timeout=0 $(CHAOS)

@@ -86,7 +86,8 @@ def _tests_of(arg: str) -> list[Path]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The older server has one example of what is marked `both_servers`; `make chaos` has all tests on both.
 
-    That it understands each query, test_queries.py holds; and what is about servers, in postgres/, is tried on both.
+    That it understands each query, test_queries.py holds; and what is about servers, in postgres/, is tried on both,
+    unless it is marked.
     """
     if EXAMPLES:
         return
@@ -104,7 +105,7 @@ def _is_on_the_older_server(item: pytest.Item) -> bool:
 
 def _needs_it(item: pytest.Item) -> bool:
     names_it = any(mark.args[0] == "any_dsn" for mark in item.iter_markers("parametrize"))
-    return names_it or item.path.parent.name == "postgres"
+    return names_it or (item.path.parent.name == "postgres" and item.get_closest_marker("both_servers") is None)
 
 
 def _is_spared(item: pytest.Item, seen: set[tuple[Path, str]]) -> bool:

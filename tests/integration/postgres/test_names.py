@@ -14,6 +14,8 @@ from psycopg.errors import RaiseException
 from tests.support.conversations import PHONE, Talks
 from wamon.conversations.model import FINISHED, OUTCOMES
 
+pytestmark = pytest.mark.both_servers
+
 DAY = 86_400.0
 
 
