@@ -30,11 +30,19 @@ def command_lines() -> Iterator[str]:
             yield file.read_text("utf-8", "replace").replace("\0", " ")
 
 
-def test_it_finds_the_truth_and_run_again_the_same(
+def senders_in(store: Path) -> list[str]:
+    with closing(sqlite3.connect(store)) as db:
+        return [sender for (sender,) in db.execute("SELECT DISTINCT sender FROM messages")]
+
+
+def test_it_finds_the_truth_about_made_up_people_once_begun_again_after_a_kill_and_run_again_the_same(
     wamon: Run, tmp_path: Path, embedded_in: Callable[..., Path]
 ) -> None:
     folder = tmp_path / "demo"
     embedded_in(folder / "state", is_new=True)
+    killed = wamon("demo", "--dir", str(folder), WAMON_FAILPOINT="pass.begin:1:kill")
+    assert killed.returncode == -9
+    assert all(re.fullmatch(r"2782000\d{4}", sender) for sender in senders_in(folder / "messages.db"))
     first = wamon("demo", "--dir", str(folder))
     assert first.returncode == 0, first.stderr
     again = wamon("demo", "--dir", str(folder), "--json", WAMON_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
@@ -55,16 +63,6 @@ def test_it_finds_the_truth_and_run_again_the_same(
     assert [reply["state"] for reply in json.loads(sent.stdout)["replies"]] == ["sent"] * 2, "one a run"
     listed = wamon("--config", str(folder / "wamon.yaml"), "drops", "list", "--json")
     assert len(json.loads(listed.stdout)["drops"]) == len(drops)
-
-
-def test_its_people_are_made_up(wamon: Run, tmp_path: Path, embedded_in: Callable[..., Path]) -> None:
-    embedded_in(tmp_path / "demo/state")
-    killed = wamon("demo", "--dir", "demo", WAMON_FAILPOINT="pass.begin:1:kill")
-    assert killed.returncode == -9
-    with closing(sqlite3.connect(tmp_path / "demo/messages.db")) as db:
-        senders = {sender for (sender,) in db.execute("SELECT DISTINCT sender FROM messages")}
-    assert all(re.fullmatch(r"2782000\d{4}", sender) for sender in senders)
-    assert wamon("demo", "--dir", "demo").returncode == 0
 
 
 def test_somebodys_own_config_is_left_alone(wamon: Run, tmp_path: Path) -> None:
