@@ -30,10 +30,11 @@ from wamon.model import Sizes
 
 Open = Callable[..., Office]
 
-MESSAGES = 1_000
-SIZES = Sizes(page_rows=15, long_backlog_rows=125)
+MESSAGES = 500
+BATCH = 60
+SIZES = Sizes(page_rows=15, pages_a_batch=4, long_backlog_rows=62)
 LAST = f"ID{MESSAGES - 1:04}"
-BATCHES_APART = 8  # the first batch, of 120, is read here
+BATCHES_APART = 8  # the first one is read here
 TEXTS = ("DR{}", "dr {} done, DR{}", "D R{}", "pole {} :-)", "Goeiemôre DR {}", "", "\uff24\uff32{}")
 
 
@@ -43,7 +44,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = Random(7)
     with Field(VeryGoodPlugins(path, durable=False)) as field, field.bridge.batch():
         for n in range(MESSAGES):
-            number = 1_700_000 + random.randrange(30_000)
+            number = 1_700_000 + random.randrange(5_000)
             text = random.choice(TEXTS).format(number, number + 1)
             media = "" if text else "image"
             field.bridge.post(random.choice(list(PROJECTS)), text, media=media, message_id=f"ID{n:04}")
@@ -171,7 +172,7 @@ def test_where_people_make_a_review_row_meanwhile_it_stays_theirs(
 @pytest.fixture
 def of_many_groups(open_office: Open, store: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     """An office whose groups are as many, for the messages of a batch, that four batches go together."""
-    monkeypatch.setattr("wamon.ledger.recording._MESSAGES_A_GROUP", 4 * 120 // len(PROJECTS))
+    monkeypatch.setattr("wamon.ledger.recording._MESSAGES_A_GROUP", 4 * BATCH // len(PROJECTS))
     monkeypatch.setattr("wamon.ledger.recording._MOST_SECONDS_TOGETHER", 3600.0)
     office = open_office(store)
     office.set(database={"review_table": ""})
@@ -192,7 +193,7 @@ def test_of_many_groups_batches_that_share_a_transaction_record_what_each_alone_
     with office.opened() as pipeline:
         scan(pipeline, lambda one: told.append(one.place.rowid))
     assert len(handed) == BATCHES_APART
-    assert told[:9] == [120 * n for n in range(1, 9)] + [MESSAGES]
+    assert told[:9] == [BATCH * n for n in range(1, 9)] + [MESSAGES]
     transactions = office.query("SELECT count(DISTINCT seen_at) FROM wamon.ledger_rows")
     assert transactions == [1 + 2]
     assert set(office.query(IN_THE_LEDGER)) == {True}
@@ -211,11 +212,11 @@ def test_a_message_that_is_refused_ends_them_before_its_batch(
 ) -> None:
     office = of_many_groups
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
-        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0300'")  # of the second one handed over
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0150'")  # of the second one handed over
     with office.refusing("DR9999999"):
         office.scan()
-    assert handed[0].place.rowid == 240
-    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID0300"]
+    assert handed[0].place.rowid == 2 * BATCH
+    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID0150"]
     assert set(office.query(IN_THE_LEDGER)) == {True}
     office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
     office.scan()
@@ -228,7 +229,7 @@ def test_killed_between_batches_that_share_a_transaction_none_of_them_is_recorde
 ) -> None:
     office = of_many_groups
     until_killed(office.scan, "record.review:4:kill", may_break=False)
-    assert office.query("SELECT count(*) FROM wamon.ledger") == [120]
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [BATCH]
     assert set(office.query(IN_THE_LEDGER)) == {True}
     office.scan()
     assert set(office.query(IN_THE_LEDGER)) == {True}
@@ -270,12 +271,12 @@ def test_a_message_that_is_refused_parks_and_the_others_are_recorded(
 ) -> None:
     office = open_office(store)
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
-        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0500'")
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0250'")
     with office.refusing("DR9999999"):
         scanned = office.scan()
     assert begun
     assert sum(count for (_, kind), count in scanned.recorded.counts.items() if kind == "dead") == 0
-    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID0500"]
+    assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID0250"]
     office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
     office.scan()
     assert_whole(office, store)
@@ -363,7 +364,7 @@ def test_where_the_lease_is_lost_with_the_fence_nothing_more_is_recorded(
 
 
 @pytest.mark.parametrize(
-    "how", ["DELETE FROM messages WHERE rowid > 360", "UPDATE messages SET rowid = rowid + 100000"]
+    "how", ["DELETE FROM messages WHERE rowid > 180", "UPDATE messages SET rowid = rowid + 100000"]
 )
 def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
     store: Path, open_office: Open, begun: Begun, how: str
@@ -371,7 +372,7 @@ def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
     office = open_office(store)
 
     def change(one: Pass) -> None:
-        if one.place.rowid == 480:
+        if one.place.rowid == 4 * BATCH:
             with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as db:
                 db.execute(how)
 
@@ -411,7 +412,7 @@ def test_killed_itself_wamon_leaves_no_process_behind_and_nothing_half_recorded(
     office, mark = open_office(store), uuid4().hex
     monkeypatch.setenv("MARK", mark)
     until_killed(office.scan, boundary, may_break=False)
-    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * 120]
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * BATCH]
     eventually("nobody reads any more", lambda: not marked(mark))
     office.scan()
     assert_whole(office, store)
