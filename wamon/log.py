@@ -40,8 +40,7 @@ def configure(level: int = logging.WARNING, *, as_json: bool = False, form: str 
 
     `level` is what is usual; `talk` said before, or after, how far from it this process is.
     """
-    handler = _Lines(sys.stderr)
-    handler.setFormatter(_Json() if as_json else _Sentences(form, "%Y-%m-%d %H:%M:%S%z"))
+    handler = _Lines(sys.stderr, _Json() if as_json else _Sentences(form, "%Y-%m-%d %H:%M:%S%z"))
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # a third of a line's cost, and
     logging._srcfile = None  # noqa: SLF001 - documented as the way to it: no line says where it was written
     logger.handlers[:] = [handler]
@@ -85,7 +84,7 @@ class correlated:  # noqa: N801 - it is used as a function
 def info_each(action: str, form: str, said: Sequence[tuple[str, tuple[object, ...]]]) -> None:
     """Log this form for each: an id of what it tells of, and its values. One write, where `configure` has it go.
 
-    One record serves all: a record each would be most of what a line takes.
+    One record serves all, and what their lines share is made once: that would be most of what a line takes.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -135,15 +134,17 @@ def _place(error: Exception) -> str:
 class _Lines(logging.StreamHandler[TextIO]):
     """Writes a line at once, or many together."""
 
+    def __init__(self, stream: TextIO, form: _Sentences | _Json) -> None:
+        super().__init__(stream)
+        self.setFormatter(form)
+        self._form = form
+
     def write_each(self, record: logging.LogRecord, said: Sequence[tuple[str, tuple[object, ...]]]) -> None:
         """Write the record with each of these ids and values."""
-        lines = []
-        for by, values in said:
-            record.args, record.correlation_id = values, by
-            lines.append(self.format(record) + self.terminator)
+        lines = self._form.each(record, said)
         self.acquire()
         try:
-            self.stream.write("".join(lines))
+            self.stream.write("".join(f"{line}{self.terminator}" for line in lines))
             self.flush()
         except (OSError, ValueError):
             pass  # where a line can't be written, the work that it tells of goes on
@@ -157,6 +158,12 @@ class _Sentences(logging.Formatter):
     _second = -1
     _said = ""
 
+    def each(self, record: logging.LogRecord, said: Sequence[tuple[str, tuple[object, ...]]]) -> list[str]:
+        """The lines of a record with each of these values: a form ends with what is said."""
+        form, record.msg = record.msg, ""
+        beginning = self.format(record)
+        return [beginning + form % values for _, values in said]
+
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         if self._second != (second := int(record.created)):
             self._second, self._said = second, super().formatTime(record, datefmt)
@@ -164,10 +171,19 @@ class _Sentences(logging.Formatter):
 
 
 class _Json(logging.Formatter):
+    def each(self, record: logging.LogRecord, said: Sequence[tuple[str, tuple[object, ...]]]) -> list[str]:
+        """The lines of a record with each of these ids and values."""
+        shared, form = self._beginning(record), record.msg
+        return [_encoded({**shared, "correlation_id": by, "message": form % values}) for by, values in said]
+
     def format(self, record: logging.LogRecord) -> str:
-        fields = {name: value for name, value in vars(record).items() if name not in _OWN}
+        shared = self._beginning(record)
         if following := _following.get():
-            fields.setdefault("correlation_id", following)
+            shared.setdefault("correlation_id", following)
+        return _encoded({**shared, "message": record.getMessage()})
+
+    def _beginning(self, record: logging.LogRecord) -> dict[str, object]:
+        """All but what is said."""
+        fields = {name: value for name, value in vars(record).items() if name not in _OWN}
         at = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-        spoken = {"at": f"{at}Z", "level": record.levelname.lower(), **fields, "message": record.getMessage()}
-        return _encoded(spoken)
+        return {"at": f"{at}Z", "level": record.levelname.lower(), **fields}
