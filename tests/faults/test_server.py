@@ -33,10 +33,10 @@ MIB = 1 << 20
 
 @pytest.fixture
 def mortal(tmp_path: Path, field: Field, server: Server) -> Iterator[Office]:
-    office = Office(tmp_path / "office", server.dsn, field.path, scan={"interval": "1h"})
-    office.scan()
-    yield office
-    office.query("DROP SCHEMA wamon CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    for dsn in fresh(server.dsn):
+        office = Office(tmp_path / "office", dsn, field.path, scan={"interval": "1h"})
+        office.scan()
+        yield office
 
 
 @pytest.mark.fault("F9")
