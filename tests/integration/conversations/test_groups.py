@@ -137,6 +137,18 @@ def test_talk_opens_no_burst_and_a_group_that_isn_t_answered_has_none(bridge: Ve
     assert len(replies(office)) == 1
 
 
+def test_a_group_that_is_no_longer_answered_has_its_bursts_closed_in_silence(
+    bridge: VeryGoodPlugins, office: Office
+) -> None:
+    post(bridge, "DR1752028")
+    office.scan()
+    office.set(conversations={"groups": False})
+    advance(office, 35)
+    with desk(office, "main") as at:
+        work(at)
+    assert (turns(office), replies(office)) == ([(1, 1, "silent")], [])
+
+
 @pytest.mark.parametrize("backlog", [False, True])
 def test_case_10_a_group_s_first_year_opens_no_turn_and_is_one_count(
     bridge: VeryGoodPlugins, open_office: Opened, caplog: pytest.LogCaptureFixture, backlog: bool

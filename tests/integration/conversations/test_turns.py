@@ -346,6 +346,31 @@ def test_requirement_20_each_change_of_state_has_its_row(office: Office) -> None
     assert [outcome for *_, outcome in turns(office)] == ["released", "failed", "human", "human", "answered"]
 
 
+def test_while_an_operator_talks_the_turn_at_work_says_nothing(office: Office) -> None:
+    talking(office, human_for="10m")
+    write(office)
+    advance(office, 35)
+    with desk(office) as at:
+        turn = at.claim_one()
+        operator_writes(office)
+        assert at.finish(turn) == []
+    assert replies(office) == []
+    assert turns(office) == [(1, 1, "lost"), (1, 1, "human")]
+
+
+def test_what_is_unsent_as_an_operator_writes_is_not_sent_once_they_are_silent_either(office: Office) -> None:
+    talking(office, human_for="1m")
+    write(office)
+    advance(office, 35)
+    with desk(office) as at:
+        at.finish(at.claim_one())
+        operator_writes(office)
+        advance(office, 61)
+        assert at.claim().rested == 1
+    assert conversations(office, "state") == ["idle"]
+    assert replies(office, "state, reason") == [("skipped", "an operator answered")]
+
+
 def test_requirement_19_no_error_text_reaches_a_person(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Case 7: a first contact with a photo, and whoever answers raises."""
 
