@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager, suppress
-from operator import itemgetter
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from wamon.capture.batch import ByColumns, first_ids
@@ -106,11 +105,15 @@ def drafted(task: Task) -> Iterator[DraftedBatch]:
         found = task.reader.rows(place)
         if found.start != place:
             return
-        wanted = task.reader.wanted
-        read = Counter({wanted[chat]: count for chat, count in Counter(map(itemgetter(1), found.rows)).items()})
         draft = drafting.drafted(found.rows)
+        comes_twice = draft.messages.total() < len(found.rows)
+        read = _read(task.reader, found.rows) if comes_twice else draft.messages
         yield DraftedBatch(draft, found.start, found.place, found.complete, read, first_ids(found.rows))
         place, complete = found.place, found.complete
+
+
+def _read(reader: Reader, rows: Sequence[Row]) -> Counter[str]:
+    return Counter([reader.wanted[chat] for _, chat, *_ in rows])
 
 
 class _Drafting:

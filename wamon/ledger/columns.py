@@ -7,9 +7,9 @@ from functools import cache, lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, Last, posts_of
+from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, posts_of
 from wamon.ledger.posts import Posts
-from wamon.model import content_hasher, microseconds, moment_at
+from wamon.model import content_hasher
 from wamon.postgres.copy import EIGHT, NULL, encoded, in_chunks, int4, int8s, known_text, text, texts
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.drops.page import Said
-    from wamon.ledger.drafts import Drafter
+    from wamon.ledger.drafts import Drafter, Last
     from wamon.ledger.posts import Post
     from wamon.model import Columns, Group, Reading
 
@@ -64,14 +64,13 @@ class ColumnDrafter:
         self._rows: dict[bytes, bytes] = {}  # of the ledger, by message id
         self._posts: defaultdict[str, list[Post]] = defaultdict(list)
         self._near: list[tuple[bytes, Reading]] = []
-        self._jids: Counter[str] = Counter()
-        self._last: dict[str, tuple[int, bytes, int | None]] = {}
-        self._read = 0
+        self._jids: list[str] = []  # of each message, in row order
+        self._lasts: list[Last] = []  # the same messages: the last one of a chat is that chat's
 
     def add(self, page: ReadColumns) -> None:
         """Draft a page."""
         columns, said, odd, beside, origins = page
-        self._note(columns)
+        self._note(columns, beside)
         message_ids, sent_ats = list(map(encoded, columns.message_ids)), int8s(columns.sent_ats)
         fields = list(zip(message_ids, sent_ats, map(self._sender, columns.senders), strict=True))
         verdicts, said_fields = self._nothing_said(columns)
@@ -87,10 +86,7 @@ class ColumnDrafter:
             )
         ]
         self._rows.update(zip(columns.message_ids, rows, strict=True))
-        for reading in odd:
-            self._add(reading)
-        for reading in beside:
-            self._note_one(reading)
+        for reading in (*odd, *beside):
             self._add(reading)
         if origins:
             self._end_with(columns.message_ids, origins)
@@ -98,9 +94,9 @@ class ColumnDrafter:
     def draft(self) -> Draft | None:
         """The draft of the pages since the last one; None where a message comes twice, of which one counts."""
         rows, posts, near = self._rows, self._posts, self._near
-        jids, last, comes_twice = self._jids, self._last, len(rows) != self._read
+        jids, lasts = self._jids, self._lasts
         self._begin()
-        if comes_twice:
+        if len(rows) != len(jids):
             return None
         sorted_posts, submission_rows = Posts.of(posts)
         return Draft(
@@ -109,11 +105,8 @@ class ColumnDrafter:
             posts=sorted_posts,
             submission_rows=list(in_chunks(submission_rows)),
             near=[reading for _, reading in sorted(near, key=itemgetter(0))],
-            messages=jids,
-            last={
-                jid: Last(message_id.decode(), None if sent_at is None else moment_at(sent_at))
-                for jid, (_, message_id, sent_at) in last.items()
-            },
+            messages=Counter(jids),
+            last=dict(zip(jids, lasts, strict=True)),
         )
 
     def _end_with(self, message_ids: Sequence[bytes], origins: Sequence[bytes]) -> None:
@@ -122,21 +115,16 @@ class ColumnDrafter:
         for message_id, origin in zip(message_ids, origins, strict=True):
             rows[message_id] = b"".join((BROUGHT, rows[message_id][behind:], origin))
 
-    def _note(self, columns: Columns) -> None:
-        """Count messages, and remember each chat's last."""
-        self._read += len(columns.rowids)
-        self._jids.update(columns.jids)
-        last = zip(columns.rowids, columns.message_ids, columns.sent_ats, strict=True)
-        self._last.update(zip(columns.jids, last, strict=True))
-
-    def _note_one(self, reading: Reading) -> None:
-        """The same, of one message."""
-        message = reading.message
-        self._read += 1
-        self._jids[message.chat_jid] += 1
-        if message.rowid > self._last.get(message.chat_jid, (0,))[0]:
-            sent_at = None if message.sent_at is None else microseconds(message.sent_at)
-            self._last[message.chat_jid] = message.rowid, message.message_id.encode(), sent_at
+    def _note(self, columns: Columns, beside: Sequence[Reading]) -> None:
+        """Note whose the messages of a page are."""
+        jids: Sequence[str] = columns.jids
+        lasts: list[Last] = list(zip(columns.message_ids, columns.sent_ats, strict=True))
+        if beside:
+            others = [(message.rowid, message.chat_jid, last_of(message)) for message, *_ in beside]
+            in_order = sorted([*zip(columns.rowids, jids, lasts, strict=True), *others], key=itemgetter(0))
+            jids, lasts = [jid for _, jid, _ in in_order], [last for *_, last in in_order]
+        self._jids += jids
+        self._lasts += lasts
 
     def _nothing_said(self, columns: Columns) -> tuple[list[bytes], list[bytes]]:
         """The verdicts of messages that hold no number, and their texts and numbers."""

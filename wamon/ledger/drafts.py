@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.changes import in_row_order, newest_of_each
 from wamon.ledger.posts import Posts
-from wamon.model import microseconds
+from wamon.model import microseconds, moment_at
 from wamon.postgres.copy import (
     FALSE,
     NULL,
@@ -60,8 +60,12 @@ class Origin(NamedTuple):
     local_id: str | None = None  # the id that whoever sent it gave it
 
 
-class Last(NamedTuple):
-    """A chat's last message."""
+Last = tuple[bytes, int | None]
+"""A chat's last message: its id, and when it was sent, as `microseconds` says."""
+
+
+class Told(NamedTuple):
+    """A chat's last message as it is told."""
 
     message_id: str
     sent_at: datetime | None
@@ -106,7 +110,7 @@ class Drafter:
             list(in_chunks(rows)),
             [reading for reading in newest if reading.near],
             Counter([reading[0][1] for reading in newest]),
-            {reading[0][1]: Last(reading[0].message_id, reading[0].sent_at) for reading in readings},
+            {reading[0][1]: last_of(reading.message) for reading in readings},
             readings[0].message.rowid if readings else 0,
         )
 
@@ -159,6 +163,19 @@ class Drafter:
         if self.keep_text is None:
             return -inf
         return microseconds(self.keep_since) if self.keep_text else inf
+
+
+def last_of(message: Message) -> Last:
+    """A message as its chat's last."""
+    return message.message_id.encode(), None if message.sent_at is None else microseconds(message.sent_at)
+
+
+def told(last: Mapping[str, Last]) -> dict[str, Told]:
+    """The last message of each chat, as it is told."""
+    return {
+        jid: Told(message_id.decode(), None if sent_at is None else moment_at(sent_at))
+        for jid, (message_id, sent_at) in last.items()
+    }
 
 
 _WEBHOOK = text("webhook")

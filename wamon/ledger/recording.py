@@ -29,7 +29,7 @@ from wamon.ledger import near_misses
 from wamon.ledger.changes import Recorded, count_kinds, in_row_order, ledger_changes, newest_of_each, replayed
 from wamon.ledger.columns import ColumnDrafter
 from wamon.ledger.dead_letters import Parking, refuse_an_epidemic
-from wamon.ledger.drafts import Drafter
+from wamon.ledger.drafts import Drafter, told
 from wamon.ledger.following import Posted
 from wamon.ledger.ledger_rows import LedgerRows
 from wamon.ledger.submissions import Submissions
@@ -166,7 +166,7 @@ class Recorder:
         """
         with self._advancing(advance, draft.readings or ()), _nothing_held():
             recorded = self._add(draft, "copy")
-            self._source.count_messages(draft.messages, draft.last)
+            self._source.count_messages(draft.messages, told(draft.last))
         return recorded
 
     def record_drafts(self, batches: Iterator[tuple[Draft, Advance]]) -> list[Recorded]:
@@ -196,7 +196,7 @@ class Recorder:
                 is_late = self._clock.monotonic_seconds() - began_seconds >= _MOST_SECONDS_TOGETHER
                 if is_late or messages.total() >= _MESSAGES_A_GROUP * len(messages):
                     break
-            self._source.count_messages(messages, last)
+            self._source.count_messages(messages, told(last))
             self._advance(end)
             failpoint("record.cursor")
         failpoint("record.committed")
@@ -254,7 +254,7 @@ class Recorder:
         try:
             with _nothing_held():
                 recorded = self._add(draft, "copy_brought")
-                self._source.count_messages(draft.messages, draft.last)
+                self._source.count_messages(draft.messages, told(draft.last))
         except AlreadyKnown:
             self._new_lately = False
             raise
