@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -24,7 +24,7 @@ from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded
 from wamon.ledger.recording import Advance, AlreadyKnown, Batch
 from wamon.log import correlated
-from wamon.model import FROM_THE_BEGINNING, MAIN, Start
+from wamon.model import BEGINNING, FROM_THE_BEGINNING, MAIN, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,32 +152,59 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
         while goes_on and (first := next(batches, None)):
             with correlated():
                 try:
-                    passes, goes_on = _record_drafted(pipeline, tail, chain([first], batches))
+                    one, goes_on = _record_drafted(pipeline, tail, chain([first], batches))
                 except (AlreadyKnown, Poison, TimedOut):
                     return
                 except Superseded:
                     pipeline.check_lease()
                     pipeline.reload()
                     return
-                yield from passes
+                yield one
 
 
-def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatch]) -> tuple[list[Pass], bool]:
-    """Record those of the batches that go together; the passes, and whether more may follow."""
-    taken: list[Pass] = []
-
-    def drafts() -> Iterator[tuple[Draft, Advance]]:
-        for batch in batches:
-            near = sum(len(reading.near) for reading in batch.draft.near)
-            taken.append(Pass(Recorded(), batch.read, batch.message_ids, batch.place, batch.complete, near))
-            yield batch.draft, Advance(tail, batch.start, batch.place)
-
+def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatch]) -> tuple[Pass, bool]:
+    """Record those of the batches that go together, as one pass; that, and whether more may follow."""
+    summed = _Summed()
     failpoint("pass.begin")
-    recorded = pipeline.recorder.record_drafts(drafts())
+    recorded, count = pipeline.recorder.record_drafts(summed.drafts(tail, batches))
     _mirror(pipeline)
     failpoint("pass.end")
-    passes = [replace(one, recorded=counts) for one, counts in zip(taken, recorded, strict=False)]
-    return passes, len(recorded) == len(taken)
+    return summed.as_pass(recorded, count), count == summed.taken
+
+
+class _Summed:
+    """Batches that share a transaction, summed while they come: of many groups each tells of nearly all."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self._open: DraftedBatch | None = None  # the one that is being recorded
+        self._read: Counter[str] = Counter()
+        self._message_ids: Sequence[str] = ()
+        self._near_misses = 0
+        self._place = BEGINNING
+        self._complete = False
+
+    def drafts(self, tail: str, batches: Iterator[DraftedBatch]) -> Iterator[tuple[Draft, Advance]]:
+        """Their drafts. Whoever asks for the next one has recorded this one."""
+        for batch in batches:
+            self.taken += 1
+            self._open = batch
+            yield batch.draft, Advance(tail, batch.start, batch.place)
+            self._close()
+
+    def as_pass(self, recorded: Recorded, count: int) -> Pass:
+        """The pass that so many of them were."""
+        if count == self.taken:
+            self._close()
+        return Pass(recorded, self._read, self._message_ids, self._place, self._complete, self._near_misses)
+
+    def _close(self) -> None:
+        batch, self._open = self._open, None
+        if batch is not None:
+            self._read.update(batch.read)
+            self._message_ids = self._message_ids or batch.message_ids
+            self._near_misses += sum(len(reading.near) for reading in batch.draft.near)
+            self._place, self._complete = batch.place, batch.complete
 
 
 def _read(pipeline: Pipeline, tail: str, place: Place) -> ReadBatch:

@@ -169,27 +169,30 @@ class Recorder:
             self._source.count_messages(draft.messages, told(draft.last))
         return recorded
 
-    def record_drafts(self, batches: Iterator[tuple[Draft, Advance]]) -> list[Recorded]:
+    def record_drafts(self, batches: Iterator[tuple[Draft, Advance]]) -> tuple[Recorded, int]:
         """Record batches of new messages, which follow on each other, in one transaction: as many as go together.
+
+        Returns what was recorded, and how many of the batches that is.
 
         What is counted of each group is written once for all of them, with the place where the last one ends. Stops
         before a batch that can't be recorded so, and raises as `record_new` does where that is the first.
         """
         if self._one_by_one:
-            return [self.record_new(*next(batches))]
+            return self.record_new(*next(batches)), 1
         began_seconds = self._clock.monotonic_seconds()
-        recorded: list[Recorded] = []
+        recorded, count = Recorded(), 0
         messages: Counter[str] = Counter()
         last: dict[str, Last] = {}
         with self.fenced(()) as db:
             for draft, advance in batches:
                 try:
                     with explained(), db.transaction(), _nothing_held():
-                        recorded.append(self._add(draft, "copy"))
+                        recorded.add(self._add(draft, "copy"))
                 except (AlreadyKnown, Poison, TimedOut):
-                    if not recorded:
+                    if not count:
                         raise
                     break
+                count += 1
                 messages.update(draft.messages)
                 last.update(draft.last)
                 end = advance
@@ -201,7 +204,7 @@ class Recorder:
             failpoint("record.cursor")
         failpoint("record.committed")
         self._source.tails[end.tail] = end.place
-        return recorded
+        return recorded, count
 
     def _add(self, draft: Draft, query: str) -> Recorded:
         """Within the fence: record a draft, its rows by this query, but for what is counted. Raises as `record_new`."""
