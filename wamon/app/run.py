@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from wamon.app.commands import Bridge
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.conversations.agent import Agent
@@ -246,11 +247,9 @@ def session(
     wanted = wanted_of(config, bridge)
     unwritable = _unwritable(state)
     with ledger(config) as db:
-        known = Source(db, bridge.name)
-        known.collect()
-        refuse_anothers(known, store_of(config, bridge))  # also while another `run` holds the lease
+        knows_groups = _knows_groups(config, bridge, db)  # also while another `run` holds the lease
         with leased(db, bridge.name) as lease:
-            if unwritable is not None and not known.groups:  # else the state file may know their starts
+            if unwritable is not None and not knows_groups:  # else the state file may know their starts
                 raise HostUnavailable(str(unwritable), hint=unwritable.hint)
             pipeline = joined(config, bridge, wanted, db, state, clock)
             pipeline.check_lease = pipeline.recorder.check_lease = lease.renew
@@ -259,6 +258,14 @@ def session(
                 yield Connected(pipeline, lease)
             finally:
                 claim.release()
+
+
+def _knows_groups(config: Config, bridge: Bridge, db: Database) -> bool:
+    """Whether PostgreSQL knows any of the source's. Raises ConfigError where the store is another source's."""
+    known = Source(db, bridge.name)
+    known.collect()
+    refuse_anothers(known, store_of(config, bridge))
+    return bool(known.groups)
 
 
 @contextmanager
