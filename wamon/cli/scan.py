@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from wamon.cli.options import Said
     from wamon.config.schema import Config
     from wamon.views.scan import Scan, ScannedGroup
+
+_Row: TypeAlias = "tuple[str, int, int, int, int, int, int]"
+
+_MOST_SHOWN = 50
+"""To draw ten thousand takes tens of seconds, and nobody reads them."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,7 +39,8 @@ def scan(
     """Read the bridge's store and record every drop in it that isn't recorded yet.
 
     It goes on where the last scan, or the daemon, came to; run again, it changes nothing. Killed at any moment, the
-    next one makes good. What hooks brought is taken in, too, until nothing is new.
+    next one makes good. What hooks brought is taken in, too, until nothing is new. Of more than 50 groups it shows
+    those in which most came; --json has all.
 
     \b
     wamon scan
@@ -115,13 +122,25 @@ def _show(answer: Scan, *, dry_run: bool) -> None:
     from wamon.render import say, table
 
     columns = ("Group", "Messages", "New drops", "Posted again", "Rejected", "Retracted", "Dead")
-    table(columns, [_row(group) for group in answer.groups], right=columns[1:])
+    rows = _rows(answer)
+    table(columns, rows, right=columns[1:])
+    if rows and (left := len(answer.groups) - len(rows)):
+        say(f"… and {left:,} more groups; --json lists them all.")
     would = "would be recorded; nothing was" if dry_run else "read and recorded"
     brought = f" {answer.events:,} deliveries taken in." if answer.events else ""
     say(f"{answer.read:,} messages {would}, in {answer.elapsed_seconds:.1f} s.{brought}")
 
 
-def _row(group: ScannedGroup) -> tuple[str | int, ...]:
+def _rows(answer: Scan) -> list[_Row]:
+    """The groups; of very many those in which something came, the busiest first."""
+    rows = list(map(_row, answer.groups))
+    if len(rows) <= _MOST_SHOWN:
+        return rows
+    came = [row for row in rows if any(row[1:])]
+    return sorted(came, key=itemgetter(1), reverse=True)[:_MOST_SHOWN]
+
+
+def _row(group: ScannedGroup) -> _Row:
     found = group.submissions
     return group.name, group.read, found.new, found.resubmission, found.rejected, found.retracted, group.dead
 
