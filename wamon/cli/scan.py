@@ -49,11 +49,13 @@ def scan(
     """
     from wamon.app.commands import bridge_of, opened, rehearsing
     from wamon.app.publish import publish_scan
+    from wamon.host.memory import share_one_arena
     from wamon.log import is_quiet
     from wamon.render import say
     from wamon.views import scan as view
     from wamon.views.document import as_json
 
+    share_one_arena()
     options = said(ctx, config, json)
     settings = options.config()
     names = group or []
