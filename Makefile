@@ -75,7 +75,7 @@ package: $(STAMP)
 release: package
 	@rm -rf dist
 	@$(VENV)/bin/python -m hatchling build -d dist
-	@ls dist
+	@echo "Both are tried. Tag them: git tag v$$($(VENV)/bin/python -c 'import wamon; print(wamon.__version__)')"
 
 static: $(STAMP)
 	$(VENV)/bin/ruff format --check .
