@@ -16,7 +16,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, PROJECTS, VELO_TEST, Lharries
 from tests.support.clock import CLOCK
@@ -29,8 +28,6 @@ from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import scan
 from wamon.errors import ConfigError
 from wamon.model import Sizes
-from wamon.postgres.connection import connected
-from wamon.postgres.migrations import migrate
 
 Open = Callable[..., Office]
 
@@ -47,17 +44,11 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
-def new_dsn(dsn: str) -> Iterator[str]:
-    """A second database, as after a failover to an empty one."""
-    name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
-    with psycopg.connect(make_conninfo(dsn, dbname="postgres"), autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {name}_new")
-    new = make_conninfo(dsn, dbname=f"{name}_new")
-    with connected(new) as db:
-        migrate(db)
-    yield new
-    with psycopg.connect(make_conninfo(dsn, dbname="postgres"), autocommit=True) as db:
-        db.execute(f"DROP DATABASE {name}_new WITH (FORCE)")
+def new_dsn(own_dsn: str) -> str:
+    """A second database, as after a failover to an empty one: another instance."""
+    with psycopg.connect(own_dsn, autocommit=True) as db:
+        db.execute("UPDATE wamon.instance SET instance_id = DEFAULT")
+    return own_dsn
 
 
 def read(office: Office) -> Any:
