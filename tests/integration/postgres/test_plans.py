@@ -162,6 +162,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("webhooks.events", "due"): {
         "source": "main",
         "hooks": ["wati"],
+        "in_hand": _EVENTS,
         "most": 4_000,
         "most_bytes": 4 * 1024 * 1024,
         "patience": timedelta(seconds=60),
