@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.deliveries import GOWA, PHONE
 from tests.support.intake import events, hook, in_lawley, keep, take_in
 from tests.support.office import Office, eventually
@@ -18,6 +19,13 @@ from wamon.app.intake import intakes
 
 LATE = timedelta(seconds=61)
 VIA = "SELECT message_id, via FROM wamon.ledger ORDER BY 1"
+
+
+@pytest.fixture(autouse=True)
+def _by_postgresqls_clock() -> Iterator[None]:
+    """By which deliveries come."""
+    with CLOCK.as_hosts():
+        yield
 
 
 @pytest.fixture
