@@ -55,7 +55,10 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 
 def _event(event: Fields) -> Iterator[Parsed]:
-    kind, payload = word(event.get("event")), fields(event.get("payload"), "its payload")
+    kind = word(event.get("event"))
+    if not kind.startswith("message"):  # others may hold anything
+        return
+    payload = fields(event.get("payload"), "its payload")
     if kind in _MESSAGES:
         yield _message(payload)
     elif kind == "message.edited":

@@ -43,6 +43,12 @@ def parse(name: str, body: Json) -> list[Parsed]:
     return SENDERS[name].parse(body)
 
 
+@pytest.mark.parametrize("name", ["gowa", "waha"])
+@pytest.mark.parametrize("event", [{}, {"payload": None}, {"payload": ["a"]}, {"payload": "a"}], ids=str)
+def test_what_an_event_of_another_kind_holds_is_no_matter(name: str, event: Json) -> None:
+    assert parse(name, {"event": "session.status", **event}) == []
+
+
 ONE_TO_ONE = {
     "gowa": changed(GOWA, payload={"chat_id": JID}),
     "wacli": WACLI | {"Chat": JID},
