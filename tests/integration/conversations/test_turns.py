@@ -139,6 +139,20 @@ def test_case_13_requirement_9_max_wait_holds(office: Office) -> None:
     assert waits[-2:] == [30, 30]
 
 
+def test_requirement_9_max_wait_counts_from_the_first_message_that_came_during_a_turn(office: Office) -> None:
+    talking(office, direct={"settle": "5s", "max_wait": "30s", "answer_within": "10m"})
+    write(office)
+    advance(office, 5)
+    with desk(office) as at:
+        turn = at.claim_one()
+        write(office)
+        advance(office, 27)
+        write(office)
+        at.finish(turn)
+        write(office)
+    assert conversations(office, "extract(epoch FROM due_at - burst_at)::int") == [30]
+
+
 def test_case_8_requirement_7_one_burst_one_turn(office: Office, caplog: pytest.LogCaptureFixture) -> None:
     """50 first messages at once, several processes; and each of them claims."""
     for _ in range(50):
