@@ -139,6 +139,30 @@ def test_case_13_requirement_9_max_wait_holds(office: Office) -> None:
     assert waits[-2:] == [30, 30]
 
 
+def test_the_gap_before_a_burst_is_that_before_its_first_newer_message(office: Office) -> None:
+    """One that was sent before the burst before, and came late, shortens none."""
+    write(office)
+    advance(office, 35)
+    with desk(office) as at:
+        at.finish(at.claim_one())
+        advance(office, 600)
+        write(office, at=HOST.now() - timedelta(minutes=30))
+        write(office)
+        advance(office, 35)
+        gap_seconds = at.claim_one().gap_seconds
+    assert gap_seconds is not None
+    assert gap_seconds > 600
+
+
+def test_an_answer_hangs_on_the_message_that_was_sent_last_whichever_came_last(office: Office) -> None:
+    last = write(office)
+    write(office, at=HOST.now() - timedelta(seconds=20))
+    advance(office, 35)
+    with desk(office) as at:
+        at.finish(at.claim_one())
+    assert replies(office, "message_id") == [last]
+
+
 def test_requirement_9_max_wait_counts_from_the_first_message_that_came_during_a_turn(office: Office) -> None:
     talking(office, direct={"settle": "5s", "max_wait": "30s", "answer_within": "10m"})
     write(office)
