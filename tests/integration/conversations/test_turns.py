@@ -363,6 +363,16 @@ def test_requirement_13_no_answer_past_answer_within(office: Office) -> None:
     assert deadline == pytest.approx(1800, abs=20)
 
 
+def test_requirement_13_an_answer_s_deadline_counts_from_when_its_newest_message_was_sent(office: Office) -> None:
+    write(office, at=HOST.now() - timedelta(minutes=5))
+    write(office, at=HOST.now() - timedelta(minutes=9))
+    advance(office, 35)
+    with desk(office) as at:
+        at.finish(at.claim_one())
+    newest = "(SELECT max(sent_at) FROM wamon.conversation_messages)"
+    assert replies(office, f"extract(epoch FROM deadline - {newest})::int") == [30 * 60]
+
+
 def test_requirement_20_each_change_of_state_has_its_row(office: Office) -> None:
     talking(office, human_for="10m")
     with desk(office) as at:
