@@ -509,6 +509,22 @@ def test_an_edit_or_a_revoke_changes_what_is_pending_and_nothing_else(office: Of
     assert conversations(office, "last_seq, due_at, burst_at") == before
 
 
+@pytest.mark.parametrize("change", ["edit", "revoke"])
+def test_what_was_answered_stays_as_it_was_and_its_change_opens_nothing(office: Office, change: str) -> None:
+    first = meta_message(id="wamid.ONE", timestamp=str(int(HOST.now().timestamp())), text={"body": "one"})
+    office.set(hooks=[hook("meta")])
+    keep(office, "meta", meta_body(first))
+    take_in(office)
+    advance(office, 35)
+    with desk(office, "meta") as at:
+        at.finish(at.claim_one())
+    says = {"original_message_id": "wamid.ONE", "message": {"type": "text", "text": {"body": "two"}}}
+    keep(office, "meta", meta_body({**first, "id": "wamid.TWO", "type": change, change: says}))
+    take_in(office)
+    assert office.query("SELECT body FROM wamon.conversation_messages") == ["one"]
+    assert conversations(office) == [("idle", 1, 1, False)]
+
+
 def test_case_17_after_72_hours_each_message_is_recorded_once_and_none_is_answered_late(office: Office) -> None:
     """Batches of a thousand, repeated and shuffled; two people wrote within the last ten minutes as well."""
     talking(office, templates={"fallback": "We call back."}).set(hooks=[hook("meta")])
