@@ -14,7 +14,6 @@ from wamon.alerts.state_file import AlertsFile
 from wamon.app.commands import bridge_of, joined, opened, store_of, wanted_of
 from wamon.app.database import database, ledger
 from wamon.app.following import talking_groups
-from wamon.app.intake import brought_sources, effects_of_hooks, intakes, proofs
 from wamon.app.look import looked_at
 from wamon.app.publish import alerts_of
 from wamon.bridge.access import access
@@ -24,7 +23,6 @@ from wamon.capture.verify import ANSWERED_ONCE, EVERY_ROW_IN_THE_LEDGER
 from wamon.daemon.alert_sender import AlertSender
 from wamon.daemon.daily import Daily
 from wamon.daemon.heartbeat import Heartbeat
-from wamon.daemon.intake import HookIntake
 from wamon.daemon.loop import Plan
 from wamon.daemon.monitor import Monitor
 from wamon.daemon.office_writer import BroughtOfficeWriter, OfficeWriter
@@ -63,6 +61,7 @@ if TYPE_CHECKING:
     from wamon.postgres.leases import Lease
     from wamon.reports.period import Period
     from wamon.reports.report import Report
+    from wamon.webhooks.proof import Unproven
 
 
 def plan(load: Callable[[], Config], clock: Clock, sizes: Sizes = USUAL_SIZES) -> Plan:
@@ -114,6 +113,8 @@ class _Beside:
         daily = Daily(config, clock, ledger, database)
         reports = _reports(config, clock, notifier, sender.ring)
         if config.has_hooks_alone:
+            from wamon.app.intake import brought_sources, effects_of_hooks
+
             upkeep = BroughtUpkeep(partial(brought_sources, config), partial(broken_promises, config, clock))
             writer = BroughtOfficeWriter(partial(effects_of_hooks, config, clock))
             return SideTasks(always, (daily, upkeep, writer, *reports))
@@ -155,8 +156,14 @@ def _events_out(config: Config, passes: Passes, clock: Clock) -> list[SideTask]:
     return [EventsOut(config, ledger, passes, clock)]
 
 
-def _intake(config: Config, passes: Passes, clock: Clock) -> list[HookIntake]:
-    return [HookIntake(partial(intakes, config, clock), passes, clock)] if config.sources_of_hooks else []
+def _intake(config: Config, passes: Passes, clock: Clock) -> list[SideTask]:
+    """What takes deliveries in; nothing, and nothing of its room, where there are no hooks."""
+    if not config.sources_of_hooks:
+        return []
+    from wamon.app.intake import intakes
+    from wamon.daemon.intake import HookIntake
+
+    return [HookIntake(partial(intakes, config, clock), passes, clock)]
 
 
 def answering(config: Config) -> list[str]:
@@ -192,8 +199,17 @@ def _agent(config: Config, clock: Clock) -> Agent | None:
 
 def broken_promises(config: Config, clock: Clock) -> list[int]:
     """The promises that don't hold of what hooks brought, and of bursts: a number for each time."""
-    unproven = proofs(config, clock, repair=False).unproven if config.sources_of_hooks else ()
+    unproven = _unproven_deliveries(config, clock)
     return [EVERY_ROW_IN_THE_LEDGER] * len(unproven) + [ANSWERED_ONCE] * len(_flaws_of_bursts(config))
+
+
+def _unproven_deliveries(config: Config, clock: Clock) -> Sequence[Unproven]:
+    """What hooks brought and the ledger lacks."""
+    if not config.sources_of_hooks:
+        return ()
+    from wamon.app.intake import proofs
+
+    return proofs(config, clock, repair=False).unproven
 
 
 def _flaws_of_bursts(config: Config) -> Sequence[Flaw]:

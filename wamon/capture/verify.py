@@ -112,9 +112,12 @@ class Verified:
         return [problem for problem in self.problems if not problem.is_ahead]
 
 
-def sweep(pipeline: Pipeline, progress: Callable[[int], None] = lambda _: None) -> Recorded:
+def sweep(
+    pipeline: Pipeline, progress: Callable[[int], None] = lambda _: None, *, pages_at_once: int = _PAGES_AT_ONCE
+) -> Recorded:
     """Compare all groups and mend what differs, page by page, beside other wamons."""
-    recorded = Verification(pipeline, list(pipeline.source.groups.values())).repair(progress)
+    groups = list(pipeline.source.groups.values())
+    recorded = Verification(pipeline, groups, pages_at_once=pages_at_once).repair(progress)
     pipeline.source.note_sweep()
     return recorded
 
@@ -122,7 +125,8 @@ def sweep(pipeline: Pipeline, progress: Callable[[int], None] = lambda _: None) 
 class Verification:
     """The comparison of these groups. The `progress` of a walk is told how many rows are done."""
 
-    def __init__(self, pipeline: Pipeline, groups: Sequence[Group]) -> None:
+    def __init__(self, pipeline: Pipeline, groups: Sequence[Group], *, pages_at_once: int = _PAGES_AT_ONCE) -> None:
+        self._pages_at_once = pages_at_once
         self._pipeline = pipeline
         self._groups = groups
         self._comparison = Comparison(pipeline.source)
@@ -193,7 +197,7 @@ class Verification:
         done = 0
         pages = self._pipeline.store.row_pages(wanted)
         by_columns = ByColumns(Reader(self._pipeline.store, self._pipeline.rules, wanted, all_starts(self._pipeline)))
-        while together := list(islice(pages, _PAGES_AT_ONCE)):
+        while together := list(islice(pages, self._pages_at_once)):
             rows = [row for found, _ in together for row in found]
             read = by_columns.read(rows)
             ids = {*read.columns.message_ids, *(reading.message.message_id.encode() for reading in read.beside)}

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from wamon.daemon.stopping import Stopping
     from wamon.ledger.source import Source
 
-_SECONDS_BETWEEN_PAGES = 0.05
+_SECONDS_BETWEEN_PAGES = 0.0125
+_PAGES_AT_ONCE = 1
+"""Nobody waits for it, and what it holds at its peak stays a part of the daemon's memory."""
 
 
 class Upkeep(Chore):
@@ -43,7 +45,7 @@ class Upkeep(Chore):
         try:
             with self._opened() as pipeline:
                 if pipeline.source.sweep_due():
-                    sweep(pipeline, lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES))
+                    sweep(pipeline, _pausing(stopping), pages_at_once=_PAGES_AT_ONCE)
                 if pipeline.source.verify_due():
                     self._verify(pipeline, stopping)
         finally:
@@ -51,7 +53,7 @@ class Upkeep(Chore):
 
     def _verify(self, pipeline: Pipeline, stopping: Stopping) -> None:
         groups = [pipeline.source.groups[jid] for jid in pipeline.named([])]
-        verified = Verification(pipeline, groups).verify(lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES))
+        verified = Verification(pipeline, groups, pages_at_once=_PAGES_AT_ONCE).verify(_pausing(stopping))
         promises = [*(problem.promise for problem in verified.wrong), *self._broken()]
         pipeline.source.note_verify(clean=not promises)
         _tell(amount(verified.checked, "row"), promises)
@@ -85,6 +87,10 @@ class BroughtUpkeep(Chore):
         for source in sources:
             source.note_verify(clean=not promises)
         _tell("what hooks brought", promises)
+
+
+def _pausing(stopping: Stopping) -> Callable[[int], None]:
+    return lambda _: stopping.pause(_SECONDS_BETWEEN_PAGES)
 
 
 def _tell(what: str, promises: Sequence[int]) -> None:
