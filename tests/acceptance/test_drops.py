@@ -40,6 +40,25 @@ def test_as_lines_it_has_each_drop_on_one_and_nothing_else(scanned: Office) -> N
     assert (nothing.returncode, nothing.stdout) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        (("trace", "DR1752028"), "steps"),
+        (("drops", "allow", "missing"), "missing"),
+        (("drops", "allow", "strangers"), "strangers"),
+    ],
+    ids=str,
+)
+def test_each_command_that_answers_with_one_list_prints_it_by_lines(
+    scanned: Office, words: tuple[str, ...], rows: str
+) -> None:
+    (scanned.folder / "list.csv").write_text("DR1752034\nDR1799999\n")
+    assert scanned.run("drops", "allow", "import", f"{scanned.folder}/list.csv", "--project", "Lawley").returncode == 0
+    found = scanned.answer(*words)[rows]
+    assert found
+    assert [json.loads(line) for line in scanned.run(*words, "--jsonl").stdout.splitlines()] == found
+
+
 def test_both_kinds_of_json_at_once_are_refused(scanned: Office) -> None:
     for words in (("--json", "drops", "list", "--jsonl"), ("gaps", "--jsonl", "--json")):
         done = scanned.run(*words)

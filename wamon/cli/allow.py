@@ -10,7 +10,7 @@ import typer
 
 from wamon.cli.asking import YesOption, confirm
 from wamon.cli.clusters import name_database
-from wamon.cli.options import ConfigOption, JsonOption, ProjectOption, complete_project, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, ProjectOption, complete_project, said
 from wamon.cli.usage import Commands
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def missing(
     limit: LimitOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
+    jsonl: JsonLinesOption = False,
 ) -> None:
     """List the drops that are planned and not posted: on a project's list, and in none of its messages.
 
@@ -145,18 +146,16 @@ def missing(
     """
     from wamon.app.database import ledger
     from wamon.ledger import allow_list
-    from wamon.render import say
     from wamon.views import allow as view
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     with ledger(settings) as db:
         planned = _planned(db, settings, project)
         found = allow_list.missing(db, project)
     answer = view.missing(planned, found[: _limit(limit, options.json)])
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show_missing(answer, len(found))
         name_database(settings)
@@ -169,6 +168,7 @@ def strangers(
     limit: LimitOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
+    jsonl: JsonLinesOption = False,
 ) -> None:
     """List the drops that are posted and not planned: not on their project's list; the newest posts first.
 
@@ -182,11 +182,9 @@ def strangers(
     from wamon.app.database import ledger
     from wamon.ledger import allow_list
     from wamon.privacy import people_of
-    from wamon.render import say
     from wamon.views import allow as view
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     people = people_of(settings)
     with ledger(settings) as db:
@@ -195,7 +193,7 @@ def strangers(
         unposted = allow_list.missing(db, project) if found else []
     answer = view.strangers(planned, found[: _limit(limit, options.json)], unposted, people)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show_strangers(answer, len(found), settings)
         name_database(settings)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamon.cli.options import ConfigOption, JsonOption, said
+from wamon.cli.options import ConfigOption, JsonLinesOption, JsonOption, said
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -25,6 +25,7 @@ def trace(
     ],
     config: ConfigOption = None,
     json: JsonOption = False,
+    jsonl: JsonLinesOption = False,
 ) -> None:
     """Tell what became of a message or a drop: every step that is known, with its time.
 
@@ -36,17 +37,15 @@ def trace(
     """
     from wamon.app.database import ledger
     from wamon.privacy import people_of
-    from wamon.render import say
     from wamon.views import trace as view
-    from wamon.views.document import as_json
 
-    options = said(ctx, config, json)
+    options = said(ctx, config, json, jsonl)
     settings = options.config()
     with ledger(settings) as db:
         answers = settings.conversations.enabled
         answer = view.trace(db, asked, settings.database.review_table, people_of(settings), answers=answers)
     if options.json:
-        say(as_json(answer))
+        options.say_list(answer)
     else:
         _show(answer, settings.timezone)
 
