@@ -6,6 +6,7 @@ import configparser
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -13,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clusters import PROGRAMS, streaming_pair
 from tests.support.drill import Drill
-from tests.support.nats import NEW, brokers
+from tests.support.nats import NEW, STREAM, SUBJECT, brokers
 from tests.support.office import Office, eventually
 from tests.support.pages import sections
 from tests.support.pooler import PROGRAM, SETTINGS, pooled
@@ -83,11 +84,22 @@ def test_a_pooler_as_the_page_sets_it_stands_between(dsn: str, drilled: Drilled)
         drill.follow()
 
 
+def settings_of_stream() -> dict[str, Any]:
+    """What the page's line for `nats` says of the stream, but for its replicas: here is one server."""
+    name, line = re.findall(r"^nats stream add (\S+) (.*)$", PAGE, re.MULTILINE)[0]
+    said = dict(re.findall(r"--(\S+) (\S+)", line))
+    assert (name, said.pop("subjects"), said.pop("replicas")) == (STREAM, SUBJECT, "3")
+    seconds = {"max_age": 86_400 * int(said.pop("max-age").removesuffix("d"))}
+    seconds["duplicate_window"] = 3_600 * int(said.pop("dupe-window").removesuffix("h"))
+    assert said.keys() == {"storage", "retention", "discard"}
+    return {**said, **seconds}
+
+
 @pytest.mark.skipif(NEW is None, reason="nats-server isn't installed here")
 def test_events_go_out_to_a_stream(drilled: Drilled) -> None:
     drill = drilled("Events out")
     with brokers(str(NEW)) as found:
-        found.make_stream()
+        found.make_stream(**settings_of_stream())
         drill.office.set(events={"nats": {"url": found.url}})
         drill.office.scan()
         drill.systemctl("start")
