@@ -509,6 +509,14 @@ def test_an_edit_or_a_revoke_changes_what_is_pending_and_nothing_else(office: Of
     assert conversations(office, "last_seq, due_at, burst_at") == before
 
 
+def test_a_sent_time_in_the_future_counts_as_now(office: Office) -> None:
+    """The first of a burst as well as the second."""
+    for _ in range(2):
+        write(office, at=HOST.now() + timedelta(minutes=10))
+        assert conversations(office, "last_in_at <= last_at") == [True]
+    assert office.query("SELECT bool_and(sent_at <= seen_at) FROM wamon.conversation_messages") == [True]
+
+
 @pytest.mark.parametrize("change", ["edit", "revoke"])
 def test_what_was_answered_stays_as_it_was_and_its_change_opens_nothing(office: Office, change: str) -> None:
     first = meta_message(id="wamid.ONE", timestamp=str(int(HOST.now().timestamp())), text={"body": "one"})
