@@ -182,7 +182,7 @@ class _Peak:
     def _look(self) -> None:
         with contextlib.suppress(OSError, LookupError):  # it has ended
             while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
-                together = memory_kib(self._pid, "VmHWM") + sum(map(_peak_if_there_kib, _children(self._pid)))
+                together = memory_kib(self._pid, "VmHWM") + sum(map(_peak_if_there_kib, _begun(self._pid)))
                 self._kib = max(self._kib, together)
 
     def end(self) -> float:
@@ -195,6 +195,18 @@ class _Peak:
 def _children(pid: int) -> list[int]:
     threads = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for thread in threads for child in (thread / "children").read_text("ascii").split()]
+
+
+def _begun(pid: int) -> list[int]:
+    """Its children. One that doesn't run its own program yet has no memory but its parent's."""
+    own = _command(pid)
+    return [child for child in _children(pid) if _command(child) != own]
+
+
+def _command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _peak_if_there_kib(pid: int) -> int:
