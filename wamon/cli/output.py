@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
@@ -32,7 +33,8 @@ def give_up() -> None:
 
 def _replace_by(errors: str) -> None:
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors=errors)
+        with suppress(OSError):  # it was closed since: nobody takes what is said
+            sys.stdout.reconfigure(errors=errors)
 
 
 def _is_utf8(file: TextIO) -> bool:
