@@ -7,6 +7,7 @@ import gc
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import Counter
@@ -45,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     memory.use()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it puts into the background
     if config.option.today:
         moment = datetime.fromisoformat(config.option.today)
         CLOCK.begin_at(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
