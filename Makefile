@@ -38,7 +38,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(VENV)/bin/python -m pytest --quiet --dist=loadfile --no-loadscope-reorder
 
 test: $(STAMP)
-	@$(PYTEST) --numprocesses=3 $(T)
+	@$(PYTEST) --numprocesses=4 $(T)
 
 quick: static
 	@$(PYTEST) --numprocesses=2 tests/unit
