@@ -26,7 +26,7 @@ TYPER = {"annotated_doc", "shellingham", "typer", "typing_extensions"}
 TYPER_ON_OPTIONS = {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
 OURS = {"wamon", "wamon.__main__", "wamon.cli", "wamon.clock", "wamon.errors", "wamon.log"}
 WORK = {"apscheduler", "psycopg", "re2", "rich", "sqlite3", "watchdog", "yaml"}
-A_SCAN = {"cython_runtime", "psycopg", "psycopg_binary", "re2", "rich", "yaml"}
+A_SCAN = {"cython_runtime", "psycopg", "psycopg_binary", "rich", "yaml"}
 NO_SCAN = {
     "alerts",
     "app.look",
