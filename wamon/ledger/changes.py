@@ -43,9 +43,11 @@ class Known(NamedTuple):
     reason: str | None
     gone: bool
     via: Via = "store"
+    sender: str = ""
 
 
 _PARKED = {"retry", "dead"}
+_FOR_GOOD = {"before-start", "direct"}
 
 
 @dataclass(slots=True)
@@ -108,11 +110,11 @@ class Decided(Protocol):
 
 
 def held_to(reading: Reading, was: Decided) -> Reading:
-    """What stood before its group's start stays there, also when edited; what was discarded, or our own reply, until
-    it is edited.
+    """What stood before its group's start, or was said one-to-one and is no post, stays that, also when edited; what
+    was discarded, or our own reply, until it is edited.
     """
     decided = was.reason in {"discarded", "reply"} and was.content_hash == reading.message.content_hash
-    return Reading(reading.message, (), was.reason) if decided or was.reason == "before-start" else reading
+    return Reading(reading.message, (), was.reason) if decided or was.reason in _FOR_GOOD else reading
 
 
 @dataclass(slots=True)

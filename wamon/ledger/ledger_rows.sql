@@ -1,6 +1,6 @@
 -- name: known
 -- Key by key, by OFFSET: of a table that has just grown the planner believes that reading all of it for each is as good.
-SELECT k.chat, k.message_id, l.content_hash, l.status, l.reason, l.gone_at IS NOT NULL, l.via
+SELECT k.chat, k.message_id, l.content_hash, l.status, l.reason, l.gone_at IS NOT NULL, l.via, l.sender
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 CROSS JOIN LATERAL (
     SELECT r.* FROM wamon.ledger_rows AS r WHERE r.chat = k.chat AND r.message_id = k.message_id OFFSET 0

@@ -276,7 +276,8 @@ class Recorder:
         """
         readings = self._own_replies.without_own_replies(newest_of_each(readings))
         changes = ledger_changes(readings, known, again=False, via="webhook")
-        changes.changed = [reading for reading in changes.changed if origins[_key(reading.message)].is_edit]
+        edited = [reading for reading in changes.changed if origins[_key(reading.message)].is_edit]
+        changes.changed = [_by_its_writer(reading, known) for reading in edited]
         recorded = self._write(changes, again=False, origins=origins)
         self._new_lately = len(changes.new) == len(readings) and not self._own_replies.has_replied()
         new = in_row_order(changes.new)
@@ -398,6 +399,12 @@ def _nothing_held() -> Iterator[None]:
         if error.diag.constraint_name in {"ledger_rows_pkey", "submission_rows_pkey"}:
             raise AlreadyKnown from None
         raise
+
+
+def _by_its_writer(reading: Reading, known: Mapping[Key, Known]) -> Reading:
+    """An edit as its message's sender said it: what brings it may name them otherwise, or not at all."""
+    message = reading.message
+    return reading._replace(message=message._replace(sender=known[_key(message)].sender or message.sender))
 
 
 def _part_of(batch: Batch, part: Part[Reading], *, may_advance: bool) -> Batch:

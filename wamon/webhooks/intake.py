@@ -123,6 +123,11 @@ class Said(NamedTuple):
     def key(self) -> Key:
         return self.reading.message[1:3]
 
+    @property
+    def is_early(self) -> bool:
+        """Whether it tells of a message that may still come, and only that says whose it is."""
+        return self.brought.names_nobody and self.opened.event.is_young
+
     def origin(self, persons: Mapping[Alias, int]) -> Origin:
         """Whence it comes, of these persons."""
         return origin_of(self.brought, self.opened.event.uid, persons)
@@ -332,7 +337,7 @@ class Intake:
                 taken = self._settle_new(db, opened, drafted)
             else:
                 held = [one for one in opened if one.event.event in locked]
-                taken = self._settle(db, held, said or self._said(held))
+                taken = self._settle(db, held, said if said and len(held) == len(opened) else self._said(held))
             failpoint("event.recorded")
         return taken
 
@@ -357,6 +362,8 @@ class Intake:
         said = [one for one in all_said if one.opened.event.event in live]
         persons = self._join_people(db, self._together([one for one in opened if one.event.event in live]))
         known = self._recorder.known([one.reading for one in said])
+        if early := {one.key for one in said if one.is_early and one.key not in known}:
+            raise NotYet(early)
         awaited = [one for one in said if self._is_awaited(one, known)]
         ready = [one for one in said if not self._is_awaited(one, known)] if awaited else said
         origins = {one.key: one.origin(persons[self._accounts[one.opened.event.hook]]) for one in ready}
@@ -421,10 +428,10 @@ class Intake:
         return [Said(each, self._read(n, one, groups), one) for n, (each, one) in enumerate(found, 1)]
 
     def _counting(self, opened: Sequence[Opened], groups: Mapping[str, Group]) -> list[tuple[Opened, Brought]]:
-        """The messages that count, in the order in which they were sent; the same at the same time, as they came."""
+        """The messages that count, in the order in which they were sent; of the same time, as they came, edits last."""
         found = [(each, one) for each in opened for one in each.messages if self._counts(one, groups)]
-        found.sort(key=lambda pair: pair[1].sent_at)
-        return found
+        found.sort(key=lambda pair: (pair[1].sent_at, pair[1].is_edit))
+        return _with_their_messages(found)
 
     def _counts(self, one: Brought, groups: Mapping[str, Group]) -> bool:
         """Of a watched group, or one-to-one. What a polled group's edit says, the store says too."""
@@ -452,7 +459,7 @@ class Intake:
         groups = self._source.groups
         drafter = None if self._feed.is_polled else self._recorder.column_drafter()
         found = self._counting(opened, groups) if drafter else []
-        if drafter is None or not found or any(one.message_id.startswith(NAMELESS) for _, one in found):
+        if drafter is None or not found or any(one.is_edit or one.message_id.startswith(NAMELESS) for _, one in found):
             return None
         columns = columns_of([one for _, one in found])
         said = self._rules.read_columns(columns)
@@ -505,6 +512,17 @@ class Intake:
             for fault in (part for part in one.others if isinstance(part, AccountFault)):
                 _tell_fault(one.event.hook, fault)
         self.events.end(db, [Ended(one.event, messages[one.event.event], one.broken) for one in done], twins)
+
+
+def _with_their_messages(found: list[tuple[Opened, Brought]]) -> list[tuple[Opened, Brought]]:
+    """The same, an edit as one of its message, where that is among them: the key of one may name somebody else."""
+    if not any(one.is_edit for _, one in found):
+        return found
+    first = {(one.said.chat, one.message_id): one for _, one in found if not one.is_edit}
+    return [
+        (each, first.get((one.said.chat, one.message_id), one).edited(one) if one.is_edit else one)
+        for each, one in found
+    ]
 
 
 def _read_apart(columns: Columns, groups: Mapping[str, Group]) -> list[int]:

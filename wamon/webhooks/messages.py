@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wamon.ledger.drafts import Origin
 from wamon.model import Columns, Message, content_hash, microseconds
@@ -50,6 +50,11 @@ class Brought(NamedTuple):
         return self.said.edits is not None
 
     @property
+    def names_nobody(self) -> bool:
+        """Whether it is an edit that comes as the key of its message: only that message says who wrote it."""
+        return self.is_edit and self.said.message_id is None
+
+    @property
     def from_me(self) -> bool:
         return isinstance(self.said, OperatorMessage)
 
@@ -62,6 +67,11 @@ class Brought(NamedTuple):
     def media_type(self) -> str:
         """As the ledger has it."""
         return _MEDIA_TYPES[self.said.part]
+
+    def edited(self, edit: Brought) -> Brought:
+        """The same as this edit has it: who wrote it, to whom and when is as it was."""
+        changed: dict[str, Any] = {"part": edit.said.part, "text": edit.said.text, "edits": edit.said.edits}
+        return self._replace(said=self.said._replace(**changed))
 
     def message(self, n: int) -> Message:
         """What the ledger records of it: the n-th of a batch."""

@@ -1,0 +1,103 @@
+"""Edits that come as the key of their message, as its sender's phone has it: who wrote stands in the message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridges import LAWLEY
+from tests.support.clock import HOST
+from tests.support.deliveries import EVOLUTION, LID, PHONE, WACLI, Json
+from tests.support.intake import events, hook, keep, take_in
+from tests.support.office import Office
+from tests.support.talk import advance, conversations, talking
+
+JID, OURS = f"{PHONE}@s.whatsapp.net", "27820009999@s.whatsapp.net"
+LIVE = "SELECT drop_number, sender FROM wamon.submission_rows WHERE live"
+
+
+@pytest.fixture
+def office(tmp_path: Path, open_office: Callable[..., Office]) -> Office:
+    office = talking(open_office(tmp_path / "no-store.db"))
+    office.set(hooks=[hook(name, project="Lawley") for name in ("evolution", "wacli")])
+    return office
+
+
+def evolution(chat: str, text: str, *, ours: bool) -> Json:
+    key = {"remoteJid": chat, "fromMe": ours, "id": "A", "participant": JID if chat == LAWLEY else None}
+    data = {"key": key, "message": {"conversation": text}, "messageTimestamp": int(HOST.now().timestamp())}
+    return EVOLUTION | {"data": EVOLUTION["data"] | data}
+
+
+def evolution_edit(chat: str, text: str) -> Json:
+    key = {"remoteJid": chat, "fromMe": True, "id": "A", "participant": f"{LID}@lid" if chat == LAWLEY else None}
+    data = {"key": key, "type": "MESSAGE_EDIT", "editedMessage": {"conversation": text}}
+    return EVOLUTION | {"event": "messages.edited", "data": data}
+
+
+def wacli(chat: str, text: str, *, ours: bool) -> Json:
+    sender = OURS if ours else JID
+    said = {"ID": "A", "Chat": chat, "Text": text, "SenderJID": sender, "FromMe": ours}
+    return WACLI | said | {"Timestamp": f"{HOST.now():%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def wacli_edit(chat: str, text: str) -> Json:
+    edit = {"Edited": True, "FromMe": True, "SenderJID": f"{LID}@lid" if chat == LAWLEY else JID}
+    return wacli(chat, text, ours=False) | edit
+
+
+SENDERS = {"evolution": (evolution, evolution_edit), "wacli": (wacli, wacli_edit)}
+
+
+def said_and_edited(provider: str, chat: str, *, ours: bool = False) -> tuple[Json, Json]:
+    """A message, and its edit: one-to-one, its chat is we where a person sends it."""
+    message, edit = SENDERS[provider]
+    there = OURS if chat == JID and not ours else chat
+    return message(chat, "DR1752028", ours=ours), edit(there, "DR1752034")
+
+
+@pytest.mark.parametrize("provider", SENDERS)
+@pytest.mark.parametrize("steps", ["message edit", "message, edit", "edit message", "edit, message"])
+@pytest.mark.parametrize("chat", [JID, LAWLEY], ids=["direct", "group"])
+def test_whenever_an_edit_comes_its_message_s_sender_said_it(
+    office: Office, provider: str, steps: str, chat: str
+) -> None:
+    """Together or one after the other, in either order."""
+    bodies = dict(zip(("message", "edit"), said_and_edited(provider, chat), strict=True))
+    for batch in steps.split(", "):
+        for one in batch.split():
+            keep(office, provider, bodies[one])
+        take_in(office)
+    advance(office, 6)
+    take_in(office)
+    assert office.query(LIVE) == [("DR1752034", PHONE)]
+    assert office.query("SELECT sender FROM wamon.ledger") == [PHONE]
+    if chat == JID:
+        assert conversations(office, "state, last_seq") == [("settling", 1)]
+        assert office.query("SELECT body FROM wamon.conversation_messages") == ["DR1752034"]
+
+
+@pytest.mark.parametrize("provider", SENDERS)
+@pytest.mark.parametrize("together", [True, False])
+def test_what_we_said_one_to_one_is_no_post_however_it_is_edited(office: Office, provider: str, together: bool) -> None:
+    for one in said_and_edited(provider, JID, ours=True):
+        keep(office, provider, one)
+        if not together:
+            take_in(office)
+    take_in(office)
+    assert office.query("SELECT count(*) FROM wamon.submission_rows") == [0]
+    assert conversations(office, "state, last_seq") == [("idle", 0)]
+
+
+@pytest.mark.parametrize("provider", SENDERS)
+def test_an_edit_of_what_never_comes_is_recorded_after_a_minute(office: Office, provider: str) -> None:
+    _, edit = said_and_edited(provider, LAWLEY)
+    keep(office, provider, edit)
+    take_in(office)
+    assert events(office, "state") == ["new"]
+    advance(office, 61)
+    take_in(office)
+    assert events(office, "state") == ["done"]
+    assert office.query(LIVE) == [("DR1752034", f"{LID}@lid")]
