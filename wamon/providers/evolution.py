@@ -142,7 +142,10 @@ def _members(key: Fields) -> tuple[Alias, ...]:
 
 def _sent_at(value: object) -> datetime | None:
     """A message's time. Where a phone's history or a message sent anew brings it, it may come in two halves."""
-    return moment(some(value).get("low") or value)
+    low, high = some(value).get("low"), some(value).get("high")
+    if isinstance(low, int) and isinstance(high, int):
+        return moment((high << 32) + low % (1 << 32))
+    return moment(value)
 
 
 def _says(content: Fields) -> dict[str, Any]:

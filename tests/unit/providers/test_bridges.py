@@ -307,7 +307,21 @@ def test_evolutions_time_is_the_messages_and_not_the_one_that_only_looks_like_ut
     assert found.sent_at == NOON
 
 
-@pytest.mark.parametrize("given", [str(SECONDS), {"low": SECONDS, "high": 0, "unsigned": True}], ids=["text", "halves"])
+HALVES = {"low": SECONDS, "high": 0, "unsigned": True}
+
+
+def test_evolutions_time_of_an_edit_may_come_in_halves_that_both_count() -> None:
+    """In milliseconds, of which the lower half may be below 0."""
+    ms = SECONDS * 1000
+    low = ms % 2**32 - (2**32 if ms % 2**32 >= 2**31 else 0)
+    data = {"key": {"remoteJid": GROUP, "id": "A"}, "type": 14, "editedMessage": {"conversation": "a"}}
+    data["timestampMs"] = {"low": low, "high": ms >> 32, "unsigned": False}
+    [edit] = parse("evolution", EVOLUTION | {"event": "messages.edited", "data": data})
+    assert isinstance(edit, PersonMessage)
+    assert edit.sent_at == NOON
+
+
+@pytest.mark.parametrize("given", [str(SECONDS), HALVES], ids=["text", "halves"])
 def test_evolutions_time_may_come_as_a_text_or_as_the_halves_of_64_bits(given: object) -> None:
     [found] = evolution({"conversation": "x"}, messageTimestamp=given)
     assert isinstance(found, PersonMessage)
