@@ -310,7 +310,7 @@ def _starting(plan: Plan) -> list[Target]:
         Target("on Debian's PostgreSQL, 99 of 100, ms", ON_DEBIAN_MOST, 75),
         Target("half of them there, times those on the embedded one", ON_DEBIAN_HALF, None, (ON_DEBIAN_HALF, FLOOR)),
         Target("99 of 100 there, times those on the embedded one", ON_DEBIAN_MOST, None, (ON_DEBIAN_MOST, FLOOR)),
-        Target("a running daemon's memory, MB", RESIDENT, 80),
+        Target("a running daemon's memory, MB", RESIDENT, 65),
         Target("`wamon --help`, times a bare typer program that imports rich", HELP, 2, (HELP, FLOOR)),
         Target(f"`verify` of {plan.large:,}, s", verified(plan.large), 60),
     ]
