@@ -41,6 +41,13 @@ _SENDERS = 6
 _BY_BSUID = 0.3
 _STALL_SECONDS = 1.5
 _TO_THE_END_SECONDS = 1_200  # twenty late answers go in a minute
+_OVERDUE = """
+    UPDATE wamon.conversations SET due_at = now()
+    WHERE conversation IN (
+        SELECT conversation FROM wamon.conversations WHERE state = 'processing' ORDER BY conversation FOR UPDATE
+    )
+"""
+"""In the order in which wamon holds them: else the two would wait for each other."""
 _ENDS = ("settling", "retry", "processing", "human")
 
 
@@ -154,7 +161,7 @@ class Place:
         os.kill(self.run.process.pid, signal.SIGSTOP)
         with self._at_postgresql() as db:
             db.execute("UPDATE wamon.leases SET expires_at = now()")
-            db.execute("UPDATE wamon.conversations SET due_at = now() WHERE state = 'processing'")
+            db.execute(_OVERDUE)
         with self.office.running() as other:
             time.sleep(2 * _STALL_SECONDS)
             os.kill(self.run.process.pid, signal.SIGCONT)
