@@ -21,10 +21,43 @@ WHERE g.chat = r.chat AND g.source = %(source)s AND r.state = 'sending'
   AND EXISTS (SELECT FROM wamon.leases WHERE source = %(source)s AND holder = %(holder)s AND expires_at > now())
 
 -- name: next
--- A burst's answer stands for as long as any of its posts does, whichever was the last.
 -- A conversation's are sent in their order, fresh ones before late ones, of which the oldest first. A group, and all that
 -- is late, has a limit in a minute: the others go on.
 -- What goes before it is looked for in its conversation alone, by states that no index of unfinished ones has.
+-- A burst's answer stands for as long as any of its posts does, whichever was the last: asked of the chosen one alone,
+-- since no index has posts by their message.
+WITH chosen AS MATERIALIZED (
+    SELECT r.*
+    FROM wamon.replies AS r
+    JOIN wamon.groups AS g USING (chat)
+    LEFT JOIN wamon.conversations AS c ON c.conversation = r.conversation
+    LEFT JOIN wamon.conversations AS a ON a.conversation = coalesce(c.merged_into, c.conversation)
+    WHERE g.source = %(source)s AND r.state = 'due'
+      AND r.next_try_at <= CASE WHEN r.conversation IS NULL THEN %(now)s ELSE now() END
+      AND EXISTS (SELECT FROM wamon.leases AS h
+                  WHERE h.source = %(source)s AND h.holder = %(holder)s AND h.expires_at > now())
+      AND NOT EXISTS (
+          SELECT
+          FROM wamon.replies AS e
+          WHERE e.conversation = ANY(ARRAY(
+                  SELECT a.conversation
+                  UNION ALL
+                  SELECT m.conversation FROM wamon.conversations AS m WHERE m.merged_into = a.conversation))
+            AND e.state NOT IN ('sent', 'unknown', 'failed', 'skipped') AND e.reply < r.reply)
+      AND (g.kind = 'direct' OR %(per_group)s > (
+          SELECT count(*)
+          FROM wamon.replies AS t
+          WHERE t.chat = r.chat AND t.tried_at > least(now(), %(now)s) - interval '1 min'
+            AND t.tried_at > CASE WHEN t.conversation IS NULL THEN %(now)s ELSE now() END - interval '1 min'))
+      AND (NOT r.late OR %(most_late)s > (
+          SELECT count(*)
+          FROM wamon.replies AS t
+          JOIN wamon.groups AS tg USING (chat)
+          WHERE tg.source = %(source)s AND t.late AND t.tried_at > now() - interval '1 min'))
+    ORDER BY r.late, CASE WHEN r.late THEN r.sent_at ELSE r.next_try_at END, r.sent_at, r.about, r.reply
+    LIMIT 1
+    FOR UPDATE OF r SKIP LOCKED
+)
 SELECT r.reply, g.jid, r.chat, r.message_id, r.about, r.kind, r.project, r.likely, l.sender, r.sent_at, r.attempts, r.reason,
        s.replies_off, s.agent_off AND r.conversation IS NOT NULL AND coalesce(u.tokens IS NOT NULL AND u.error IS NULL, false),
        s.replies_from IS NOT NULL AND r.sent_at < s.replies_from,
@@ -32,7 +65,7 @@ SELECT r.reply, g.jid, r.chat, r.message_id, r.about, r.kind, r.project, r.likel
        r.body, coalesce(r.deadline, r.sent_at + %(max_age)s::interval), a.conversation, p.account, p.hash,
        coalesce(a.state = 'human', false), u.correlation_id::text,
        CASE WHEN r.conversation IS NULL THEN %(now)s ELSE now() END
-FROM wamon.replies AS r
+FROM chosen AS r
 JOIN wamon.groups AS g USING (chat)
 JOIN wamon.sources AS s ON s.source = g.source
 LEFT JOIN wamon.ledger_rows AS l ON l.chat = r.chat AND l.message_id = r.message_id
@@ -54,31 +87,6 @@ LEFT JOIN LATERAL (
         SELECT n.live, n.written FROM wamon.near_miss_rows AS n WHERE n.chat = r.chat AND n.message_id = k.message_id
     ) AS w(live, about)
 ) AS d ON true
-WHERE g.source = %(source)s AND r.state = 'due'
-  AND r.next_try_at <= CASE WHEN r.conversation IS NULL THEN %(now)s ELSE now() END
-  AND EXISTS (SELECT FROM wamon.leases AS h
-              WHERE h.source = %(source)s AND h.holder = %(holder)s AND h.expires_at > now())
-  AND NOT EXISTS (
-      SELECT
-      FROM wamon.replies AS e
-      WHERE e.conversation = ANY(ARRAY(
-              SELECT a.conversation
-              UNION ALL
-              SELECT m.conversation FROM wamon.conversations AS m WHERE m.merged_into = a.conversation))
-        AND e.state NOT IN ('sent', 'unknown', 'failed', 'skipped') AND e.reply < r.reply)
-  AND (g.kind = 'direct' OR %(per_group)s > (
-      SELECT count(*)
-      FROM wamon.replies AS t
-      WHERE t.chat = r.chat AND t.tried_at > least(now(), %(now)s) - interval '1 min'
-        AND t.tried_at > CASE WHEN t.conversation IS NULL THEN %(now)s ELSE now() END - interval '1 min'))
-  AND (NOT r.late OR %(most_late)s > (
-      SELECT count(*)
-      FROM wamon.replies AS t
-      JOIN wamon.groups AS tg USING (chat)
-      WHERE tg.source = %(source)s AND t.late AND t.tried_at > now() - interval '1 min'))
-ORDER BY r.late, CASE WHEN r.late THEN r.sent_at ELSE r.next_try_at END, r.sent_at, r.about, r.reply
-LIMIT 1
-FOR UPDATE OF r SKIP LOCKED
 
 -- name: aliases
 -- A person's at this moment, the last heard of first.
