@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +19,8 @@ from wamon.alerts.state_file import AlertsFile
 from wamon.daemon.reports import Reports
 
 Open = Callable[..., Office]
+ZONE = ZoneInfo("Africa/Johannesburg")
+"""The office's, by which a report has its day."""
 
 
 @pytest.fixture
@@ -59,9 +62,9 @@ def test_each_report_is_sent_once_over_restarts_and_its_counts_name_nobody(
     office: Office, hook: Hooks, looked: list[bool]
 ) -> None:
     office.scan()
-    [posted_at] = office.query("SELECT DISTINCT sent_at::date FROM wamon.submissions")
+    [posted_at] = office.query(f"SELECT DISTINCT (sent_at AT TIME ZONE '{ZONE}')::date FROM wamon.submissions")
     clock = Moved(CLOCK, timedelta())
-    clock.by += timedelta(days=(posted_at - clock.now().date()).days + 1)  # the morning after
+    clock.by += timedelta(days=(posted_at - clock.now().astimezone(ZONE).date()).days + 1)  # the morning after
 
     run_while(office, sent(hook, 2), clock)
     assert [(one["kind"], one["rule"]) for one in hook.posted] == [("report", "daily"), ("report", "weekly")]
