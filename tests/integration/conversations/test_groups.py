@@ -61,6 +61,14 @@ def work(at: Desk) -> None:
         pass
 
 
+def work_once_settled(office: Office) -> None:
+    """Record what was posted, let it settle, and work it."""
+    office.scan()
+    advance(office, 35)
+    with desk(office, "main") as at:
+        work(at)
+
+
 def test_requirement_23_a_post_gets_its_own_or_its_burst_s_answer_never_both(
     bridge: VeryGoodPlugins, office: Office
 ) -> None:
@@ -84,10 +92,7 @@ def test_requirement_23_a_post_gets_its_own_or_its_burst_s_answer_never_both(
 def test_at_most_ten_numbers_of_a_burst_are_named(bridge: VeryGoodPlugins, office: Office) -> None:
     for n in range(13):
         post(bridge, f"DR17520{n:02}")
-    office.scan()
-    advance(office, 35)
-    with desk(office, "main") as at:
-        work(at)
+    work_once_settled(office)
     lines = replies(office, "body")[0].splitlines()
     assert (len(lines), lines[-1]) == (11, "… and 3 more")
 
@@ -97,10 +102,7 @@ def test_a_burst_s_answer_goes_as_long_as_any_of_its_posts_stands(
 ) -> None:
     posts = [post(bridge, text) for text in ("DR1752028", "DR1752029")]
     office.set(replies=api.replies)
-    office.scan()
-    advance(office, 35)
-    with desk(office, "main") as at:
-        work(at)
+    work_once_settled(office)
     api.behaviours = ["away", "sent"]
     answer(office, "main")
     bridge.edit(posts[1], "sorry")
@@ -115,10 +117,7 @@ def test_a_burst_whose_posts_are_all_taken_back_is_not_answered(
 ) -> None:
     posts = [post(bridge, text) for text in ("DR1752028", "DR1752029")]
     office.set(replies=api.replies)
-    office.scan()
-    advance(office, 35)
-    with desk(office, "main") as at:
-        work(at)
+    work_once_settled(office)
     for one in posts:
         bridge.edit(one, "sorry")
     office.scan()
