@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wamon.providers.deliveries import DIRECT, Receipt, Verdict, change_of, spoken
@@ -19,6 +20,7 @@ from wamon.providers.fields import (
     said,
     shown,
     some,
+    unwrapped,
     word,
 )
 from wamon.providers.peeks import named, peeked, typed
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 
 _PERSON, _TYPE = named("participant", "remoteJid"), typed("event")
 _MESSAGES = {"messages.upsert", "send.message"}
-_CHANGES = {"messages.edited", "send.message.update"}
+_CHANGES = {"messages.edited": False, "send.message.update": True}
+"""Those that tell of edits and revokes, and whether they are ours."""
 _STATES: Mapping[str, ReceiptState] = {
     "SERVER_ACK": "sent", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read", "ERROR": "failed",
     "DELETED": "deleted",
@@ -86,7 +89,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
     if kind in _MESSAGES:
         yield from each(parts, _message)
     elif kind in _CHANGES:
-        yield from each(parts, _changed)
+        yield from each(parts, partial(_changed, is_ours=_CHANGES[kind]))
     elif kind == "messages.delete":
         yield from each(parts, _deleted)
     elif kind == "messages.update":
@@ -95,7 +98,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
 
 def _message(part: object) -> Iterator[Parsed]:
     data = fields(part, "its data")
-    key, message = fields(data.get("key"), "its key"), _unwrapped(data.get("message"))
+    key, message = fields(data.get("key"), "its key"), unwrapped(data.get("message"))
     chat = chat_of(key.get("remoteJid"))
     content, change = _content(message)
     what: dict[str, Any] = {
@@ -106,7 +109,7 @@ def _message(part: object) -> Iterator[Parsed]:
         "is_reaction": not _REACTIONS.isdisjoint(content),
         **change,
     }
-    other = aliases(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"), key.get("senderLid"))
+    other = _other(key)
     yield spoken(
         what,
         is_ours=key.get("fromMe") is True,
@@ -116,12 +119,16 @@ def _message(part: object) -> Iterator[Parsed]:
     )
 
 
-def _changed(part: object) -> Iterator[Parsed]:
+def _changed(part: object, *, is_ours: bool) -> Iterator[Parsed]:
     """An edit or a revoke as Evolution tells it: what it changes, and nothing of the message that brought it."""
     data = fields(part, "its data")
-    content, change = _content({"protocolMessage": data})
-    if change:
-        yield _change_of(some(data.get("key")), sent_at=_sent_at(data.get("timestampMs")), **_says(content), **change)
+    key, (content, change) = some(data.get("key")), _content({"protocolMessage": data})
+    what = {"sent_at": _sent_at(data.get("timestampMs")), **_says(content), **change}
+    if change and is_ours:
+        own = {"message_id": None, "chat": chat_of(key.get("remoteJid")), **what}
+        yield spoken(own, is_ours=True, to=_other(key), who=())
+    elif change:
+        yield _change_of(key, **what)
 
 
 def _deleted(part: object) -> Iterator[Parsed]:
@@ -133,6 +140,11 @@ def _deleted(part: object) -> Iterator[Parsed]:
 
 def _change_of(key: Fields, **what: Any) -> PersonMessage:  # noqa: ANN401
     return change_of(chat_of(key.get("remoteJid")), _members(key), **what)
+
+
+def _other(key: Fields) -> tuple[Alias, ...]:
+    """With whom a one-to-one chat is."""
+    return aliases(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"), key.get("senderLid"))
 
 
 def _members(key: Fields) -> tuple[Alias, ...]:
@@ -163,16 +175,8 @@ def _content(message: Fields) -> tuple[Fields, dict[str, str]]:
     if isinstance(kind, int | str) and kind in _REVOKE and protocol:
         return {}, {"revokes": message_id(changed)}
     if isinstance(kind, int | str) and kind in _EDIT:
-        return _unwrapped(protocol.get("editedMessage")), {"edits": message_id(changed)}
+        return unwrapped(protocol.get("editedMessage")), {"edits": message_id(changed)}
     return message, {}
-
-
-def _unwrapped(value: object) -> Fields:
-    """A message without what it is wrapped in, where messages disappear, say: all wrappers are alike."""
-    message = some(value)
-    while inner := next((found for one in message.values() if (found := some(some(one).get("message")))), {}):
-        message = inner
-    return message
 
 
 def _text(content: Fields, kind: str) -> str:

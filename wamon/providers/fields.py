@@ -95,6 +95,14 @@ def items(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def unwrapped(value: object) -> Fields:
+    """A message of WhatsApp's without what it is wrapped in, where messages disappear, say: all wrappers are alike."""
+    message = some(value)
+    while inner := next((found for one in message.values() if (found := some(some(one).get("message")))), {}):
+        message = inner
+    return message
+
+
 def said(value: object) -> str:
     """A text; "" where there is none."""
     if value is None:

@@ -38,7 +38,8 @@ _STATES: Mapping[str, ReceiptState] = {
 }  # fmt: skip
 _MEDIA: Mapping[str, Part] = {
     "image": "photo", "audio": "voice", "video": "file", "video_note": "file", "document": "file", "sticker": "other",
-    "contact": "other", "location": "other", "live_location": "other", "list": "other", "order": "other",
+    "contact": "other", "contacts_array": "other", "location": "other", "live_location": "other", "list": "other",
+    "order": "other",
 }  # fmt: skip
 
 
@@ -58,6 +59,9 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 
 def _event(event: Fields) -> Iterator[Parsed]:
+    if "event" not in event and "message" in event:
+        yield from _unnamed(event)
+        return
     kind = word(event.get("event"))
     if not kind.startswith("message"):  # others may hold anything
         return
@@ -72,14 +76,33 @@ def _event(event: Fields) -> Iterator[Parsed]:
         yield from _receipts(payload)
 
 
+def _unnamed(event: Fields) -> Iterator[Parsed]:
+    """A message as GOWA before version 8 delivers it. Of an edit it doesn't say whose: that says nothing."""
+    message, chat = fields(event.get("message"), "its message"), event.get("chat_id")
+    who, _, group = word(event.get("from")).partition(" in ")
+    payload = event | {
+        "id": message.get("id"),
+        "body": message.get("text"),
+        "chat_id": group or chat,
+        "from": who,
+        "from_name": event.get("pushname"),
+        "is_from_me": not group and event.get("sender_id") != chat,
+    }
+    if event.get("action") == "message_revoked":
+        yield _message(payload, revokes=message_id(event.get("revoked_message_id")))
+    elif not (event.get("action") or event.get("reaction")):
+        yield _message(payload)
+
+
 def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:
     part, caption = _media(payload)
+    text = first_said(payload.get("body"), caption)
     what: dict[str, Any] = {
         "message_id": message_id(payload.get("id")),
         "chat": chat_of(payload.get("chat_id")),
         "sent_at": moment(payload.get("timestamp")),
-        "part": part,
-        "text": first_said(payload.get("body"), caption),
+        "part": part or ("text" if text else "other"),
+        "text": text,
         **change,
     }
     return spoken(
@@ -91,9 +114,9 @@ def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:
     )
 
 
-def _media(payload: Fields) -> tuple[Part, object]:
+def _media(payload: Fields) -> tuple[Part | None, object]:
     name = next((name for name in _MEDIA if payload.get(name)), None)
-    return (_MEDIA[name], some(payload[name]).get("caption")) if name else ("text", None)
+    return (_MEDIA[name], some(payload[name]).get("caption")) if name else (None, None)
 
 
 def _receipts(payload: Fields) -> Iterator[Parsed]:

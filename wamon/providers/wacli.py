@@ -22,6 +22,8 @@ __all__ = ["judged", "parse", "peek", "request", "verify"]
 _PERSON, _TYPE = named("SenderJID"), typed("EventType")
 _NAMES = Names("ID", "Chat", "SenderJID", "Timestamp", "FromMe", "Text", "Type", "PushName", "ReactionToID")
 _CHANGES = {"Revoked": "revokes", "Edited": "edits"}
+_SAYS_SOMETHING = ("Text", "Media", "ReactionToID", *_CHANGES)
+_VOTES = ("PollVote", "PollAdd")
 
 
 def peek(body: bytes) -> Peek:
@@ -40,9 +42,11 @@ def parse(delivery: Delivery) -> list[Parsed]:
 
 
 def _event(event: Fields) -> Iterator[Parsed]:
-    if not word(event.get("EventType")):
-        one = read({**event, "Type": some(event.get("Media")).get("Type")}, _NAMES)
-        yield _change(event, one) or one
+    if word(event.get("EventType")) or not any(event.get(name) for name in _SAYS_SOMETHING):
+        return  # without any of these it is what WhatsApp's programs say to one another: a chat's setting, a key
+    one = read({**event, "Type": some(event.get("Media")).get("Type")}, _NAMES)
+    is_vote = any(event.get(name) for name in _VOTES)
+    yield _change(event, one) or one._replace(is_reaction=one.is_reaction or is_vote)
 
 
 def _change(event: Fields, one: PersonMessage | OperatorMessage) -> PersonMessage | None:

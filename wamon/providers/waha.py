@@ -1,4 +1,7 @@
-"""WAHA. Pure. Its ids wrap the stanza's: `false_<chat>_<stanza>`, with the participant behind it in a group."""
+"""WAHA. Pure. Its ids wrap the stanza's: `false_<chat>_<stanza>`, with the participant behind it in a group.
+
+Its engines (WEBJS, NOWEB, GOWS) tell the same differently, and each hands on as `_data` what it was told itself.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from wamon.providers.fields import (
     said,
     shown,
     some,
+    unwrapped,
     word,
 )
 from wamon.providers.peeks import named, peeked, typed
@@ -36,6 +40,10 @@ _PERSON, _TYPE = named("participant", "from"), typed("event")
 _MESSAGES = {"message", "message.any"}
 _STATES: Mapping[str, ReceiptState] = {
     "ERROR": "failed", "SERVER": "sent", "DEVICE": "delivered", "READ": "read", "PLAYED": "read",
+}  # fmt: skip
+_MEDIA: Mapping[str, Part] = {
+    "image": "photo", "ptt": "voice", "audio": "voice", "video": "file", "ptv": "other", "document": "file",
+    "sticker": "other",
 }  # fmt: skip
 
 
@@ -62,46 +70,67 @@ def _event(event: Fields) -> Iterator[Parsed]:
     if kind in _MESSAGES:
         yield _message(payload)
     elif kind == "message.edited":
-        yield _message(payload, edits=_stanza(payload.get("editedMessageId")))
+        yield _message(payload, edits=_stanza(payload.get("editedMessageId") or payload.get("id")))
     elif kind == "message.revoked":
-        after = some(payload.get("after")) or payload
-        revoked = payload.get("revokedMessageId") or some(payload.get("before")).get("id")
-        yield _message(after, revokes=_stanza(revoked))
+        told = some(payload.get("after")) or some(payload.get("before")) or payload
+        yield _message(told, revokes=_stanza(_revoked(payload)))
     elif kind == "message.ack" and (state := _STATES.get(word(payload.get("ackName")))):
         yield Receipt(_stanza(payload.get("id")), None, state)
 
 
 def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:
-    is_ours = payload.get("fromMe") is True
-    peer = payload.get("to") if is_ours and not chat_of(payload.get("from")).endswith("@g.us") else payload.get("from")
+    is_ours, data, text = payload.get("fromMe") is True, some(payload.get("_data")), said(payload.get("body"))
+    peer = _peer(payload)
     chat = chat_of(peer)
     what: dict[str, Any] = {
         "message_id": _stanza(payload.get("id")),
         "chat": chat,
         "sent_at": moment(payload.get("timestamp")),
-        "part": _part(payload),
-        "text": said(payload.get("body")),
+        "part": _part(payload, text),
+        "text": text,
         **change,
     }
-    name = shown(payload.get("notifyName") or some(payload.get("_data")).get("notifyName"))
-    who = aliases(payload.get("participant") if chat != DIRECT else peer)
-    return spoken(what, is_ours=is_ours, to=aliases(peer), who=who, name=name)
+    info, key = some(data.get("Info")), some(data.get("key"))
+    name = shown(data.get("notifyName") or data.get("pushName") or info.get("PushName") or payload.get("notifyName"))
+    alt = info.get("RecipientAlt" if is_ours else "SenderAlt")
+    other = aliases(peer, alt, key.get("remoteJidAlt"), key.get("senderPn"))
+    member = aliases(payload.get("participant"), alt, key.get("participantAlt"), key.get("participantPn"))
+    return spoken(what, is_ours=is_ours, to=other, who=other if chat == DIRECT else member, name=name)
 
 
-def _part(payload: Fields) -> Part:
+def _peer(payload: Fields) -> object:
+    """The chat. It stands in the id: what we wrote comes from us by one engine, and from the chat by the others."""
+    return _wrapped(payload.get("id"))[0] or payload.get("from")
+
+
+def _part(payload: Fields, text: str) -> Part:
+    """By what the engine was told: the file itself may not have been fetched."""
     if payload.get("hasMedia") is not True:
-        return "text"
-    kind = word(some(payload.get("media")).get("mimetype")).partition("/")[0]
-    parts: Mapping[str, Part] = {"image": "photo", "audio": "voice"}
-    return parts.get(kind, "file")
+        return "text" if text else "other"  # a place, say
+    data = some(payload.get("_data"))
+    told = [*unwrapped(data.get("Message")), *unwrapped(data.get("message"))]
+    fetched = word(some(payload.get("media")).get("mimetype")).partition("/")[0]
+    kinds = [word(data.get("type")), *(name.removesuffix("Message") for name in told), fetched]
+    return next((_MEDIA[kind] for kind in kinds if kind in _MEDIA), "file")
+
+
+def _revoked(payload: Fields) -> object:
+    """The id of what was taken back: of two engines it stands alone, the third may know the message no more."""
+    after, before = some(payload.get("after")), some(payload.get("before"))
+    key = some(some(after.get("_data")).get("protocolMessageKey"))
+    return payload.get("revokedMessageId") or key.get("id") or before.get("id") or after.get("id")
+
+
+def _wrapped(value: object) -> tuple[str, str]:
+    """Chat and stanza of an id of WAHA's; an id of another form names no chat."""
+    found = message_id(value)
+    first, _, rest = found.partition("_")
+    parts = rest.split("_") if first in {"true", "false"} else []
+    return (parts[0], message_id(parts[1])) if len(parts) > 1 else ("", found)
 
 
 def _stanza(value: object) -> str:
-    """The stanza's id within an id of WAHA's; an id of another form is itself."""
-    found = message_id(value)
-    first, _, rest = found.partition("_")
-    wrapped = rest.split("_") if first in {"true", "false"} else []
-    return message_id(wrapped[1]) if len(wrapped) > 1 else found
+    return _wrapped(value)[1]
 
 
 def request(outgoing: Outgoing) -> Request | None:

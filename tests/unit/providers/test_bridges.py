@@ -15,6 +15,7 @@ from tests.support.deliveries import (
     LID,
     NOON,
     PHONE,
+    RFC_3339,
     SECONDS,
     SENDERS,
     VGP,
@@ -25,7 +26,7 @@ from tests.support.deliveries import (
     meta_body,
     meta_message,
 )
-from wamon.providers.deliveries import DIRECT, Alias, OperatorMessage, Parsed, PersonMessage, Receipt
+from wamon.providers.deliveries import DIRECT, Alias, Broken, OperatorMessage, Parsed, PersonMessage, Receipt
 
 BY_PHONE, BY_LID = Alias("phone", PHONE), Alias("lid", LID)
 JID, OURS = f"{PHONE}@s.whatsapp.net", "27110000000@s.whatsapp.net"
@@ -192,9 +193,60 @@ def test_gowas_files_say_their_caption(media: Json, part: str, text: str) -> Non
     assert (found.part, found.text) == (part, text)
 
 
+@pytest.mark.parametrize(
+    "payload", [{}, {"body": ""}, {"contacts_array": [{"displayName": "T. One"}]}, {"location": {"name": "x"}}]
+)
+def test_gowas_message_without_words_is_no_text(payload: Json) -> None:
+    [found] = gowa("message", **{"body": None, **payload})
+    assert isinstance(found, PersonMessage)
+    assert (found.part, found.text) == ("other", "")
+
+
+FORMER = {
+    "chat_id": GROUP.partition("@")[0],
+    "from": f"{JID} in {GROUP}",
+    "from_lid": f"{LID}@lid",
+    "sender_id": PHONE,
+    "pushname": "T. One",
+    "timestamp": RFC_3339,
+    "message": {"text": "DR1752028", "id": "3EB0AA", "replied_id": "", "quoted_message": ""},
+}
+"""As GOWA delivered it before version 8."""
+FORMER_DIRECT = FORMER | {"chat_id": PHONE, "from": JID, "from_lid": None}
+
+
+def test_gowas_former_deliveries_are_the_same_messages() -> None:
+    assert parse("gowa", FORMER) == parse("gowa", GOWA)
+    assert parse("gowa", FORMER_DIRECT) == parse(
+        "gowa", changed(GOWA, payload={"chat_id": JID, "from": JID, "from_lid": None})
+    )
+    [ours] = parse("gowa", FORMER_DIRECT | {"sender_id": "27110000000", "from": OURS})
+    assert isinstance(ours, OperatorMessage)
+    assert (ours.chat, ours.aliases) == (DIRECT, (BY_PHONE,))
+
+
+def test_gowas_former_photos_revokes_edits_and_reactions() -> None:
+    blank = {"message": {"text": "", "id": "3EB0AA"}}
+    [photo] = parse("gowa", FORMER | blank | {"image": {"media_path": "a.jpe", "caption": "DR1752028"}})
+    [revoke] = parse("gowa", FORMER | {"action": "message_revoked", "revoked_message_id": "A"})
+    assert isinstance(photo, PersonMessage)
+    assert isinstance(revoke, PersonMessage)
+    assert (photo.part, photo.text, revoke.revokes) == ("photo", "DR1752028", "A")
+    assert parse("gowa", FORMER | {"action": "message_edited", "edited_text": "DR1752034"}) == []
+    assert parse("gowa", FORMER | blank | {"reaction": {"message": "\U0001f44d", "id": "A"}}) == []
+    [broken] = parse("gowa", FORMER | {"message": "DR1752028"})
+    assert isinstance(broken, Broken)
+
+
 @pytest.mark.parametrize("kind", ["receipt", "chat_presence"])
 def test_wacli_names_a_type_only_where_it_is_no_message(kind: str) -> None:
     assert parse("wacli", WACLI | {"EventType": kind}) == []
+
+
+@pytest.mark.parametrize("more", [{}, {"Poll": None, "PollVote": None, "Revoked": False, "ReactionToID": ""}])
+def test_what_waclis_phones_tell_one_another_is_no_message(more: Json) -> None:
+    """Such as that messages disappear from now on, or an edit that it couldn't read."""
+    assert parse("wacli", WACLI | {"Text": "", "Media": None} | more) == []
 
 
 def test_vgps_text_only_says_that_there_is_news_and_its_photo_has_an_id() -> None:
@@ -239,6 +291,8 @@ def test_felixisaac_calls_a_persons_number_a_name() -> None:
 
 REACTIONS = {
     "wacli": WACLI | {"Text": "", "ReactionToID": "3EB0AB", "ReactionEmoji": "\U0001f44d"},
+    "wacli's vote": WACLI | {"Text": "Poll vote", "PollVote": {"PollMessageID": "3EB0AB"}},
+    "wacli's option": WACLI | {"Text": "Poll option added", "PollAdd": {"PollMessageID": "3EB0AB"}},
     "vgp": VGP | {"eventType": "reaction", "mediaType": "reaction", "messageId": "A", "reactionToMessageId": "3EB0AB"},
     "felixisaac": changed(FELIXISAAC, message={"content": "[Reaction: \U0001f44d]"}),
     "evolution": changed(EVOLUTION, data={"message": {"reactionMessage": {"text": "\U0001f44d"}}}),
@@ -249,7 +303,7 @@ REACTIONS = {
 
 @pytest.mark.parametrize("name", REACTIONS)
 def test_a_reaction_is_known_as_one(name: str) -> None:
-    [found] = parse(name, REACTIONS[name])
+    [found] = parse(name.partition("'")[0], REACTIONS[name])
     assert isinstance(found, PersonMessage)
     assert found.is_reaction
 
@@ -343,7 +397,6 @@ def test_evolutions_edits_and_revokes_name_their_message() -> None:
     [
         ("messages.edited", {"type": "MESSAGE_EDIT", "editedMessage": SAYS_A}, {"edits": "A", "text": "a"}),
         ("messages.edited", {"type": 14, "editedMessage": SAYS_A}, {"edits": "A", "text": "a"}),
-        ("send.message.update", {"type": 14, "editedMessage": SAYS_A}, {"edits": "A", "text": "a"}),
         ("messages.edited", {"type": "REVOKE"}, {"revokes": "A", "text": ""}),
         ("messages.edited", {"type": 0}, {"revokes": "A", "text": ""}),
         ("messages.delete", {"id": "a row of its own", "status": "DELETED"}, {"revokes": "A", "text": ""}),
@@ -366,6 +419,13 @@ def test_evolutions_change_of_a_one_to_one_message_names_nobody() -> None:
     assert (bare.chat, bare.aliases, bare.revokes) == ("direct", (), "A")
     setting = {"key": {"remoteJid": JID, "id": "A"}, "type": "EPHEMERAL_SETTING"}
     assert parse("evolution", EVOLUTION | {"event": "messages.edited", "data": setting}) == []
+
+
+def test_evolutions_edit_of_what_it_sent_itself_is_an_operators() -> None:
+    key = {"remoteJid": JID, "fromMe": True, "id": "A"}
+    data = {"key": key, "type": 14, "editedMessage": SAYS_A, "timestampMs": f"{SECONDS}000"}
+    [edit] = parse("evolution", EVOLUTION | {"event": "send.message.update", "data": data})
+    assert edit == OperatorMessage(None, DIRECT, (BY_PHONE,), NOON, "photo", "a", edits="A")
 
 
 def test_evolutions_list_of_messages_and_its_receipts() -> None:
@@ -395,3 +455,110 @@ def test_wahas_edits_revokes_files_and_receipts() -> None:
     assert isinstance(photo, PersonMessage)
     assert (edit.edits, edit.text, revoke.revokes, photo.part) == ("A", "DR1752034", "A", "photo")
     assert waha("message.ack", id="true_x@c.us_A", ackName="READ") == [Receipt("A", None, "read")]
+
+
+ALT = f"{PHONE}:3@s.whatsapp.net"
+ENGINES = {
+    "WEBJS": {"id": {"id": "3EB0AA"}, "type": "chat", "notifyName": "T. One"},
+    "NOWEB": {"key": {"remoteJidAlt": ALT, "participantAlt": ALT}, "pushName": "T. One"},
+    "an older NOWEB": {"key": {"senderPn": ALT, "participantPn": ALT}, "pushName": "T. One"},
+    "GOWS": {"Info": {"SenderAlt": ALT, "RecipientAlt": "", "PushName": "T. One"}},
+}
+"""What each engine of WAHA's hands on as `_data`: by whom, where the event itself names a LID."""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_wahas_engines_name_the_person_behind_a_lid(engine: str) -> None:
+    member = {"id": f"false_{GROUP}_3EB0AA_{LID}@lid", "participant": f"{LID}@lid", "to": f"{LID}@lid"}
+    direct = {"id": f"false_{LID}@lid_3EB0AA", "from": f"{LID}@lid", "participant": None, "to": None}
+    for payload in (member, direct):
+        [found] = waha("message", **payload, _data=ENGINES[engine])
+        assert isinstance(found, PersonMessage)
+        assert found.aliases == ((BY_LID,) if engine == "WEBJS" else (BY_LID, BY_PHONE))
+        assert found.name == "T. One"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"from": "27110000000@c.us", "to": f"{PHONE}@c.us"},
+        {"from": f"{PHONE}@c.us", "to": None},
+        {"from": f"{PHONE}@c.us"},
+        {"from": "27110000000@c.us", "to": f"{PHONE}@c.us", "source": "api", "ack": 1},
+    ],
+    ids=["WEBJS", "GOWS", "NOWEB", "by its API"],
+)
+def test_what_waha_tells_of_ours_is_to_whom_its_id_names(payload: Json) -> None:
+    ours = {"id": f"true_{PHONE}@c.us_3EB0AA", "participant": None, "fromMe": True}
+    [found] = waha("message.any", **ours, **payload)
+    assert isinstance(found, OperatorMessage)
+    assert (found.message_id, found.chat, found.aliases) == ("3EB0AA", DIRECT, (BY_PHONE,))
+
+
+def test_waha_names_the_phone_of_a_lid_to_whom_we_wrote_and_not_our_own() -> None:
+    data = {"Info": {"SenderAlt": OURS, "RecipientAlt": JID}}
+    ours = {"id": f"true_{LID}@lid_3EB0AA", "from": f"{LID}@lid", "to": None, "participant": None, "fromMe": True}
+    [found] = waha("message.any", **ours, _data=data)
+    assert isinstance(found, OperatorMessage)
+    assert found.aliases == (BY_LID, BY_PHONE)
+
+
+@pytest.mark.parametrize("jid", ["status@broadcast", "120363000000000001@newsletter"])
+def test_what_waha_tells_of_what_is_said_to_everybody_is_in_that_chat(jid: str) -> None:
+    [found] = waha("message", **{"id": f"false_{jid}_3EB0AA_{PHONE}@c.us", "from": jid})
+    assert isinstance(found, PersonMessage)
+    assert found.chat == jid
+
+
+@pytest.mark.parametrize(
+    ("payload", "part"),
+    [
+        ({"_data": {"type": "image"}}, "photo"),
+        ({"_data": {"type": "ptt"}}, "voice"),
+        ({"_data": {"message": {"imageMessage": {}, "messageContextInfo": {}}}}, "photo"),
+        ({"_data": {"message": {"viewOnceMessageV2": {"message": {"videoMessage": {}}}}}}, "file"),
+        ({"_data": {"Message": {"documentWithCaptionMessage": {"message": {"documentMessage": {}}}}}}, "file"),
+        ({"_data": {"Message": {"audioMessage": {}}}}, "voice"),
+        ({"_data": {"Message": {"stickerMessage": {}}}, "media": {"mimetype": "image/webp"}}, "other"),
+        ({"media": {"mimetype": "audio/ogg; codecs=opus"}}, "voice"),
+        ({"media": {"mimetype": "application/pdf"}}, "file"),
+        ({"_data": {"type": ["image"], "message": 7}}, "file"),
+        ({}, "file"),
+    ],
+)
+def test_wahas_file_is_what_its_engine_was_told_though_it_was_not_fetched(payload: Json, part: str) -> None:
+    [found] = waha("message", hasMedia=True, body="DR1752028", **{"media": None, **payload})
+    assert isinstance(found, PersonMessage)
+    assert (found.part, found.text) == (part, "DR1752028")
+
+
+def test_what_waha_tells_without_words_or_a_file_is_no_text() -> None:
+    [found] = waha("message", body=None, location={"latitude": "-26.1"}, vCards=None)
+    assert isinstance(found, PersonMessage)
+    assert (found.part, found.text) == ("other", "")
+
+
+BEFORE = WAHA["payload"] | {"id": f"false_{GROUP}_A_{PHONE}@c.us"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"after": WAHA["payload"], "before": None, "revokedMessageId": "A"},
+        {"after": WAHA["payload"], "before": BEFORE},
+        {"after": None, "before": BEFORE},
+        {"after": WAHA["payload"] | {"_data": {"protocolMessageKey": {"id": "A"}}}, "before": None},
+        {"after": BEFORE, "before": None},
+    ],
+    ids=["by its id", "as it was", "as it was alone", "by its key", "under its own id"],
+)
+def test_waha_tells_in_several_ways_what_was_taken_back(payload: Json) -> None:
+    [revoke] = parse("waha", WAHA | {"event": "message.revoked", "payload": payload})
+    assert isinstance(revoke, PersonMessage)
+    assert (revoke.chat, revoke.revokes) == (GROUP, "A")
+
+
+def test_wahas_edit_without_the_id_of_its_message_bears_it_itself() -> None:
+    [edit] = waha("message.edited", body="DR1752034")
+    assert isinstance(edit, PersonMessage)
+    assert (edit.edits, edit.text) == ("3EB0AA", "DR1752034")

@@ -187,6 +187,13 @@ def test_what_somebody_answers_by_the_business_app_is_an_operators() -> None:
     assert found == OperatorMessage("wamid.O", DIRECT, (BY_PHONE,), NOON, "text", "Noted", line="900222")
 
 
+def test_what_a_phones_history_brings_is_not_said_anew() -> None:
+    """Its texts stand in threads, its photos among the messages; both sides' of up to half a year."""
+    photo = meta_message(type="image", image={"id": "1", "caption": "DR1752028"})
+    threads = [{"metadata": {"phase": 0}, "threads": [{"id": PHONE, "messages": [meta_message()]}]}]
+    assert META.parse(meta_body(photo, field="history", history=threads)) == []
+
+
 def test_where_metas_own_agent_answers_it_is_standby() -> None:
     [found] = META.parse(meta_body(meta_message(), field="standby"))
     assert isinstance(found, PersonMessage)
