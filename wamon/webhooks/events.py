@@ -26,6 +26,9 @@ SQL = Queries("wamon.webhooks", "events")
 
 PATIENCE = timedelta(seconds=60)
 """How long a store may take to hold what a hook has brought."""
+_OVERTAKING = timedelta(minutes=4)
+"""How much later than its edit or revoke a message may come: its sender tries again after ever longer pauses. Less than
+that after which deliveries that wait are told as a trouble."""
 _TWINS_WITHIN = timedelta(seconds=3)
 _MOST = 8000
 _A_PAGE = 500
@@ -44,6 +47,7 @@ class Event(NamedTuple):
     sha256: bytes
     body: bytes
     is_young: bool  # its store may still come to hold what it brought
+    may_overtake: bool  # the message that it edits or takes back may still come
 
 
 class Ended(NamedTuple):
@@ -74,7 +78,7 @@ class Events:
 
     def due(self, in_hand: Sequence[Event] = ()) -> list[Event]:
         """A page of what is to be taken in now, without those in hand."""
-        limits = {"most": _MOST, "most_bytes": _MOST_BYTES, "patience": PATIENCE}
+        limits = {"most": _MOST, "most_bytes": _MOST_BYTES, "patience": PATIENCE, "overtaking": _OVERTAKING}
         values = {"hooks": [*self._hooks, HOOK], "in_hand": [one.event for one in in_hand], **limits}
         with transaction(self._source.db) as db:
             return SQL.binary_rows(db, "due", Event, source=self._source.name, **values)
@@ -105,6 +109,12 @@ class Events:
     def lock(self, db: Database, events: Sequence[int]) -> set[int]:
         """Those of these that are new still, and that nobody else holds."""
         return set(SQL.rows(db, "lock", int, events=list(events)))
+
+    def lacking(self, db: Database, message_ids: Sequence[str]) -> set[str]:
+        """Those of these one-to-one messages that the ledger lacks."""
+        if not message_ids:
+            return set()
+        return set(SQL.rows(db, "lacking", str, message_ids=list(message_ids), chat=self._chat()))
 
     def twins(self, db: Database, nameless: Sequence[Event]) -> set[int]:
         """Those of these, which have no id, of which another one made the same message a moment before."""

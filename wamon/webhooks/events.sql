@@ -1,6 +1,7 @@
 -- name: due
 -- Not beyond so many bytes, but one in any case.
-SELECT event, uid, hook, received_at, sha256, body, received_at + %(patience)s::interval > now()
+SELECT event, uid, hook, received_at, sha256, body, received_at + %(patience)s::interval > now(),
+       received_at + %(overtaking)s::interval > now()
 FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY next_try_at, event) - octet_length(body) AS bytes_before
     FROM (
@@ -16,12 +17,18 @@ WHERE bytes_before < %(most_bytes)s
 ORDER BY event
 
 -- name: taken_in
-SELECT event, uid, hook, received_at, sha256, body, false
+SELECT event, uid, hook, received_at, sha256, body, false, false
 FROM wamon.webhook_events
 WHERE source = %(source)s AND state = 'done' AND body IS NOT NULL AND messages > 0 AND hook = ANY(%(hooks)s)
   AND event > %(after)s
 ORDER BY event
 LIMIT %(most)s
+
+-- name: lacking
+-- Those of these messages that the ledger lacks.
+SELECT k.message_id
+FROM unnest(%(message_ids)s::text[]) AS k(message_id)
+WHERE NOT EXISTS (SELECT FROM wamon.ledger_rows AS r WHERE r.chat = %(chat)s AND r.message_id = k.message_id)
 
 -- name: lock
 -- New ones, said so that they are found by their keys: the index of new ones holds all of a backlog.

@@ -126,7 +126,7 @@ class Said(NamedTuple):
     @property
     def is_early(self) -> bool:
         """Whether it tells of a message that may still come, and only that says whose it is."""
-        return self.brought.names_nobody and self.opened.event.is_young
+        return self.brought.names_nobody and self.opened.event.may_overtake
 
     def origin(self, persons: Mapping[Alias, int]) -> Origin:
         """Whence it comes, of these persons."""
@@ -390,10 +390,19 @@ class Intake:
         awaited: Sequence[Said],
     ) -> None:
         """Do what else these deliveries ask for, once their messages are recorded, and be done with them."""
-        self._talk.take_back(db, self.name, [key for one in opened for key in revoked(one.parts)])
-        early = self._receive(db, opened)
+        early = self._take_back(db, opened) | self._receive(db, opened)
         settled = [one for one in opened if one.event.event not in early]
         self._end(db, settled, twins, messages, awaited)
+
+    def _take_back(self, db: Database, opened: Sequence[Opened]) -> set[int]:
+        """Take messages back; the events that wait a moment, since the message that one takes back may still come."""
+        taken = [(one.event, key) for one in opened for key in revoked(one.parts)]
+        self._talk.take_back(db, self.name, [key for _, key in taken])
+        ahead = [(event.event, key[1]) for event, key in taken if key[0] == DIRECT and event.may_overtake]
+        lacking = self.events.lacking(db, [message_id for _, message_id in ahead])
+        early = {event for event, message_id in ahead if message_id in lacking}
+        self.events.wait(db, sorted(early), _UNDECIDED_FOR)
+        return early
 
     def _receive(self, db: Database, opened: Sequence[Opened]) -> set[int]:
         """Note what became of our answers; the events that wait a moment, since the id of one isn't known yet."""
@@ -430,7 +439,7 @@ class Intake:
     def _counting(self, opened: Sequence[Opened], groups: Mapping[str, Group]) -> list[tuple[Opened, Brought]]:
         """The messages that count, in the order in which they were sent; of the same time, as they came, edits last."""
         found = [(each, one) for each in opened for one in each.messages if self._counts(one, groups)]
-        found.sort(key=lambda pair: (pair[1].sent_at, pair[1].is_edit))
+        found.sort(key=_order)
         return _with_their_messages(found)
 
     def _counts(self, one: Brought, groups: Mapping[str, Group]) -> bool:
@@ -514,15 +523,23 @@ class Intake:
         self.events.end(db, [Ended(one.event, messages[one.event.event], one.broken) for one in done], twins)
 
 
+def _order(found: tuple[Opened, Brought]) -> tuple[datetime, bool]:
+    return found[1].sent_at, found[1].is_edit
+
+
 def _with_their_messages(found: list[tuple[Opened, Brought]]) -> list[tuple[Opened, Brought]]:
-    """The same, an edit as one of its message, where that is among them: the key of one may name somebody else."""
+    """The same, an edit as one of its message, where that is among them: the key of one may name somebody else.
+
+    It comes behind that, whatever time it bears: some bear none, and count as sent when they were received.
+    """
     if not any(one.is_edit for _, one in found):
         return found
     first = {(one.said.chat, one.message_id): one for _, one in found if not one.is_edit}
-    return [
+    told = (
         (each, first.get((one.said.chat, one.message_id), one).edited(one) if one.is_edit else one)
         for each, one in found
-    ]
+    )
+    return sorted(told, key=_order)
 
 
 def _read_apart(columns: Columns, groups: Mapping[str, Group]) -> list[int]:

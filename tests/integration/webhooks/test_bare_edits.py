@@ -92,12 +92,60 @@ def test_what_we_said_one_to_one_is_no_post_however_it_is_edited(office: Office,
 
 
 @pytest.mark.parametrize("provider", SENDERS)
-def test_an_edit_of_what_never_comes_is_recorded_after_a_minute(office: Office, provider: str) -> None:
+@pytest.mark.parametrize("chat", [JID, LAWLEY], ids=["direct", "group"])
+def test_a_message_that_comes_minutes_after_its_edit_is_its_sender_s(office: Office, provider: str, chat: str) -> None:
+    """As its sender tried again after ever longer pauses."""
+    message, edit = said_and_edited(provider, chat)
+    keep(office, provider, edit)
+    for _ in range(3):
+        take_in(office)
+        advance(office, 70)
+    keep(office, provider, message)
+    take_in(office)
+    assert office.query(LIVE) == [("DR1752034", PHONE)]
+    if chat == JID:
+        assert conversations(office, "state, last_seq") == [("settling", 1)]
+
+
+def revoke(provider: str) -> Json:
+    """That its sender takes the message back, one-to-one."""
+    if provider == "wacli":
+        return wacli_edit(OURS, "") | {"Edited": False, "Revoked": True}
+    return EVOLUTION | {"event": "messages.delete", "data": {"remoteJid": OURS, "fromMe": True, "id": "A"}}
+
+
+@pytest.mark.parametrize("provider", SENDERS)
+@pytest.mark.parametrize("seconds", [0, 6, 200])
+def test_what_was_taken_back_before_it_came_says_nothing(office: Office, provider: str, seconds: int) -> None:
+    keep(office, provider, revoke(provider))
+    take_in(office)
+    assert events(office, "state") == ["new"]
+    advance(office, seconds)
+    message, _ = said_and_edited(provider, JID)
+    keep(office, provider, message)
+    take_in(office)
+    advance(office, 6)
+    take_in(office)
+    assert events(office, "state") == ["done", "done"]
+    assert office.query("SELECT body FROM wamon.conversation_messages") == [None]
+
+
+@pytest.mark.parametrize("provider", SENDERS)
+def test_a_revoke_of_what_never_comes_waits_four_minutes(office: Office, provider: str) -> None:
+    keep(office, provider, revoke(provider))
+    take_in(office)
+    advance(office, 241)
+    take_in(office)
+    assert events(office, "state, messages") == [("done", 0)]
+
+
+@pytest.mark.parametrize("provider", SENDERS)
+def test_an_edit_of_what_never_comes_is_recorded_after_four_minutes(office: Office, provider: str) -> None:
     _, edit = said_and_edited(provider, LAWLEY)
     keep(office, provider, edit)
     take_in(office)
     assert events(office, "state") == ["new"]
-    advance(office, 61)
+    advance(office, 241)
     take_in(office)
     assert events(office, "state") == ["done"]
     assert office.query(LIVE) == [("DR1752034", f"{LID}@lid")]
