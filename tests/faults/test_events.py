@@ -20,7 +20,6 @@ from tests.support.truth import Field
 from wamon.app.commands import configured
 from wamon.app.events import Following
 from wamon.events.cursor import Cursor
-from wamon.events.model import line
 from wamon.model import Sizes
 
 ROUNDS = 100 if EXAMPLES else 6  # `make chaos` has more
@@ -77,7 +76,7 @@ def _print(office: Office, since: str | None) -> None:
     config = configured(office.config_path, {})
     with _printed(office).open("w", encoding="utf-8") as file:
         for some in Following(config, Cursor.parse(since) if since else None, CLOCK).to_the_end():
-            file.write("".join(f"{line(event)}\n" for event in some))
+            file.write("".join(f"{event.line}\n" for event in some))
             file.flush()
 
 

@@ -9,13 +9,19 @@ from typing import Any
 
 from tests.support.office import Office
 from wamon.events.cursor import Cursor
-from wamon.events.model import line
+from wamon.events.model import Event
 from wamon.events.stream import begin, read
 from wamon.events.told import shown_sender
 from wamon.postgres.connection import Database
 
 Told = dict[str, Any]
 """A CloudEvent, as it is on the wire."""
+
+
+def told(event: Event) -> Told:
+    """What whoever follows is told."""
+    found: Told = json.loads(event.line)
+    return found
 
 
 class Consumer:
@@ -70,5 +76,5 @@ def follow(db: Database, consumer: Consumer, limit: int = 3) -> None:
     """Have it take all that there is, a few at a time."""
     at = Cursor.parse(consumer.cursor) if consumer.cursor else begin(db)
     while found := read(db, at, limit):
-        consumer.take(map(line, found))
+        consumer.take(event.line for event in found)
         at = found[-1].cursor

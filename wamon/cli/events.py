@@ -65,10 +65,8 @@ def _end(*_: object) -> NoReturn:
 
 
 def _print_each(found: Iterable[Sequence[Event]]) -> None:
-    from wamon.events.model import line
-
     for some in found:
-        sys.stdout.write("".join(f"{line(event)}\n" for event in some))
+        sys.stdout.write("".join(f"{event.line}\n" for event in some))
         sys.stdout.flush()
 
 

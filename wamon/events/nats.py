@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from wamon.errors import Retryable
-from wamon.events.model import line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +90,7 @@ class Broker:
         stream = client.jetstream()
         answers = [
             asyncio.ensure_future(
-                stream.publish(self._subject, line(event).encode(), _ACKNOWLEDGE_SECONDS, headers=_headers(event))
+                stream.publish(self._subject, event.line.encode(), _ACKNOWLEDGE_SECONDS, headers=_headers(event))
             )
             for event in events
         ]

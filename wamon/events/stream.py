@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.errors import DatabaseUnavailable
 from wamon.events.cursor import Cursor, UnknownCursor
-from wamon.events.told import Told
+from wamon.events.told import Row, Told
 from wamon.failpoints import failpoint
 from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wamon.events.model import Event
     from wamon.postgres.connection import Database
 
@@ -83,10 +85,9 @@ def read(db: Database, cursor: Cursor, limit: int) -> tuple[Event, ...]:
         if state.is_unfollowed:
             SQL.run(db, "note_follower")
         values = {"place": place.place, "element": place.element, "in_base": place.in_base}
-        rows = SQL.run(db, "read", **values, limit=limit).fetchall()
-        key = bytes(SQL.value(db, "person_key")) if rows else b""
-    told = Told(place.generation, key)
-    return tuple(told.event(*row) for row in rows)
+        rows = SQL.binary_rows(db, "read", Row, **values, limit=limit)
+        told = _told(db, place.generation, rows) if rows else None
+    return tuple(event for row in rows for event in told.events(row)) if told else ()
 
 
 def prune(db: Database, keep_days: int = 30) -> None:
@@ -104,6 +105,13 @@ def prune(db: Database, keep_days: int = 30) -> None:
             return
         SQL.run(db, "close")
     _switch_off(db)
+
+
+def _told(db: Database, generation: str, rows: Sequence[Row]) -> Told:
+    """What makes events of these rows."""
+    chats = sorted(set().union(*(row.chats_named() for row in rows)))
+    named = {chat: (source, jid) for chat, source, jid in SQL.run(db, "chats", chats=chats)}
+    return Told(generation, bytes(SQL.value(db, "person_key")), named)
 
 
 def _state_of(db: Database) -> _State:

@@ -139,34 +139,31 @@ RETURNING base_place
 SELECT min(place) FROM wamon.events_out WHERE timeline > %(timeline)s
 
 -- name: read
--- Of the rows no more are unpacked than the limit reaches.
+-- By columns: of each row what follows the place, no more of all than the limit.
 WITH following AS (
-    SELECT o.*, sum(o.elements) OVER (ORDER BY o.place) - o.elements AS before
+    SELECT o.*, CASE WHEN o.place = %(place)s THEN %(element)s::int ELSE 0 END AS skipped
     FROM wamon.events_out AS o
     WHERE (o.place > %(place)s OR (o.place = %(place)s AND o.elements > %(element)s)) AND (NOT o.of_base OR %(in_base)s)
     ORDER BY o.place
     LIMIT %(limit)s
+), counted AS (
+    SELECT o.*, sum(o.elements - o.skipped) OVER (ORDER BY o.place) - (o.elements - o.skipped) AS before
+    FROM following AS o
 ), rows AS (
-    SELECT * FROM following WHERE before < %(limit)s::int + %(element)s::int
+    SELECT c.*, c.skipped + 1 AS first, least(c.elements, c.skipped + %(limit)s::int - c.before)::int AS last
+    FROM counted AS c
+    WHERE c.before < %(limit)s::int
 )
-SELECT o.place, o.timeline, o.of_base, o.at, e.n, e.kind, e.is_again, g.source, g.jid, e.message_id, e.drop_number,
-       e.project, e.sent_at, e.sender, e.version, NULL
-FROM rows AS o
-CROSS JOIN LATERAL unnest(o.kinds, o.chats, o.message_ids, o.drop_numbers, o.projects, o.sent_ats, o.senders, o.versions,
-                          o.again)
-     WITH ORDINALITY AS e(kind, chat, message_id, drop_number, project, sent_at, sender, version, is_again, n)
-LEFT JOIN wamon.groups AS g USING (chat)
-WHERE o.others IS NULL AND (o.place > %(place)s OR e.n > %(element)s)
-UNION ALL
-SELECT o.place, o.timeline, o.of_base, o.at, e.n, e.told ->> 'type', false, coalesce(e.told ->> 'source', g.source), g.jid,
-       e.told ->> 'message_id', e.told ->> 'drop_number', e.told ->> 'project', (e.told ->> 'time')::timestamptz,
-       e.told ->> 'sender', (e.told ->> 'version')::int, e.told
-FROM rows AS o
-CROSS JOIN LATERAL jsonb_array_elements(o.others) WITH ORDINALITY AS e(told, n)
-LEFT JOIN wamon.groups AS g ON g.chat = (e.told ->> 'chat')::int
-WHERE o.place > %(place)s OR e.n > %(element)s
-ORDER BY 1, 5
-LIMIT %(limit)s
+SELECT r.place, r.timeline, r.of_base, r.at, r.first,
+       jsonb_path_query_array(r.others, '$[$first to $last]', jsonb_build_object('first', r.first - 1, 'last', r.last - 1)),
+       r.kinds[r.first:r.last], r.again[r.first:r.last], r.chats[r.first:r.last], r.message_ids[r.first:r.last],
+       r.drop_numbers[r.first:r.last], r.projects[r.first:r.last], r.sent_ats[r.first:r.last]::text[],
+       r.senders[r.first:r.last], r.versions[r.first:r.last]
+FROM rows AS r
+ORDER BY r.place
+
+-- name: chats
+SELECT chat, source, jid FROM wamon.groups WHERE chat = ANY(%(chats)s::int[])
 
 -- name: person_key
 SELECT person_key FROM wamon.instance

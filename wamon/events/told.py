@@ -1,86 +1,187 @@
-"""What the log tells, as events: each type with its id, its subject and its data. Pure."""
+"""What the log tells, as events: each type with its id, its subject and its data. Pure.
+
+In a backlog there are tens of thousands a second: of drops and review rows the lines are put together by columns.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from json.encoder import encode_basestring as _text
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
-from wamon.events.cursor import Cursor
 from wamon.events.model import Event, written
 from wamon.model import is_bsuid, sender_parts
 from wamon.privacy import person_hash
 from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping, Sequence
 
 _WITHOUT_NUMBER = re.compile(r"\d{16,}@g\.us|direct", re.ASCII)
 """JIDs of chats that are no person's: older groups' begin with the number of who made them."""
 _ID_DIGITS = 32
+_WHOLE_SECONDS = len("2026-11-29 08:00:00+00")
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class Row(NamedTuple):
+    """Of a row of the log, the elements from `first` on: `others`, or else columns of equal length."""
+
+    place: int
+    timeline: int
+    of_base: bool
+    at: datetime
+    first: int
+    others: Sequence[Mapping[str, Any]] | None
+    kinds: Sequence[str] | None = None
+    again: Sequence[bool] | None = None
+    chats: Sequence[int | None] | None = None
+    message_ids: Sequence[str] | None = None
+    drop_numbers: Sequence[str] | None = None
+    projects: Sequence[str] | None = None
+    sent_ats: Sequence[str] | None = None  # as PostgreSQL writes a time in UTC
+    senders: Sequence[str | None] | None = None
+    versions: Sequence[int] | None = None
+
+    def elements(self) -> Iterator[_Element]:
+        """What the columns tell, element by element."""
+        nothing = [None] * len(self.kinds or ())
+        columns = (nothing if column is None else column for column in self[6:])
+        return map(_Element._make, zip(*columns, strict=True))
+
+    def chats_named(self) -> set[int]:
+        """The chats of its elements."""
+        named = self.chats or [other.get("chat") for other in self.others or ()]
+        return {chat for chat in named if chat is not None}
+
+
+class _Element(NamedTuple):
+    """Of the columns one value each; a review row's change has no time and no sender."""
+
+    kind: str
+    is_again: bool | None
+    chat: int | None
+    message_id: str
+    drop_number: str
+    project: str
+    sent_at: str
+    sender: str | None
+    version: int | None
+
+
+class _Chat(NamedTuple):
+    """A chat as it may be seen, and as it stands in a line."""
+
+    source: str
+    jid: str
+    source_text: str
+    uri_text: str
+    jid_text: str
+
+    @classmethod
+    def seen(cls, source: str, jid: str) -> _Chat:
+        return cls(source, jid, _text(source), _text(f"/wamon/{quote(source, safe='')}"), _text(jid))
+
+
+_UNKNOWN = _Chat.seen("", "")
 
 
 class Told:
-    """Makes events of the rows of one generation's log. `key` hashes persons."""
+    """Makes events of the rows of one generation's log. `key` hashes persons; `chats` are (source, JID) by number."""
 
-    def __init__(self, generation: str, key: bytes) -> None:
+    def __init__(self, generation: str, key: bytes, chats: Mapping[int, tuple[str, str]]) -> None:
         self._generation = generation
         self._key = key
+        self._chats: dict[int | None, _Chat] = {
+            chat: _Chat.seen(source, shown_jid(key, jid)) for chat, (source, jid) in chats.items()
+        }
 
-    def event(
-        self,
-        place: int,
-        timeline: int,
-        of_base: bool,  # noqa: FBT001 - as a row has them
-        at: datetime,
-        element: int,
-        kind: str,
-        is_again: bool | None,  # noqa: FBT001
-        source: str | None,
-        jid: str | None,
-        message_id: str | None,
-        drop_number: str | None,
-        project: str | None,
-        sent_at: datetime | None,
-        sender: str | None,
-        version: int | None,
-        other: dict[str, Any] | None,
-    ) -> Event:
-        """One element of a row. `other` is what isn't of a drop's post."""
-        cursor = Cursor(self._generation, timeline, place, element, of_base)
-        source, chat = source or "", shown_jid(self._key, jid) if jid else ""
-        subject = f"{project}/{drop_number}" if project and drop_number else source
-        happened_at = at if kind == "retracted" or sent_at is None else sent_at  # a post, when it was sent
-        if other is None:
-            data = {
-                "source": source,
-                "project": project,
-                "drop_number": drop_number,
-                "chat_jid": chat,
-                "message_id": message_id,
-                "stanza_id": stanza_id(message_id or ""),
-                "sent_at": sent_at and written(sent_at),
-                "submitted_by": shown_sender(self._key, sender or ""),
-                "version": version,
-            }
-            name = "wamon.drop.posted_again" if is_again else f"wamon.drop.{kind}"
-            own_id = event_id(source, chat, message_id, kind, project, drop_number, version)
-            return Event(own_id, name, source, subject, happened_at, data, cursor)
-        data = {"source": source, "project": project, "drop_number": drop_number}
+    def events(self, row: Row) -> Iterator[Event]:
+        """The events of these elements, in their order."""
+        cursors = f"{self._generation}-{row.timeline}-{row.place}-{{}}{'b' if row.of_base else ''}".format
+        at = written(row.at)
+        if row.others is not None:
+            for n, other in enumerate(row.others, row.first):
+                yield self._other(cursors(n), at, other)
+            return
+        for n, element in enumerate(row.elements(), row.first):
+            tell = self._review if element.kind.startswith("review.") else self._post
+            yield tell(cursors(n), at, element)
+
+    def _post(self, cursor: str, at: str, element: _Element) -> Event:
+        """That a drop was posted, rejected or retracted. A post happened when it was sent."""
+        kind, is_again, chat, message_id, drop_number, project, sent_at, sender, version = element
+        where = self._chats.get(chat, _UNKNOWN)
+        own_id = event_id(where.source, where.jid, message_id, kind, project, drop_number, str(version))
+        sent_at = _written(sent_at)
+        stanza, by = stanza_id(message_id), shown_sender(self._key, sender or "")
+        data = (
+            f'{{"source": {where.source_text}, "project": {_text(project)}, "drop_number": {_text(drop_number)}, '
+            f'"chat_jid": {where.jid_text}, "message_id": {_text(message_id)}, '
+            f'"stanza_id": {_text(stanza) if stanza else "null"}, "sent_at": "{sent_at}", '
+            f'"submitted_by": {_text(by) if by else "null"}, "version": {version}}}'
+        )
+        name = "drop.posted_again" if is_again else f"drop.{kind}"
+        happened_at = at if kind == "retracted" else sent_at
+        return _event(own_id, where.uri_text, name, f"{project}/{drop_number}", happened_at, cursor, data)
+
+    def _review(self, cursor: str, at: str, element: _Element) -> Event:
+        """That wamon changed a review row."""
+        kind, _, chat, message_id, drop_number, project, _, _, version = element
+        change, where = kind.removeprefix("review."), self._chats.get(chat, _UNKNOWN)
+        named = (f"{drop_number} {change}", "" if version is None else str(version))
+        own_id = event_id(where.source, where.jid, message_id, "review.changed", project, *named)
+        data = (
+            f'{{"source": {where.source_text}, "project": {_text(project)}, "drop_number": {_text(drop_number)}, '
+            f'"chat_jid": {where.jid_text}, "message_id": {_text(message_id)}, "change": "{change}"}}'
+        )
+        return _event(own_id, where.uri_text, "review.changed", f"{project}/{drop_number}", at, cursor, data)
+
+    def _other(self, cursor: str, at: str, other: Mapping[str, Any]) -> Event:
+        """What isn't told by columns: `other` names what there is of it."""
+        where = self._chats.get(other.get("chat"), _UNKNOWN)
+        kind, message_id, project, number = map(other.get, ("type", "message_id", "project", "drop_number"))
+        if other.get("source"):
+            where = _Chat.seen(other["source"], where.jid)
+        data = {"source": where.source, "project": project, "drop_number": number}
         if message_id:
-            data |= {"chat_jid": chat, "message_id": message_id}
-        if sent_at and sender:
-            data |= {"sent_at": written(sent_at), "submitted_by": shown_sender(self._key, sender)}
+            data |= {"chat_jid": where.jid, "message_id": message_id}
+        if moment := other.get("time"):
+            at = written(datetime.fromisoformat(moment).astimezone(UTC))
+            if sender := other.get("sender"):
+                data |= {"sent_at": at, "submitted_by": shown_sender(self._key, sender)}
         data = {name: value for name, value in data.items() if value is not None} | other["data"]
-        own_id = event_id(source, chat, message_id, kind, project, other.get("key"), version)
-        return Event(own_id, f"wamon.{kind}", source, subject, happened_at, data, cursor)
+        version = other.get("version")
+        named = (message_id, kind, project, other.get("key"), version)
+        own_id = event_id(where.source, where.jid, *("" if part is None else str(part) for part in named))
+        subject = f"{project}/{number}" if project and number else where.source
+        return _event(own_id, where.uri_text, str(kind), subject, at, cursor, _json(data))
 
 
-def event_id(*parts: str | int | None) -> str:
+def _event(own_id: str, uri_text: str, kind: str, subject: str, time: str, cursor: str, data: str) -> Event:
+    line = (
+        f'{{"specversion": "1.0", "id": "{own_id}", "source": {uri_text}, "type": "wamon.{kind}", '
+        f'"subject": {_text(subject)}, "time": "{time}", "datacontenttype": "application/json", "cursor": "{cursor}", '
+        f'"data": {data}}}'
+    )
+    return Event(own_id, subject, cursor, line)
+
+
+def _written(moment: str) -> str:
+    """A time as PostgreSQL writes it in UTC, as RFC 3339."""
+    if len(moment) == _WHOLE_SECONDS:
+        return f"{moment[:10]}T{moment[11:19]}Z"
+    return written(datetime.fromisoformat(moment))
+
+
+def event_id(*parts: str) -> str:
     """The id of what these parts name: the same whoever tells it, and whenever."""
-    text = "\0".join(["" if part is None else str(part) for part in parts])
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
 
 
 @lru_cache(4096)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.ledger.changes import Candidate, Drop, Key
     from wamon.ledger.following import Conflict, Posted, Renamed
+    from wamon.ledger.posts import Posts
     from wamon.model import Message, Reading
     from wamon.postgres.connection import Database
 
@@ -142,7 +143,7 @@ class Review:
         try:
             with attempt(db):
                 self._copies.copy(db, added.posts, places)
-                self._tell(db, (("created", added.posts.candidate(n)) for n in places))
+                self._tell_created(db, added.posts, places)
         except (Locked, Poison, TimedOut):  # a row is in the way
             return ()
         return places
@@ -171,21 +172,35 @@ class Review:
             db.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return Written(conflicts, hindered)
 
-    def _tell(self, db: Database, changes: Iterable[tuple[str, Candidate]]) -> None:
+    def _tell_created(self, db: Database, posts: Posts, places: Sequence[int]) -> None:
+        """As `_tell`, of the rows that these new posts have."""
+        if SQL.value(db, "is_followed"):
+            SQL.run(
+                db,
+                "tell",
+                source=self._source,
+                are_new=True,
+                kinds=["review.created"] * len(places),
+                projects=[posts.projects[n] for n in places],
+                drops=[posts.numbers[n] for n in places],
+                jids=[posts.jids[n] for n in places],
+                message_ids=[posts.message_ids[n].decode() for n in places],
+            )
+
+    def _tell(self, db: Database, changes: Sequence[tuple[str, Candidate]]) -> None:
         """Let those who follow events know what was written, if anybody does: no trigger may stand on this table."""
-        if not SQL.value(db, "is_followed"):
-            return
-        whats, candidates = zip(*changes, strict=True)
-        SQL.run(
-            db,
-            "tell",
-            source=self._source,
-            whats=list(whats),
-            projects=[candidate.project for candidate in candidates],
-            drops=[candidate.drop_number for candidate in candidates],
-            jids=[candidate.message.chat_jid for candidate in candidates],
-            message_ids=[candidate.message.message_id for candidate in candidates],
-        )
+        if SQL.value(db, "is_followed"):
+            SQL.run(
+                db,
+                "tell",
+                source=self._source,
+                are_new=False,
+                kinds=[f"review.{what}" for what, _ in changes],
+                projects=[candidate.project for _, candidate in changes],
+                drops=[candidate.drop_number for _, candidate in changes],
+                jids=[candidate.message.chat_jid for _, candidate in changes],
+                message_ids=[candidate.message.message_id for _, candidate in changes],
+            )
 
     def _hindered(self, db: Database, drops: set[Drop], there: set[Drop]) -> dict[Drop, str]:
         """Those of the drops that can't be written, and why: their names don't fit, or their rows are locked."""

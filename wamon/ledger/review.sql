@@ -30,18 +30,23 @@ WHERE NOT EXISTS (
 SELECT EXISTS (SELECT FROM wamon.event_stream)
 
 -- name: tell
--- What waited for long may be of another source's group.
-INSERT INTO wamon.events_out (elements, others)
-SELECT count(*), jsonb_agg(jsonb_build_object(
-    'type', 'review.changed', 'source', coalesce(g.source, %(source)s), 'chat', g.chat, 'message_id', k.message_id,
-    'project', k.project, 'drop_number', k.drop_number, 'key', k.drop_number || ' ' || k.what, 'version', s.version,
-    'data', jsonb_build_object('change', k.what)) ORDER BY k.n)
-FROM unnest(%(whats)s::text[], %(projects)s::text[], %(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
-     WITH ORDINALITY AS k(what, project, drop_number, jid, message_id, n)
-LEFT JOIN LATERAL (
-    SELECT chat, source FROM wamon.groups WHERE jid = k.jid ORDER BY source <> %(source)s LIMIT 1
-) AS g ON true
-LEFT JOIN LATERAL (
-    SELECT version FROM wamon.submission_rows AS r
-    WHERE r.drop_number = k.drop_number AND r.chat = g.chat AND r.message_id = k.message_id
-) AS s ON true
+-- By columns, as posts are told. What waited for long may be of another source's group. A post that was added just now has
+-- the version with which it begins.
+INSERT INTO wamon.events_out (elements, kinds, chats, message_ids, drop_numbers, projects, versions)
+SELECT count(*), %(kinds)s::text[], array_agg(g.chat ORDER BY k.n), %(message_ids)s::text[], %(drops)s::text[],
+       %(projects)s::text[],
+       array_agg(CASE WHEN %(are_new)s THEN coalesce(d.version + 1, 0) ELSE (
+           SELECT r.version
+           FROM wamon.submission_rows AS r
+           WHERE r.drop_number = k.drop_number AND r.chat = g.chat AND r.message_id = k.message_id
+       ) END ORDER BY k.n)
+FROM unnest(%(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
+     WITH ORDINALITY AS k(drop_number, jid, message_id, n)
+LEFT JOIN (
+    SELECT DISTINCT ON (jid) jid, chat
+    FROM wamon.groups
+    WHERE jid = ANY(%(jids)s::text[])
+    ORDER BY jid, source <> %(source)s
+) AS g USING (jid)
+LEFT JOIN wamon.deleted_versions AS d
+       ON d.drop_number = k.drop_number AND d.chat = g.chat AND d.message_id = k.message_id

@@ -11,14 +11,13 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, VELO_TEST, VeryGoodPlugins
 from tests.support.deliveries import PHONE
-from tests.support.events import Consumer, follow, told_drops
+from tests.support.events import Consumer, follow, told, told_drops
 from tests.support.office import Office
 from tests.support.talk import advance, desk, talking, write
 from tests.support.truth import Field
 from wamon.capture.verify import Verification
 from wamon.events import stream
 from wamon.events.cursor import Cursor, UnknownCursor
-from wamon.events.model import line
 from wamon.events.stream import begin, checked, prune, read
 from wamon.failpoints import FailpointRaised
 from wamon.postgres.connection import Database, connected
@@ -145,16 +144,16 @@ def test_the_same_thing_has_the_same_id_for_each_follower_again_and_in_a_databas
     office.scan()
     field.edit(first, "nothing")
     office.scan()
-    told = ids(db, at)
+    first_told = ids(db, at)
     with connected(office.dsn) as other:
-        assert ids(other, at) == told
-    assert ids(db, at) == told
-    assert len(told) == 5
+        assert ids(other, at) == first_told
+    assert ids(db, at) == first_told
+    assert len(first_told) == 5
     anew = Office(tmp_path / "anew", own_dsn, field.path, groups=office.settings["groups"])
     field.edit(first, "DR1752028 RD1752034")
     anew.scan()
     with connected(own_dsn) as db_anew:
-        assert set(ids(db_anew, begin(db_anew))) < set(told)
+        assert set(ids(db_anew, begin(db_anew))) < set(first_told)
 
 
 def test_a_follower_that_begins_late_is_told_what_stands_and_what_came_since_and_others_nothing_twice(
@@ -232,11 +231,11 @@ def test_no_text_and_no_number_of_a_person_goes_out(office: Office, field: Field
     begun = read(db, begin(db), 10)
     field.post(old_group, f"DR1752034 {CANARY}, RD{TECHNICIAN}")
     office.scan()
-    told = "".join(map(line, begun + read(db, begun[-1].cursor, 10)))
-    assert told.count("wamon.drop.near_miss") >= 2
-    assert TECHNICIAN not in told
-    assert CANARY not in told
-    assert "RD" not in told
+    lines = "".join(event.line for event in begun + read(db, begun[-1].cursor, 10))
+    assert lines.count("wamon.drop.near_miss") >= 2
+    assert TECHNICIAN not in lines
+    assert CANARY not in lines
+    assert "RD" not in lines
 
 
 def test_what_wamon_writes_into_the_review_table_is_told_and_what_the_office_writes_is_not(
@@ -251,8 +250,8 @@ def test_what_wamon_writes_into_the_review_table_is_told_and_what_the_office_wri
     office.scan()
     field.edit(first, "nothing")
     office.scan()
-    changes = [event for event in read(db, at, 100) if event.type == "wamon.review.changed"]
-    assert [(event.subject, event.data["change"]) for event in changes] == [
+    changes = [one for one in map(told, read(db, at, 100)) if one["type"] == "wamon.review.changed"]
+    assert [(one["subject"], one["data"]["change"]) for one in changes] == [
         ("Lawley/DR1752028", "created"),
         ("Lawley/DR1752028", "reopened"),
     ]
@@ -266,9 +265,10 @@ def test_an_answered_burst_is_told_once(office: Office, db: Database) -> None:
         advance(office, 60)
         worker.finish(worker.claim_one())
     (event,) = read(db, at, 10)
-    assert (event.type, event.source, event.data["messages"]) == ("wamon.burst.answered", "wati", 1)
-    assert event.data["person"] in office.query("SELECT hash FROM wamon.people")
-    assert PHONE not in line(event)
+    one = told(event)
+    assert (one["type"], one["source"], one["data"]["messages"]) == ("wamon.burst.answered", "/wamon/wati", 1)
+    assert one["data"]["person"] in office.query("SELECT hash FROM wamon.people")
+    assert PHONE not in event.line
 
 
 def test_a_stream_that_is_opened_while_an_idle_one_is_closed_stays_open(
@@ -284,8 +284,8 @@ def test_a_stream_that_is_opened_while_an_idle_one_is_closed_stays_open(
     monkeypatch.setattr(stream, "_switch_off", meanwhile)
     with connected(dsn) as db:
         prune(db)
-        told = "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE tgname LIKE 'told\\_%'"
-        assert db.execute(told).fetchall() == [("O",)]
+        are_on = "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE tgname LIKE 'told\\_%'"
+        assert db.execute(are_on).fetchall() == [("O",)]
 
 
 @pytest.mark.fault("F154")

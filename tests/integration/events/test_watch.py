@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import events
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.events import Told
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.clock import Clock
 from wamon.events.cursor import Cursor
-from wamon.events.model import Event
 from wamon.events.stream import begin, read
 from wamon.events.watch import Watch, tell_gaps, tell_signs
 from wamon.postgres.connection import Database, connected
@@ -48,8 +49,8 @@ def beginning(db: Database) -> Cursor:
     return begin(db)
 
 
-def told(db: Database, at: Cursor) -> list[Event]:
-    return list(read(db, at, 100))
+def told(db: Database, at: Cursor) -> list[Told]:
+    return [events.told(event) for event in read(db, at, 100)]
 
 
 @pytest.mark.both_servers
@@ -63,10 +64,10 @@ def test_a_source_that_falls_silent_is_told_late_then_down_then_back_each_once(
             office.query("UPDATE wamon.source_status SET published_at = now() - %s * interval '1 s'", silent)
             for each in (db, other):
                 tell_signs(each)
-    events = told(db, beginning)
-    assert [event.type.removeprefix("wamon.source.") for event in events] == ["late", "down", "back"]
-    assert {event.subject for event in events} == {"main"}
-    assert len({event.id for event in events}) == 3
+    found = told(db, beginning)
+    assert [event["type"].removeprefix("wamon.source.") for event in found] == ["late", "down", "back"]
+    assert {event["subject"] for event in found} == {"main"}
+    assert len({event["id"] for event in found}) == 3
 
 
 def test_a_planned_restart_is_no_news(office: Office, db: Database, beginning: Cursor) -> None:
@@ -94,9 +95,9 @@ def test_a_silence_is_told_when_it_is_unusual_and_when_it_is_over(
         for each in (db, other):
             tell_gaps(each)
     opened, closed = told(db, beginning)
-    assert (opened.type, opened.data["kind"], opened.data["end"]) == ("wamon.gap.opened", "silence", None)
-    assert (closed.type, closed.data["start"]) == ("wamon.gap.closed", opened.data["start"])
-    assert closed.data["end"] is not None
+    assert (opened["type"], opened["data"]["kind"], opened["data"]["end"]) == ("wamon.gap.opened", "silence", None)
+    assert (closed["type"], closed["data"]["start"]) == ("wamon.gap.closed", opened["data"]["start"])
+    assert closed["data"]["end"] is not None
 
 
 def test_what_the_store_lacks_is_a_gap_until_the_store_has_it(office: Office, db: Database, beginning: Cursor) -> None:
@@ -106,10 +107,10 @@ def test_what_the_store_lacks_is_a_gap_until_the_store_has_it(office: Office, db
     )
     office.query("INSERT INTO wamon.store_missed (chat, message_id) SELECT chat, 'A' FROM wamon.groups")
     tell_gaps(db)
-    assert [event.type for event in told(db, beginning)] == ["wamon.gap.opened"]
+    assert [event["type"] for event in told(db, beginning)] == ["wamon.gap.opened"]
     office.query("DELETE FROM wamon.store_missed")
     tell_gaps(db)
-    assert [event.data["kind"] for event in told(db, beginning)] == ["store-missed"] * 2
+    assert [event["data"]["kind"] for event in told(db, beginning)] == ["store-missed"] * 2
 
 
 def test_gaps_from_before_anybody_followed_are_no_news(office: Office, db: Database) -> None:
@@ -142,4 +143,4 @@ def test_a_watch_looks_no_more_often_than_it_must(office: Office, db: Database, 
     assert told(db, beginning) == []
     clock.at = 15.0
     watch.look(db)
-    assert [event.type for event in told(db, beginning)] == ["wamon.source.down"]
+    assert [event["type"] for event in told(db, beginning)] == ["wamon.source.down"]

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.conftest import OLDER, fresh
 from tests.support.bridges import LAWLEY, Lharries
 from tests.support.conversations import Talks
+from tests.support.events import told
 from tests.support.hooks import deliver, hook
 from tests.support.intake import keep
 from tests.support.office import Office, eventually
@@ -343,7 +344,7 @@ def test_the_application_s_role_follows_events_though_it_owns_no_table(shared: S
         shared.ask(
             "INSERT INTO wamon.near_miss_rows VALUES (1, true, now(), 'A', 'DR1', 'too-short', NULL, 'Lawley', '1')"
         )
-        assert [event.type for event in stream.read(db, at, 10)] == ["wamon.drop.near_miss"]
+        assert [told(event)["type"] for event in stream.read(db, at, 10)] == ["wamon.drop.near_miss"]
 
 
 def test_functions_are_called_by_those_that_are_decided_and_look_nowhere_else_for_names(settled: Shared) -> None:
