@@ -33,6 +33,13 @@ HOSTILE = '<img src=x onerror=alert(1)>"><script>alert(2)</script>\u202e'
 NAMES = PROJECTS | {MOHADIN: HOSTILE.replace("\u202e", "") + "x" * 120}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _at_postgresqls_time() -> Iterator[None]:
+    """Pages are of the moment that PostgreSQL tells, and browsers of the host's."""
+    with CLOCK.as_hosts():
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One for all of a file. As long as it is open, playwright's event loop runs: no other test may meet that."""
