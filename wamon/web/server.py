@@ -59,6 +59,7 @@ IS_WHOLE = "is_whole"
 _Stage = Literal["head", "body"]
 _STAGE_SECONDS: Mapping[_Stage, float] = {"head": READ_SECONDS, "body": BODY_SECONDS}
 _TOO_LARGE = 431
+_OF_A_BODY = {b"content-length", b"transfer-encoding"}
 _REFUSED = {400: b"This is no request for a page.", _TOO_LARGE: b"The request's head is too large."}
 
 
@@ -143,7 +144,12 @@ class BoundedProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > HEAD_BYTES:
             return _TOO_LARGE
+        if self.parser.should_upgrade() and self._has_body():
+            return 400  # httptools leaves such a body out, and takes it for the next request
         return None if self.url.startswith(b"/") else 400  # absolute-form names a host beside Host
+
+    def _has_body(self) -> bool:
+        return any(name in _OF_A_BODY and value != b"0" for name, value in self.headers)
 
     def _refuse_head(self) -> None:
         text = _REFUSED[_TOO_LARGE]

@@ -310,6 +310,22 @@ def test_chunks_are_taken_up_to_the_limit(site: Site) -> None:
     assert bodies(site) == [raw]
 
 
+@pytest.mark.parametrize("length", ["Content-Length: {0}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.3"])
+def test_a_delivery_that_asks_for_another_protocol_is_refused_whole(site: Site, protocol: str, length: str) -> None:
+    """What reads requests here leaves its body out: the address proves it, and nothing would be kept with a 200."""
+    suffix, raw, _ = good("wati")
+    lines = [f"POST /hooks/wati{suffix} HTTP/1.1", f"Host: {site.host}", "Connection: Upgrade", f"Upgrade: {protocol}"]
+    answer = site.raw("\r\n".join([*lines, length.format(len(raw)), "", ""]).encode() + raw)
+    assert (status_of(answer), answer.count(b"HTTP/1.1")) == (400, 1)
+    assert bodies(site) == []
+
+
+def test_who_only_asks_for_a_page_may_ask_for_another_protocol(site: Site) -> None:
+    asked = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2_Settings": "AAMAAABk"}
+    assert site.get("/health", **asked).status == 200
+
+
 @pytest.mark.fault("F100")
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
 def test_an_encoded_body_is_refused(site: Site, encoding: str) -> None:
