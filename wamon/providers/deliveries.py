@@ -83,6 +83,7 @@ class OperatorMessage(NamedTuple):
     revokes: str | None = None
     line: str | None = None
     local_id: str | None = None
+    is_standby: bool = False  # somebody else's agent said it, not a colleague
     is_reaction: bool = False
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ANSWER = b'{"version":"v2","content":{"messages":[]}}'
 """What the flow takes for done: an empty answer, which sends nothing."""
 _WINDOW_CLOSED = {3011, 3031}
+_NOT_FILLED_IN = "{{"
+"""How a field begins whose name the flow doesn't know: it would make all persons one."""
 _PERSON, _TYPE, _ID = named("whatsapp_phone", "whatsapp_bsuid"), typed("type"), named("message_id")
 
 
@@ -46,7 +48,7 @@ def parse(delivery: Delivery) -> list[Parsed]:
 def _message(contact: Fields) -> Iterator[Parsed]:
     subscriber = contact.get("id")
     subscriber = str(subscriber) if isinstance(subscriber, int) else maybe_id(subscriber)
-    if subscriber is None:
+    if subscriber is None or subscriber.startswith(_NOT_FILLED_IN):
         raise Malformed("it names no subscriber")
     text = said(contact.get("last_input_text"))
     yield PersonMessage(

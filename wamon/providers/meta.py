@@ -102,7 +102,7 @@ def _kinds(change: Fields) -> list[tuple[list[object], Callable[[object], Iterat
     is_standby = change.get("field") == "standby"
     return [
         (items(value.get("messages")), partial(_message, contacts=contacts, line=line, is_standby=is_standby)),
-        (items(value.get("message_echoes")), partial(_echo, line=line)),
+        (items(value.get("message_echoes")), partial(_echo, line=line, is_standby=is_standby)),
         (items(value.get("statuses")), _status),
         (items(value.get("errors")), _fault),
     ]
@@ -189,8 +189,8 @@ def _identity_change(message: Fields) -> Iterator[Parsed]:
         yield IdentityChange(before, after)
 
 
-def _echo(part: object, *, line: str | None) -> Iterator[Parsed]:
-    """Somebody answered by the Business app."""
+def _echo(part: object, *, line: str | None, is_standby: bool) -> Iterator[Parsed]:
+    """Somebody answered by the Business app, or Meta's agent did."""
     message = fields(part, "an echo")
     content, edits, revokes = _content(message)
     to = aliases(message.get("to"), message.get("to_user_id"), message.get("to_parent_user_id"))
@@ -204,6 +204,7 @@ def _echo(part: object, *, line: str | None) -> Iterator[Parsed]:
         edits=edits,
         revokes=revokes,
         line=line,
+        is_standby=is_standby,
         is_reaction=content.get("type") == "reaction",
     )
 

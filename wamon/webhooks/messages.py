@@ -136,7 +136,7 @@ def origin_of(one: Brought, uid: UUID, persons: Mapping[Alias, int]) -> Origin:
         alias=alias,
         part=said.part,
         name=said.name,
-        is_standby=isinstance(said, PersonMessage) and said.is_standby,
+        is_standby=said.is_standby,
         is_reaction=said.is_reaction,
         local_id=said.local_id if isinstance(said, OperatorMessage) else None,
     )

@@ -406,6 +406,19 @@ def test_while_an_operator_talks_the_turn_at_work_says_nothing(office: Office) -
     assert turns(office) == [(1, 1, "lost"), (1, 1, "human")]
 
 
+@pytest.mark.parametrize(("field", "state"), [("standby", "settling"), ("smb_message_echoes", "human")])
+def test_what_metas_own_agent_says_leaves_nobody_to_a_colleague(office: Office, field: str, state: str) -> None:
+    """In standby it answers, until it hands over; a colleague's answer by the Business app is told as an echo, too."""
+    talking(office, human_for="10m").set(hooks=[hook("meta")])
+    said = meta_message(id="wamid.ONE", timestamp=str(int(HOST.now().timestamp())))
+    keep(office, "meta", meta_body(said))
+    take_in(office)
+    echo = {"from": "27110000000", "to": PHONE, "id": "wamid.TWO", "type": "text", "text": {"body": "Hello"}}
+    keep(office, "meta", meta_body(field=field, message_echoes=[echo]))
+    take_in(office)
+    assert conversations(office, "state") == [state]
+
+
 def test_what_is_unsent_as_an_operator_writes_is_not_sent_once_they_are_silent_either(office: Office) -> None:
     talking(office, human_for="1m")
     write(office)

@@ -195,9 +195,12 @@ def test_what_a_phones_history_brings_is_not_said_anew() -> None:
 
 
 def test_where_metas_own_agent_answers_it_is_standby() -> None:
-    [found] = META.parse(meta_body(meta_message(), field="standby"))
-    assert isinstance(found, PersonMessage)
-    assert found.is_standby
+    echo = {"from": "27110000000", "to": PHONE, "id": "wamid.O", "type": "text", "text": {"body": "Hello"}}
+    said, answered = META.parse(meta_body(meta_message(), field="standby", message_echoes=[echo]))
+    assert isinstance(said, PersonMessage)
+    assert isinstance(answered, OperatorMessage)
+    assert said.is_standby
+    assert answered.is_standby
 
 
 def test_receipts_and_faults_are_told_with_their_codes() -> None:

@@ -123,5 +123,7 @@ def test_a_contact_that_said_nothing_is_no_text() -> None:
     assert (manychat(last_input_text=None).part, manychat(last_input_text=None).text) == ("other", "")
 
 
-def test_without_a_subscriber_it_is_broken() -> None:
-    assert SENDERS["manychat"].parse(MANYCHAT | {"id": None}) == [Broken(0, "it names no subscriber")]
+@pytest.mark.parametrize("given", [None, "", "{{id}}", "{{user_id}}"])
+def test_without_a_subscriber_it_is_broken(given: str | None) -> None:
+    """A field that the flow didn't fill in would make all who write one person."""
+    assert SENDERS["manychat"].parse(MANYCHAT | {"id": given}) == [Broken(0, "it names no subscriber")]
