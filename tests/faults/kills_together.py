@@ -1,11 +1,13 @@
-"""The page, `run` and PostgreSQL killed one by one and together, beside senders that repeat and shuffle: each message
-that was answered with 200 is in the ledger, and none twice.
+"""The page, `run` and PostgreSQL killed one by one and together, beside senders that repeat, shuffle, forge, stall and
+go before they hear the answer, directly and by nginx: each message that was answered with 200 is in the ledger, and
+none twice.
 
 For `make chaos` alone: a server that may be killed, and two processes begun again hundreds of times, take their time.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import socket
@@ -15,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from http.client import HTTPConnection, HTTPException
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.support.deliveries import meta_body, meta_message
+from tests.support.deliveries import Json, meta_body, meta_message
 from tests.support.environment import EXAMPLES
 from tests.support.hooks import good, hook
+from tests.support.manners import Connections, Delivery
+from tests.support.nginx import NGINX, PUBLISHED_AS, nginx, published
 from tests.support.office import Office, eventually
 from tests.support.server import Server
 from tests.support.web import Site, started
@@ -36,15 +39,17 @@ MOST_MINUTES = 15
 ROUNDS_UNTIL_ALL_IS_RECORDED = 20
 SENDERS = 3
 SECONDS = 120
+_FORGED = 10**8
+"""By how much the numbers that nobody proved are greater: none of them is recorded."""
 VICTIMS = ("page", "run", "PostgreSQL")
 
 
 class Sender:
-    """Delivers new messages and old ones, in any order, until each was answered with 200."""
+    """Delivers new messages and old ones, in any order and manner, until each was answered with 200."""
 
     def __init__(self, port: int, number: int) -> None:
-        self._port = port
         self._rng = random.Random(number)
+        self._connections = Connections(port, self._rng)
         self._first = 1_000_000 * (number + 1)
         self._ended = threading.Event()
         self._is_given_up = False
@@ -64,6 +69,7 @@ class Sender:
         """Have nothing come any more."""
         self._is_given_up = True
         self.end()
+        self._connections.close()
 
     def _deliver(self) -> None:
         while not self._is_given_up and (not self._ended.wait(0.02) or self._waiting):
@@ -86,20 +92,20 @@ class Sender:
         return some
 
     def _is_kept(self, numbers: list[int]) -> bool:
-        said = [meta_message(**{"id": f"wamid.{n}", "from": _phone(n), "text": {"body": f"DR{n}"}}) for n in numbers]
-        _, body, proof = good("meta", meta_body(*said, contacts=[]))
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=5)
+        _, body, proof = good("meta", _said(numbers))
+        foreign = json.dumps(_said([_FORGED + n for n in numbers])).encode()
         try:
-            connection.request("POST", "/hooks/meta", body, proof)
-            answer = connection.getresponse()
-            answer.read()
-        except (OSError, HTTPException) as error:
+            answers = self._connections.deliver(Delivery(PUBLISHED_AS, "/hooks/meta", proof, body, foreign))
+        except OSError as error:
             self.outcomes[type(error).__name__] += 1
             return False
-        finally:
-            connection.close()
-        self.outcomes[str(answer.status)] += 1
-        return answer.status == 200
+        self.outcomes.update([str(status) for status in answers] or ["unheard"])
+        return 200 in answers
+
+
+def _said(numbers: list[int]) -> Json:
+    said = [meta_message(**{"id": f"wamid.{n}", "from": _phone(n), "text": {"body": f"DR{n}"}}) for n in numbers]
+    return meta_body(*said, contacts=[])
 
 
 def _phone(n: int) -> str:
@@ -157,7 +163,7 @@ def office(tmp_path: Path, server: Server) -> Iterator[Office]:
 def _page(office: Office, held: socket.socket) -> Iterator[Site]:
     """A `wamon web`, which nobody waits for."""
     port = held.getsockname()[1]
-    office.set(web={"listen": f"127.0.0.1:{port}"})
+    office.set(web={"listen": f"127.0.0.1:{port}", "hosts": [PUBLISHED_AS]})
     log = office.folder / f"web-{uuid4().hex}.log"
     with log.open("wb") as stderr:
         process = started(office, stderr=stderr, handed=held)
@@ -169,9 +175,9 @@ def _page(office: Office, held: socket.socket) -> Iterator[Site]:
 
 
 @contextmanager
-def _senders(port: int) -> Iterator[list[Sender]]:
+def _senders(ports: list[int]) -> Iterator[list[Sender]]:
     """Those that deliver, who stop at the block's end; where it ends well, all that they have was answered with 200."""
-    senders = [Sender(port, n) for n in range(SENDERS)]
+    senders = [Sender(ports[n % len(ports)], n) for n in range(SENDERS)]
     try:
         yield senders
         for sender in senders:
@@ -179,6 +185,13 @@ def _senders(port: int) -> Iterator[list[Sender]]:
     finally:
         for sender in senders:
             sender.give_up()
+
+
+def _ports(port: int, office: Office, stack: ExitStack) -> list[int]:
+    """Of the page, and where nginx is installed, of one before it."""
+    if NGINX is None:
+        return [port]
+    return [port, stack.enter_context(nginx(office.folder / "nginx", published(f"http://127.0.0.1:{port}")))]
 
 
 def _answered(senders: list[Sender]) -> int:
@@ -206,7 +219,7 @@ def test_what_was_answered_with_200_is_recorded_once_whoever_is_killed(
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as held, ExitStack() as stack:
         victims = Victims(office, server, held)
         stack.callback(victims.close)
-        with _senders(held.getsockname()[1]) as senders:
+        with _senders(_ports(held.getsockname()[1], office, stack)) as senders:
             until = time.monotonic() + 60 * MOST_MINUTES
             for turn in takewhile(lambda _: time.monotonic() < until, range(ROUNDS)):
                 wanted = _answered(senders) + rng.randint(1, 20)

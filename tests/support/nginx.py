@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,15 @@ from pathlib import Path
 from tests.support.office import eventually
 from tests.support.ports import free_port
 
+_DOCS = Path(__file__).parents[2] / "docs/webhooks.md"
+PUBLISHED_AS = "wamon.example.com"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+
+
+def published(url: str) -> str:
+    """The server of docs/webhooks.md, without TLS, in front of the site with this address."""
+    (found,) = re.findall(r"```nginx\n(.*?)```", _DOCS.read_text("utf-8"), re.DOTALL)
+    return str(found).replace("listen 443 ssl;", "listen @LISTEN@;").replace("http://127.0.0.1:8006", url)
 
 
 @contextmanager

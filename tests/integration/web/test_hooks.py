@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import json
 import os
-import re
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -23,14 +22,13 @@ import pytest
 from tests.support.deliveries import LID, PHONE, SECRET, SENDERS, meta_body, meta_message, signature
 from tests.support.forked import Forked
 from tests.support.hooks import HOOKS, VERIFY_TOKEN, deliver, good
-from tests.support.nginx import NGINX, nginx
+from tests.support.nginx import NGINX, PUBLISHED_AS, nginx, published
 from tests.support.office import Office, eventually
 from tests.support.ports import free_port
 from tests.support.web import Site, serving, status_of
 from wamon.failpoints import NAMES
 from wamon.privacy import person_hash
 
-DOCS = Path(__file__).parents[3] / "docs/webhooks.md"
 MIB = 1024 * 1024
 EVENTS = "SELECT uid, hook, source, body, sha256, state FROM wamon.webhook_events ORDER BY event"
 
@@ -372,19 +370,13 @@ def test_case_9_requirement_1_a_kill_at_any_boundary_loses_nothing_that_was_answ
     assert len(kept) == (2 if name in {"hook.inserted", "hook.committed"} else 1)
 
 
-def published(site: Site) -> str:
-    """The server of docs/webhooks.md, without TLS, in front of this site."""
-    (found,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
-    return str(found).replace("listen 443 ssl;", "listen @LISTEN@;").replace("http://127.0.0.1:8006", site.url)
-
-
 @pytest.mark.skipif(NGINX is None, reason="nginx isn't installed here")
 def test_the_nginx_of_the_docs_publishes_hooks_alone(open_office: Callable[..., Office], tmp_path: Path) -> None:
-    name = "wamon.example.com"
+    name = PUBLISHED_AS
     office = open_office(tmp_path / "no-store.db", hooks=HOOKS)
     with (
         serving(office, "--only", "hooks", hosts=[name]) as inner,
-        nginx(tmp_path / "nginx", published(inner)) as port,
+        nginx(tmp_path / "nginx", published(inner.url)) as port,
     ):
         site = Site(office, port, inner.process, inner.log)
         for provider in ("meta", "wati", "evolution"):

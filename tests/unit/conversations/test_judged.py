@@ -153,7 +153,8 @@ def test_any_bytes_have_a_verdict(body: bytes) -> None:
     assert bool(found.text) != bool(found.why)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first of its texts take a second on a busy host
+# The first of its texts take a second on a busy host.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(json_values, json_values, json_values, json_values)
 def test_an_answer_of_the_right_form_with_anything_in_it_has_a_verdict(
     content: Any, finish: Any, usage: Any, own: Any
