@@ -79,6 +79,12 @@ def test_it_ends_quietly_once_its_reader_has_gone_though_nothing_happens(office:
     assert (office.folder / "events.log").read_text() == ""
 
 
+def test_it_stands_back_for_those_who_record(office: Office) -> None:
+    with following(office) as (process, lines):
+        lines.readline()
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+
+
 def test_it_goes_on_from_where_it_was_after_its_connection_was_lost(office: Office, field: Field) -> None:
     with following(office) as (_, lines):
         lines.readline()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import sys
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from wamon.events.model import Event
 
+_NICE = 10
+"""Where a core is wanted by others, they get nearly all of it: nothing waits for who only copies."""
 _SINCE = "Only what happened after the event with this cursor; else from the beginning."
 
 
@@ -46,13 +49,16 @@ def events(
 
     options = said(ctx, config, json=True)
     cursor = Cursor.parse(since) if since is not None else None
-    following = Following(options.config(), cursor, options.clock)
+    found = options.config()
+    following = Following(found, cursor, options.clock)
     if not follow:
         _print_each(following.to_the_end())
         return
     with suppress(_Ended):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
+        if found.database.url:  # else the embedded server might be started by us, and be as modest
+            os.nice(_NICE)
         _print_each(following.for_ever(_pause))
 
 

@@ -38,6 +38,8 @@ _STANDBY_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 2.0
 """After a failure of the broker's. A cluster that lost its leader has another within seconds."""
 _LONGEST_DATABASE_PAUSE_SECONDS = 20.0
+_REST_SECONDS = 2.0
+"""After each look, as long as the passes read a long backlog: Python runs one thread at a time, and they go first."""
 
 
 class EventsOut(SideTask):
@@ -96,6 +98,8 @@ class EventsOut(SideTask):
             outlet.acknowledged(events[published.acknowledged - 1].cursor)
         if published.failure is None:
             self._works()
+            if self._passes.are_behind:
+                stopping.wait(_REST_SECONDS)
         return published.failure
 
     def _wait(self, error: Retryable, stopping: Stopping, most: float) -> None:

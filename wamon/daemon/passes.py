@@ -30,6 +30,7 @@ class Passes:
             str, str
         ] = {}  # of sources that only hooks feed: their holder's name, where it is this daemon
         self.count = 0  # of passes that have ended
+        self.are_behind = False  # they read a long backlog, and need Python themselves
         self.is_ready = False
         self.is_ending = False  # the daemon ends, not only its config
         self.look_again: Callable[[], None] = lambda: None
@@ -63,6 +64,7 @@ class Passes:
         self._ended_at_seconds = time.monotonic()
         self.count += 1
         self.trouble = None
+        self.are_behind = False
         if self._told is not None:
             self._told = None
             logger.info("Works again, and is up to date.", extra={"action": "recovered"})
@@ -79,6 +81,7 @@ class Passes:
     def go_on(self, rows: int) -> None:
         """A pass has ended, and so many rows are left."""
         self.count += 1
+        self.are_behind = True
         notify("WATCHDOG=1")
         self._tell(f"Catching up: about {amount(rows, 'row')} to go.")
 
@@ -99,6 +102,7 @@ class Passes:
     def hang(self, error: WamonError) -> None:
         """No pass ends. A trouble is logged once, and systemd sees for how long it lasts."""
         self.trouble = error
+        self.are_behind = False
         why = error.paragraph()
         if why != self._told:
             self._told = why

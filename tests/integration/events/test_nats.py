@@ -31,6 +31,7 @@ from wamon.daemon.passes import Passes
 from wamon.daemon.stopping import Stopping
 from wamon.events.nats import Broker, Published
 from wamon.events.outlets import Outlet
+from wamon.events.stream import POLL_SECONDS
 from wamon.health.check import Check, State
 from wamon.health.event_facts import event_facts
 from wamon.health.events import behind
@@ -211,6 +212,33 @@ def test_what_ends_between_acknowledgement_and_cursor_is_published_again_and_the
         eventually("its cursor", lambda: nothing_waits(office), said=lambda: why(office))
     assert failpoints._reached["events.acknowledged"] == 2
     assert len(set(ids(broker))) == broker.count() == 2
+
+
+class OneLook(Stopping):
+    """Notes how long a task rests after it looked, and ends it then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        self.rests.append(seconds)
+        self.set()
+        return True
+
+
+@pytest.mark.parametrize("rests", [[2.0], []], ids=["while they read a backlog", "once they have"])
+def test_after_each_look_it_rests_for_passes_that_are_behind(
+    office_to: OfficeTo, broker: Brokers, rests: list[float]
+) -> None:
+    broker.make_stream()
+    office, passes, stopping = office_to(broker.url), Passes(lambda: None), OneLook()
+    passes.go_on(1000)
+    if not rests:
+        passes.ended(1)
+    EventsOut(configured(office.config_path, {}), ledger, passes, CLOCK).run(stopping)
+    assert broker.count() == 2
+    assert stopping.rests == (rests or [POLL_SECONDS])
 
 
 @pytest.mark.fault("F157")
