@@ -76,18 +76,13 @@ def read(db: Database, cursor: Cursor, limit: int) -> tuple[Event, ...]:
 
     Raises UnknownCursor as `checked`, and DatabaseUnavailable.
     """
-    state = _state_of(db)
-    if state.has_unplaced:
-        _give_places(db, state.timeline)
     with transaction(db):
         state = _state(db)
-        place = _checked(db, cursor, state)
-        if state.is_unfollowed:
-            SQL.run(db, "note_follower")
-        values = {"place": place.place, "element": place.element, "in_base": place.in_base}
-        rows = SQL.binary_rows(db, "read", Row, **values, limit=limit)
-        told = _told(db, place.generation, rows) if rows else None
-    return tuple(event for row in rows for event in told.events(row)) if told else ()
+        if not state.has_unplaced:
+            return _read(db, cursor, limit, state)
+    _give_places(db, state.timeline)
+    with transaction(db):
+        return _read(db, cursor, limit, _state(db))
 
 
 def prune(db: Database, keep_days: int = 30) -> None:
@@ -105,6 +100,19 @@ def prune(db: Database, keep_days: int = 30) -> None:
             return
         SQL.run(db, "close")
     _switch_off(db)
+
+
+def _read(db: Database, cursor: Cursor, limit: int, state: _State) -> tuple[Event, ...]:
+    """As `read`, within a transaction: of what has its place."""
+    at = _checked(db, cursor, state)
+    if state.is_unfollowed:
+        SQL.run(db, "note_follower")
+    values = {"place": at.place, "element": at.element, "in_base": at.in_base}
+    rows = SQL.binary_rows(db, "read", Row, **values, limit=limit)
+    if not rows:
+        return ()
+    told = _told(db, at.generation, rows)
+    return tuple(event for row in rows for event in told.events(row))
 
 
 def _told(db: Database, generation: str, rows: Sequence[Row]) -> Told:
