@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bench import (
     catchups,
     door,
+    events,
     extraction,
     growth,
     holding,
@@ -29,7 +30,7 @@ from bench import (
 from bench.figures import Figures
 from bench.ground import ground, say
 from bench.page import about, page
-from bench.subjects import FULL, QUICK, targets
+from bench.subjects import FOLLOWED, FULL, QUICK, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +92,7 @@ def _parts(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> d
         "turns": lambda: turns.measure(here, figures, plan.backlog // 10),
         "lists": lambda: lists.measure(here, figures, large),
         "looks": lambda: looks.measure(here, figures),
+        "events": lambda: events.measure(here, figures, min(large, FOLLOWED), rounds),
         "screen": lambda: screen.measure(here, figures, large, posts),
     }
 

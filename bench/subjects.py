@@ -153,6 +153,18 @@ RECORDED_MOST = Subject(
     "ms",
 )
 
+LAST_LINE = Subject("from a catch-up's end to the last line of its events", "s")
+IDLE_FOLLOWER = Subject("an idle `wamon events --follow`, PostgreSQL's with it, of a core", "%")
+FOLLOWED = 300_000
+"""Messages that are caught up with while events are followed."""
+
+
+def followed(messages: int, review_table: str | None) -> Subject:
+    table = " and its review table" if review_table else ""
+    return Subject(
+        f"cold catch-up of {messages:,}{table} while events are followed; beside it while none are", "messages/s"
+    )
+
 
 def verified(messages: int) -> Subject:
     return Subject(f"`verify` of {messages:,}", "s")
@@ -207,6 +219,7 @@ def targets(plan: Plan) -> list[Target]:
         *_delivering(),
         *_taking_in(plan),
         *_showing(),
+        *_following(plan),
     ]
 
 
@@ -361,4 +374,14 @@ def _taking_in(plan: Plan) -> list[Target]:
         Target("looks at idle conversations, % of a core", IDLE_CPU, 0.5),
         Target("from due to claimed, 99 of 100 bursts, ms", DUE, 250),
         Target("a killed run's turn, taken over by the next, ms", TAKEN_OVER, 1_000),
+    ]
+
+
+def _following(plan: Plan) -> list[Target]:
+    bare, reviewed = (followed(min(plan.large, FOLLOWED), table) for table in (None, "qa_photo_reviews"))
+    return [
+        Target("catch-up while events are followed, of that without", bare, 0.9, (bare, FLOOR), at_least=True),
+        Target("the same with its review table", reviewed, 0.9, (reviewed, FLOOR), at_least=True),
+        Target("from its end to the last line, s", LAST_LINE, 3),
+        Target("an idle `wamon events --follow`, % of a core", IDLE_FOLLOWER, 0.5),
     ]
