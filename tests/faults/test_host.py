@@ -96,7 +96,8 @@ def test_asked_to_end_where_it_hangs_it_ends_all_the_same_and_the_next_one_compl
 @pytest.mark.fault("F84")
 def test_one_that_starts_while_another_takes_long_to_stop_waits_for_its_end(field: Field, open_office: Open) -> None:
     office = open_office(field.path, **LONG)
-    with office.running() as slow, ExitStack() as stack:
+    patient = "import wamon.daemon.loop; wamon.daemon.loop._SECONDS_TO_FINISH = 90.0"
+    with office.running(prologue=patient) as slow, ExitStack() as stack:
         recorded(office, "DR1000001", slow.said)
         with batch_held(office, slow):
             slow.process.terminate()
@@ -108,6 +109,30 @@ def test_one_that_starts_while_another_takes_long_to_stop_waits_for_its_end(fiel
         recorded(office, "DR1000003", next_one.said)
         assert next_one.end() == 0
     assert ("Lawley", "DR1000002") in office.drops()
+    assert office.verify().clean
+
+
+UNLIMITED = """
+import wamon.postgres.connection as ours
+ours._LIMITS = ours._LIMITS.replace("'25s'", "'0'").replace("%s || 's'", "left(%s, 0) || '0'")
+"""
+
+
+@pytest.mark.fault("F2")
+def test_what_it_waits_for_in_postgresql_when_it_is_killed_keeps_nobody_from_its_source(
+    field: Field, open_office: Open
+) -> None:
+    """The server would wait on for the lock, with the fence in its hands, as long as its limits allow."""
+    office = open_office(field.path, **LONG)
+    with office.running(prologue=UNLIMITED) as killed, ExitStack() as stack:
+        recorded(office, "DR1000001", killed.said)
+        with batch_held(office, killed):
+            killed.process.kill()
+            killed.process.wait()
+            next_one = stack.enter_context(office.running())
+            eventually("the next one works", lambda: "Loaded state" in next_one.said(), said=next_one.said)
+        recorded(office, "DR1000002", next_one.said)
+        assert next_one.end() == 0
     assert office.verify().clean
 
 

@@ -77,6 +77,12 @@ them. JIT costs more than it saves: most statements take less than a millisecond
 """
 _OF_LATER_SERVERS: LiteralString = ", set_config('transaction_timeout', '0', true)"
 _KNOW_IT = 170_000
+_NOTICES_OUR_END: LiteralString = """, set_config(
+    'client_connection_check_interval', CASE WHEN version() LIKE '%%linux%%' THEN '2s' ELSE '0' END, true)
+"""
+"""For what others wait for: of a wamon that died, the server would else go on with its statement, or wait for a lock,
+and hold the fence meanwhile. Not every system lets it look.
+"""
 _BY_KEY: LiteralString = """,
     set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)
@@ -159,9 +165,10 @@ def keep_session(db: Database) -> None:
     """
     if not has_own_server(db):
         return
-    planned_once = _BY_KEY + ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+    planned_once = ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+    settings = _limits(db) + _NOTICES_OUR_END + _BY_KEY + planned_once
     with explained():
-        db.execute((_limits(db) + planned_once).replace(", true)", ", false)"), [str(_STATEMENT_SECONDS)])
+        db.execute(settings.replace(", true)", ", false)"), [str(_STATEMENT_SECONDS)])
     db.prepare_threshold = 2
     db.keeps_limits = True
 
@@ -195,7 +202,9 @@ def transaction(db: Database, statement_seconds: int = _STATEMENT_SECONDS) -> It
     db.statement_seconds = statement_seconds
     try:
         with explained(), db.transaction():
-            if not db.keeps_limits or statement_seconds != _STATEMENT_SECONDS:
+            if statement_seconds != _STATEMENT_SECONDS:
+                db.execute(_limits(db) + _NOTICES_OUR_END, [str(statement_seconds)])
+            elif not db.keeps_limits:
                 db.execute(_limits(db), [str(statement_seconds)])
             yield db
     finally:
@@ -227,7 +236,7 @@ def keyed_transaction(db: Database) -> Iterator[Database]:
         yield db
         return
     with explained(), db.transaction():
-        db.execute(_limits(db) + _BY_KEY, [str(_STATEMENT_SECONDS)])
+        db.execute(_limits(db) + _NOTICES_OUR_END + _BY_KEY, [str(_STATEMENT_SECONDS)])
         yield db
 
 
