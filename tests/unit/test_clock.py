@@ -5,18 +5,28 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOST_TIME = re.compile(
-    r"(datetime\.)*datetime\.(now|utcnow|today)|(datetime\.)?date\.today|time\.(time|time_ns|localtime|ctime)|Clock"
+    r"datetime\.datetime\.(now|utcnow|today)|datetime\.date\.today|email\.utils\.(formatdate|localtime)"
+    r"|time\.(time|time_ns|localtime|gmtime|ctime|asctime|strftime|CLOCK_REALTIME)"
 )
-DATE = re.compile(r"\b20\d\d-(0[1-9]|1[0-2])(-\d\d)?\b")
+CLOCK = "wamon.clock.Clock"
+TELLS_A_MOMENT = {"localtime": 1, "gmtime": 1, "ctime": 1, "asctime": 1, "strftime": 2}
+"""With so many arguments these put a moment that they are handed into words or parts."""
+DATE = re.compile(
+    r"\b20\d\d-(0[1-9]|1[0-2])(-\d\d)?\b|\b20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])T\d\d|\b\d\d?[./]\d\d?[./]20\d\d\b"
+)
+EPOCH = range(1_500_000_000, 2_500_000_000)
 
 
-MAY_ASK = re.compile(r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|time_ns|localtime|ctime)|Clock)\(")
-MAY_NAME_A_DATE = re.compile(r"\b20\d\d\b")
+MAY_ASK = re.compile(
+    r"(?<!CLOCK)(?<!HOST)(?<!clock)\.(now|utcnow|today)\b|\b(time\.)?(time_ns|localtime|gmtime|[ca]sctime|strftime)\b"
+    r"|\bimport time\b|\bfrom time\b|formatdate|CLOCK_REALTIME|\bClock\("
+)
+MAY_NAME_A_DATE = re.compile(r"\b(20\d\d|1[5-9]\d{8})|\b1_[5-9]\d\d_\d{3}_")
 
 
 @functools.cache
@@ -31,35 +41,55 @@ def sources(folder: str, where: re.Pattern[str]) -> Iterator[tuple[str, ast.Modu
 
 
 def asks_the_host(tree: ast.Module) -> list[int]:
-    """Where the host is asked for the time, or a clock is made that asks it."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [call.lineno for call in calls if HOST_TIME.fullmatch(named(call.func)) and not tells_a_moment(call)]
+    """Where the host is asked for the time, or what asks it is handed on, or a clock is made that asks it."""
+    names = imported(tree)
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            name, call = named(node, names), calls.get(id(node))
+            if (name == CLOCK and call) or (HOST_TIME.fullmatch(name) and not tells_a_moment(name, call)):
+                found.add(node.lineno)
+    return sorted(found)
 
 
-def tells_a_moment(call: ast.Call) -> bool:
-    """Whether it puts a moment that it is handed into words or parts."""
-    return named(call.func) in {"time.localtime", "time.ctime"} and bool(call.args)
+def tells_a_moment(name: str, call: ast.Call | None) -> bool:
+    return call is not None and len(call.args) == TELLS_A_MOMENT.get(name.rpartition(".")[2])
 
 
-def named(function: ast.expr) -> str:
-    """The dotted name of what is called; nothing where it has none."""
-    if isinstance(function, ast.Attribute):
-        return f"{named(function.value)}.{function.attr}"
-    return function.id if isinstance(function, ast.Name) else ""
+def imported(tree: ast.Module) -> dict[str, str]:
+    """What the names mean that a file imports, however it calls them."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.asname or one.name: one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+    return found
+
+
+def named(expression: ast.expr, names: Mapping[str, str]) -> str:
+    """The dotted name of what is meant; nothing where it has none."""
+    if isinstance(expression, ast.Attribute):
+        return f"{named(expression.value, names)}.{expression.attr}"
+    return names.get(expression.id, expression.id) if isinstance(expression, ast.Name) else ""
 
 
 def dates(tree: ast.Module) -> list[int]:
-    """Where a day or a month of a year is named: as a text, as a `date`, or by `replace`."""
-    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.expr) and is_date(node)]
+    """Where a day or a month of a year is named: as a text, as a `date`, as seconds since 1970, or by `replace`."""
+    names = imported(tree)
+    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.expr) and is_date(node, names)]
 
 
-def is_date(node: ast.expr) -> bool:
+def is_date(node: ast.expr, names: Mapping[str, str]) -> bool:
     if isinstance(node, ast.Constant):
-        return isinstance(node.value, str) and DATE.search(node.value) is not None
+        value = node.value
+        return DATE.search(value) is not None if isinstance(value, str) else type(value) is int and value in EPOCH
     if not isinstance(node, ast.Call):
         return False
-    name = named(node.func).rpartition(".")[2]
-    year = [node.args[0]] if name in {"date", "datetime"} and node.args else []
+    name = named(node.func, names)
+    is_made = name in {"datetime.date", "datetime.datetime"} or name.endswith(".fromisocalendar")
+    year = [node.args[0]] if is_made and node.args else []
     year += [one.value for one in node.keywords if one.arg == "year"]
     return any(isinstance(one, ast.Constant) for one in year)
 
@@ -79,10 +109,54 @@ def test_no_test_that_works_with_a_server_or_a_process_fixes_a_date() -> None:
     assert [place for place in found if not place.startswith("tests/unit/")] == []
 
 
+def test_no_unit_test_that_fixes_a_date_starts_a_process_or_asks_a_server() -> None:
+    """Those go by the host's clock."""
+    goes_by_it = re.compile(r"\b(subprocess|open_office|dsn|any_dsn)\b")
+    fixing = {path for path, tree in sources("tests/unit", MAY_NAME_A_DATE) if dates(tree)}
+    asked = {
+        path: {one.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for one in node.args}
+        | set(imported(tree))
+        for path, tree in sources("tests/unit", goes_by_it)
+    }
+    assert [path for path, names in asked.items() if path in fixing and any(map(goes_by_it.fullmatch, names))] == []
+
+
+IMPORTS = """
+import datetime as d, time as t, datetime, time
+from datetime import date as D, datetime as dt
+from email.utils import formatdate
+from time import gmtime, time as seconds
+from wamon.clock import Clock as C
+"""
+
+
+def test_whoever_asks_the_host_is_found_under_any_name() -> None:
+    said = ["dt.now(UTC)", "d.datetime.utcnow()", "datetime.datetime.today()", "D.today()", "seconds()", "t.time()"]
+    said += [
+        "time.time_ns()",
+        "gmtime()",
+        "t.strftime('%Y')",
+        "t.clock_gettime(t.CLOCK_REALTIME)",
+        "C()",
+        "formatdate()",
+    ]
+    said += ["field(default_factory=dt.now)", "ask = t.time", "def f(now=d.datetime.now): return now()"]
+    assert [text for text in said if not asks_the_host(ast.parse(IMPORTS + text))] == []
+    said = [
+        "clock.now()",
+        "t.localtime(at)",
+        "gmtime(at)",
+        "t.strftime('%Y', at)",
+        "t.monotonic()",
+        "class A(C): pass",
+        "t.clock_gettime(t.CLOCK_BOOTTIME)",
+    ]
+    assert [text for text in said if asks_the_host(ast.parse(IMPORTS + text))] == []
+
+
 def test_a_fixed_date_is_found_in_each_of_its_forms() -> None:
-    said = ['"2026-11-20"', '"at 2026-11-20T06:00"', "date(2026, 1, 2)", "datetime.datetime(2026, 1, 2)"]
-    said += ["at.replace(year=2025)", "datetime(year=2026, month=1, day=2)", 'f"{jid} 2026-11-20"']
-    assert [text for text in said if not dates(ast.parse(text))] == []
-    assert not dates(ast.parse('at.replace(hour=3); date.fromisoformat(day); "2026-13-01"; "DR2026-1"'))
-    said = ["datetime.now(UTC)", "clock.now()", "time.time()", "Clock()", "time.localtime()", "time.localtime(seconds)"]
-    assert asks_the_host(ast.parse("\n".join(said))) == [1, 3, 4, 5]
+    said = ['"2026-11-20"', '"at 2026-11-20T06:00"', "D(2026, 1, 2)", "datetime.datetime(2026, 1, 2)", '"29/11/2026"']
+    said += ["at.replace(year=2025)", "dt(year=2026, month=1, day=2)", 'f"{jid} 2026-11-20"', '"20261129T060000"']
+    said += ["dt.fromtimestamp(1764403200)", "1_764_403_200", "D.fromisocalendar(2026, 48, 1)", "d.date(2026, 1, 2)"]
+    assert [text for text in said if not dates(ast.parse(IMPORTS + text))] == []
+    assert not dates(ast.parse('at.replace(hour=3); date.fromisoformat(day); "2026-13-01"; "DR2026-1"; 1234567890'))

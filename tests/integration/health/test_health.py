@@ -421,7 +421,7 @@ def test_a_state_file_for_all_to_read_is_told(office: Office) -> None:
 
 def test_state_files_that_were_set_aside_are_told(office: Office) -> None:
     office.scan()
-    (office.state_path.parent / "state.json.bad-20261110T044712Z").write_text("{torn")
+    (office.state_path.parent / f"state.json.bad-{CLOCK.now():%Y%m%dT%H%M%SZ}").write_text("{torn")
     check = checks(office)["files.set_aside", None]
     assert (check.state, check.numbers) == ("warn", {"files": 1})
 
