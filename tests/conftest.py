@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg.conninfo import make_conninfo
 
 from tests.support import asking, kept, memory, skips
@@ -37,6 +38,9 @@ OLDER = "Debian's 15"
 """The older of the two servers that SQL must run on."""
 NOT_ABOUT_CONNECTIONS = {"capture", "conversations", "health", "ledger", "replies", "views", "webhooks"}
 """Rooms whose tests scan over one connection, in-process; elsewhere, and in `make chaos`, each scan makes its own."""
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")  # how long an example takes is the machine's affair
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -599,7 +599,7 @@ def live(kind: type[Bridge], happening: Sequence[tuple[Act, int]], sizes: Sizes)
 @given(st.sampled_from(BRIDGES), acts(ACTS, 30))
 @example(Lharries, [("burst", 9), ("read", 0), ("delete top", 3), ("burst", 2), ("redeliver", 8)])
 @example(Gowa, [("burst", 9), ("read all", 0), ("device", 1), ("redeliver", 3), ("edit", 3), ("revoke", 3)])
-@settings(max_examples=examples(100), derandomize=True, deadline=None)
+@settings(max_examples=examples(100), derandomize=True)
 def test_whatever_happens_every_row_and_text_that_stands_was_returned(
     kind: type[Bridge], happening: list[tuple[Act, int]]
 ) -> None:
@@ -607,7 +607,7 @@ def test_whatever_happens_every_row_and_text_that_stands_was_returned(
 
 
 @given(st.sampled_from(BRIDGES), acts(GENTLE, 30))
-@settings(max_examples=examples(100), derandomize=True, deadline=None)
+@settings(max_examples=examples(100), derandomize=True)
 def test_rows_that_move_or_take_freed_rowids_are_returned_though_the_overlap_is_short(
     kind: type[Bridge], happening: list[tuple[Act, int]]
 ) -> None:

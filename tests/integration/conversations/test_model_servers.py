@@ -315,7 +315,7 @@ def test_the_bill_of_many_calls_is_the_servers_own_and_none_is_over_its_budget(
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", *BEGINNINGS]))
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 def test_a_server_that_says_any_bytes_has_a_verdict(anything: bytes, beginning: bytes) -> None:
     def answer(handler: Any) -> None:
         handler.connection.recv(65_536)

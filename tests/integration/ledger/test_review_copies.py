@@ -108,7 +108,7 @@ def test_what_is_copied_is_what_would_be_inserted(any_dsn: str, table: str) -> N
     with connected(any_dsn) as db, noted as copies:
         review.contact(db)
 
-        @settings(max_examples=examples(80 if table in COPIED_INTO else 8), derandomize=True, deadline=None)
+        @settings(max_examples=examples(80 if table in COPIED_INTO else 8), derandomize=True)
         @given(
             st.lists(messages, max_size=12),
             st.dictionaries(st.integers(0, 20), standings, max_size=4),

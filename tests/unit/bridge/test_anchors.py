@@ -59,7 +59,7 @@ def next_further_back(place: Place, back: int) -> int:
 @example([PAGE] * 1_000)
 @example([PAGE] * 100 + [1] * 2_000)
 @example([1, PAGE, 1, 600] * 100)
-@settings(max_examples=examples(40), derandomize=True, deadline=None)
+@settings(max_examples=examples(40), derandomize=True)
 def test_anchors_are_few_and_newest_first_and_begin_with_the_last_row(lengths: Sequence[int]) -> None:
     place = BEGINNING
     for length in lengths:
@@ -74,7 +74,7 @@ def test_anchors_are_few_and_newest_first_and_begin_with_the_last_row(lengths: S
 @example([1] * 3_000, None)
 @example([PAGE] * 1_000, None)
 @example([PAGE] * 100 + [1] * 2_000, None)
-@settings(max_examples=examples(40), derandomize=True, deadline=None)
+@settings(max_examples=examples(40), derandomize=True)
 def test_however_far_back_there_is_an_anchor_at_most_eight_times_as_far(
     lengths: Sequence[int], data: st.DataObject | None
 ) -> None:
@@ -93,7 +93,7 @@ def test_the_oldest_anchor_stays_for_ever() -> None:
 
 
 @given(gaps, st.integers(1, 20))
-@settings(max_examples=examples(60), derandomize=True, deadline=None)
+@settings(max_examples=examples(60), derandomize=True)
 def test_every_anchor_is_a_row_that_was_read(between: Sequence[int], length: int) -> None:
     numbers = [sum(between[: n + 1]) for n in range(len(between))]
     place = BEGINNING
@@ -116,7 +116,7 @@ def test_no_rows_leave_the_place_as_it_is() -> None:
 
 
 @given(steps, st.sets(st.integers(0, 15)), st.sets(st.integers(0, 15)))
-@settings(max_examples=examples(100), derandomize=True, deadline=None)
+@settings(max_examples=examples(100), derandomize=True)
 def test_a_place_falls_exactly_to_its_newest_anchor_that_matches(
     lengths: Sequence[int], gone: set[int], other: set[int]
 ) -> None:

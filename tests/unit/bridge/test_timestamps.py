@@ -95,7 +95,7 @@ def test_a_year_far_ahead_is_a_time_like_any_other(year: int) -> None:
 @given(whole_seconds, offsets)
 @example(datetime(2024, 4, 3, 4, 55, 0, tzinfo=UTC), SAST)  # 1712120100000 ms begins with a date, 1712-12-01
 @example(datetime(2027, 1, 27, tzinfo=UTC), SAST)
-@settings(max_examples=examples(150), derandomize=True, deadline=None)
+@settings(max_examples=examples(150), derandomize=True)
 def test_two_spellings_of_one_moment_are_equal(moment: datetime, zone: timezone) -> None:
     seconds = int(moment.timestamp())
     counts: list[float] = [seconds * unit for unit in (1, 10**3, 10**6, 10**9)]
@@ -113,7 +113,7 @@ def test_two_spellings_of_one_moment_are_equal(moment: datetime, zone: timezone)
 
 
 @given(st.lists(st.tuples(whole_seconds, offsets), min_size=2, max_size=2))
-@settings(max_examples=examples(60), derandomize=True, deadline=None)
+@settings(max_examples=examples(60), derandomize=True)
 @pytest.mark.fault("F55")
 def test_times_keep_their_order_across_zones(moments: list[tuple[datetime, timezone]]) -> None:
     read = [utc(mattn_time(moment, zone).encode()) for moment, zone in moments]
@@ -171,7 +171,7 @@ def test_what_is_no_time_is_none(stored: bytes | float | None) -> None:
 
 @given(st.one_of(st.none(), st.binary(), st.text().map(str.encode), st.integers(), st.floats()))
 @example(b"9" * 5000)
-@settings(max_examples=examples(300), derandomize=True, deadline=None)
+@settings(max_examples=examples(300), derandomize=True)
 @pytest.mark.fault("F53")
 def test_nothing_that_a_store_can_hold_is_an_error(stored: bytes | float | None) -> None:
     moment = utc(stored)
@@ -180,7 +180,7 @@ def test_nothing_that_a_store_can_hold_is_an_error(stored: bytes | float | None)
 
 
 @given(st.from_regex(rb"\A[0-9]{4}-[0-9:T .+Zm=-]{0,40}\Z"))
-@settings(max_examples=examples(200), derandomize=True, deadline=None)
+@settings(max_examples=examples(200), derandomize=True)
 def test_nothing_that_begins_like_a_time_is_an_error(stored: bytes) -> None:
     moment = utc(stored)
 

@@ -133,7 +133,7 @@ def task_of(store: Store, rules: Rules, drafter: Drafter, starts: dict[str, Star
     return Task(Reader(store, rules, {jid.encode(): jid for jid in JIDS}, starts), drafter, GROUPS, BEGINNING, NOW)
 
 
-@settings(max_examples=examples(150), derandomize=True, deadline=None)
+@settings(max_examples=examples(150), derandomize=True)
 @given(st.lists(rows, min_size=20, max_size=80), rules, drafters, starts)
 def test_columns_and_the_ordinary_way_draft_the_same(
     held: list[tuple[Any, ...]], rules: Rules, drafter: Drafter, starts: dict[str, Start]

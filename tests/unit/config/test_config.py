@@ -28,6 +28,7 @@ from wamon.config.zone import host_zone
 from wamon.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "wamon.yaml"
+ON_A_FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 HOST = {"HOME": "/home/op", "TZ": "Africa/Johannesburg"}
 LAWLEY = "120363418298130331@g.us"
 
@@ -723,7 +724,7 @@ groups: [{name: 'no', jid: 1@g.us, description: "12:30", enabled: false, validat
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.sampled_from("${}: -#'"), max_size=30))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200), deadline=None)
+@settings(suppress_health_check=ON_A_FIXTURE, max_examples=examples(200))
 def test_any_text_survives_being_shown(read: Any, text: str) -> None:
     config = defaults(HOST | {"WAMON_STATE_DIR": "/s"})
     group = Group(name="A", jid="1@g.us", description=text)
@@ -845,7 +846,7 @@ def is_told(line: str, file: Path) -> bool:
 
 @pytest.mark.parametrize("loader", [yaml.BaseLoader, document.LOADER])
 @given(content=ANYTHING, value=st.text(max_size=20))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(400), deadline=None)
+@settings(suppress_health_check=ON_A_FIXTURE, max_examples=examples(400))
 @pytest.mark.fault("F70")
 def test_no_file_gives_anything_but_a_config_or_lines(file: Path, loader: type, content: bytes, value: str) -> None:
     file.write_bytes(content)
@@ -872,7 +873,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(content=st.dictionaries(KEYS, VALUES, max_size=5), variable=st.text())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(400), deadline=None)
+@settings(suppress_health_check=ON_A_FIXTURE, max_examples=examples(400))
 def test_no_data_gives_anything_but_a_config_or_lines(file: Path, content: dict[str, Any], variable: str) -> None:
     file.write_text(yaml.safe_dump(content))
     found = outcome(file, HOST | dict.fromkeys(tested.OVERRIDES, variable))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wamon.config.agent import Agent, Instructions
@@ -153,8 +153,6 @@ def test_any_bytes_have_a_verdict(body: bytes) -> None:
     assert bool(found.text) != bool(found.why)
 
 
-# The first of its texts take a second on a busy host.
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(json_values, json_values, json_values, json_values)
 def test_an_answer_of_the_right_form_with_anything_in_it_has_a_verdict(
     content: Any, finish: Any, usage: Any, own: Any

@@ -22,7 +22,7 @@ FILLERS = "\u034f\ufe0f\u3164"
 INVISIBLE = FILLERS + "\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u2066\u2069\u00ad\ufeff\U000e0061"
 ZEROS = (0x30, 0x30, 0x30, 0x0660, 0x06F0, 0x0966, 0xFF10, 0x1D7CE)
 
-repeatable = settings(max_examples=examples(300), deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=examples(300), derandomize=True, database=None)
 
 
 # The second reading: runs of characters of one kind, without a regular expression.

@@ -368,7 +368,7 @@ dense = st.lists(st.sampled_from(pieces), max_size=12).map("".join)
 texts = st.one_of(dense, st.text(st.characters(), max_size=40))
 
 
-@settings(max_examples=examples(300), deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(300), derandomize=True, database=None)
 @given(texts)
 def test_no_near_miss_is_a_number_and_each_can_be_stored(text: str) -> None:
     extractor = Extractor(DEFAULT)
@@ -390,7 +390,7 @@ def thorough(pattern: str) -> Nearness:
     return nearness
 
 
-@settings(max_examples=examples(500), deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(500), derandomize=True, database=None)
 @given(dense, st.sampled_from([DEFAULT, "DR17[0-9]{5}", "FTTH[0-9]{7}", r"DR\d+"]))
 def test_what_is_passed_over_holds_no_near_miss(text: str, pattern: str) -> None:
     extractor, quick = rules(pattern)

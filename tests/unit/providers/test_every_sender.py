@@ -111,7 +111,7 @@ def test_a_signature_is_right_to_the_letter(name: str, spoil: Callable[[str], st
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 ).map(lambda value: json.dumps(value).encode()))  # fmt: skip
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_bytes_get_a_verdict_and_never_an_exception(sender: Sender, data: bytes) -> None:
     delivery = Delivery({"authorization": data.decode("latin-1")}, {}, "", data, NOON)
     assert verdict(sender, delivery) is not Verdict.PROVEN

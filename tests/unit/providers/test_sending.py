@@ -208,7 +208,7 @@ ANYTHING = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(said=ANYTHING, status=st.sampled_from([200, 201, 302, 400, 408, 429, 500, 503]))
 def test_nothing_that_it_says_is_an_exception_or_is_repeated(said: object, status: int) -> None:
     canary = {"text": "the words", "inner": said} if not isinstance(said, dict) else {**said, "text": "the words"}
