@@ -120,8 +120,9 @@ class Site:
         except OSError:
             return False
 
-    def memory_bytes(self) -> int:
-        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+    def memory_bytes(self, what: str = "VmRSS") -> int:
+        """What its process takes, or with VmHWM the most that it ever took."""
+        found = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
         assert found
         return int(found[1]) * 1024
 

@@ -391,6 +391,23 @@ def test_a_store_that_changes_meanwhile_is_read_from_where_it_stands(
     assert drops_in(store) <= office.drops()
 
 
+def test_an_edit_behind_what_is_being_read_is_found_by_the_same_scan(
+    store: Path, open_office: Open, begun: Begun
+) -> None:
+    office = open_office(store)
+
+    def edit(one: Pass) -> None:
+        if one.place.rowid == 4 * BATCH:
+            with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as db:
+                db.execute("UPDATE messages SET content = 'DR1799999' WHERE id = 'ID0150'")
+
+    with office.opened() as pipeline:
+        scan(pipeline, edit)
+    assert begun
+    assert drops_in(store) <= office.drops()
+    assert office.verify().clean
+
+
 class Stopped(Exception):
     pass
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -16,6 +17,10 @@ from tests.support.environment import EXAMPLES
 from tests.support.office import Office
 from tests.support.traffic import FORMS
 from tests.support.truth import Field
+from wamon.bridge.store import Page, Store
+from wamon.capture.pipeline import run_pass
+from wamon.capture.scan import catch_up
+from wamon.errors import BridgeUnavailable
 from wamon.model import Sizes
 
 Open = Callable[..., Office]
@@ -288,3 +293,28 @@ def test_an_edit_of_the_first_post_makes_the_second_the_new_one(field: Field, op
     office.scan()
     assert office.kinds() == field.truth.kinds()
     assert set(office.kinds().values()) == {"new"}
+
+
+def test_an_edit_that_only_a_failed_read_has_seen_is_recorded_by_the_next(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = field.post(LAWLEY, "DR1750001")
+    office, read, reads = open_office(field.path, Sizes(page_rows=1, pages_a_batch=2)), Store.read_page, list[bool]()
+
+    def failing(self: Store, *args: Any) -> Page:
+        reads.append(True)
+        if len(reads) == 2:
+            raise BridgeUnavailable("It is gone.")
+        return read(self, *args)
+
+    with office.opened() as pipeline:
+        catch_up(pipeline)
+        field.edit(edited, "DR1750002")
+        for number in ("DR1750003", "DR1750004"):
+            field.post(LAWLEY, number)
+        monkeypatch.setattr(Store, "read_page", failing)
+        with pytest.raises(BridgeUnavailable):
+            run_pass(pipeline)
+        catch_up(pipeline)
+    assert live(office) == {"DR1750001": False, "DR1750002": True, "DR1750003": True, "DR1750004": True}
+    assert_clean(office)

@@ -10,8 +10,9 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
+from wamon.capture.scan import catch_up
 from wamon.capture.verify import sweep
-from wamon.errors import DatabaseUnavailable
+from wamon.errors import Busy, DatabaseUnavailable
 from wamon.ledger.dead_letters import Parking
 
 POISON = "DR6666666"
@@ -68,6 +69,21 @@ def letter(office: Office) -> tuple[int, float | None]:
         "SELECT attempts, extract(epoch FROM next_try_at - failed_at)::float / 60 FROM wamon.dead_letters"
     )
     return attempts, minutes
+
+
+def test_of_a_refused_batch_no_half_is_recorded_once_the_lease_is_lost(office: Office, field: Field) -> None:
+    """The halves take their time: before each the lease is renewed, or found to be another's."""
+    for text in ("DR1752020", POISON):
+        field.post(LAWLEY, text)
+
+    def is_lost() -> None:
+        raise Busy("The lease was lost.")
+
+    with office.opened() as pipeline:
+        pipeline.recorder.check_lease = is_lost
+        with pytest.raises(Busy):
+            catch_up(pipeline)
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [1]
 
 
 @pytest.mark.parametrize("place", [0, 2, 4])

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from starlette.requests import Request
 
+from tests.support.clock import CLOCK, Moved
 from tests.support.office import Office
 from tests.support.web import TOKEN, Answer, Site, serving
+from wamon.errors import DatabaseUnavailable
 from wamon.ledger.retention import prune_sign_ins
-from wamon.postgres.connection import connected
+from wamon.postgres.connection import Database, connected
+from wamon.web import sessions
+from wamon.web.access import Sessions, viewer_by_token
+from wamon.web.database import DatabaseThreads
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 FOR_PROGRAMS = ("/metrics", "/debug/check-orphaned-messages")
@@ -95,6 +107,58 @@ def test_what_signs_nobody_in_any_more_is_forgotten_where_texts_are(site: Site) 
     left = "SELECT count(*) FROM wamon.web_sessions UNION ALL SELECT count(*) FROM wamon.web_links"
     assert site.office.query(left) == [1, 1]
     assert (site.get("/nothing", **old).status, site.get("/nothing", **young).status) == (401, 404)
+
+
+def asked(site: SimpleNamespace, **headers: str) -> Request:
+    """A request that came to this site."""
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": given, "app": SimpleNamespace(state=SimpleNamespace(site=site))})
+
+
+def test_how_long_the_tokens_proof_takes_tells_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[bytes] = []
+    monkeypatch.setattr(hmac, "compare_digest", lambda given, _: compared.append(given))
+    assert viewer_by_token(asked(SimpleNamespace(token=TOKEN.encode()), authorization="Bearer another")) is None
+    assert compared == [b"another"]
+
+
+class Stopwatch(Moved):
+    def monotonic_seconds(self) -> float:
+        return self.by.total_seconds()
+
+
+@pytest.mark.parametrize("end", ["a minute", "a sign-out", "an expiry"])
+def test_while_postgresql_is_away_who_was_signed_in_a_minute_ago_is_believed_and_nobody_else(
+    dsn: str, end: str
+) -> None:
+    known, clock = Sessions(), Stopwatch(CLOCK, timedelta())
+    site = SimpleNamespace(database=DatabaseThreads(partial(connected, dsn)), clock=clock, public_url=None)
+
+    def sees() -> bool:
+        return asyncio.run(known.viewer(asked(site, cookie=f"{name}={session}"))) is not None
+
+    with connected(dsn) as db:
+        session, name = sessions.sign_in(db, sessions.make_link(db, "reader", 10)), sessions.cookie_name(db)
+        assert session
+        assert sees()
+        if end == "an expiry":
+            sessions.sign_out(db, session)
+            assert not sees()
+    site.database.close(5)
+    site.database = DatabaseThreads(_away)
+    clock.by += timedelta(seconds=60)
+    if end == "a minute":
+        assert sees()
+        clock.by += timedelta(seconds=1)
+    if end == "a sign-out":
+        known.forget(session)
+    with pytest.raises(DatabaseUnavailable):
+        sees()
+    site.database.close(5)
+
+
+def _away() -> AbstractContextManager[Database]:
+    raise DatabaseUnavailable("It is away.")
 
 
 def test_the_database_holds_no_secret_that_signs_in(site: Site) -> None:

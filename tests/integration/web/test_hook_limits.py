@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.clock import CLOCK
 from tests.support.deliveries import SECRET, signature
@@ -200,6 +201,53 @@ def test_what_waits_meanwhile_is_committed_together(opened: Opened, dsn: str) ->
     with asked(opened) as site, psycopg.connect(dsn) as other:
         assert {answer.status for answer in asyncio.run(many(site, other))} == {200}
         assert other.execute(counted).fetchall() == [(60, True)]
+
+
+def test_more_than_may_wait_for_a_commit_are_put_off_at_once(
+    opened: Opened, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamon.web.writer.MOST_WAITING", 2)
+
+    async def many(site: Asked, other: psycopg.Connection) -> list[int]:
+        other.execute("LOCK TABLE wamon.webhook_events")
+        asked = [asyncio.ensure_future(site.deliver_whole()) for _ in range(4)]
+        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        other.rollback()
+        return [answer.status for answer in await asyncio.gather(*asked)]
+
+    with asked(opened) as site, psycopg.connect(dsn) as other:
+        assert asyncio.run(many(site, other)) == [200, 200, 503, 503]
+
+
+def test_what_nobody_waits_for_any_more_is_not_kept(opened: Opened, dsn: str) -> None:
+    """Its sender was told to come again. What PostgreSQL is at already may be kept all the same."""
+
+    async def late(site: Asked, other: psycopg.Connection) -> list[int]:
+        other.execute("LOCK TABLE wamon.webhook_events")
+        first = asyncio.ensure_future(site.deliver_whole())
+        while site.writer._working is None or site.writer._waiting:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0)
+        answers = await asyncio.gather(first, site.deliver_whole())
+        other.rollback()
+        await site.writer._working
+        return [answer.status for answer in answers]
+
+    with asked(opened, commit_seconds=0.2) as site, psycopg.connect(dsn) as other:
+        assert asyncio.run(late(site, other)) == [503, 503]
+        assert other.execute("SELECT count(*) FROM wamon.webhook_events").fetchall() == [(1,)]
+
+
+@pytest.mark.fault("F102")
+def test_a_commit_waits_for_the_servers_disk_whatever_the_database_says(own_dsn: str) -> None:
+    with psycopg.connect(own_dsn, autocommit=True) as db:
+        db.execute(f"ALTER DATABASE {conninfo_to_dict(own_dsn)['dbname']} SET synchronous_commit = off")
+        db.execute(
+            "CREATE FUNCTION hurries() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " ASSERT current_setting('synchronous_commit') = 'on'; RETURN NEW; END $$"
+        )
+        db.execute("CREATE TRIGGER h BEFORE INSERT ON wamon.webhook_events FOR EACH ROW EXECUTE FUNCTION hurries()")
+    with asked(partial(connected, own_dsn)) as site:
+        assert asyncio.run(site.deliver_whole()).status == 200
 
 
 def test_a_role_that_may_only_insert_keeps_deliveries(own_dsn: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -25,6 +26,19 @@ claim.FOLDERS = (Path(sys.argv[1]),)
 held = claim.Claim()
 print(held.hold(sys.argv[2]), flush=True)
 sys.stdin.read()
+"""
+_FORKING = """
+import os, sys
+from pathlib import Path
+from wamon.host import claim
+claim.FOLDERS = (Path(sys.argv[1]),)
+held = claim.Claim()
+held.hold(sys.argv[2])
+if os.fork() == 0:
+    held.release()
+    os._exit(0)
+os.wait()
+print(*os.listdir(sys.argv[1]))
 """
 
 
@@ -120,6 +134,28 @@ def test_who_takes_turns_without_a_pause_never_holds_beside_another(name: str) -
     for thread in threads:
         thread.join()
     assert both == [0]
+
+
+def test_a_lock_that_its_last_holder_takes_away_just_now_is_held_anew(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, taken_away = fcntl.flock, list[str]()
+
+    def flock(number: int, how: int) -> None:
+        if not taken_away:
+            taken_away.append(name)
+            file_of(folder, name).unlink()
+        original(number, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    claim = Claim()
+    assert claim.hold(name) == {}
+    assert Claim().hold(name)
+
+
+def test_a_forked_process_that_lets_go_takes_no_file_away(folder: Path, name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", _FORKING, folder, name], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [file_of(folder, name).name]
 
 
 def test_any_account_may_take_the_next_turn(folder: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable
 from copy import deepcopy
@@ -210,6 +211,31 @@ def test_an_author_may_put_the_secret_into_a_header_of_ours(name: str) -> None:
 def test_evolutions_token_is_young_and_signed(made: str) -> None:
     evolution = SENDERS["evolution"]
     assert verdict(evolution, evolution.delivery(headers={"authorization": f"Bearer {made}"})) is Verdict.WRONG
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What each comparison said that takes as long whatever is given."""
+    found: list[bool] = []
+    original = hmac.compare_digest
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        found.append(original(one, other))
+        return found[-1]
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    return found
+
+
+@EVERY
+def test_how_long_a_proof_takes_tells_nothing_of_the_secrets(sender: Sender, compared: list[bool]) -> None:
+    assert verdict(sender, sender.delivery(), SECRET, OTHER) is Verdict.PROVEN
+    assert compared[-2:] == [True, False]  # evolution looks for a token first
+
+
+def test_how_long_a_challenge_takes_tells_nothing_of_the_token(compared: list[bool]) -> None:
+    SENDERS["meta"].module.challenge({"hub.mode": "subscribe", "hub.verify_token": OTHER}, SECRET)
+    assert compared == [False]
 
 
 def test_meta_is_answered_its_challenge_where_it_names_our_token() -> None:
