@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.providers.deliveries import spoken
+from wamon.providers.deliveries import DIRECT, spoken
 from wamon.providers.fields import aliases, chat_of, maybe_id, message_id, moment, part_of, said, shown
 
 if TYPE_CHECKING:
-    from wamon.providers.deliveries import OperatorMessage, PersonMessage
+    from wamon.providers.deliveries import Alias, OperatorMessage, PersonMessage
     from wamon.providers.fields import Fields
 
 
@@ -43,6 +43,14 @@ def read(message: Fields, names: Names) -> PersonMessage | OperatorMessage:
         what,
         is_ours=message.get(names.from_me) is True,
         to=aliases(chat),
-        who=aliases(message.get(names.sender)),
+        who=_who(chat, message.get(names.sender)),
         name=shown(message.get(names.name)),
     )
+
+
+def _who(chat: object, sender: object) -> tuple[Alias, ...]:
+    """Who wrote it. One-to-one the chat names them, too: a sender's bare digits don't say of which kind they are."""
+    if chat_of(chat) != DIRECT:
+        return aliases(sender)
+    known = aliases(chat)
+    return known if any(one.value == sender for one in known) else aliases(chat, sender)

@@ -99,8 +99,10 @@ def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:
 
 
 def _peer(payload: Fields) -> object:
-    """The chat. It stands in the id: what we wrote comes from us by one engine, and from the chat by the others."""
-    return _wrapped(payload.get("id"))[0] or payload.get("from")
+    """The chat. It stands in the id; in `from` where we wrote, too, of two engines, of which the third has us there."""
+    chat = _wrapped(payload.get("id"))[0] or payload.get("from")
+    is_ours_to_one = payload.get("fromMe") is True and chat_of(chat) == DIRECT
+    return (payload.get("to") or chat) if is_ours_to_one else chat
 
 
 def _part(payload: Fields, text: str) -> Part:

@@ -85,6 +85,23 @@ def test_one_to_one_is_a_chat_of_its_own_with_the_person(name: str) -> None:
     assert (found.chat, found.aliases[0]) == (DIRECT, BY_PHONE)
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (VGP | {"chatJID": f"{LID}@lid", "sender": LID}, (BY_LID,)),
+        (VGP | {"chatJID": JID, "sender": PHONE}, (BY_PHONE,)),
+        (WACLI | {"Chat": JID, "SenderJID": f"{LID}:3@lid"}, (BY_PHONE, BY_LID)),
+        (changed(FELIXISAAC, message={"chat_jid": f"{LID}@lid", "sender": f"{LID}:7@lid"}), (BY_LID,)),
+    ],
+    ids=["bare LID", "bare phone", "both", "a device"],
+)
+def test_one_to_one_the_chat_says_of_which_kind_the_sender_is(body: Json, found: tuple[Alias, ...]) -> None:
+    name = "vgp" if "chatJID" in body else "wacli" if "Chat" in body else "felixisaac"
+    [message] = parse(name, body)
+    assert isinstance(message, PersonMessage)
+    assert message.aliases == found
+
+
 @pytest.mark.parametrize("name", FROM_US)
 def test_what_we_or_a_colleague_wrote_is_an_operators_to_that_person(name: str) -> None:
     [found] = parse(name, FROM_US[name])
@@ -485,12 +502,13 @@ def test_wahas_engines_name_the_person_behind_a_lid(engine: str) -> None:
         {"from": f"{PHONE}@c.us", "to": None},
         {"from": f"{PHONE}@c.us"},
         {"from": "27110000000@c.us", "to": f"{PHONE}@c.us", "source": "api", "ack": 1},
+        {"id": "3EB0AA", "from": "27110000000@c.us", "to": f"{PHONE}@c.us"},
     ],
-    ids=["WEBJS", "GOWS", "NOWEB", "by its API"],
+    ids=["WEBJS", "GOWS", "NOWEB", "by its API", "under the stanza's id alone"],
 )
 def test_what_waha_tells_of_ours_is_to_whom_its_id_names(payload: Json) -> None:
     ours = {"id": f"true_{PHONE}@c.us_3EB0AA", "participant": None, "fromMe": True}
-    [found] = waha("message.any", **ours, **payload)
+    [found] = waha("message.any", **ours | payload)
     assert isinstance(found, OperatorMessage)
     assert (found.message_id, found.chat, found.aliases) == ("3EB0AA", DIRECT, (BY_PHONE,))
 

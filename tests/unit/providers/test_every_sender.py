@@ -130,10 +130,14 @@ ODD: list[Any] = [None, True, 7, 10**30, 1.5, "", "x", "\x00", "\ud800", [], [1]
 
 
 @EVERY
-def test_whatever_stands_in_any_field_is_a_message_without_it_or_told_as_broken(sender: Sender) -> None:
-    for path in places(sender.message)[1:]:
+@pytest.mark.parametrize("is_direct", [False, True], ids=["as it is", "one-to-one"])
+def test_whatever_stands_in_any_field_is_a_message_without_it_or_told_as_broken(
+    sender: Sender, is_direct: bool
+) -> None:
+    good = json.loads(json.dumps(sender.message).replace(GROUP, f"{PHONE}@c.us" if is_direct else GROUP))
+    for path in places(good)[1:]:
         for odd in ODD:
-            body = deepcopy(sender.message)
+            body = deepcopy(good)
             place = body
             for key in path[:-1]:
                 place = place[key]
