@@ -30,7 +30,7 @@ from wamon.ledger.columns import ReadColumns
 from wamon.ledger.drafts import origin_fields
 from wamon.ledger.following import NotYet
 from wamon.ledger.recording import AlreadyKnown
-from wamon.log import logger
+from wamon.log import log_failure, logger
 from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.postgres.connection import keyed_transaction, transaction
 from wamon.providers import buffer
@@ -276,14 +276,20 @@ class Intake:
         return [self._opened(event) for event in events]
 
     def _opened(self, event: Event) -> Opened:
-        delivery = Delivery({}, {}, "", event.body, event.received_at)
-        if event.hook == buffer.HOOK:
-            parts: Sequence[Parsed] = buffer.parse(delivery)
-        else:
-            hook = self._feed.hooks[event.hook]
-            parts = of_numbers(KNOWN[hook.provider].sender.parse(delivery), hook.numbers)
+        try:
+            parts = self._parsed(event)
+        except Exception as error:  # noqa: BLE001 - the fault is ours: it waits as what can't be read, and holds no other up
+            log_failure("reading of a delivery", error)
+            parts = [Broken(None, f"wamon failed with {type(error).__name__}")]
         others = [part for part in parts if not isinstance(part, SPOKEN)]
         return Opened(event, parts, list(brought(parts, event.uid, event.received_at)), others)
+
+    def _parsed(self, event: Event) -> Sequence[Parsed]:
+        delivery = Delivery({}, {}, "", event.body, event.received_at)
+        if event.hook == buffer.HOOK:
+            return buffer.parse(delivery)
+        hook = self._feed.hooks[event.hook]
+        return of_numbers(KNOWN[hook.provider].sender.parse(delivery), hook.numbers)
 
     def _with_their_groups(self, opened: Sequence[Opened]) -> Sequence[Opened]:
         """Those whose watched groups the source has.

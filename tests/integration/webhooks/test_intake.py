@@ -18,6 +18,7 @@ from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDER
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
 from wamon.postgres.connection import connected
+from wamon.providers import gowa
 from wamon.webhooks import intake
 from wamon.webhooks.retention import prune_events
 
@@ -188,6 +189,24 @@ def test_a_body_that_cant_be_read_is_tried_again_then_dead_and_delays_no_other(o
     assert pauses == [1, 2, 4]
     assert [state for state, _ in events(ours)] == ["dead", "dead", "dead", "done"]
     assert ours.query("SELECT count(*) FROM wamon.webhook_events WHERE body IS NULL") == [0]
+
+
+def test_a_fault_of_ours_in_reading_a_body_delays_no_other_and_its_body_waits(
+    office: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = office(hook("wati", project="Lawley"), hook("gowa"))
+    keep(ours, "gowa", {**GOWA, "payload": "canary"})
+    keep(ours, "wati", WATI)
+    with monkeypatch.context() as broken:
+        broken.setattr(gowa, "parse", lambda delivery: {}[delivery.body])
+        take_in(ours)
+    assert ours.drops() == {("Lawley", "DR1752028")}
+    assert ours.query("SELECT reason FROM wamon.dead_letters") == ["its body can't be read: wamon failed with KeyError"]
+    assert "KeyError at test_intake.py" in caplog.text
+    assert "canary" not in caplog.text
+    ours.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s'")
+    take_in(ours)
+    assert [state for state, _ in events(ours)] == ["done", "done"]
 
 
 @pytest.mark.fault("F113")
