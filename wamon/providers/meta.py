@@ -100,9 +100,12 @@ def _kinds(change: Fields) -> list[tuple[list[object], Callable[[object], Iterat
     line = word(some(value.get("metadata")).get("phone_number_id")) or None
     contacts = [some(one) for one in items(value.get("contacts"))]
     is_standby = change.get("field") == "standby"
+    said, echoed = items(value.get("messages")), items(value.get("message_echoes"))
+    if change.get("field") == "smb_message_echoes":
+        said, echoed = [], said + echoed
     return [
-        (items(value.get("messages")), partial(_message, contacts=contacts, line=line, is_standby=is_standby)),
-        (items(value.get("message_echoes")), partial(_echo, line=line, is_standby=is_standby)),
+        (said, partial(_message, contacts=contacts, line=line, is_standby=is_standby)),
+        (echoed, partial(_echo, line=line, is_standby=is_standby)),
         (items(value.get("statuses")), _status),
         (items(value.get("errors")), _fault),
     ]

@@ -180,10 +180,11 @@ def test_who_changes_the_number_stays_the_same_person(system: Json, message: Jso
     assert META.parse(body) == [change]
 
 
-def test_what_somebody_answers_by_the_business_app_is_an_operators() -> None:
+@pytest.mark.parametrize("name", ["message_echoes", "messages"])
+def test_what_somebody_answers_by_the_business_app_is_an_operators(name: str) -> None:
     echo: Json = {"from": "27110000000", "to": PHONE, "id": "wamid.O", "timestamp": str(SECONDS), "type": "text"}
     echo |= {"text": {"body": "Noted"}}
-    [found] = META.parse(meta_body(field="smb_message_echoes", message_echoes=[echo], contacts=[]))
+    [found] = META.parse(meta_body(field="smb_message_echoes", **{name: [echo]}, contacts=[]))
     assert found == OperatorMessage("wamid.O", DIRECT, (BY_PHONE,), NOON, "text", "Noted", line="900222")
 
 
