@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wamon.providers.deliveries import DIRECT, Receipt, Verdict, change_of, spoken
 from wamon.providers.fields import (
+    SILENT,
     aliases,
     answers,
     chat_of,
@@ -99,6 +100,8 @@ def _event(event: Fields) -> Iterator[Parsed]:
 def _message(part: object) -> Iterator[Parsed]:
     data = fields(part, "its data")
     key, message = fields(data.get("key"), "its key"), unwrapped(data.get("message"))
+    if not SILENT.isdisjoint(message):
+        return
     chat = chat_of(key.get("remoteJid"))
     content, change = _content(message)
     what: dict[str, Any] = {

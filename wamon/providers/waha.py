@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from wamon.providers.deliveries import DIRECT, OperatorMessage, PersonMessage, Receipt, Verdict, spoken
 from wamon.providers.fields import (
+    SILENT,
     Malformed,
     aliases,
     chat_of,
@@ -67,7 +68,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
     if not kind.startswith("message"):  # others may hold anything
         return
     payload = fields(event.get("payload"), "its payload")
-    if kind in _MESSAGES:
+    if kind in _MESSAGES and SILENT.isdisjoint(_told(payload)):
         yield _message(payload)
     elif kind == "message.edited":
         yield _message(payload, edits=_stanza(payload.get("editedMessageId") or payload.get("id")))
@@ -109,11 +110,15 @@ def _part(payload: Fields, text: str) -> Part:
     """By what the engine was told: the file itself may not have been fetched."""
     if payload.get("hasMedia") is not True:
         return "text" if text else "other"  # a place, say
-    data = some(payload.get("_data"))
-    told = [*unwrapped(data.get("Message")), *unwrapped(data.get("message"))]
     fetched = word(some(payload.get("media")).get("mimetype")).partition("/")[0]
-    kinds = [word(data.get("type")), *(name.removesuffix("Message") for name in told), fetched]
+    kinds = [*(name.removesuffix("Message") for name in _told(payload)), fetched]
     return next((_MEDIA[kind] for kind in kinds if kind in _MEDIA), "file")
+
+
+def _told(payload: Fields) -> list[str]:
+    """As what kinds of a message the engine was told of it."""
+    data = some(payload.get("_data"))
+    return [word(data.get("type")), *unwrapped(data.get("Message")), *unwrapped(data.get("message"))]
 
 
 def _revoked(payload: Fields) -> object:

@@ -372,6 +372,20 @@ def test_evolutions_messages_say_their_text(message: Json, part: str, text: str)
     assert (found.part, found.text) == (part, text)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"secretEncryptedMessage": {"targetMessageKey": {"id": "A"}}, "messageContextInfo": {}},
+        {"ephemeralMessage": {"message": {"pinInChatMessage": {"key": {"id": "A"}}}}},
+    ],
+    ids=["an edit that can't be read", "a pin"],
+)
+def test_what_is_only_told_of_a_message_says_nothing(message: Json) -> None:
+    assert evolution(message) == []
+    assert waha("message", body=None, _data={"message": message}) == []
+    assert waha("message.any", body=None, _data={"Message": message}) == []
+
+
 def test_evolutions_time_is_the_messages_and_not_the_one_that_only_looks_like_utc() -> None:
     [found] = parse("evolution", EVOLUTION)
     assert isinstance(found, PersonMessage)
