@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import yaml
@@ -18,7 +20,10 @@ MAX_VALUES = 250_000
 """Room for some twenty thousand groups; an alias bomb reaches it in a second."""
 
 LOADER = yaml.CBaseLoader if yaml.__with_libyaml__ else yaml.BaseLoader
-"""It composes only: what a scalar means is decided here, what a tag would build is never built."""
+"""It builds nothing: what a scalar means is decided here, what a tag would build is never built."""
+
+_LONG = 100
+"""Characters of a scalar that is filled once: through aliases it may be asked for a hundred thousand times."""
 
 Steps = tuple[str | int, ...]
 """The way to a value: ("groups", 1, "jid")."""
@@ -45,12 +50,36 @@ class Place(NamedTuple):
     variables: tuple[str, ...] = ()
 
 
+class Places:
+    """The place of each value. They are found once one is asked for, to tell a problem: nobody else needs them, and
+    with ten thousand groups they are larger than what these say.
+    """
+
+    def __init__(self, find: Callable[[], Mapping[Steps, Place]] = dict) -> None:
+        self._find = find
+        self._set: dict[Steps, Place] = {}
+
+    def __setitem__(self, steps: Steps, place: Place) -> None:
+        self._set[steps] = place
+
+    def __getitem__(self, steps: Steps) -> Place:
+        return self._set.get(steps) or self._found[steps]
+
+    def get(self, steps: Steps) -> Place | None:
+        """Return where the value at `steps` stands, or None where nothing does."""
+        return self._set.get(steps) or self._found.get(steps)
+
+    @cached_property
+    def _found(self) -> Mapping[Steps, Place]:
+        return self._find()
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Document:
     """Plain data, the place of each value in it, and what was wrong so far."""
 
     data: dict[str, object] = field(default_factory=dict)
-    places: dict[Steps, Place] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -65,13 +94,17 @@ class BrokenError(Exception):
 def read(raw: bytes, environ: Mapping[str, str], rename: Callable[[Steps, str], str]) -> Document:
     """Return the document in `raw`, variables filled, keys renamed; raise BrokenError where it can't be read."""
     text = _decoded(raw)
-    problems = _guarded(text)
-    try:
-        root = yaml.compose(text, Loader=LOADER)
-    except yaml.MarkedYAMLError as error:
-        raise _broken(error, text) from None
-    builder = _Builder(environ, rename, problems)
-    return builder.document(root)
+    composer = _Composer(text)
+    builder = _Builder(environ, rename, composer.problems)
+    data = builder.data(composer.root())
+    return Document(data, Places(partial(_placed, text, environ, rename)), composer.problems)
+
+
+def _placed(text: str, environ: Mapping[str, str], rename: Callable[[Steps, str], str]) -> Mapping[Steps, Place]:
+    """Return the place of each value in a text that was read before."""
+    places: dict[Steps, Place] = {}
+    _Builder(environ, rename, [], places).data(_Composer(text).root())
+    return places
 
 
 def _decoded(raw: bytes) -> str:
@@ -92,20 +125,100 @@ def _end(text: str) -> Mark:
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
-def _guarded(text: str) -> list[Problem]:
-    """Look at the flat events first: the composer's recursion has no limit of its own, and it would obey tags."""
-    problems, depth = [], 0
-    for event in _events(text):
-        if getattr(event, "tag", None) is not None:
-            what = "a YAML tag (!…) is refused: remove it, or put the text in quotes if the ! belongs to it"
-            problems.append(Problem((), what, _mark(event.start_mark)))
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
+@dataclass(slots=True, eq=False)
+class _Scalar:
+    """A text, and where it stands. `is_plain`: without quotes."""
+
+    line: int
+    column: int
+    text: str
+    is_plain: bool
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.line, self.column
+
+
+@dataclass(slots=True, eq=False)
+class _Collection:
+    """A list's items, or a mapping's keys and values in turn, and where it stands."""
+
+    line: int
+    column: int
+    is_mapping: bool
+    parts: list[_Node] = field(default_factory=list)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.line, self.column
+
+    def pairs(self) -> Iterator[tuple[_Node, _Node]]:
+        """A mapping's keys with their values."""
+        parts = iter(self.parts)
+        return zip(parts, parts, strict=True)
+
+
+_Node = _Scalar | _Collection
+
+
+class _Composer:
+    """Makes nodes of the flat events: PyYAML's own obey tags, nest without a limit and take four times the memory."""
+
+    def __init__(self, text: str) -> None:
+        self.problems: list[Problem] = []
+        self._text = text
+        self._roots: list[_Node] = []
+        self._open: list[_Collection] = []  # the innermost is the last
+        self._anchors: dict[str, _Node] = {}
+        self._broken: list[BrokenError] = []  # what the parser lets pass
+
+    def root(self) -> _Node | None:
+        """Return what the text holds, or None where that is nothing; raise BrokenError where it can't be read."""
+        for event in _events(self._text):
+            self._take(event)
+        if self._broken:
+            raise self._broken[0]
+        return self._roots[0] if self._roots else None
+
+    def _take(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(event, _Scalar(*_mark(event.start_mark), event.value, is_plain=not event.style))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._begin(event)
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise BrokenError(_mark(event.start_mark), f"is nested deeper than {MAX_DEPTH} levels")
-    return problems
+            self._open.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            self._put(self._named(event))
+        elif isinstance(event, yaml.DocumentStartEvent) and self._roots:
+            self._break(event, "a second document (---) begins here; a config is one")
+
+    def _begin(self, event: yaml.CollectionStartEvent) -> None:
+        collection = _Collection(*_mark(event.start_mark), is_mapping=isinstance(event, yaml.MappingStartEvent))
+        self._add(event, collection)
+        self._open.append(collection)
+        if len(self._open) > MAX_DEPTH:
+            raise BrokenError(collection.place, f"is nested deeper than {MAX_DEPTH} levels")
+
+    def _add(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, node: _Node) -> None:
+        if event.tag is not None:
+            what = "a YAML tag (!…) is refused: remove it, or put the text in quotes if the ! belongs to it"
+            self.problems.append(Problem((), what, node.place))
+        if event.anchor is not None and self._anchors.setdefault(event.anchor, node) is not node:
+            what = "an anchor (&…) that already has its place; put the text in quotes if the & belongs to it"
+            self._break(event, what)
+        self._put(node)
+
+    def _put(self, node: _Node) -> None:
+        (self._open[-1].parts if self._open else self._roots).append(node)
+
+    def _named(self, alias: yaml.AliasEvent) -> _Node:
+        if node := self._anchors.get(str(alias.anchor)):
+            return node
+        self._break(alias, "an alias (*…) that no anchor (&…) names; put the text in quotes if the * belongs to it")
+        return _Scalar(*_mark(alias.start_mark), "", is_plain=True)
+
+    def _break(self, event: yaml.Event, what: str) -> None:
+        self._broken.append(BrokenError(_mark(event.start_mark), f"is not YAML: {what}"))
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
@@ -135,13 +248,6 @@ def _broken(error: yaml.MarkedYAMLError, text: str) -> BrokenError:
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> str:
     """Say it in words that carry nothing of the text: `*hunter2` may be a password."""
-    words = f"{error.context or ''} {error.problem or ''}"
-    if "undefined alias" in words:
-        return "an alias (*…) that no anchor (&…) names; put the text in quotes if the * belongs to it"
-    if "duplicate anchor" in words:
-        return "an anchor (&…) that already has its place; put the text in quotes if the & belongs to it"
-    if "another document" in words:
-        return "a second document (---) begins here; a config is one"
     if _character(text, line, column) == "\t":
         return "a tab; indent with spaces"
     if _character(text, line, column - 1) == "$":
@@ -159,128 +265,139 @@ def _begun(error: yaml.MarkedYAMLError, line: int) -> str:
     return f" ({error.context}, begun in line {begun})" if error.context_mark and begun != line else ""
 
 
-class _Scalar(NamedTuple):
+class _Filled(NamedTuple):
     value: object
     variables: tuple[str, ...] = ()
     problem: str = ""
 
 
 class _Builder:
-    """Walks the composed nodes once, counting every visit: aliases make few nodes into many values."""
+    """Walks the composed nodes once, counting every visit: aliases make few nodes into many values.
+
+    `places` takes the place of each value; None: nobody asks for them.
+    """
 
     def __init__(
-        self, environ: Mapping[str, str], rename: Callable[[Steps, str], str], problems: list[Problem]
+        self,
+        environ: Mapping[str, str],
+        rename: Callable[[Steps, str], str],
+        problems: list[Problem],
+        places: dict[Steps, Place] | None = None,
     ) -> None:
-        self._environ = environ
         self._rename = rename
         self._problems = problems
-        self._places: dict[Steps, Place] = {}
-        self._scalars: dict[int, _Scalar] = {}
+        self._places = places
+        self._environ = environ
+        self._filled_once = cache(partial(_filled, environ))
         self._visits = 0
 
-    def document(self, root: yaml.Node | None) -> Document:
+    def data(self, root: _Node | None) -> dict[str, object]:
         if root is None:
-            return Document(problems=self._problems)
-        place = _mark(root.start_mark)
-        self._places[()] = Place(place, place, "")
+            return {}
+        self._place((), root, root, "")
         data = self._value(root, (), 0)
         if isinstance(data, dict):
-            return Document(data, self._places, self._problems)
+            return data
         if data is not None:
-            self._problems.append(Problem((), "the file should be a mapping: lines such as `timezone: …`", place))
-        return Document({}, self._places, self._problems)
+            self._problems.append(Problem((), "the file should be a mapping: lines such as `timezone: …`", root.place))
+        return {}
 
-    def _value(self, node: yaml.Node, steps: Steps, depth: int) -> object:
+    def _place(self, steps: Steps, value: _Node, key: _Node, name: str | int) -> None:
+        if self._places is not None:
+            variables = self._filled(value).variables if isinstance(value, _Scalar) else ()
+            self._places[steps] = Place(value.place, key.place, name, variables)
+
+    def _filled(self, scalar: _Scalar) -> _Filled:
+        return self._filled_once(scalar) if len(scalar.text) > _LONG else _filled(self._environ, scalar)
+
+    def _value(self, node: _Node, steps: Steps, depth: int) -> object:
         self._count(node, depth)
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, _Scalar):
+            return self._scalar(node, steps)
+        if node.is_mapping:
             return self._mapping(node, steps, depth)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._item(item, (*steps, index), depth) for index, item in enumerate(node.value)]
-        return self._scalar(node, steps)
+        return [self._item(item, (*steps, index), depth) for index, item in enumerate(node.parts)]
 
-    def _count(self, node: yaml.Node, depth: int) -> None:
+    def _count(self, node: _Node, depth: int) -> None:
         self._visits += 1
         if depth > MAX_DEPTH:
-            raise BrokenError(_mark(node.start_mark), f"with its aliases, is nested deeper than {MAX_DEPTH} levels")
+            raise BrokenError(node.place, f"with its aliases, is nested deeper than {MAX_DEPTH} levels")
         if self._visits > MAX_VALUES:
-            raise BrokenError(_mark(node.start_mark), f"with its aliases, the file has over {MAX_VALUES:,} values")
+            raise BrokenError(node.place, f"with its aliases, the file has over {MAX_VALUES:,} values")
 
-    def _item(self, node: yaml.Node, steps: Steps, depth: int) -> object:
-        place = _mark(node.start_mark)
-        self._places[steps] = Place(place, place, steps[-1])
+    def _item(self, node: _Node, steps: Steps, depth: int) -> object:
+        self._place(steps, node, node, steps[-1])
         return self._value(node, steps, depth + 1)
 
-    def _mapping(self, node: yaml.MappingNode, steps: Steps, depth: int) -> dict[str, object]:
+    def _mapping(self, node: _Collection, steps: Steps, depth: int) -> dict[str, object]:
         found: dict[str, object] = {}
-        for key, value in node.value:
+        for key, value in node.pairs():
             if not _is_merge(key):
-                self._pair(found, key, value, steps, depth)
-        for key, value in node.value:
+                self._pair(found, node, key, value, steps, depth)
+        for key, value in node.pairs():
             if _is_merge(key):
                 self._merge(found, value, steps, depth)
         return found
 
-    def _pair(self, found: dict[str, object], key: yaml.Node, value: yaml.Node, steps: Steps, depth: int) -> None:
+    def _pair(
+        self, found: dict[str, object], of: _Collection, key: _Node, value: _Node, steps: Steps, depth: int
+    ) -> None:
         self._count(key, depth)
-        if not isinstance(key, yaml.ScalarNode):
-            self._problems.append(Problem(steps, "a key should be a plain word", _mark(key.start_mark)))
+        if not isinstance(key, _Scalar):
+            self._problems.append(Problem(steps, "a key should be a plain word", key.place))
             return
-        name = self._rename(steps, key.value)
+        name = intern(self._rename(steps, key.text))
         if name in found:
-            self._problems.append(self._twice((*steps, name), key))
+            self._problems.append(self._twice(of, (*steps, name), key))
             return
         here = (*steps, name)
-        self._places[here] = Place(_mark(value.start_mark), _mark(key.start_mark), key.value)
+        self._place(here, value, key, key.text)
         found[name] = self._value(value, here, depth + 1)
 
-    def _twice(self, steps: Steps, key: yaml.ScalarNode) -> Problem:
-        first = self._places[steps]
-        line = first.key[0]
-        if first.name == key.value:
-            return Problem(steps, f"stands twice; the first is in line {line}", _mark(key.start_mark))
-        what = f"`{key.value}` and `{first.name}` (line {line}) mean the same: keep one"
-        return Problem(steps, what, _mark(key.start_mark))
+    def _twice(self, of: _Collection, steps: Steps, key: _Scalar) -> Problem:
+        keys = (one for one, _ in of.pairs() if isinstance(one, _Scalar))
+        first = next(one for one in keys if self._rename(steps[:-1], one.text) == steps[-1])
+        line, _ = first.place
+        if first.text == key.text:
+            return Problem(steps, f"stands twice; the first is in line {line}", key.place)
+        what = f"`{key.text}` and `{first.text}` (line {line}) mean the same: keep one"
+        return Problem(steps, what, key.place)
 
-    def _merge(self, found: dict[str, object], source: yaml.Node, steps: Steps, depth: int) -> None:
+    def _merge(self, found: dict[str, object], source: _Node, steps: Steps, depth: int) -> None:
         """Add what `<<` names, where the mapping doesn't say it itself."""
         self._count(source, depth)
-        if isinstance(source, yaml.SequenceNode):
-            for each in source.value:
-                self._merge(found, each, steps, depth + 1)
-        elif isinstance(source, yaml.MappingNode):
+        if isinstance(source, _Scalar):
+            self._problems.append(Problem(steps, "`<<` should name a mapping", source.place))
+        elif source.is_mapping:
             self._merge_mapping(found, source, steps, depth)
         else:
-            self._problems.append(Problem(steps, "`<<` should name a mapping", _mark(source.start_mark)))
+            for each in source.parts:
+                self._merge(found, each, steps, depth + 1)
 
-    def _merge_mapping(self, found: dict[str, object], source: yaml.MappingNode, steps: Steps, depth: int) -> None:
-        for key, value in source.value:
+    def _merge_mapping(self, found: dict[str, object], source: _Collection, steps: Steps, depth: int) -> None:
+        for key, value in source.pairs():
             if _is_merge(key):
                 self._merge(found, value, steps, depth + 1)
-            elif not (isinstance(key, yaml.ScalarNode) and self._rename(steps, key.value) in found):
-                self._pair(found, key, value, steps, depth)
+            elif not (isinstance(key, _Scalar) and self._rename(steps, key.text) in found):
+                self._pair(found, source, key, value, steps, depth)
 
-    def _scalar(self, node: yaml.Node, steps: Steps) -> object:
-        scalar = self._scalars.get(id(node))
-        if scalar is None:
-            scalar = self._scalars[id(node)] = _filled(node, self._environ)
-        if scalar.problem:
-            self._problems.append(Problem(steps, scalar.problem))
-        if scalar.variables and steps in self._places:
-            self._places[steps] = self._places[steps]._replace(variables=scalar.variables)
-        return scalar.value
+    def _scalar(self, node: _Scalar, steps: Steps) -> object:
+        filled = self._filled(node)
+        if filled.problem:
+            self._problems.append(Problem(steps, filled.problem))
+        return filled.value
 
 
-def _is_merge(key: yaml.Node) -> bool:
-    return isinstance(key, yaml.ScalarNode) and key.value == "<<" and not key.style
+def _is_merge(key: _Node) -> bool:
+    return isinstance(key, _Scalar) and key.text == "<<" and key.is_plain
 
 
-def _filled(node: yaml.Node, environ: Mapping[str, str]) -> _Scalar:
+def _filled(environ: Mapping[str, str], scalar: _Scalar) -> _Filled:
     try:
-        text, variables = fill(node.value, environ)
+        text, variables = fill(scalar.text, environ)
     except ValueError as error:
-        return _Scalar(None, (), str(error))
-    plain = isinstance(node, yaml.ScalarNode) and not node.style
-    return _Scalar(resolve(text) if plain else text, variables)
+        return _Filled(None, (), str(error))
+    return _Filled(resolve(text) if scalar.is_plain else text, variables)
 
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")

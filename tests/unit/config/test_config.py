@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -129,6 +130,20 @@ def test_two_groups_may_share_a_name(read: Any) -> None:
 @pytest.mark.parametrize("jid", [LAWLEY, "27821234567-1620000000@g.us", "27821234567@s.whatsapp.net", "9@lid"])
 def test_every_kind_of_chat_can_be_a_group(read: Any, jid: str) -> None:
     assert read(f"groups: [{{name: A, jid: {jid}}}]").groups[0].jid == jid
+
+
+def test_reading_ten_thousand_groups_takes_less_than_15_mb(file: Path) -> None:
+    count = 1_000
+    groups = "".join(f"- {{name: Project {n}, jid: '{120363400000000000 + n}@g.us'}}\n" for n in range(count))
+    told = f"groups:\n{groups}".encode()
+    tested.parsed(told, file, HOST)  # what is made once is made
+    tracemalloc.start()
+    try:
+        tested.parsed(told, file, HOST)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes / count < 1_500
 
 
 def test_aliases_and_merge_keys_work(read: Any) -> None:
