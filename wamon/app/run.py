@@ -260,14 +260,14 @@ def session(
     """
     bridge = replace(bridge_of(config), sizes=sizes)
     state = state_file(config.state.dir)
-    wanted = wanted_of(config, bridge)
+    wanted_of(config, bridge)  # raises before anything is asked of PostgreSQL
     unwritable = _unwritable(state)
     with ledger(config) as db:
         knows_groups = _knows_groups(config, bridge, db)  # also while another `run` holds the lease
         with leased(db, bridge.name) as lease:
             if unwritable is not None and not knows_groups:  # else the state file may know their starts
                 raise HostUnavailable(str(unwritable), hint=unwritable.hint)
-            pipeline = joined(config, bridge, wanted, db, state, clock)
+            pipeline = joined(config, bridge, wanted_of(config, bridge), db, state, clock)
             pipeline.check_lease = pipeline.recorder.check_lease = lease.renew
             give_back()
             try:

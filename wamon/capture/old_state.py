@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -22,12 +22,15 @@ class OldState(NamedTuple):
     odd: tuple[str, ...] = ()  # what names the entries that hold no position
 
 
-def document_of(path: Path) -> object:
-    """A file's JSON, in UTF-8 or UTF-16, with or without a byte order mark. Raises OSError, ValueError."""
+def document_of(path: Path, kept: Callable[[dict[str, Any]], object] | None = None) -> object:
+    """A file's JSON, in UTF-8 or UTF-16, with or without a byte order mark. Raises OSError, ValueError.
+
+    `kept` says what is kept of each object in it, the innermost first.
+    """
     about = path.stat()
     if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_BYTES:
         raise ValueError("no file, or larger than 64 MiB")
-    return json.loads(path.read_bytes())
+    return json.loads(path.read_bytes(), object_hook=kept)
 
 
 def old_state(document: object) -> OldState | None:

@@ -245,11 +245,11 @@ def _zone(store: Store) -> tuple[str, str]:
 
 def _ledger_of_before(store: Store, clock: Clock) -> Path | None:
     """The state directory of scans without a config, where one of them read this store."""
-    from wamon.capture.state_file import ReadOnlyStateFile
+    from wamon.capture.state_file import StateFile
     from wamon.config import load as configs
 
     state_dir = configs.defaults(os.environ).state.dir
-    sources = ReadOnlyStateFile(state_dir, clock).open().sources
+    sources = StateFile(state_dir, clock).look().sources
     return state_dir if str(store.path.resolve()) in sources else None
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wamon.bridge.access import real
-from wamon.capture.state_file import ReadOnlyStateFile
+from wamon.capture.state_file import StateFile
 from wamon.errors import WamonError
 from wamon.health.check import Absent, Check, State, unknown
 from wamon.model import MAIN
@@ -62,12 +62,12 @@ _OWN = "Let wamon's user own it, or name another in state.dir."
 
 def state_file(facts: Facts) -> Check:
     """Whether state.json can be read, by nobody else, and says what PostgreSQL says."""
-    file = ReadOnlyStateFile(facts.subject.config.state.dir, facts.subject.clock)
+    file = StateFile(facts.subject.config.state.dir, facts.subject.clock)
     try:
         mode = stat.S_IMODE(file.path.stat().st_mode)
     except OSError:
         return _missing(facts, file.path)
-    found = file.open()
+    found = file.look()
     numbers = {"path": str(file.path), "mode": f"{mode:04o}"}
     if found.set_aside:
         sentence = f"The state file {file.path} can't be read."

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wamon.capture.state_file import ReadOnlyStateFile
+from wamon.capture.state_file import StateFile
 from wamon.errors import Fatal, Retryable
 from wamon.ledger.source import Source
 from wamon.service.installation import as_account
@@ -80,7 +80,7 @@ def position(db: Database, source_name: str, state_dir: Path | None, clock: Cloc
 def _mirrored(source: Source, state_dir: Path, clock: Clock) -> bool:
     if source.seq == 0:
         return True
-    found = ReadOnlyStateFile(state_dir, clock).open()
+    found = StateFile(state_dir, clock).look()
     seq = found.sources.get(source.name, {}).get("seq", 0)
     return found.instance_id == source.instance and isinstance(seq, int) and seq >= source.seq
 
