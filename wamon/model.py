@@ -97,6 +97,7 @@ class Sizes:
     page_rows: int = 1_000
     page_bytes: int = 8 * 1024 * 1024  # of text; a batch's, too
     pages_a_batch: int = 8
+    pages_a_drained_batch: int = 16  # sorted, the more rows go together, the less an index takes for each
     overlap_rows: int = 500
     recent_rows: int = (
         5_000  # before a cursor, its overlap among them: as far as edits of the last half hour are sought

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from wamon.bridge.store import Row
     from wamon.capture.batch import Reader
     from wamon.ledger.drafts import Draft, Drafter
     from wamon.model import Group, Place
@@ -95,6 +94,7 @@ def hand_over() -> None:
         for batch in drafted(pickle.load(sys.stdin.buffer)):  # noqa: S301
             pickle.dump(batch, sys.stdout.buffer)
             sys.stdout.flush()
+            del batch  # it goes before the next one comes
 
 
 def drafted(task: Task) -> Iterator[DraftedBatch]:
@@ -102,18 +102,12 @@ def drafted(task: Task) -> Iterator[DraftedBatch]:
     drafting = _Drafting(task)
     place, complete = task.place, False
     while not complete:
-        found = task.reader.rows(place)
-        if found.start != place:
+        batch = drafting.batch(place)
+        if batch.start != place:
             return
-        draft = drafting.drafted(found.rows)
-        comes_twice = draft.messages.total() < len(found.rows)
-        read = _read(task.reader, found.rows) if comes_twice else draft.messages
-        yield DraftedBatch(draft, found.start, found.place, found.complete, read, first_ids(found.rows))
-        place, complete = found.place, found.complete
-
-
-def _read(reader: Reader, rows: Sequence[Row]) -> Counter[str]:
-    return Counter([reader.wanted[chat] for _, chat, *_ in rows])
+        place, complete = batch.place, batch.complete
+        yield batch
+        del batch
 
 
 class _Drafting:
@@ -124,13 +118,27 @@ class _Drafting:
         self._columns = ByColumns(task.reader)
         self._drafter = ColumnDrafter(task.drafter, task.groups, task.now)
 
-    def drafted(self, rows: Sequence[Row]) -> Draft:
-        """By columns; where a reading of each message is needed, or tells more, by those."""
-        task = self._task
-        if not task.drafter.hands_readings_over:
-            page_rows = task.reader.store.sizes.page_rows
-            for n in range(0, len(rows), page_rows):
-                self._drafter.add(self._columns.read(rows[n : n + page_rows]))
-            if draft := self._drafter.draft():
-                return draft
-        return task.drafter.drafted(task.reader.said(rows), task.groups, task.now)
+    def batch(self, place: Place) -> DraftedBatch:
+        """The batch beyond a place, by columns; where a reading of each message is needed, or tells more, by those."""
+        by_columns = None if self._task.drafter.hands_readings_over else self._by_columns(place)
+        return by_columns or self._by_readings(place)
+
+    def _by_columns(self, place: Place) -> DraftedBatch | None:
+        """None where a message comes twice. Rows last no longer than their page."""
+        reader = self._task.reader
+        start, ids = place, list[str]()
+        for n, page in enumerate(reader.pages(place, reader.store.sizes.pages_a_drained_batch)):
+            if not n:
+                start = page.start
+            ids = ids or first_ids(page.rows)
+            self._drafter.add(self._columns.read(page.rows))
+            end = page
+        draft = self._drafter.draft()
+        return DraftedBatch(draft, start, end.place, end.complete, draft.messages, ids) if draft else None
+
+    def _by_readings(self, place: Place) -> DraftedBatch:
+        reader, drafter = self._task.reader, self._task.drafter
+        rows, start, end, complete = reader.rows(place)
+        draft = drafter.drafted(reader.said(rows), self._task.groups, self._task.now)
+        read = Counter([reader.wanted[chat] for _, chat, *_ in rows])
+        return DraftedBatch(draft, start, end, complete, read, first_ids(rows))

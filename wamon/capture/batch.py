@@ -13,7 +13,7 @@ from wamon.ledger.columns import ReadColumns
 from wamon.model import FROM_THE_BEGINNING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wamon.bridge.store import Overlap, Page, Row, Store
     from wamon.drops.reading import Rules
@@ -59,18 +59,22 @@ class Reader(NamedTuple):
 
     def rows(self, place: Place) -> Rows:
         """The same as the store holds them, of wanted chats."""
+        pages = list(self.pages(place, self.store.sizes.pages_a_batch))
+        return Rows([row for page in pages for row in page.rows], pages[0].start, pages[-1].place, pages[-1].complete)
+
+    def pages(self, place: Place, most: int) -> Iterator[Rows]:
+        """The pages of a batch of at most so many, at least one, each read as it is taken."""
         sizes = self.store.sizes
-        found = self.store.read_rows(place, self.wanted)
-        size_bytes = _raw_bytes(found.rows)
-        for _ in range(1, sizes.pages_a_batch):
-            if found.complete or size_bytes >= sizes.page_bytes:
-                break
-            following = self.store.read_rows(found.place, self.wanted)
-            if following.start != found.place:
-                break
-            size_bytes += _raw_bytes(following.rows)
-            found = Rows([*found.rows, *following.rows], found.start, following.place, following.complete)
-        return found
+        size_bytes = 0
+        for n in range(most):
+            page = self.store.read_rows(place, self.wanted)
+            if n and page.start != place:
+                return
+            yield page
+            size_bytes += _raw_bytes(page.rows)
+            if page.complete or size_bytes >= sizes.page_bytes:
+                return
+            place = page.place
 
     def said(self, rows: Sequence[Row]) -> list[Reading]:
         """What these rows say, each as a message of its own."""

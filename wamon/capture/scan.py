@@ -75,6 +75,8 @@ def scan_groups(pipeline: Pipeline, jids: Sequence[str], progress: Callable[[Pas
 
 def _catch_up(pipeline: Pipeline, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> None:
     complete, drains = False, True
+    if pipeline.source.tails.get(tail) == BEGINNING and _backlog_is_long(pipeline, BEGINNING):
+        drains = _drain(pipeline, tail, scanned, progress)  # nothing stands before it that may have changed
     while not complete:
         with correlated():
             one = pipeline.retrying(_pass_unless_merged, pipeline, tail)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from functools import cache, lru_cache
+from collections import Counter
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from wamon.model import content_hasher
 from wamon.postgres.copy import EIGHT, NULL, encoded, in_chunks, int4, int8s, known_text, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from wamon.drops.page import Said
@@ -44,6 +44,15 @@ class _Chat(NamedTuple):
     project_field: bytes
 
 
+class _Fields(NamedTuple):
+    """Columns as fields of rows."""
+
+    chats: Sequence[_Chat]
+    message_ids: Sequence[bytes]
+    sent_ats: Sequence[bytes]
+    senders: Sequence[bytes]
+
+
 class ColumnDrafter:
     """Makes drafts of one drafter's, page by page, in row order. A post without a time is of now."""
 
@@ -57,35 +66,28 @@ class ColumnDrafter:
         self._kept_since = drafter.kept_since()
         self._chat = cache(lambda jid: _chat(groups[jid]))
         self._one_number = cache(lambda length: texts(["0" * length])[: -len(text("0" * length))])
-        self._sender = lru_cache(maxsize=4096)(encoded)
         self._begin()
 
     def _begin(self) -> None:
         self._rows: dict[bytes, bytes] = {}  # of the ledger, by message id
-        self._posts: defaultdict[str, list[Post]] = defaultdict(list)
+        self._posts: list[Post] = []
         self._near: list[tuple[bytes, Reading]] = []
-        self._jids: list[str] = []  # of each message, in row order
-        self._lasts: list[Last] = []  # the same messages: the last one of a chat is that chat's
+        self._messages: Counter[str] = Counter()
+        self._last: dict[str, Last] = {}
 
     def add(self, page: ReadColumns) -> None:
         """Draft a page."""
         columns, said, odd, beside, origins = page
         self._note(columns, beside)
-        message_ids, sent_ats = list(map(encoded, columns.message_ids)), int8s(columns.sent_ats)
-        fields = list(zip(message_ids, sent_ats, map(self._sender, columns.senders), strict=True))
+        fields = self._fields(columns)
         verdicts, said_fields = self._nothing_said(columns)
         for n, numbers in said.numbers.items():
             if n not in said.odd:
-                verdicts[n], said_fields[n] = self._done, self._posted(columns, n, numbers, fields[n])
-        chat = self._chat
-        heads = [chat(jid).message for jid in columns.jids]
-        rows = [
-            b"".join((head, message_id, verdict, hashed, sent_at, sender, said_field))
-            for head, (message_id, sent_at, sender), verdict, hashed, said_field in zip(
-                heads, fields, verdicts, hashes_of(columns), said_fields, strict=True
-            )
-        ]
-        self._rows.update(zip(columns.message_ids, rows, strict=True))
+                verdicts[n], said_fields[n] = self._done, self._posted(columns, fields, n, numbers)
+        chats, message_ids, sent_ats, senders = fields
+        heads = [chat.message for chat in chats]
+        rows = zip(heads, message_ids, verdicts, hashes_of(columns), sent_ats, senders, said_fields, strict=True)
+        self._rows.update(zip(columns.message_ids, map(b"".join, rows), strict=True))
         for reading in (*odd, *beside):
             self._add(reading)
         if origins:
@@ -93,20 +95,20 @@ class ColumnDrafter:
 
     def draft(self) -> Draft | None:
         """The draft of the pages since the last one; None where a message comes twice, of which one counts."""
-        rows, posts, near = self._rows, self._posts, self._near
-        jids, lasts = self._jids, self._lasts
+        rows, posts, near, messages, last = self._rows, self._posts, self._near, self._messages, self._last
         self._begin()
-        if len(rows) != len(jids):
+        if len(rows) != messages.total():
             return None
+        ledger_rows = list(in_chunks(map(rows.pop, sorted(rows))))
         sorted_posts, submission_rows = Posts.of(posts)
         return Draft(
             readings=None,
-            ledger_rows=list(in_chunks([rows[message_id] for message_id in sorted(rows)])),
+            ledger_rows=ledger_rows,
             posts=sorted_posts,
             submission_rows=list(in_chunks(submission_rows)),
             near=[reading for _, reading in sorted(near, key=itemgetter(0))],
-            messages=Counter(jids),
-            last=dict(zip(jids, lasts, strict=True)),
+            messages=messages,
+            last=last,
         )
 
     def _end_with(self, message_ids: Sequence[bytes], origins: Sequence[bytes]) -> None:
@@ -118,13 +120,22 @@ class ColumnDrafter:
     def _note(self, columns: Columns, beside: Sequence[Reading]) -> None:
         """Note whose the messages of a page are."""
         jids: Sequence[str] = columns.jids
-        lasts: list[Last] = list(zip(columns.message_ids, columns.sent_ats, strict=True))
+        lasts: Iterable[Last] = zip(columns.message_ids, columns.sent_ats, strict=True)
         if beside:
             others = [(message.rowid, message.chat_jid, last_of(message)) for message, *_ in beside]
             in_order = sorted([*zip(columns.rowids, jids, lasts, strict=True), *others], key=itemgetter(0))
             jids, lasts = [jid for _, jid, _ in in_order], [last for *_, last in in_order]
-        self._jids += jids
-        self._lasts += lasts
+        self._messages.update(jids)
+        self._last.update(zip(jids, lasts, strict=True))
+
+    def _fields(self, columns: Columns) -> _Fields:
+        senders = {sender: encoded(sender) for sender in set(columns.senders)}
+        return _Fields(
+            list(map(self._chat, columns.jids)),
+            list(map(encoded, columns.message_ids)),
+            int8s(columns.sent_ats),
+            [senders[sender] for sender in columns.senders],
+        )
 
     def _nothing_said(self, columns: Columns) -> tuple[list[bytes], list[bytes]]:
         """The verdicts of messages that hold no number, and their texts and numbers."""
@@ -135,19 +146,17 @@ class ColumnDrafter:
                     verdicts[n] = self._blanked
         return verdicts, [_SAYS_NOTHING] * len(verdicts)
 
-    def _posted(self, columns: Columns, n: int, numbers: list[str], fields: tuple[bytes, bytes, bytes]) -> bytes:
+    def _posted(self, columns: Columns, fields: _Fields, n: int, numbers: list[str]) -> bytes:
         """Draft the posts of one message; its text, where it is kept, and its numbers."""
-        jid, sent_at, from_me = columns.jids[n], columns.sent_ats[n], columns.from_me[n]
-        message_id, sent_at_field, sender = fields
-        chat = self._chat(jid)
-        rest = columns.rowids[n], jid, columns.senders[n], sent_at, from_me, True
-        for number in dict.fromkeys(numbers):
+        chats, message_ids, sent_ats, senders = fields
+        chat, message_id, sent_at, sender = chats[n], message_ids[n], sent_ats[n], senders[n]
+        sent_at_micros, from_me = columns.sent_ats[n], columns.from_me[n]
+        rest = columns.rowids[n], columns.jids[n], columns.senders[n], sent_at_micros, from_me, True
+        for number in dict.fromkeys(numbers) if len(numbers) > 1 else numbers:
             number_field = text(number)
-            row = b"".join(
-                (chat.submission, message_id, number_field, chat.project_field, sent_at_field, sender, SAID[from_me])
-            )
-            self._posts[chat.project].append((number, columns.message_ids[n], row, *rest))
-        held = encoded(columns.texts[n]) if sent_at >= self._kept_since else NULL
+            row = (chat.submission, message_id, number_field, chat.project_field, sent_at, sender, SAID[from_me])
+            self._posts.append((chat.project, number, columns.message_ids[n], b"".join(row), *rest))
+        held = encoded(columns.texts[n]) if sent_at_micros >= self._kept_since else NULL
         if len(numbers) > 1:
             return held + texts(tuple(dict.fromkeys(numbers)))
         return held + self._one_number(len(number)) + number_field
@@ -159,7 +168,7 @@ class ColumnDrafter:
         (row,) = self._drafter.rows([reading], self._groups)
         self._rows[message_id] = b"".join(row)
         group = self._groups[message.chat_jid]
-        self._posts[group.project] += posts_of(reading, group, self._now)
+        self._posts += posts_of(reading, group, self._now)
         if reading.near:
             self._near.append((message_id, reading))
 

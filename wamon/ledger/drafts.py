@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from math import inf
@@ -97,12 +97,10 @@ class Drafter:
     def drafted(self, readings: Sequence[Reading], groups: Mapping[str, Group], now: datetime) -> Draft:
         """The draft of a batch's readings, which come in row order. A post without a time is of now."""
         newest = newest_of_each(readings)
-        by_project: defaultdict[str, list[Post]] = defaultdict(list)
-        for reading in newest:
-            if reading.numbers:
-                group = groups[reading.message.chat_jid]
-                by_project[group.project] += posts_of(reading, group, now)
-        posts, rows = Posts.of(by_project)
+        posted = [reading for reading in newest if reading.numbers]
+        posts, rows = Posts.of(
+            [post for reading in posted for post in posts_of(reading, groups[reading.message.chat_jid], now)]
+        )
         return Draft(
             readings if len(newest) == len(readings) else in_row_order(newest),
             list(self.ledger_rows(newest, groups)),
@@ -193,7 +191,8 @@ def posts_of(reading: Reading, group: Group, now: datetime) -> Iterator[Post]:
     message_id, has_time = message.message_id.encode(), message.sent_at is not None
     rest = message.rowid, message.chat_jid, message.sender.encode(), microseconds(moment), message.from_me, has_time
     for number in reading.numbers:
-        yield number, message_id, submission_row(message, group.chat, group.project, number, moment), *rest
+        row = submission_row(message, group.chat, group.project, number, moment)
+        yield group.project, number, message_id, row, *rest
 
 
 def submission_row(

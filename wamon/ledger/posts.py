@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from wamon.ledger.changes import Drop
 
-Post = tuple[str, bytes, bytes, int, str, bytes, int, bool, bool]
-"""A drop number in a message: the number, the message's id, the row as COPY takes it, then as `Posts` has it."""
+Post = tuple[str, str, bytes, bytes, int, str, bytes, int, bool, bool]
+"""A drop number in a message: project, number, the message's id, the row as COPY takes it, then as `Posts` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,13 @@ class Posts:
     have_time: Sequence[bool] = ()
 
     @classmethod
-    def of(cls, by_project: Mapping[str, list[Post]]) -> tuple[Posts, Sequence[bytes]]:
-        """These posts, which may come in any order, and their rows."""
-        projects = sorted(project for project in by_project if by_project[project])
-        if not projects:
+    def of(cls, posts: list[Post]) -> tuple[Posts, Sequence[bytes]]:
+        """These posts, which may come in any order and are sorted, and their rows."""
+        if not posts:
             return cls(), ()
-        posts = [post for project in projects for post in sorted(by_project[project])]
-        named = [project for project in projects for _ in by_project[project]]
-        numbers, message_ids, rows, *rest = zip(*posts, strict=True)
-        return cls(named, numbers, message_ids, *rest), rows
+        posts.sort()
+        projects, numbers, message_ids, rows, *rest = zip(*posts, strict=True)
+        return cls(projects, numbers, message_ids, *rest), rows
 
     @property
     def drops(self) -> list[Drop]:

@@ -6,6 +6,7 @@ The driver's own writer needs the COPY to be open, and takes three times as long
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import islice
 from struct import Struct
 from typing import TYPE_CHECKING, LiteralString
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
-_CHUNK_BYTES = 64 * 1024
+_ROWS_A_CHUNK = 400
 _SIZE = Struct(">i").pack
 _INT4 = Struct(">ii").pack
 _INT8 = Struct(">iq").pack
@@ -102,14 +103,11 @@ def chunks(rows: Iterable[Row]) -> Iterator[bytes]:
 
 def in_chunks(rows: Iterable[bytes]) -> Iterator[bytes]:
     """As `chunks`, of rows whose fields are joined."""
-    made, size_bytes = [_HEADER], 0
-    for row in rows:
-        made.append(row)
-        size_bytes += len(row)
-        if size_bytes >= _CHUNK_BYTES:
-            yield b"".join(made)
-            made, size_bytes = [], 0
-    yield b"".join((*made, _END))
+    rows, before = iter(rows), _HEADER
+    while some := b"".join(islice(rows, _ROWS_A_CHUNK)):
+        yield before + some
+        before = b""
+    yield before + _END
 
 
 def copied(db: Database, query: LiteralString | Composed, made: Iterable[bytes]) -> int:

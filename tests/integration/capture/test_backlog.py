@@ -31,9 +31,9 @@ Open = Callable[..., Office]
 
 MESSAGES = 500
 BATCH = 60
-SIZES = Sizes(page_rows=15, pages_a_batch=4, long_backlog_rows=62)
+SIZES = Sizes(page_rows=15, pages_a_batch=4, pages_a_drained_batch=4, long_backlog_rows=62)
 LAST = f"ID{MESSAGES - 1:04}"
-BATCHES_APART = 8  # the first one is read here
+BATCHES_APART = 9
 TEXTS = ("DR{}", "dr {} done, DR{}", "D R{}", "pole {} :-)", "Goeiemôre DR {}", "", "\uff24\uff32{}")
 
 
@@ -139,7 +139,7 @@ def test_it_records_what_reading_here_would(store: Path, open_office: Open, begu
         office.query(f"DELETE FROM wamon.{table}")
     office.query("DELETE FROM qa_photo_reviews")
     shutil.rmtree(office.state_path.parent)
-    office.sizes = replace(SIZES, long_backlog_rows=MESSAGES)
+    office.sizes = replace(SIZES, long_backlog_rows=MESSAGES + 1)
     again = office.scan()
     assert len(handed) == BATCHES_APART
     assert apart_ == (
@@ -198,9 +198,9 @@ def test_of_many_groups_batches_that_share_a_transaction_record_what_each_alone_
     with office.opened() as pipeline:
         scan(pipeline, lambda one: told.append(one.place.rowid))
     assert len(handed) == BATCHES_APART
-    assert told[:3] == [BATCH, 5 * BATCH, MESSAGES]
+    assert told[:3] == [4 * BATCH, 8 * BATCH, MESSAGES]
     transactions = office.query("SELECT count(DISTINCT seen_at) FROM wamon.ledger_rows")
-    assert transactions == [1 + 2]
+    assert transactions == [3]
     assert set(office.query(IN_THE_LEDGER)) == {True}
     together = office.everything(), office.query(COUNTED)
     for table in ("ledger_rows", "submission_rows", "near_miss_rows", "groups", "cursors"):
@@ -217,10 +217,10 @@ def test_a_message_that_is_refused_ends_them_before_its_batch(
 ) -> None:
     office = of_many_groups
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
-        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0150'")  # of the second one handed over
+        db.execute("UPDATE messages SET content = 'DR9999999' WHERE id = 'ID0150'")  # of the third one
     with office.refusing("DR9999999"):
         office.scan()
-    assert handed[0].place.rowid == 2 * BATCH
+    assert [batch.place.rowid for batch in handed[:2]] == [BATCH, 2 * BATCH]
     assert office.query("SELECT message_id FROM wamon.ledger WHERE status = 'retry'") == ["ID0150"]
     assert set(office.query(IN_THE_LEDGER)) == {True}
     office.query("UPDATE wamon.dead_letters SET next_try_at = now()")
@@ -233,8 +233,8 @@ def test_killed_between_batches_that_share_a_transaction_none_of_them_is_recorde
     store: Path, of_many_groups: Office
 ) -> None:
     office = of_many_groups
-    until_killed(office.scan, "record.review:4:kill", may_break=False)
-    assert office.query("SELECT count(*) FROM wamon.ledger") == [BATCH]
+    until_killed(office.scan, "record.review:7:kill", may_break=False)
+    assert office.query("SELECT count(*) FROM wamon.ledger") == [4 * BATCH]
     assert set(office.query(IN_THE_LEDGER)) == {True}
     office.scan()
     assert set(office.query(IN_THE_LEDGER)) == {True}

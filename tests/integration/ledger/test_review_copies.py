@@ -20,7 +20,7 @@ from wamon.bridge.people import Aliases
 from wamon.ledger.changes import Judged, Standing, kinds_of
 from wamon.ledger.drafts import posts_of
 from wamon.ledger.following import Conflict, Posted
-from wamon.ledger.posts import Added, Posts
+from wamon.ledger.posts import Added, Post, Posts
 from wamon.ledger.review import Review
 from wamon.ledger.review_copies import ReviewCopies
 from wamon.model import BEGINNING, Group, Message, Reading
@@ -69,12 +69,12 @@ drops = st.tuples(st.just("Lawley"), st.sampled_from(NUMBERS[:-1]))
 
 
 def added_of(said: Sequence[tuple[Any, ...]], standing: dict[int, Standing]) -> Added:
-    by_project: dict[str, list[Any]] = {}
+    posted: list[Post] = []
     for rowid, (jid, sender, sent_at, from_me, numbers) in enumerate(said, 1):
         message = Message(rowid, jid, f"ID{len(said) - rowid}", sender, sent_at, "", "", from_me, 0)
         reading = Reading(message, tuple(numbers), None)
-        by_project.setdefault(PROJECTS[jid], []).extend(posts_of(reading, GROUPS[jid], NOW))
-    posts, _ = Posts.of(by_project)
+        posted += posts_of(reading, GROUPS[jid], NOW)
+    posts, _ = Posts.of(posted)
     return Added(posts, kinds_of(posts.drops, standing), standing)
 
 

@@ -32,7 +32,7 @@ GROUPS = {
     for n, (jid, project) in enumerate(zip(JIDS, ("Lawley", "Mohadin", "Lawley"), strict=True), 1)
 }
 COLUMNS = "id, chat_jid, sender, content, timestamp, is_from_me, media_type"
-SIZES = Sizes(page_rows=20, pages_a_batch=3)
+SIZES = Sizes(page_rows=20, pages_a_batch=3, pages_a_drained_batch=3)
 
 SAID = (
     "DR1752028", "dr 1752028 done, DR1752034", "*DR-1752028*", "DR1752028/29", "D R1752028", "DR175202", "1752028",
