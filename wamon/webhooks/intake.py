@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from wamon.webhooks.messages import Brought
 
 _LAST_ROW = 2**63 - 1
-_A_BATCH = 2_000
+_A_BATCH = 4_000
 _A_BATCH_BESIDE_A_STORE = 500
 """Its passes wait for a batch's end."""
 _MOST_PAGES = 4
