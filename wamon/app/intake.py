@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from wamon.app.commands import offices_of, recorders_of, review_of, rules_of
@@ -39,8 +39,11 @@ _SWITCH_SECONDS = 0.0005
 def intakes(config: Config, clock: Clock) -> Iterator[tuple[Database, Sequence[Intake]]]:
     """An intake for each source that a hook feeds, ready to work, over one connection of their own."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with ledger(config) as db:
-        yield db, [_begun(config, source, db, clock) for source in config.sources_of_hooks]
+    with ledger(config) as db, ExitStack() as stack:
+        found = [_begun(config, source, db, clock) for source in config.sources_of_hooks]
+        for intake in found:
+            stack.callback(intake.end)
+        yield db, found
 
 
 def take_in_all(config: Config, clock: Clock) -> Taken:

@@ -7,16 +7,14 @@ it ends before the store does, for whatever reason, the next batch is read as ev
 from __future__ import annotations
 
 import gc
-import os
 import pickle
-import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from wamon.capture.batch import ByColumns, first_ids
-from wamon.failpoints import VARIABLE
+from wamon.host.beside import begun
 from wamon.ledger.columns import ColumnDrafter
 
 if TYPE_CHECKING:
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from wamon.capture.batch import Reader
     from wamon.ledger.drafts import Draft, Drafter
     from wamon.model import Group, Place
-
-_PIPE_BYTES = 1 << 20
-"""About a batch; Linux lets anybody have as much."""
 
 
 class Task(NamedTuple):
@@ -56,7 +51,7 @@ class DraftedBatch(NamedTuple):
 def handed_over(task: Task) -> Iterator[Iterator[DraftedBatch]]:
     """The batches beyond the task's place, read meanwhile. Leaving the block ends it all."""
     try:
-        process = _begun()
+        process = begun(__name__, "hand_over")
     except OSError:  # too little memory, too many processes
         yield iter(())
         return
@@ -65,18 +60,6 @@ def handed_over(task: Task) -> Iterator[Iterator[DraftedBatch]]:
             yield _exchanged(task, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout))
         finally:
             process.kill()
-
-
-def _begun() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from wamon.capture.backlog import hand_over; hand_over()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if name != VARIABLE},
-        start_new_session=True,  # Ctrl-C is for us
-        pipesize=_PIPE_BYTES,
-    )
 
 
 def _exchanged(task: Task, stdin: IO[bytes], stdout: IO[bytes]) -> Iterator[DraftedBatch]:

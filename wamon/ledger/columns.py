@@ -68,6 +68,10 @@ class ColumnDrafter:
         self._one_number = cache(lambda length: texts(["0" * length])[: -len(text("0" * length))])
         self._begin()
 
+    def __reduce__(self) -> tuple[type[ColumnDrafter], tuple[Drafter, Mapping[str, Group], datetime]]:
+        """Another process begins with nothing drafted."""
+        return ColumnDrafter, (self._drafter, self._groups, self._now)
+
     def _begin(self) -> None:
         self._rows: dict[bytes, bytes] = {}  # of the ledger, by message id
         self._posts: list[Post] = []

@@ -12,11 +12,11 @@ from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.providers.buffer import HOOK
 from wamon.providers.deliveries import DIRECT
+from wamon.webhooks.opening import Event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from wamon.ledger.source import BroughtSource
     from wamon.postgres.connection import Database
@@ -35,19 +35,6 @@ _A_PAGE = 500
 _MOST_BYTES = 4 * 1024 * 1024
 _WITH_BROKEN_PARTS = "parts"
 _LETTER = "event:"
-
-
-class Event(NamedTuple):
-    """A delivery as it was kept."""
-
-    event: int
-    uid: UUID
-    hook: str
-    received_at: datetime
-    sha256: bytes
-    body: bytes
-    is_young: bool  # its store may still come to hold what it brought
-    may_overtake: bool  # the message that it edits or takes back may still come
 
 
 class Ended(NamedTuple):

@@ -78,8 +78,8 @@ class Apart(subprocess.Popen[bytes]):
 def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
     """And none is more than a batch ahead of what is recorded."""
     monkeypatch.setattr(Apart, "begun", Begun())
-    monkeypatch.setattr("wamon.capture.backlog.subprocess.Popen", Apart)
-    monkeypatch.setattr("wamon.capture.backlog._PIPE_BYTES", 4096)
+    monkeypatch.setattr("wamon.host.beside.subprocess.Popen", Apart)
+    monkeypatch.setattr("wamon.host.beside._PIPE_BYTES", 4096)
     return Apart.begun
 
 
@@ -247,7 +247,7 @@ def test_killed_between_batches_that_share_a_transaction_none_of_them_is_recorde
 def test_where_that_process_can_t_begin_all_is_read_here(
     store: Path, open_office: Open, handed: list[DraftedBatch], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr("wamon.capture.backlog.sys.executable", program)
+    monkeypatch.setattr("wamon.host.beside.sys.executable", program)
     office = open_office(store)
     office.scan()
     assert handed == []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -14,17 +15,23 @@ from tests.support.bridges import LAWLEY
 from tests.support.deliveries import GOWA, MANYCHAT, NOON, SECONDS, WATI, Json, meta_body, meta_message
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
+from wamon.app.commands import configured
+from wamon.app.intake import intakes
 from wamon.ledger.changes import Recorded
 from wamon.ledger.drafts import Draft
 from wamon.ledger.recording import Recorder
 from wamon.webhooks import events, intake
-from wamon.webhooks.events import Event, Events
+from wamon.webhooks.events import Events
+from wamon.webhooks.opening import Drafted, Event, Opener
 
 TEXTS = (
     "DR175{n:04}", "dr 175{n:04} and DR176{n:04}", "DR175{n:04} ②", "D R175{n:04}", "DR175{n:02}", "ok", "", "12 poles",
     "DR1750000",
 )  # fmt: skip
 HOOKS = [hook("wati", project="Lawley"), hook("gowa", project="Mohadin"), hook("meta"), hook("manychat", project="Z")]
+MANY = 100
+SOURCES = 2
+FEW = 2 * SOURCES  # batches that are drafted before those processes begin
 HELD = (
     "SELECT to_jsonb(t) - 'seen_at' FROM wamon.ledger_rows AS t ORDER BY chat, message_id",
     "SELECT to_jsonb(t) - 'recorded_at' FROM wamon.submission_rows AS t ORDER BY chat, message_id, drop_number",
@@ -138,3 +145,103 @@ def test_a_backlog_is_read_page_by_page_and_nothing_of_it_twice(
     take_in(office)
     assert sorted(read) == office.query("SELECT event FROM wamon.webhook_events WHERE state = 'done' ORDER BY event")
     assert office.query("SELECT count(*) FROM wamon.submission_rows") == [100]
+
+
+class Apart(subprocess.Popen[bytes]):
+    """A process, which is noted."""
+
+    begun: ClassVar[list[Apart]] = []
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.begun.append(self)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch, drafts: list[bool]) -> list[Apart]:
+    """The processes that draft. The batches are small."""
+    drafts.clear()
+    monkeypatch.setattr(Apart, "begun", [])
+    monkeypatch.setattr("wamon.host.beside.subprocess.Popen", Apart)
+    return Apart.begun
+
+
+@pytest.fixture
+def office(tmp_path: Path, open_office: Callable[..., Office]) -> Office:
+    """With a hundred deliveries that wait, half of them of a group that nobody knows yet."""
+    hooks = [hook("wati", project="Lawley"), hook("gowa")]
+    office = open_office(tmp_path / "no-store.db", hooks=hooks, groups=[{"name": "Lawley", "jid": LAWLEY}])
+    for n in range(MANY):
+        keep(office, "wati", WATI | {"text": f"DR175{n:04}", "whatsappMessageId": f"wamid.{n}"})
+        keep(office, "gowa", in_lawley(GOWA, f"DR176{n:04}", f"G{n}"))
+    return office
+
+
+def test_a_process_of_its_own_drafts_a_long_backlog_and_ends_with_it(
+    office: Office, begun: list[Apart], drafts: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here: list[Opener] = []
+    drafted = Opener.drafted
+
+    def noted(opener: Opener, *of: Any) -> Drafted | None:
+        here.append(opener)
+        return drafted(opener, *of)
+
+    monkeypatch.setattr(Opener, "drafted", noted)
+    take_in(office)
+    assert 0 < len(here) <= FEW < drafts.count(True)
+    assert [one.returncode is not None for one in begun] == [True] * SOURCES
+    _assert_all_recorded(office)
+
+
+def test_that_process_ends_with_an_intake_that_is_ended_amid_a_backlog(office: Office, begun: list[Apart]) -> None:
+    with intakes(configured(office.config_path, {}), office.clock) as (_, found):
+        taken = [one.take_in().events for one in found]
+        assert 0 < max(taken) < MANY
+        assert None in {one.returncode for one in begun}
+    assert None not in {one.returncode for one in begun}
+
+
+@pytest.mark.fault("F1")
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere"])
+@pytest.mark.usefixtures("begun")
+def test_where_that_process_can_t_begin_a_backlog_is_drafted_here(
+    office: Office, drafts: list[bool], monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr("wamon.host.beside.sys.executable", program)
+    take_in(office)
+    assert drafts.count(True) > FEW
+    _assert_all_recorded(office)
+
+
+@pytest.mark.fault("F1")
+def test_where_that_process_is_killed_the_rest_is_drafted_here(
+    office: Office, begun: list[Apart], drafts: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_new = Recorder.bring_new
+
+    def killing(recorder: Recorder, draft: Draft) -> Recorded:
+        for one in begun:
+            one.kill()
+        return bring_new(recorder, draft)
+
+    monkeypatch.setattr(Recorder, "bring_new", killing)
+    take_in(office)
+    assert len(begun) == SOURCES
+    assert drafts.count(True) > FEW
+    _assert_all_recorded(office)
+
+
+@pytest.mark.fault("F65")
+def test_what_postgresql_refuses_of_a_drafted_batch_is_parked_alone(office: Office, begun: list[Apart]) -> None:
+    with office.refusing("DR1760040"):
+        take_in(office)
+    assert len(begun) == SOURCES
+    assert office.query("SELECT count(*) FROM wamon.ledger_rows") == [2 * MANY - 1]
+    assert office.query("SELECT count(*) FROM wamon.dead_letters WHERE kind = 'event' AND attempts = 1") == [1]
+    assert office.query("SELECT count(*) FROM wamon.webhook_events WHERE state = 'new' AND attempts = 1") == [1]
+
+
+def _assert_all_recorded(office: Office) -> None:
+    assert office.query("SELECT count(DISTINCT drop_number) FROM wamon.submission_rows") == [2 * MANY]
+    assert office.query("SELECT DISTINCT state, messages FROM wamon.webhook_events") == [("done", 1)]
