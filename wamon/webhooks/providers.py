@@ -43,6 +43,6 @@ KNOWN: Mapping[Provider, Known] = {
     "wacli": Known(wacli, repeats=False),
     "vgp": Known(vgp, most_bytes=16 * _MIB, repeats=False),  # photos within the body
     "felixisaac": Known(felixisaac),
-    "evolution": Known(evolution, has_suffix=True, repeats=False),  # the event's name
+    "evolution": Known(evolution, most_bytes=16 * _MIB, has_suffix=True, repeats=False),  # photos; the event's name
     "waha": Known(waha),
 }

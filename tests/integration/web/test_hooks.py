@@ -285,7 +285,7 @@ def chunked(site: Site, hook: str, raw: bytes, *, size: int = 65_536, **headers:
 
 
 @pytest.mark.fault("F100")
-@pytest.mark.parametrize(("provider", "most"), [("gowa", 1), ("meta", 4), ("vgp", 16)])
+@pytest.mark.parametrize(("provider", "most"), [("gowa", 1), ("meta", 4), ("vgp", 16), ("evolution", 16)])
 def test_a_body_is_taken_up_to_its_sender_s_limit(site: Site, provider: str, most: int) -> None:
     raw = b"x" * (most * MIB)
     assert deliver(site, provider, raw).status == 200
