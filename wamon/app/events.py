@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wamon.app.database import ledger
 from wamon.backoff import pause_seconds
 from wamon.errors import DatabaseUnavailable
-from wamon.events.stream import POLL_SECONDS, begin, checked, read
+from wamon.events.stream import POLL_SECONDS, Looks, begin, checked, read
 from wamon.events.watch import Watch
 from wamon.log import logger
 
@@ -63,9 +63,10 @@ class Following:
     def _on_one_connection(self, pause: Callable[[float], object]) -> Iterator[Sequence[Event]]:
         with ledger(self._config) as db:
             self._at = checked(db, self._at) if self._at else begin(db)
+            looks = Looks(db)
             while True:
                 self._watch.look(db)
-                found = read(db, self._at, _EVENTS_A_TIME)
+                found = looks.read(self._at, _EVENTS_A_TIME)
                 self._tries = 0
                 if found:
                     yield found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.events.cursor import Cursor, UnknownCursor
-from wamon.events.stream import begin, checked, read
+from wamon.events.stream import Looks, begin, checked
 from wamon.log import logger
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
@@ -26,6 +26,7 @@ class Outlet:
         self._db = db
         self._name = name
         self._at: Cursor | None = None
+        self._looks = Looks(db)
 
     def news(self, limit: int) -> Sequence[Event]:
         """The next events that aren't acknowledged yet. Raises DatabaseUnavailable.
@@ -34,11 +35,11 @@ class Outlet:
         """
         try:
             self._at = self._at or self._place()
-            return read(self._db, self._at, limit)
+            return self._looks.read(self._at, limit)
         except UnknownCursor as error:
             logger.warning("Events go out from the beginning again. %s", error, extra={"action": "events.begun"})
             self._at = self._begun()
-            return read(self._db, self._at, limit)
+            return self._looks.read(self._at, limit)
 
     def acknowledged(self, cursor: Cursor) -> None:
         """All up to this event are kept there. Raises DatabaseUnavailable."""

@@ -13,7 +13,7 @@ from wamon.errors import DatabaseUnavailable
 from wamon.events.cursor import Cursor, UnknownCursor
 from wamon.events.told import Row, Told
 from wamon.failpoints import failpoint
-from wamon.postgres.connection import UNHURRIED_SECONDS, keyed_transaction, transaction
+from wamon.postgres.connection import UNHURRIED_SECONDS, explained, keyed_transaction, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ SQL = Queries("wamon.events", "stream")
 POLL_SECONDS = 1.0
 """Between two looks for news."""
 
+_SHORT_LOOKS = 10
+"""Of the looks that find no news, so many only ask for it; the next one sees whether the cursor is still known, too."""
 _TABLES = ("near_miss_rows", "submission_rows", "turns")
 """Whose triggers write the log, in the order in which a recording writes them."""
 _ELEMENTS_A_TIME = 20_000
@@ -83,6 +85,28 @@ def read(db: Database, cursor: Cursor, limit: int) -> tuple[Event, ...]:
     _give_places(db, state.timeline)
     with transaction(db):
         return _read(db, cursor, limit, _state(db))
+
+
+class Looks:
+    """Looks for news on one connection, again and again: where there is none, one asks for next to nothing."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._short_looks = 0
+
+    def read(self, cursor: Cursor, limit: int) -> tuple[Event, ...]:
+        """As `read`; that the cursor is unknown now may be raised some looks later."""
+        if self._short_looks and not _has_news(self._db, cursor):
+            self._short_looks -= 1
+            return ()
+        found = read(self._db, cursor, limit)
+        self._short_looks = 0 if found else _SHORT_LOOKS
+        return found
+
+
+def _has_news(db: Database, cursor: Cursor) -> bool:
+    with explained():
+        return bool(SQL.value(db, "has_news", place=cursor.place, element=cursor.element, in_base=cursor.in_base))
 
 
 def prune(db: Database, keep_days: int = 30) -> None:

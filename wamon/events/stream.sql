@@ -162,6 +162,13 @@ SELECT r.place, r.timeline, r.of_base, r.at, r.first,
 FROM rows AS r
 ORDER BY r.place
 
+-- name: has_news
+SELECT EXISTS (SELECT FROM wamon.events_out WHERE place IS NULL)
+       OR EXISTS (
+           SELECT FROM wamon.events_out
+           WHERE (place > %(place)s OR (place = %(place)s AND elements > %(element)s)) AND (NOT of_base OR %(in_base)s)
+       )
+
 -- name: chats
 SELECT chat, source, jid FROM wamon.groups WHERE chat = ANY(%(chats)s::int[])
 

@@ -18,7 +18,7 @@ from tests.support.truth import Field
 from wamon.capture.verify import Verification
 from wamon.events import stream
 from wamon.events.cursor import Cursor, UnknownCursor
-from wamon.events.stream import begin, checked, prune, read
+from wamon.events.stream import Looks, begin, checked, prune, read
 from wamon.failpoints import FailpointRaised
 from wamon.postgres.connection import Database, connected
 
@@ -197,6 +197,23 @@ def test_while_somebody_follows_it_stays_open(office: Office, db: Database) -> N
     read(db, at, 10)
     prune(db)
     assert checked(db, at) == at
+
+
+def test_who_looks_without_news_finds_what_comes_at_its_next_look_and_that_the_stream_was_closed_some_looks_later(
+    office: Office, field: Field, db: Database
+) -> None:
+    office.scan()
+    looks, at = Looks(db), begin(db)
+    assert [looks.read(at, 10) for _ in range(15)] == [()] * 15
+    field.post(LAWLEY, "DR1752028")
+    office.scan()
+    *_, one = looks.read(at, 10)
+    assert looks.read(one.cursor, 10) == ()
+    office.query("UPDATE wamon.event_stream SET followed_at = now() - interval '31 days'")
+    with connected(office.dsn) as other:
+        prune(other)
+    with pytest.raises(UnknownCursor, match="nobody followed"):
+        [looks.read(one.cursor, 10) for _ in range(15)]
 
 
 @pytest.mark.fault("F154")
