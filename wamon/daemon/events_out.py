@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 _EVENTS_A_TIME = 1_000
 _RENEW_SECONDS = 15.0
 _STANDBY_SECONDS = 2.0
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 2.0
-"""After a failure of the broker's. A cluster that lost its leader has another within seconds."""
+_FIRST_PAUSE_SECONDS, _SHORT_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 0.5, 2.0
+_SHORT_PAUSES = 30
+"""After failures of the broker's: a cluster that lost its leader has another within seconds, so they begin short."""
 _LONGEST_DATABASE_PAUSE_SECONDS = 20.0
 _REST_SECONDS = 2.0
 """After each look, as long as the passes read a long backlog: Python runs one thread at a time, and they go first."""
@@ -83,7 +84,8 @@ class EventsOut(SideTask):
                 self._watch.look(db)
                 if failure:
                     outlet.fails(str(failure))
-                    self._wait(failure, stopping, _LONGEST_PAUSE_SECONDS)
+                    is_new = self._tries < _SHORT_PAUSES
+                    self._wait(failure, stopping, _SHORT_PAUSE_SECONDS if is_new else _LONGEST_PAUSE_SECONDS)
 
     def _publish(self, outlet: Outlet, stopping: Stopping) -> NotAcknowledged | None:
         """Publish what is new, some of it, or wait for it. Why not all of it was acknowledged."""

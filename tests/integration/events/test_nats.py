@@ -214,17 +214,19 @@ def test_what_ends_between_acknowledgement_and_cursor_is_published_again_and_the
     assert len(set(ids(broker))) == broker.count() == 2
 
 
-class OneLook(Stopping):
-    """Notes how long a task rests after it looked, and ends it then."""
+class Rests(Stopping):
+    """Notes how long a task rests instead of resting, and ends it after so many times."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1) -> None:
         super().__init__()
+        self._most = most
         self.rests: list[float] = []
 
     def wait(self, seconds: float) -> bool:
         self.rests.append(seconds)
-        self.set()
-        return True
+        if len(self.rests) == self._most:
+            self.set()
+        return self.is_set()
 
 
 @pytest.mark.parametrize("rests", [[2.0], []], ids=["while they read a backlog", "once they have"])
@@ -232,13 +234,20 @@ def test_after_each_look_it_rests_for_passes_that_are_behind(
     office_to: OfficeTo, broker: Brokers, rests: list[float]
 ) -> None:
     broker.make_stream()
-    office, passes, stopping = office_to(broker.url), Passes(lambda: None), OneLook()
+    office, passes, stopping = office_to(broker.url), Passes(lambda: None), Rests()
     passes.go_on(1000)
     if not rests:
         passes.ended(1)
     EventsOut(configured(office.config_path, {}), ledger, passes, CLOCK).run(stopping)
     assert broker.count() == 2
     assert stopping.rests == (rests or [POLL_SECONDS])
+
+
+@pytest.mark.fault("F157")
+def test_a_broker_that_is_away_is_tried_often_at_first_and_then_less(office_to: OfficeTo) -> None:
+    office, stopping = office_to(f"nats://127.0.0.1:{free_port()}"), Rests(33)
+    EventsOut(configured(office.config_path, {}), ledger, Passes(lambda: None), CLOCK).run(stopping)
+    assert stopping.rests == [0.25] + [0.5] * 29 + [2.0] * 3
 
 
 @pytest.mark.fault("F157")
