@@ -6,10 +6,12 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
@@ -69,6 +71,27 @@ def test_it_prints_what_is_committed_as_cloudevents_and_ends_well(
     }
     since = office.run("events", "--since", begun["cursor"])
     assert [json.loads(line) for line in since.stdout.splitlines()] == [told]
+
+
+@pytest.mark.fault("F152")
+def test_without_follow_it_prints_what_another_follower_gives_its_place_just_now(office: Office, field: Field) -> None:
+    begun = json.loads(office.run("events").stdout)
+    field.post(LAWLEY, "DR1000002")
+    office.scan()
+    with psycopg.connect(office.dsn) as other, ThreadPoolExecutor() as pool:
+        other.execute("SELECT FROM wamon.event_stream FOR UPDATE")
+        other.execute("UPDATE wamon.event_stream SET last_place = last_place + 1")
+        other.execute(
+            "UPDATE wamon.events_out AS o SET place = s.last_place, timeline = 1, again = '{f}'"
+            " FROM wamon.event_stream AS s WHERE o.place IS NULL"
+        )
+        printed = pool.submit(office.run, "events", "--since", begun["cursor"])
+        waits = (
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        eventually("it waits", lambda: printed.done() or office.query(waits) == [True])
+        other.commit()
+    assert json.loads(printed.result().stdout)["subject"] == "Lawley/DR1000002"
 
 
 def test_it_ends_quietly_once_its_reader_has_gone_though_nothing_happens(office: Office) -> None:

@@ -38,7 +38,7 @@ class Following:
         """What there is, some at a time. Raises UnknownCursor, DatabaseUnavailable."""
         with ledger(self._config) as db:
             self._at = checked(db, self._at) if self._at else begin(db)
-            while found := read(db, self._at, _EVENTS_A_TIME):
+            while found := read(db, self._at, _EVENTS_A_TIME, to_the_end=True):
                 yield found
                 self._at = found[-1].cursor
                 self._tries = 0

@@ -73,16 +73,17 @@ def checked(db: Database, cursor: Cursor) -> Cursor:
         return _checked(db, cursor, _state(db))
 
 
-def read(db: Database, cursor: Cursor, limit: int) -> tuple[Event, ...]:
+def read(db: Database, cursor: Cursor, limit: int, *, to_the_end: bool = False) -> tuple[Event, ...]:
     """The next events, at most so many; none where there is no news. The last one's cursor is where to go on.
 
+    `to_the_end`: also those that somebody else gives their places just now, who is waited for.
     Raises UnknownCursor as `checked`, and DatabaseUnavailable.
     """
     with transaction(db):
         state = _state(db)
         if not state.has_unplaced:
             return _read(db, cursor, limit, state)
-    _give_places(db, state.timeline)
+    _give_places(db, state.timeline, waits=to_the_end)
     with transaction(db):
         return _read(db, cursor, limit, _state(db))
 
@@ -200,9 +201,9 @@ def _put_base(db: Database) -> None:
         failpoint("events.base")
 
 
-def _give_places(db: Database, timeline: int) -> None:
+def _give_places(db: Database, timeline: int, *, waits: bool) -> None:
     with keyed_transaction(db):
-        if SQL.run(db, "try_to_hold").fetchone():
+        if SQL.run(db, "hold" if waits else "try_to_hold").fetchone():
             SQL.run(db, "commit_durably")
             SQL.run(db, "give_places", timeline=timeline, elements=_ELEMENTS_A_TIME)
             failpoint("events.placed")

@@ -3,8 +3,8 @@
 SELECT pg_advisory_xact_lock(hashtextextended('wamon events', 0))
 
 -- name: hold
--- One at a time puts what a follower begins with into it, or takes what is old from it.
-SELECT FROM wamon.event_stream FOR UPDATE
+-- One at a time puts what a follower begins with into it, takes what is old from it, or gives places.
+SELECT true FROM wamon.event_stream FOR UPDATE
 
 -- name: try_to_hold
 -- One at a time gives places; who comes second finds them given.
