@@ -6,20 +6,19 @@ sources may post, come in order. Whatever the broker does, nothing else waits fo
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
-from math import inf
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from wamon.backoff import pause_seconds
+from wamon.daemon.held_lease import HeldLease
 from wamon.daemon.side_tasks import SideTask
-from wamon.errors import Busy, Retryable
+from wamon.errors import Retryable
 from wamon.events.nats import Broker
 from wamon.events.outlets import Outlet
 from wamon.events.stream import POLL_SECONDS
 from wamon.events.watch import Watch
 from wamon.failpoints import failpoint
 from wamon.log import logger
-from wamon.postgres.leases import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 _EVENTS_A_TIME = 1_000
-_RENEW_SECONDS = 15.0
 _STANDBY_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _SHORT_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 0.5, 2.0
 _SHORT_PAUSES = 30
@@ -73,10 +71,13 @@ class EventsOut(SideTask):
 
     def _work(self, stopping: Stopping) -> None:
         """Publish as long as PostgreSQL stays connected and the passes don't lack a connection."""
-        with self._opened(self._config) as db, closing(_Right(db, self._outlet, self._clock)) as right:
+        with (
+            self._opened(self._config) as db,
+            closing(HeldLease(db, f"events to {self._outlet}", self._clock)) as lease,
+        ):
             outlet = Outlet(db, self._outlet)
             while not stopping.is_set() and not self._passes.lack_a_connection:
-                if not right.is_held():
+                if not lease.is_held():
                     stopping.wait(_STANDBY_SECONDS)
                     outlet = Outlet(db, self._outlet)
                     continue
@@ -116,32 +117,3 @@ class EventsOut(SideTask):
         if self._told:
             logger.info("Events go out again.", extra={"action": "events.work"})
         self._tries, self._told = 0, ""
-
-
-class _Right:
-    """Which of several `run` publishes: a lease, as a source has one."""
-
-    def __init__(self, db: Database, outlet: str, clock: Clock) -> None:
-        self._lease = Lease(db, f"events to {outlet}")
-        self._clock = clock
-        self._holds = False
-        self._look_at_seconds = -inf
-
-    def is_held(self) -> bool:
-        now_seconds = self._clock.monotonic_seconds()
-        if now_seconds >= self._look_at_seconds:
-            self._hold()
-            self._look_at_seconds = now_seconds + (_RENEW_SECONDS if self._holds else 0.0)
-        return self._holds
-
-    def _hold(self) -> None:
-        try:
-            (self._lease.renew if self._holds else self._lease.take)()
-            self._holds = True
-        except Busy:
-            self._holds = False
-
-    def close(self) -> None:
-        if self._holds:
-            with suppress(Retryable):
-                self._lease.release()

@@ -15,7 +15,8 @@ from tests.support.bridges import LAWLEY, MOHADIN, PROJECTS, Gowa, Lharries, Wac
 from tests.support.checks import assert_whole
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.bridge.store import Page
+from wamon.bridge.store import Page, Rows
+from wamon.capture.batch import Reader
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import scan
 from wamon.model import BEGINNING, MAIN, Sizes
@@ -388,6 +389,28 @@ def test_rows_that_vanish_between_two_pages_of_one_batch_cost_a_rewind_and_a_swe
     assert rewinds(office) == ["rows that were read aren't there any more"]
     assert set(office.query("SELECT chat_jid, message_id FROM wamon.ledger WHERE gone_at IS NOT NULL")) == gone
     assert_whole(office, field)
+
+
+@pytest.mark.fault("F40")
+def test_of_a_batch_that_is_read_by_rows_such_a_page_is_no_part_either(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold rows twice, and all of it be recorded as if it were known."""
+    office = open_office(field.path, Sizes(page_rows=10, pages_a_batch=4, overlap_rows=5))
+    with office.opened() as pipeline:
+        store, read = pipeline.store, list[Rows]()
+        read_rows = store.read_rows
+
+        def vanish_behind_it(*args: Any) -> Rows:
+            read.append(read_rows(*args))
+            monkeypatch.setattr(store, "read_rows", read_rows)
+            ((_, newest),) = [key for key, rowid in field.bridge.rowids().items() if rowid == read[0].place.rowid]
+            field.delete(newest)
+            return read[0]
+
+        monkeypatch.setattr(store, "read_rows", vanish_behind_it)
+        batch = Reader(store, pipeline.rules, pipeline.source.wanted(MAIN), {}).rows(BEGINNING)
+    assert batch == read[0]
 
 
 def test_what_was_read_ahead_of_one_position_counts_for_no_other(field: Field, open_office: Open) -> None:
