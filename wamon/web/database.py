@@ -104,10 +104,12 @@ class Server:
         if failed and time.monotonic() - failed[0] < _PAUSE_SECONDS:
             raise failed[1]
         try:
-            return stack.enter_context(self._opened())
+            db = stack.enter_context(self._opened())
         except WamonError as error:
             self._failed = (time.monotonic(), error)
             raise
+        self._failed = None
+        return db
 
 
 class Connection:
