@@ -20,11 +20,11 @@ from tests.support.office import Office
 from tests.support.replies import answer, burst, conversation, person
 from tests.support.send_api import TOKEN, StandIn, send_api
 from wamon.app.commands import configured
-from wamon.errors import UsageError
+from wamon.errors import DatabaseUnavailable, UsageError
 from wamon.net.message import Bounds
 from wamon.postgres.connection import connected
 from wamon.replies import sender
-from wamon.replies.queue import patience, prune_bodies
+from wamon.replies.queue import Queue, patience, prune_bodies
 from wamon.views.actions import REPLY_DONE, Terms, act
 from wamon.views.lists import replies_page
 
@@ -71,6 +71,24 @@ def test_a_burst_s_answer_reaches_its_person_and_the_conversation_knows(
     assert states(office) == ["sent"]
     [(out, tried)] = office.query("SELECT last_out_at, tried_at FROM wamon.conversations, wamon.replies")
     assert out == tried is not None
+
+
+def test_that_it_was_sent_is_kept_at_the_next_try_where_somebody_was_in_the_way(
+    office: Office, api: StandIn, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could know it later."""
+    end, tries = Queue.end_sent, list[bool]()
+
+    def hindered(self: Queue, *values: Any) -> None:
+        tries.append(True)
+        if len(tries) < 3:
+            raise DatabaseUnavailable("A deadlock.")
+        end(self, *values)
+
+    monkeypatch.setattr(Queue, "end_sent", hindered)
+    burst(office, number, "Noted")
+    answer(office, "vgp")
+    assert (api.texts, states(office)) == (["Noted"], ["sent"])
 
 
 def test_whom_it_reaches_is_looked_up_when_it_is_sent(office: Office, api: StandIn, number: int) -> None:
