@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -51,9 +52,9 @@ def scan(
     from wamon.app.publish import publish_scan
     from wamon.host.memory import share_one_arena
     from wamon.log import is_quiet
-    from wamon.render import say
+    from wamon.render import say_in_parts
     from wamon.views import scan as view
-    from wamon.views.document import as_json
+    from wamon.views.document import Streamed, in_parts
 
     share_one_arena()
     options = said(ctx, config, json)
@@ -72,7 +73,7 @@ def scan(
             publish_scan(settings, bridge_of(settings, bridge, names), options.clock, pipeline.source.db)
     _tell_conflicts(scanned)
     if options.json:
-        say(as_json(answer))
+        say_in_parts(in_parts(replace(answer, groups=Streamed(answer.groups))))
     elif not is_quiet():
         _show(answer, dry_run=dry_run)
 

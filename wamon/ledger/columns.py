@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, posts_of
 from wamon.ledger.posts import Posts
 from wamon.model import content_hasher
-from wamon.postgres.copy import EIGHT, NULL, encoded, in_chunks, int4, int8s, known_text, text, texts
+from wamon.postgres.copy import EIGHT, NULL, each_encoded, encoded, in_chunks, int4, int8s, known_text, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,7 +136,7 @@ class ColumnDrafter:
         senders = {sender: encoded(sender) for sender in set(columns.senders)}
         return _Fields(
             list(map(self._chat, columns.jids)),
-            list(map(encoded, columns.message_ids)),
+            each_encoded(columns.message_ids),
             int8s(columns.sent_ats),
             [senders[sender] for sender in columns.senders],
         )

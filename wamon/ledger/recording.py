@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from wamon.postgres.connection import Database
 
 
-_MESSAGES_A_GROUP = 10
+_MESSAGES_A_GROUP = 20
 """Of a long backlog, that are worth writing what is counted of a group."""
 _MOST_SECONDS_TOGETHER = 5.0
 """Others wait for the fence meanwhile."""

@@ -54,6 +54,11 @@ def encoded(value: bytes) -> bytes:
     return _SIZE(len(value)) + value
 
 
+def each_encoded(values: Iterable[bytes]) -> list[bytes]:
+    """A column of them, in half the time."""
+    return [_SIZE(len(value)) + value for value in values]
+
+
 def maybe_text(value: str | None) -> bytes:
     return NULL if value is None else text(value)
 

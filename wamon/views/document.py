@@ -59,17 +59,21 @@ def in_parts(view: DataclassInstance) -> Iterator[str]:
     yield f"]{after}" if beginning == "\n" else f"\n  ]{after}"
 
 
-def _as_row(row: DataclassInstance) -> str:
-    """A row as `as_json` has it in a list. Most hold nothing nested, which takes a third of the time."""
-    values = [getattr(row, name) for name in row.__dataclass_fields__]
-    try:
-        written = [_WRITTEN[type(value)](value) for value in values]
-    except KeyError:
-        return as_json(row).replace("\n", "\n    ")
+def _as_row(row: DataclassInstance, before: str = "    ") -> str:
+    """A row as `as_json` has it behind so many spaces, in a third of the time."""
+    within = f"{before}  "
     inner = ",\n".join(
-        f'      "{name}": {value}' for name, value in zip(row.__dataclass_fields__, written, strict=True)
+        f'{within}"{name}": {_as_value(getattr(row, name), within)}' for name in row.__dataclass_fields__
     )
-    return f"{{\n{inner}\n    }}"
+    return f"{{\n{inner}\n{before}}}"
+
+
+def _as_value(value: object, before: str) -> str:
+    if written := _WRITTEN.get(type(value)):
+        return written(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return _as_row(value, before)
+    return as_json(value).replace("\n", f"\n{before}")
 
 
 def as_json_line(view: object) -> str:
