@@ -1,4 +1,6 @@
-"""Edits that come as the key of their message, as its sender's phone has it: who wrote stands in the message."""
+"""Edits that come as the key of their message, as its sender's phone has it: who wrote stands in the message. And
+revokes, which may come before it as well.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY
 from tests.support.clock import HOST
-from tests.support.deliveries import EVOLUTION, LID, PHONE, WACLI, Json
+from tests.support.deliveries import EVOLUTION, LID, PHONE, WACLI, Json, meta_body, meta_message
 from tests.support.intake import events, hook, keep, take_in
 from tests.support.office import Office
 from tests.support.talk import advance, conversations, talking
@@ -128,6 +130,24 @@ def test_what_was_taken_back_before_it_came_says_nothing(office: Office, provide
     take_in(office)
     assert events(office, "state") == ["done", "done"]
     assert office.query("SELECT body FROM wamon.conversation_messages") == [None]
+
+
+def test_beside_a_revoke_that_waits_all_else_of_its_delivery_is_recorded_at_once(office: Office) -> None:
+    office.set(hooks=[hook("meta", project="Lawley")])
+    at = str(int(HOST.now().timestamp()))
+    first, second = (meta_message(id=f"wamid.{n}", timestamp=at, text={"body": f"DR175202{n}"}) for n in (8, 9))
+    taken_back = {**first, "id": "wamid.R", "type": "revoke", "revoke": {"original_message_id": "wamid.8"}}
+    keep(office, "meta", meta_body(taken_back, second))
+    take_in(office)
+    assert office.query("SELECT drop_number FROM wamon.submission_rows WHERE live") == ["DR1752029"]
+    assert events(office, "state") == ["new"]
+    keep(office, "meta", meta_body(first))
+    take_in(office)
+    advance(office, 6)
+    take_in(office)
+    assert events(office, "state") == ["done", "done"]
+    bodies = "SELECT message_id, body FROM wamon.conversation_messages ORDER BY 1"
+    assert office.query(bodies) == [("wamid.8", None), ("wamid.9", "DR1752029")]
 
 
 @pytest.mark.parametrize("provider", SENDERS)
