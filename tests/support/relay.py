@@ -55,6 +55,12 @@ class Relay:
         while self._links:
             self._links.pop().cut()
 
+    def end_with(self, words: bytes) -> None:
+        """As `cut`, and these words of the server's come together with the reset."""
+        for link in self._links:
+            link.client.sendall(words)
+        self.cut()
+
     def fate_of(self, sent: bytes) -> Fate | None:
         """What is to happen to these bytes of a client."""
         del sent
@@ -79,6 +85,7 @@ class _Link:
 
     def __init__(self, relay: Relay, client: socket.socket, server: socket.socket) -> None:
         self._relay = relay
+        self.client = client
         self._ends = (client, server)
         self.is_silent = False
         self._loses_next_answer = False

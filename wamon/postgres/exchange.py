@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from struct import Struct
 from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HEAD = Struct(">iiiii").pack  # dimensions, whether one is null, the elements' type; their number, the first's index
 _SIZE = Struct(">i").pack
 _REFUSED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
+_BROKEN = select.POLLERR | select.POLLHUP
 
 
 class Array(NamedTuple):
@@ -64,14 +66,19 @@ class Exchange:
         with explained():
             if self.is_sending:
                 self.is_sending = bool(self._pgconn.flush())
-            self._pgconn.consume_input()
-            while not self.has_ended and not self._pgconn.is_busy():
-                result = self._pgconn.get_result()
-                self.has_ended = result is None
-                if result and result.status in _REFUSED:
-                    self._failed = error_from_result(result)
+            self._take_in()
+            while not self.has_ended and _is(self._pgconn, select.POLLIN):
+                self._take_in()
             if self.has_ended and self._failed:
                 raise self._failed
+
+    def _take_in(self) -> None:
+        self._pgconn.consume_input()
+        while not self.has_ended and not self._pgconn.is_busy():
+            result = self._pgconn.get_result()
+            self.has_ended = result is None
+            if result and result.status in _REFUSED:
+                self._failed = error_from_result(result)
 
 
 def statement(db: Database, sql: LiteralString, values: Sequence[Array]) -> Exchange:
@@ -101,4 +108,15 @@ def hear(db: Database) -> None:
 
 def is_idle(db: Database) -> bool:
     """Whether a statement can be sent: it is open, and no answer is still to come."""
-    return db.info.transaction_status is TransactionStatus.IDLE
+    return db.info.transaction_status is TransactionStatus.IDLE and not _is(db.pgconn, _BROKEN)
+
+
+def _is(pgconn: PGconn, state: int) -> bool:
+    """Whether its socket is in one of these states of poll(), or broken.
+
+    uvloop's `add_reader` tells of a connection that was reset once, and never again: where words of the server's came
+    together with that, only the words would be read.
+    """
+    poller = select.poll()
+    poller.register(pgconn.socket, state)
+    return bool(poller.poll(0))

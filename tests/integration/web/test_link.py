@@ -8,7 +8,9 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+import uvloop
 
+from tests.support.proxy import Proxy
 from wamon.errors import DatabaseUnavailable, Poison, WamonError
 from wamon.postgres.connection import connected
 from wamon.postgres.exchange import byteas, texts
@@ -33,7 +35,7 @@ def test_what_the_server_refuses_is_told_and_the_connection_goes_on(dsn: str) ->
         link.close(5)
         return was_lost, warned
 
-    assert asyncio.run(both()) == (False, False)
+    assert uvloop.run(both()) == (False, False)
 
 
 def test_a_statement_that_comes_again_is_planned_once_and_again_where_the_server_forgets_it(dsn: str) -> None:
@@ -53,7 +55,7 @@ def test_a_statement_that_comes_again_is_planned_once_and_again_where_the_server
         link.close(5)
         return [warned, was_lost]
 
-    assert asyncio.run(run()) == [False, False]
+    assert uvloop.run(run()) == [False, False]
 
 
 def test_a_connection_that_idles_is_known_to_be_lost_before_it_is_used(dsn: str) -> None:
@@ -70,7 +72,7 @@ def test_a_connection_that_idles_is_known_to_be_lost_before_it_is_used(dsn: str)
         link.close(5)
         return was_lost
 
-    assert asyncio.run(idled())
+    assert uvloop.run(idled())
 
 
 def test_a_connection_is_lost_where_its_server_ends_it_or_its_answer_is_not_awaited(dsn: str) -> None:
@@ -94,4 +96,33 @@ def test_a_connection_is_lost_where_its_server_ends_it_or_its_answer_is_not_awai
             link.close(5)
         return found
 
-    assert asyncio.run(lost()) == [False, True, False, True]
+    assert uvloop.run(lost()) == [False, True, False, True]
+
+
+_GOING_DOWN = b"N" + (33).to_bytes(4) + b"SWARNING\0C57P02\0Mgoing down\0\0"
+
+
+def test_a_connection_is_lost_at_once_where_its_server_goes_down_with_a_word(dsn: str) -> None:
+    async def asked(link: Link, proxy: Proxy) -> None:
+        answer = asyncio.create_task(link.run("SELECT pg_sleep(60), $1::text[]", texts(["a"])))
+        await asyncio.sleep(0)  # it is sent
+        proxy.end_with(_GOING_DOWN)
+        with pytest.raises(DatabaseUnavailable):
+            await asyncio.wait_for(answer, 20)
+
+    async def idled(_: Link, proxy: Proxy) -> None:
+        proxy.end_with(_GOING_DOWN)
+
+    async def lost() -> list[bool]:
+        found = []
+        for lose in (asked, idled):
+            with Proxy(dsn) as proxy:
+                link = await linked(Server(partial(connected, proxy.dsn)))
+                await link.run("SELECT $1::text[]", texts(["a"]))
+                found.append(link.is_lost)
+                await lose(link, proxy)
+                found.append(link.is_lost)
+                link.close(5)
+        return found
+
+    assert uvloop.run(lost()) == [False, True, False, True]
