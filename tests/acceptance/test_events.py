@@ -122,6 +122,18 @@ def test_it_goes_on_from_where_it_was_after_its_connection_was_lost(office: Offi
         assert json.loads(lines.readline())["subject"] == "Lawley/DR1000002"
 
 
+@pytest.mark.fault("F152")
+@pytest.mark.parametrize("words", [(), ("--follow",)])
+def test_a_full_disk_ends_it_with_a_word_and_loses_nothing(office: Office, words: tuple[str, ...]) -> None:
+    begun = json.loads(office.run("events").stdout)
+    with Path("/dev/full").open("wb") as full, (office.folder / "events.log").open("wb") as stderr:
+        command = ("--config", str(office.config_path), "events", *words)
+        process = Forked(command, env=os.environ, clock=office.clock, stdout=full, stderr=stderr)
+        assert process.wait(timeout=20) == 1
+    assert "No space left on device" in (office.folder / "events.log").read_text()
+    assert json.loads(office.run("events").stdout) == begun
+
+
 @pytest.mark.parametrize("cursor", ["42", "0123456789ab-1-1-1", ""])
 def test_a_cursor_that_nobody_gave_is_said(office: Office, cursor: str) -> None:
     office.run("events")

@@ -199,6 +199,29 @@ def test_while_somebody_follows_it_stays_open(office: Office, db: Database) -> N
     assert checked(db, at) == at
 
 
+@pytest.mark.fault("F152")
+def test_followers_that_look_at_once_are_told_the_same_in_the_same_order(
+    office: Office, field: Field, db: Database
+) -> None:
+    office.scan()
+    told_to: list[list[str]] = [[], []]
+    with connected(office.dsn) as other:
+        follows = [(db, begin(db)), (other, begin(other))]
+        for number in range(1_000_001, 1_000_007):
+            field.post(LAWLEY, f"DR{number}")
+            office.scan()
+            for n, (each, at) in enumerate(follows):
+                for event in read(each, at, number % 3 + 1):
+                    told_to[n].append(event.id)
+                    follows[n] = each, event.cursor
+            follows.reverse()
+            told_to.reverse()
+        for n, (each, at) in enumerate(follows):
+            told_to[n] += ids(each, at)
+    assert told_to[0] == told_to[1] == ids(db, begin(db))
+    assert len(told_to[0]) == len(set(told_to[0])) == 12  # posts and review rows
+
+
 def test_who_looks_without_news_finds_what_comes_at_its_next_look_and_that_the_stream_was_closed_some_looks_later(
     office: Office, field: Field, db: Database
 ) -> None:
