@@ -49,7 +49,7 @@ def join(pipeline: Pipeline, wanted: Sequence[Wanted], start: StartRule) -> None
     if kept := follow_names(pipeline.source, pipeline.review, pipeline.projects):
         _tell_former_names(kept)
     new = [group for group in wanted if group.enabled and group.jid not in pipeline.source.groups]
-    found = pipeline.state.open()
+    found = pipeline.state.open(pipeline.source.instance)
     if new and found.instance_id not in {None, pipeline.source.instance}:
         logger.warning(
             "The database is another than the one that the state file knows: what it doesn't hold is read again. If it "

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from wamon.clock import Clock
     from wamon.model import Group, Place
 
+    Kept = Callable[[dict[str, Any]], object]
+
 VERSION = 1
 _LEAST_SECONDS_BETWEEN_WRITES = 1.0
 _SECONDS_AFTER_FAILURE = 60.0
@@ -136,15 +138,18 @@ class StateFile:
                 hint="Let wamon's user own it, make room on its disk, or name another in state.dir.",
             ) from None
 
-    def open(self) -> Found:
+    def open(self, instance: str | None = None) -> Found:
         """Read the file. One that can't be read is set aside as state.json.bad-<time>, and nothing is lost.
 
-        In a directory that can't be written it is left as it is; what can't even be read there says nothing.
+        In a directory that can't be written it is left as it is; what can't even be read there says nothing. What it
+        says of groups is left out where it is of this instance of the database, which knows that itself.
         """
         self._written_seq = None
         try:
             with self._lock():
-                document, aside = self._read_or_set_aside()
+                document, aside = self._read_or_set_aside(_without_group if instance else None)
+                if document is not None and instance not in {None, document.get("instance_id")}:
+                    document, aside = self._read_or_set_aside()
         except OSError as error:
             self._tell_failure(str(error.strerror))
             return self._read_as_it_is()
@@ -168,10 +173,10 @@ class StateFile:
         except (OSError, ValueError, RecursionError):
             return Found()
 
-    def _read_or_set_aside(self) -> tuple[dict[str, Any] | None, Path | None]:
+    def _read_or_set_aside(self, kept: Kept | None = None) -> tuple[dict[str, Any] | None, Path | None]:
         """What the file says, or where one that can't be read lies now; neither, where there is none."""
         try:
-            return _parsed(self.path), None
+            return _parsed(self.path, kept), None
         except FileNotFoundError:
             return None, None
         except (OSError, ValueError, RecursionError):
@@ -258,10 +263,15 @@ class StateFile:
         return self._lines
 
     def _read_lines(self, pending: _Pending) -> _Lines:
-        document, _ = self._read_or_set_aside()
-        if document is not None and document.get("instance_id") == pending.instance_id:
-            return _Lines.of_others(document, pending.groups)
-        return _Lines(pending.instance_id)
+        document = self._written_with(pending.instance_id, _without_group)
+        if document is not None and document["groups"].keys() - pending.groups.keys():  # others', which stay
+            document = self._written_with(pending.instance_id)
+        return _Lines(pending.instance_id) if document is None else _Lines.of_others(document, pending.groups)
+
+    def _written_with(self, instance: str, kept: Kept | None = None) -> dict[str, Any] | None:
+        """What the file says, where it is of this instance of the database."""
+        document, _ = self._read_or_set_aside(kept)
+        return document if document is not None and document.get("instance_id") == instance else None
 
     def _write(self, lines: _Lines) -> None:
         with replacing(self.path) as temporary:
@@ -293,7 +303,7 @@ class ReadOnlyStateFile(StateFile):
         pass
 
 
-def _parsed(path: Path, kept: Callable[[dict[str, Any]], object] | None = None) -> dict[str, Any]:
+def _parsed(path: Path, kept: Kept | None = None) -> dict[str, Any]:
     document = document_of(path, kept)
     if not isinstance(document, dict) or not (_is_ours(document) or old_state(document)):
         raise ValueError("no state file")

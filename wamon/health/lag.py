@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wamon.health.ledger_facts import unrecorded
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wamon.model import Message
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Lag:
     """How far a group is behind its bridge: messages not yet recorded, and the age of the oldest of them."""
 
@@ -36,7 +36,7 @@ def lag_of(
     store: Store, position: Source, jids: Sequence[str], now: datetime, most_pages: int | None = None
 ) -> dict[str, Lag]:
     """As `lag`, reading at most so many pages of each tail."""
-    behind = {jid: Lag() for jid in jids}
+    behind = dict.fromkeys(jids, Lag())  # of ten thousand groups few are behind
     tails: dict[str, list[str]] = {}
     for jid in jids:
         tails.setdefault(position.groups[jid].tail, []).append(jid)
@@ -45,10 +45,10 @@ def lag_of(
         for n, (messages, _) in enumerate(store.pages(wanted, position.tails.get(tail, BEGINNING))):
             if n == most_pages:
                 for jid in own:
-                    behind[jid].more = True
+                    behind[jid] = replace(behind[jid], more=True)
                 break
             for message in _unrecorded(position, messages):
-                _count(behind[message.chat_jid], message.sent_at, now)
+                behind[message.chat_jid] = _with(behind[message.chat_jid], message.sent_at, now)
     return behind
 
 
@@ -57,7 +57,7 @@ def _unrecorded(position: Source, messages: Sequence[Message]) -> list[Message]:
     return unrecorded(position.db, keyed) if keyed else []
 
 
-def _count(lag: Lag, sent_at: datetime | None, now: datetime) -> None:
-    lag.messages += 1
-    if sent_at is not None:
-        lag.seconds = max(lag.seconds, round((now - sent_at).total_seconds(), 1))
+def _with(lag: Lag, sent_at: datetime | None, now: datetime) -> Lag:
+    """The lag with a message more."""
+    seconds = 0.0 if sent_at is None else round((now - sent_at).total_seconds(), 1)
+    return replace(lag, messages=lag.messages + 1, seconds=max(lag.seconds, seconds))

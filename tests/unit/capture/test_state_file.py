@@ -202,6 +202,23 @@ def test_what_is_neither_ours_nor_the_old_form_is_set_aside(state: StateFile, co
     assert aside.read_bytes() == content
 
 
+def test_what_it_says_of_groups_is_read_where_it_is_of_another_database_alone(state: StateFile) -> None:
+    group = {"name": "Lawley", "start": "now", "last_processed_id": None, "messages": 3}
+    document = {"version": 1, "instance_id": "x", "sources": {"main": {"seq": 1}}, "groups": {LAWLEY: group}}
+    state.path.write_text(json.dumps(document), "utf-8")
+    assert state.open("another").groups == {LAWLEY: group}
+    assert state.open("x").groups == {LAWLEY: {}}
+    assert state.look() == state.open("x")
+    assert state.look().sources == {"main": {"seq": 1}}
+
+
+def test_a_look_leaves_a_file_that_it_cant_read_as_it_is(state: StateFile) -> None:
+    assert state.look() == Found()
+    state.path.write_bytes(b"{")
+    assert state.look() == Found(set_aside=state.path)
+    assert state.path.read_bytes() == b"{"
+
+
 def test_what_has_the_form_of_ours_is_not_junk(state: StateFile) -> None:
     state.path.write_bytes(OURS % b'"x": {"seq": 1, "anchors": [[1, "a"]]}')
     assert state.open().instance_id == "x"
