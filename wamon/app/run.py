@@ -24,7 +24,7 @@ from wamon.daemon.alert_sender import AlertSender
 from wamon.daemon.daily import Daily
 from wamon.daemon.heartbeat import Heartbeat
 from wamon.daemon.loop import Plan
-from wamon.daemon.monitor import Monitor
+from wamon.daemon.monitor import Monitor, Troubles
 from wamon.daemon.office_writer import BroughtOfficeWriter, OfficeWriter
 from wamon.daemon.published import Look
 from wamon.daemon.reply_sender import AnswerSender, ReplySender
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from wamon.config.schema import Config
     from wamon.conversations.agent import Agent
     from wamon.conversations.proof import Flaw
-    from wamon.daemon.monitor import Troubles
     from wamon.daemon.passes import Passes
     from wamon.daemon.side_tasks import Chore, SideTask
     from wamon.health.check import Check
@@ -80,7 +79,7 @@ class _Beside:
         self._started_at = clock.now()
         self._claim = claim
         self._alerts: dict[Path, AlertsFile] = {}
-        self._troubles: Troubles = {}
+        self._troubles = Troubles()
 
     def side_tasks(self, config: Config, passes: Passes) -> SideTasks:
         """What runs beside the passes."""

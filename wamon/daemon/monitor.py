@@ -5,7 +5,9 @@ A database that doesn't answer delays a look, and no pass.
 
 from __future__ import annotations
 
+import pickle
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from wamon.log import logger
 from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from wamon.daemon.passes import Passes
     from wamon.daemon.stopping import Stopping
@@ -30,8 +32,23 @@ _LARGEST_SHARE = 0.001
 
 Key = tuple[str, str | None]
 """A check's name, and the JID of the group that it is about, if any."""
-Troubles = dict[Key, str]
-"""The sentence that was logged of each check and group that isn't in order."""
+
+
+class Troubles:
+    """The sentence that was logged of each check and group that isn't in order.
+
+    They are kept packed: ten thousand texts, made while a look is at its fullest, would hold the memory around them.
+    """
+
+    def __init__(self) -> None:
+        self._packed = pickle.dumps({})
+
+    @contextmanager
+    def unpacked(self) -> Iterator[dict[Key, str]]:
+        """Them, to be changed within the block."""
+        troubles: dict[Key, str] = pickle.loads(self._packed)  # noqa: S301 - our own
+        yield troubles
+        self._packed = pickle.dumps(troubles)
 
 
 class Monitor(SideTask):
@@ -64,30 +81,32 @@ class Monitor(SideTask):
         checks = list(self._look())
         if isinstance(trouble, Busy):
             checks = [_unseen(check) for check in checks]
-        self._log(checks)
+        with self._troubles.unpacked() as troubles:
+            _log(troubles, checks)
         self._take([*checks, passes_check(trouble)])
 
-    def _log(self, checks: Sequence[Check]) -> None:
-        """Tell the log what has become bad or odd since the last look, and what is over."""
-        found = {(c.name, c.jid): c for c in checks if c.state in {State.WARN, State.BAD}}
-        unknown = {(c.name, c.jid) for c in checks if c.state is State.UNKNOWN}
-        arisen = [key for key in found if key not in self._troubles]
-        self._troubles |= {key: unnamed(found[key].sentence) for key in arisen}
-        for name, keys in _by_check(arisen).items():
-            said, hint = self._told(keys), found[keys[0]].hint
-            logger.warning("%s %s", said, hint, extra={"action": "health", "check": name, "count": len(keys)})
-        over = sorted(self._troubles.keys() - found.keys() - unknown, key=str)
-        for name, keys in _by_check(over).items():
-            logger.info(
-                "Over: %s", self._told(keys), extra={"action": "health.over", "check": name, "count": len(keys)}
-            )
-        for key in over:
-            del self._troubles[key]
 
-    def _told(self, keys: Sequence[Key]) -> str:
-        """What is logged of several groups' troubles of one kind: of many the first, and how many more."""
-        first, *more = (self._troubles[key] for key in keys)
-        return f"{first} The same goes for {amount(len(more), 'more group')}." if more else first
+def _log(troubles: dict[Key, str], checks: Sequence[Check]) -> None:
+    """Tell the log what has become bad or odd since the last look, and what is over."""
+    found = {(c.name, c.jid): c for c in checks if c.state in {State.WARN, State.BAD}}
+    unknown = {(c.name, c.jid) for c in checks if c.state is State.UNKNOWN}
+    arisen = [key for key in found if key not in troubles]
+    troubles |= {key: unnamed(found[key].sentence) for key in arisen}
+    for name, keys in _by_check(arisen).items():
+        said, hint = _told([troubles[key] for key in keys]), found[keys[0]].hint
+        logger.warning("%s %s", said, hint, extra={"action": "health", "check": name, "count": len(keys)})
+    over = sorted(troubles.keys() - found.keys() - unknown, key=str)
+    for name, keys in _by_check(over).items():
+        said = _told([troubles[key] for key in keys])
+        logger.info("Over: %s", said, extra={"action": "health.over", "check": name, "count": len(keys)})
+    for key in over:
+        del troubles[key]
+
+
+def _told(sentences: Sequence[str]) -> str:
+    """What is logged of several groups' troubles of one kind: of many the first, and how many more."""
+    first, *more = sentences
+    return f"{first} The same goes for {amount(len(more), 'more group')}." if more else first
 
 
 def _by_check(keys: Sequence[Key]) -> dict[str, list[Key]]:

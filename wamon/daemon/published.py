@@ -43,6 +43,8 @@ EVERY_SECONDS = 15
 _SECONDS_TO_STOP = 2
 _DAYS_OF_PEOPLE = timedelta(days=90)
 _ROWS_AT_ONCE = 500
+_NOTHING = (0, 0, 0, None)
+"""What is counted of a chat in which nothing was posted."""
 _RANKS = {State.BAD: 0, State.WARN: 1, State.UNKNOWN: 2, State.OK: 3}
 
 
@@ -87,8 +89,11 @@ class Look:
         if was is None or _RANKS[check.state] < _RANKS[was.state]:
             self._worst[check.jid] = check
 
-    def groups(self) -> Iterator[Judged]:
-        """The watched chats that the ledger knows."""
+    def portions(self) -> Iterator[Sequence[Judged]]:
+        """The watched chats that the ledger knows, so many at a time."""
+        return _portions(self._groups())
+
+    def _groups(self) -> Iterator[Judged]:
         ledger_facts = self.facts.ledger_facts
         known = {} if isinstance(ledger_facts, Absent) else ledger_facts.position.groups
         for group in self.facts.groups:
@@ -187,36 +192,36 @@ class Publisher:
             posted = SQL.run(self._db, "posted", zone=zone, now=now, chats=chats, **values).fetchall()
             near = dict(SQL.run(self._db, "near", chats=chats, **values).fetchall())
             counts = self._counted(chats, posted)
-            columns = zip(*(counts[chat][:3] for chat in chats), strict=True) if chats else ((), (), ())
-            new, again, rejected = map(list, columns)
-            self._run(
-                "count",
-                day=self._day.day,
-                chats=chats,
-                new=new,
-                again=again,
-                rejected=rejected,
-                near=[near.get(chat, 0) for chat in chats],
-                newest_at=[counts[chat][3] for chat in chats],
-            )
+            for some in _portions(chats):
+                own = [counts.get(chat, _NOTHING) for chat in some]
+                self._run(
+                    "count",
+                    day=self._day.day,
+                    chats=some,
+                    new=[one[0] for one in own],
+                    again=[one[1] for one in own],
+                    rejected=[one[2] for one in own],
+                    near=[near.get(chat, 0) for chat in some],
+                    newest_at=[one[3] for one in own],
+                )
             self._show_new_people(chats)
 
     def _counted(self, chats: Sequence[int], posted: Iterable[tuple[Any, ...]]) -> dict[int, list[Any]]:
-        """New, posted again, rejected and the newest post's time, by chat; and their hours are noted."""
+        """New, posted again, rejected and the newest post's time, by chat that has any; and their hours are noted."""
         for chat in chats:
             self._hours.pop(chat, None)
-        counts: dict[int, list[Any]] = {chat: [0, 0, 0, None] for chat in chats}
+        counts: dict[int, list[Any]] = {}
         for chat, hour, *kinds, newest_at in posted:
-            own = counts[chat]
+            own = counts.setdefault(chat, [*_NOTHING])
             own[:3] = [a + b for a, b in zip(own, kinds, strict=False)]
             own[3] = max(filter(None, (own[3], newest_at)), default=None)
             if kinds[0]:
                 self._hours.setdefault(chat, Counter())[hour] += kinds[0]
         return counts
 
-    def judge(self, look: Look) -> None:
+    def judge(self, portions: Iterable[Sequence[Judged]]) -> None:
         """Publish what a look found of the groups; only rows that differ are written."""
-        for some in _portions(look.groups()):
+        for some in portions:
             columns = list(map(list, zip(*some, strict=True)))
             with self._writing():
                 self._run(
@@ -351,7 +356,7 @@ def publish_scan(db: Database, look: Look, restarts: Restarts, alerts: Alerts | 
     with transaction(db):
         row = SQL.run(db, "published_day", source=look.facts.subject.source).fetchone()
     publisher.begin_day()
-    publisher.judge(look)
+    publisher.judge(look.portions())
     if row is None or row[0] != publisher.day:
         publisher.put_usual(lambda: None)
         publisher.show_people()

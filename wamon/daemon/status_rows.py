@@ -4,7 +4,8 @@ a group within a second of its posts. It has a connection of its own, and delays
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pickle
+from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.daemon.monitor import passes_check
 from wamon.daemon.published import EVERY_SECONDS, Look, Publisher
@@ -37,6 +38,14 @@ _REST = 5
 _LONGEST_REST_SECONDS = 0.5
 
 
+class _Taken(NamedTuple):
+    """What is published of a look."""
+
+    checks: Sequence[Check]
+    store: dict[str, object]
+    portions: Sequence[bytes]  # of its groups, pickled
+
+
 class StatusRows(SideTask):
     """Publishes one config's source for as long as its passes hold the lease. `take` is given each look at health."""
 
@@ -61,14 +70,14 @@ class StatusRows(SideTask):
         self._restarts = restarts
         self._more_checks = more_checks
         self._alerts = alerts
-        self._look: Look | None = None  # the last one, until it is published
+        self._look: _Taken | None = None  # the last one, until it is published
         self._checks: Sequence[Check] = ()
         self._store: dict[str, object] = {}
         self._failure: str | None = None
 
     def take(self, look: Look) -> None:
-        """A new look, from the monitor's thread."""
-        self._look = look
+        """A new look, from the monitor's thread. What is published of it is kept: of many groups the rest is large."""
+        self._look = _Taken(tuple(look.checks), look.store(), [pickle.dumps(some) for some in look.portions()])
         self._passes.news.set()
 
     def run(self, stopping: Stopping) -> None:
@@ -116,8 +125,8 @@ class StatusRows(SideTask):
             publisher.count(posted)
         look, self._look = self._look, None
         if look is not None:
-            publisher.judge(look)
-            self._checks, self._store = (*look.checks, *self._more_checks()), look.store()
+            publisher.judge(map(pickle.loads, look.portions))
+            self._checks, self._store = (*look.checks, *self._more_checks()), look.store
         if not posted:
             publisher.count_if_moved()
         self._sign(publisher)

@@ -383,7 +383,6 @@ def test_a_group_that_falls_silent_against_its_rhythm_is_told_once_and_again_whe
     silent = [Check("bridge.freshness", State.WARN, "Lawley is silent.", jid=LAWLEY)]
     looks = [silent, silent, []]
     monkeypatch.setattr("wamon.app.run.unwell", lambda _: looks.pop(0) if looks else [])
-    monkeypatch.setattr("wamon.app.look.collect", lambda *_: None)
     office = open_office(field.path, scan={"interval": "1h"})
     caplog.set_level(logging.INFO, "wamon")
     monkeypatch.setattr(monitor, "_LEAST_SECONDS", 0.02)

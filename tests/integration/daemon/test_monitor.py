@@ -181,7 +181,6 @@ def test_groups_that_fall_silent_are_one_alert_by_name(
     ]
     found = list(silent)
     monkeypatch.setattr("wamon.app.run.unwell", lambda _: list(found))
-    monkeypatch.setattr("wamon.app.look.collect", lambda *_: None)
 
     def act() -> None:
         told(hook, "silence alert")
@@ -290,7 +289,7 @@ def test_one_that_stands_by_tells_what_is_its_own_and_leaves_the_rest_to_the_one
     checks = [Check("bridge.store", State.BAD, "x"), Check("database.server", State.BAD, "y")]
     taken: list[list[Check]] = []
     passes = Passes(lambda: None)
-    one = monitor.Monitor(lambda: checks, lambda found: taken.append(list(found)), passes, {})
+    one = monitor.Monitor(lambda: checks, lambda found: taken.append(list(found)), passes, monitor.Troubles())
     passes.trouble = Busy("Standing by.")
     one._look_once()
     assert [check.state for check in taken[0]] == [State.UNKNOWN, State.BAD, State.UNKNOWN]
@@ -307,7 +306,7 @@ def test_fifty_groups_that_fall_silent_are_one_line_and_one_when_it_is_over(capl
         for n in range(50)
     ]
     looks = [silent, silent, []]
-    one = monitor.Monitor(lambda: looks.pop(0), lambda _: None, Passes(lambda: None), {})
+    one = monitor.Monitor(lambda: looks.pop(0), lambda _: None, Passes(lambda: None), monitor.Troubles())
     with caplog.at_level("INFO", "wamon"):
         for _ in range(3):
             one._look_once()
