@@ -166,6 +166,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
         "most": 4_000,
         "most_bytes": 4 * 1024 * 1024,
         "patience": timedelta(seconds=60),
+        "overtaking": timedelta(minutes=4),
     },
     ("views.trace", "messages_of_id"): {"id": "id5"},
     ("views.trace", "messages_of_drop"): {"number": "DR1000001", "most": 200},
