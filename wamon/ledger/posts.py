@@ -26,6 +26,7 @@ class Posts:
     projects: Sequence[str] = ()
     numbers: Sequence[str] = ()
     message_ids: Sequence[bytes] = ()
+    from_elsewhere: Sequence[int] = ()  # the places of those whose ids tell another one: see `stanza_id`
     rowids: Sequence[int] = ()
     jids: Sequence[str] = ()
     senders: Sequence[bytes] = ()
@@ -40,7 +41,7 @@ class Posts:
             return cls(), ()
         posts.sort()
         projects, numbers, message_ids, rows, *rest = zip(*posts, strict=True)
-        return cls(projects, numbers, message_ids, *rest), rows
+        return cls(projects, numbers, message_ids, _from_elsewhere(message_ids), *rest), rows
 
     @property
     def drops(self) -> list[Drop]:
@@ -63,14 +64,15 @@ class Posts:
         )
         return Candidate(message, self.projects[n], self.numbers[n], sent_at)
 
-    def from_elsewhere(self) -> list[int]:
-        """The places of those whose messages have ids as Meta makes them, which tell another one: see `stanza_id`."""
-        named = [n for n, message_id in enumerate(self.message_ids) if message_id.startswith(b"wamid.")]
-        return [n for n in named if stanza_id(self.message_ids[n].decode())]
-
     def candidates(self) -> list[Candidate]:
         """The submissions that they are to be."""
         return list(map(self.candidate, range(len(self.numbers))))
+
+
+def _from_elsewhere(message_ids: Sequence[bytes]) -> list[int]:
+    """The places of those that are as Meta makes them, and tell another id."""
+    named = [n for n, message_id in enumerate(message_ids) if message_id.startswith(b"wamid.")]
+    return [n for n in named if stanza_id(message_ids[n].decode())]
 
 
 class Added(Sequence[Judged]):

@@ -100,7 +100,7 @@ class Submissions:
         standing = {places[n]: before for n, before in standing.items()}
         if posts.numbers:
             copied(self._source.db, SQL.sql("copy_submissions"), rows)
-            self._note_stanzas([posts.candidate(n) for n in posts.from_elsewhere()])
+            self._note_stanzas([posts.candidate(n) for n in posts.from_elsewhere])
         failpoint("record.submissions")
         kinds = kinds_of(drops, standing)
         counts = Counter([(jid, kind) for jid, kind in zip(posts.jids, kinds, strict=True) if kind])

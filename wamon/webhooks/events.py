@@ -97,6 +97,10 @@ class Events:
         """Those of these that are new still, and that nobody else holds."""
         return set(SQL.rows(db, "lock", int, events=list(events)))
 
+    def hold(self, db: Database, events: Sequence[int]) -> bool:
+        """As `lock`: whether these are all of them."""
+        return bool(SQL.value(db, "hold", events=list(events)) == len(events))
+
     def lacking(self, db: Database, message_ids: Sequence[str]) -> set[str]:
         """Those of these one-to-one messages that the ledger lacks."""
         if not message_ids:
@@ -147,8 +151,7 @@ class Events:
     def end_new(self, db: Database, events: Sequence[int]) -> None:
         """These are done, of which each brought one message that was new, and nothing else."""
         if events:
-            SQL.run(db, "forget_letters", chat=self._chat(), letters=list(map(_letter, events)))
-            SQL.run(db, "done_with_one", events=list(events))
+            SQL.run(db, "done_with_one", events=list(events), chat=self._chat())
 
     def _count(self, db: Database, same: Counter[str], twins: Counter[str]) -> None:
         if hooks := sorted(same.keys() | twins.keys()):

@@ -36,6 +36,14 @@ SELECT event FROM wamon.webhook_events
 WHERE event = ANY(%(events)s) AND state NOT IN ('done', 'dead')
 FOR UPDATE SKIP LOCKED
 
+-- name: hold
+SELECT count(*)
+FROM (
+    SELECT FROM wamon.webhook_events
+    WHERE event = ANY(%(events)s) AND state NOT IN ('done', 'dead')
+    FOR UPDATE SKIP LOCKED
+) AS held
+
 -- name: twins
 -- Of these deliveries without an id, those of which another with the same body became a message within three seconds.
 -- One by one, by OFFSET, as in ledger_rows.sql.
@@ -63,6 +71,11 @@ RETURNING e.hook, e.same_as IS NOT NULL
 
 -- name: done_with_one
 -- Of a message each that was new: none that ended before has its body. Those that aren't the same, of one statement.
+WITH forgotten AS (
+    DELETE FROM wamon.dead_letters
+    WHERE chat = %(chat)s AND kind = 'event'
+      AND substring(message_id FROM '^event:([0-9]+)')::bigint = ANY(%(events)s::bigint[])
+)
 UPDATE wamon.webhook_events
 SET state = 'done', ended_at = now(), messages = 1, reason = NULL, same_as = NULL
 WHERE event = ANY(%(events)s)

@@ -210,7 +210,7 @@ class Intake:
             return None
         try:
             with self._recorder.fenced(()) as db:
-                if len(self.events.lock(db, [one.event for one in batch.events])) < len(batch.events):
+                if not self.events.hold(db, [one.event for one in batch.events]):
                     raise AlreadyKnown  # noqa: TRY301
                 failpoint("event.claimed")
                 taken = self._settle_new(db, batch, drafted)

@@ -138,6 +138,8 @@ IN_A_BATCH: dict[tuple[str, str], dict[str, Any]] = {
     ("ledger.comparison", "first_submission"): _DROPS,
     ("webhooks.people", "known_aliases"): _ALIASES,
     ("webhooks.events", "lock"): {"events": _EVENTS},
+    ("webhooks.events", "hold"): {"events": _EVENTS},
+    ("webhooks.events", "done_with_one"): {"events": _EVENTS, "chat": 1},
     ("webhooks.events", "twins"): {"events": _EVENTS, "within": timedelta(seconds=3)},
     ("webhooks.events", "done"): {
         "events": _EVENTS,
@@ -285,6 +287,8 @@ def test_a_batch_looks_its_rows_up_by_key(full: Database, module: str, name: str
         ("ledger.comparison", "held"),
         ("webhooks.people", "known_aliases"),
         ("webhooks.events", "lock"),
+        ("webhooks.events", "hold"),
+        ("webhooks.events", "done_with_one"),
         ("webhooks.events", "twins"),
     ],
 )
