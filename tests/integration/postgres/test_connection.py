@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -15,9 +17,10 @@ from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.app.commands import configured
 from wamon.app.look import looked_at
-from wamon.errors import ConfigError, DatabaseUnavailable
+from wamon.errors import ConfigError, DatabaseUnavailable, Poison
 from wamon.health import database
 from wamon.postgres import connection
+from wamon.postgres.connection import attempt, connected, transaction
 
 SECRET = "hunter2swordfish"
 DEBIAN = pytest.mark.parametrize("any_dsn", ["Debian's 15"], indirect=True)
@@ -322,3 +325,12 @@ def test_a_connection_that_breaks_in_the_middle_is_told_and_costs_nothing(office
     office.query("DROP TRIGGER leave ON wamon.submission_rows")
     office.scan()
     assert office.drops() == field.truth.drops()
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT 1 / 0"], ids=["taken", "refused"])
+def test_after_an_attempt_a_transaction_goes_on_under_its_own_limits(dsn: str, sql: LiteralString) -> None:
+    limits = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+    with connected(dsn) as db, transaction(db):
+        with suppress(Poison), attempt(db):
+            db.execute(sql)
+        assert db.execute(limits).fetchall() == [("25s", "30s")]

@@ -23,6 +23,7 @@ from wamon.app.commands import configured
 from wamon.errors import DatabaseUnavailable, UsageError
 from wamon.net.message import Bounds
 from wamon.postgres.connection import connected
+from wamon.providers.sending import Failed
 from wamon.replies import sender
 from wamon.replies.queue import Queue, patience, prune_bodies
 from wamon.views.actions import REPLY_DONE, Terms, act
@@ -89,6 +90,23 @@ def test_that_it_was_sent_is_kept_at_the_next_try_where_somebody_was_in_the_way(
     burst(office, number, "Noted")
     answer(office, "vgp")
     assert (api.texts, states(office)) == (["Noted"], ["sent"])
+
+
+@pytest.mark.parametrize(("behaviour", "state"), [("sent", "sent"), ("refused", "unknown")])
+def test_of_what_another_took_for_unknown_meanwhile_only_that_it_was_sent_counts(
+    office: Office, api: StandIn, number: int, monkeypatch: pytest.MonkeyPatch, behaviour: str, state: str
+) -> None:
+    """Its sender stalled within the call, and the next one told it as unknown."""
+    asked = sender._asked
+
+    def stalled(*claimed: Any) -> Any:
+        office.query("UPDATE wamon.replies SET state = 'unknown' WHERE state = 'sending'")
+        return asked(*claimed) if behaviour == "sent" else Failed("It won't.")
+
+    monkeypatch.setattr(sender, "_asked", stalled)
+    burst(office, number, "Noted")
+    answer(office, "vgp")
+    assert states(office) == [state]
 
 
 def test_whom_it_reaches_is_looked_up_when_it_is_sent(office: Office, api: StandIn, number: int) -> None:

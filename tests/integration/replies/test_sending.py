@@ -348,7 +348,9 @@ def test_only_who_holds_the_source_sends(office: Office, bridge: VeryGoodPlugins
     with connected(office.dsn) as db:
         reply(config, Lease(db, "main"))
         with leased(db, "main") as former:
-            office.query("UPDATE wamon.leases SET holder = gen_random_uuid()")
+            office.query("UPDATE wamon.leases SET expires_at = now()")
+            reply(config, former)
+            office.query("UPDATE wamon.leases SET holder = gen_random_uuid(), expires_at = now() + interval '1 h'")
             reply(config, former)
             assert (api.asked, states(office)) == ([], [("DR1000001", "new", "due")])
             office.query("DELETE FROM wamon.leases")

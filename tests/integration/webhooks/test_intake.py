@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY
@@ -17,6 +18,8 @@ from tests.support.clock import HOST
 from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDERS, WATI, Json, meta_body, meta_message
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
+from wamon.app.commands import configured
+from wamon.app.intake import intakes
 from wamon.postgres.connection import connected
 from wamon.providers import gowa
 from wamon.webhooks import intake
@@ -43,6 +46,17 @@ def test_a_message_of_each_sender_is_recorded_once(office: Opened) -> None:
     assert sorted(source for source, *_ in recorded) == sorted({*SENDERS} | {"vgp"})
     assert {via for *_, via in recorded} == {"webhook"}
     assert ours.drops() == {("Lawley", "DR1752028")}
+
+
+def test_what_another_has_taken_in_or_holds_is_left_to_it(office: Opened) -> None:
+    ours = office(hook("wati", project="Lawley"))
+    event = keep(ours, "wati", WATI)
+    with intakes(configured(ours.config_path, {}), HOST) as (db, (one,)), psycopg.connect(ours.dsn) as other:
+        other.execute("SELECT FROM wamon.webhook_events FOR UPDATE")
+        assert one.take_in().events == 0
+        other.rollback()
+        assert take_in(ours).events == 1
+        assert one.events.lock(db, [event]) == set()
 
 
 def test_a_direct_message_s_drop_counts_where_the_hook_has_a_project(office: Opened) -> None:
