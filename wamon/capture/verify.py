@@ -50,8 +50,8 @@ _OF_NO_MESSAGE = (
     "and neither ledger nor store has such a message: if it was never posted, delete that row of wamon.submissions; "
     "no repair can know"
 )
-_PAGES_AT_ONCE = 4
-"""Of the store, compared together: each comparison is a round trip to PostgreSQL."""
+_PAGES_AT_ONCE = 8
+"""Of the store, compared together in order of key: the more, the less the ledger's index takes for each message."""
 
 
 @dataclass(frozen=True, slots=True)
