@@ -13,6 +13,8 @@ from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import await_row, cpu_seconds, process, say
 from bench.subjects import IDLE_FOLLOWER, LAST_LINE, followed
+from wamon.postgres.connection import connected
+from wamon.postgres.migrations import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,8 @@ def measure(ground: Ground, figures: Figures, messages: int, rounds: int) -> Non
         for table in (None, "qa_photo_reviews"):
             subject = followed(messages, table)
             with ground.database() as dsn:
+                with connected(dsn) as db:
+                    migrate(db)  # as who follows has done
                 done = catchups.scan(ground.config(store, dsn, review_table=table), messages)
             figures.add(subject, FLOOR, messages / done.seconds)
             with ground.database() as dsn:

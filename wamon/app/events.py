@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from wamon.app.database import ledger
@@ -65,11 +66,14 @@ class Following:
             self._at = checked(db, self._at) if self._at else begin(db)
             looks = Looks(db)
             while True:
+                began = time.monotonic()
                 self._watch.look(db)
                 found = looks.read(self._at, _EVENTS_A_TIME)
                 self._tries = 0
                 if found:
                     yield found
                     self._at = found[-1].cursor
+                    if looks.is_written():  # who records it may want the cores
+                        pause(time.monotonic() - began)
                 else:
                     pause(POLL_SECONDS)

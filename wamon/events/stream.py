@@ -94,6 +94,14 @@ class Looks:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._short_looks = 0
+        self._newest: int | None = None
+
+    def is_written(self) -> bool:
+        """Whether somebody has written into the log since this was asked last."""
+        with explained():
+            newest = SQL.value(self._db, "newest")
+        was, self._newest = self._newest, newest
+        return was is not None and newest != was
 
     def read(self, cursor: Cursor, limit: int) -> tuple[Event, ...]:
         """As `read`; that the cursor is unknown now may be raised some looks later."""

@@ -169,6 +169,9 @@ SELECT EXISTS (SELECT FROM wamon.events_out WHERE place IS NULL)
            WHERE (place > %(place)s OR (place = %(place)s AND elements > %(element)s)) AND (NOT of_base OR %(in_base)s)
        )
 
+-- name: newest
+SELECT max(number) FROM wamon.events_out
+
 -- name: chats
 SELECT chat, source, jid FROM wamon.groups WHERE chat = ANY(%(chats)s::int[])
 

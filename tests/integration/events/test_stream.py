@@ -10,15 +10,18 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, TECHNICIAN, VELO_TEST, VeryGoodPlugins
+from tests.support.clock import CLOCK
 from tests.support.deliveries import PHONE
 from tests.support.events import Consumer, follow, told, told_drops
 from tests.support.office import Office
 from tests.support.talk import advance, desk, talking, write
 from tests.support.truth import Field
+from wamon.app.commands import configured
+from wamon.app.events import Following
 from wamon.capture.verify import Verification
 from wamon.events import stream
 from wamon.events.cursor import Cursor, UnknownCursor
-from wamon.events.stream import Looks, begin, checked, prune, read
+from wamon.events.stream import POLL_SECONDS, Looks, begin, checked, prune, read
 from wamon.failpoints import FailpointRaised
 from wamon.postgres.connection import Database, connected
 
@@ -237,6 +240,25 @@ def test_who_looks_without_news_finds_what_comes_at_its_next_look_and_that_the_s
         prune(other)
     with pytest.raises(UnknownCursor, match="nobody followed"):
         [looks.read(one.cursor, 10) for _ in range(15)]
+
+
+def test_who_follows_rests_after_a_look_while_somebody_records(office: Office, field: Field) -> None:
+    rests: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if seconds == POLL_SECONDS:
+            raise EOFError
+
+    found = Following(configured(office.config_path, {}), None, CLOCK).for_ever(rest)
+    for number in range(1_000_001, 1_000_004):
+        field.post(LAWLEY, f"DR{number}")
+        office.scan()
+        next(found)
+    assert len(rests) == 1
+    with pytest.raises(EOFError):
+        next(found)
+    assert rests[1:] == [POLL_SECONDS]
 
 
 @pytest.mark.fault("F154")
