@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.backoff import pause_seconds
 from wamon.errors import DatabaseUnavailable, Poison
-from wamon.log import correlation_id, logger
+from wamon.log import correlated, correlation_id, logger
 from wamon.model import Message
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
@@ -48,7 +48,8 @@ class Parking:
     def park(self, reading: Reading, poison: Poison) -> bool:
         """Park one message; whether it is dead now. Raises DatabaseUnavailable where not even that can be recorded."""
         try:
-            return self._park(reading, poison)
+            with correlated(correlation_id()):
+                return self._park(reading, poison)
         except Poison as refused:
             raise DatabaseUnavailable(
                 f"A message could neither be recorded nor parked. {refused}",

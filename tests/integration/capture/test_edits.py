@@ -20,7 +20,9 @@ from tests.support.truth import Field
 from wamon.bridge.store import Page, Store
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import catch_up
+from wamon.capture.verify import sweep
 from wamon.errors import BridgeUnavailable
+from wamon.log import correlation_id, logger
 from wamon.model import Sizes
 
 Open = Callable[..., Office]
@@ -124,6 +126,21 @@ def test_an_edit_older_than_the_overlap_waits_for_the_sweep(field: Field, open_o
     office.scan()
     assert office.drops() == field.truth.drops()
     assert_clean(office)
+
+
+def test_an_edit_that_a_sweep_finds_and_cant_record_is_parked_under_the_id_that_the_log_has(
+    field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = field.post(LAWLEY, "DR1750001")
+    office, told = open_office(field.path), list[str | None]()
+    monkeypatch.setattr(logger, "warning", lambda *_, **__: told.append(correlation_id()))
+    with office.opened() as pipeline:
+        catch_up(pipeline)
+        field.edit(edited, "DR6600001")
+        with office.refusing("DR66%"):
+            sweep(pipeline)
+    assert told == office.query("SELECT correlation_id::text FROM wamon.dead_letters")
+    assert len(told) == 1
 
 
 def test_a_photo_s_caption_that_is_edited_counts(field: Field, open_office: Open) -> None:
