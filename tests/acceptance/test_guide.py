@@ -170,9 +170,10 @@ def first_day(guide: Guide) -> None:
 def normal_week(guide: Guide) -> None:
     guide.post(LAWLEY, "dr 1752028, photos again", THANDI)
     guide.post(LAWLEY, "DR1752777 done")
-    guide.post(LAWLEY, "RD1752040 done")
+    guide.post(LAWLEY, "RD1752040 done", message_id="SLIP")
     guide.post(VELO_TEST, "DR1770003")
     guide.wait_for("DR1770003")
+    eventually("what came before it", lambda: (LAWLEY, "SLIP") in guide.office.ledger())
     for _ in ("today", "again", "one drop", "the office", "how wamon is"):
         guide.go_on()
 
