@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from wamon.app.database import ledger
@@ -31,6 +30,7 @@ class Following:
 
     def __init__(self, config: Config, since: Cursor | None, clock: Clock) -> None:
         self._config = config
+        self._clock = clock
         self._watch = Watch(clock)
         self._at = since
         self._tries = 0
@@ -66,7 +66,7 @@ class Following:
             self._at = checked(db, self._at) if self._at else begin(db)
             looks = Looks(db)
             while True:
-                began = time.monotonic()
+                began_seconds = self._clock.monotonic_seconds()
                 self._watch.look(db)
                 found = looks.read(self._at, _EVENTS_A_TIME)
                 self._tries = 0
@@ -74,6 +74,6 @@ class Following:
                     yield found
                     self._at = found[-1].cursor
                     if looks.is_written():  # who records it may want the cores
-                        pause(time.monotonic() - began)
+                        pause(self._clock.monotonic_seconds() - began_seconds)
                 else:
                     pause(POLL_SECONDS)

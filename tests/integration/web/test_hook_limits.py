@@ -144,14 +144,17 @@ def test_without_postgresql_deliveries_are_put_off_at_once() -> None:
     assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "5")] * 3
 
 
+def before_each_insert(db: psycopg.Connection, statement: LiteralString) -> None:
+    """Have the server run this for each delivery that is to be kept."""
+    body: LiteralString = f"$$ BEGIN {statement}; RETURN NEW; END $$"
+    db.execute(f"CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS {body}")
+    db.execute("CREATE TRIGGER looks BEFORE INSERT ON wamon.webhook_events FOR EACH ROW EXECUTE FUNCTION looks()")
+
+
 @pytest.mark.fault("F102")
 def test_a_commit_with_a_warning_is_none(own_dsn: str) -> None:
     with psycopg.connect(own_dsn) as db:
-        db.execute(
-            "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql"
-            " AS $$ BEGIN RAISE WARNING 'no standby'; RETURN NEW; END $$"
-        )
-        db.execute("CREATE TRIGGER warn BEFORE INSERT ON wamon.webhook_events FOR EACH ROW EXECUTE FUNCTION warn()")
+        before_each_insert(db, "RAISE WARNING 'no standby'")
     with asked(partial(connected, own_dsn)) as site:
         assert asyncio.run(site.deliver_whole()).status == 503
 
@@ -241,11 +244,7 @@ def test_what_nobody_waits_for_any_more_is_not_kept(opened: Opened, dsn: str) ->
 def test_a_commit_waits_for_the_servers_disk_whatever_the_database_says(own_dsn: str) -> None:
     with psycopg.connect(own_dsn, autocommit=True) as db:
         db.execute(f"ALTER DATABASE {conninfo_to_dict(own_dsn)['dbname']} SET synchronous_commit = off")
-        db.execute(
-            "CREATE FUNCTION hurries() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            " ASSERT current_setting('synchronous_commit') = 'on'; RETURN NEW; END $$"
-        )
-        db.execute("CREATE TRIGGER h BEFORE INSERT ON wamon.webhook_events FOR EACH ROW EXECUTE FUNCTION hurries()")
+        before_each_insert(db, "ASSERT current_setting('synchronous_commit') = 'on'")
     with asked(partial(connected, own_dsn)) as site:
         assert asyncio.run(site.deliver_whole()).status == 200
 
