@@ -23,6 +23,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._links: list[_Link] = []
+        self._linking = threading.Lock()  # held while a link starts, so that what ends links misses none
         self.is_parted = False
         self._accepting = threading.Thread(target=self._accept, daemon=True)
 
@@ -38,8 +39,9 @@ class Relay:
 
     def silence(self) -> None:
         """Swallow what comes over the connections that there are, and keep them open. New ones work."""
-        for link in self._links:
-            link.is_silent = True
+        with self._linking:
+            for link in self._links:
+                link.is_silent = True
 
     def part(self) -> None:
         """Swallow what comes over these and new connections, as where the network is torn."""
@@ -52,13 +54,15 @@ class Relay:
 
     def cut(self) -> None:
         """End the connections that there are, with a reset."""
-        while self._links:
-            self._links.pop().cut()
+        with self._linking:
+            while self._links:
+                self._links.pop().cut()
 
     def end_with(self, words: bytes) -> None:
         """As `cut`, and these words of the server's come together with the reset."""
-        for link in self._links:
-            link.client.sendall(words)
+        with self._linking:
+            for link in self._links:
+                link.client.sendall(words)
         self.cut()
 
     def fate_of(self, sent: bytes) -> Fate | None:
@@ -77,7 +81,8 @@ class Relay:
             except OSError:
                 client.close()
                 continue
-            self._links.append(_Link(self, client, server))
+            with self._linking:
+                self._links.append(_Link(self, client, server))
 
 
 class _Link:
