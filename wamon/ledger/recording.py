@@ -33,6 +33,7 @@ from wamon.ledger.drafts import Drafter, told
 from wamon.ledger.following import Posted
 from wamon.ledger.ledger_rows import LedgerRows
 from wamon.ledger.submissions import Submissions
+from wamon.model import content_hash
 from wamon.postgres.connection import explained
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ _MESSAGES_A_GROUP = 20
 """Of a long backlog, that are worth writing what is counted of a group."""
 _MOST_SECONDS_TOGETHER = 5.0
 """Others wait for the fence meanwhile."""
+_NOTHING = {content_hash("", media_type) for media_type in ("", "other")}
+"""What a message is known by that came without words or a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,13 +273,14 @@ class Recorder:
         origins: Mapping[Key, Origin],
         unread: AbstractSet[str],
     ) -> Recorded:
-        """Within `fenced`: record what hooks brought. Only an edit changes what a known message says. No cursor moves.
+        """Within `fenced`: record what hooks brought. Only an edit changes what a known message says, or fills one in
+        that said nothing. No cursor moves.
 
         `unread` are the JIDs of chats that no store is read for. Raises as `record`, and Poison.
         """
         readings = self._own_replies.without_own_replies(newest_of_each(readings))
         changes = ledger_changes(readings, known, again=False, via="webhook")
-        edited = [reading for reading in changes.changed if origins[_key(reading.message)].is_edit]
+        edited = [one for one in changes.changed if origins[_key(one.message)].is_edit or _fills_in(one, known, unread)]
         changes.changed = [_by_its_writer(reading, known) for reading in edited]
         recorded = self._write(changes, again=False, origins=origins)
         self._new_lately = len(changes.new) == len(readings) and not self._own_replies.has_replied()
@@ -399,6 +403,11 @@ def _nothing_held() -> Iterator[None]:
         if error.diag.constraint_name in {"ledger_rows_pkey", "submission_rows_pkey"}:
             raise AlreadyKnown from None
         raise
+
+
+def _fills_in(reading: Reading, known: Mapping[Key, Known], unread: AbstractSet[str]) -> bool:
+    """Whether it says what its message came without: a bridge may hand on the keys to a group's message before it."""
+    return reading.message.chat_jid in unread and known[_key(reading.message)].content_hash in _NOTHING
 
 
 def _by_its_writer(reading: Reading, known: Mapping[Key, Known]) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
-from wamon.providers.deliveries import OperatorMessage, PersonMessage, Receipt, Verdict, spoken
+from wamon.providers.deliveries import DIRECT, OperatorMessage, PersonMessage, Receipt, Verdict, spoken
 from wamon.providers.fields import (
     aliases,
     chat_of,
@@ -67,7 +67,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
         return
     payload = fields(event.get("payload"), "its payload")
     if kind == "message":
-        yield _message(payload)
+        yield from _said(payload)
     elif kind == "message.edited" and "body" in payload:  # an edited caption comes without: that blanks nothing
         yield _message(payload, edits=message_id(payload.get("original_message_id")))
     elif kind == "message.revoked":
@@ -92,6 +92,16 @@ def _unnamed(event: Fields) -> Iterator[Parsed]:
         yield _message(payload, revokes=message_id(event.get("revoked_message_id")))
     elif not (event.get("action") or event.get("reaction")):
         yield _message(payload)
+
+
+def _said(payload: Fields) -> Iterator[Parsed]:
+    """The message; nothing where a group's comes without content: its next reader's key, a vote, or a pin.
+
+    One-to-one that may be a photo which GOWA couldn't fetch: somebody wrote.
+    """
+    one = _message(payload)
+    if one.chat == DIRECT or one.text or one.part != "other" or _media(payload)[0]:
+        yield one
 
 
 def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:

@@ -156,6 +156,19 @@ def test_an_edit_changes_what_a_direct_message_says_and_its_first_form_changes_i
     assert ours.drops() == {("Lawley", "DR1752029")}
 
 
+@pytest.mark.parametrize("media", [None, {"location": {"name": "x"}}], ids=["nothing", "no words"])
+def test_a_message_that_came_without_words_says_what_comes_under_its_id(office: Opened, media: Json | None) -> None:
+    ours = office(hook("gowa"))
+    said = in_lawley(GOWA, "DR1752028", "M1")
+    for payload in ({**said["payload"], "body": None} | (media or {}), said["payload"]):
+        keep(ours, "gowa", {**said, "payload": payload})
+        take_in(ours)
+    assert ours.drops() == {("Lawley", "DR1752028")}
+    keep(ours, "gowa", in_lawley(GOWA, "DR1752029", "M1"))
+    take_in(ours)
+    assert ours.drops() == {("Lawley", "DR1752028")}
+
+
 @pytest.mark.fault("F112")
 def test_of_a_delivery_with_a_broken_part_all_others_are_recorded_and_that_part_is_retried_by_hand(
     office: Opened,

@@ -210,11 +210,17 @@ def test_gowas_files_say_their_caption(media: Json, part: str, text: str) -> Non
     assert (found.part, found.text) == (part, text)
 
 
-@pytest.mark.parametrize(
-    "payload", [{}, {"body": ""}, {"contacts_array": [{"displayName": "T. One"}]}, {"location": {"name": "x"}}]
-)
+@pytest.mark.parametrize("payload", [{"contacts_array": [{"displayName": "T. One"}]}, {"location": {"name": "x"}}])
 def test_gowas_message_without_words_is_no_text(payload: Json) -> None:
     [found] = gowa("message", **{"body": None, **payload})
+    assert isinstance(found, PersonMessage)
+    assert (found.part, found.text) == ("other", "")
+
+
+@pytest.mark.parametrize("payload", [{}, {"body": ""}])
+def test_gowas_message_without_content_is_none_in_a_group_and_one_to_one_what_it_couldnt_fetch(payload: Json) -> None:
+    assert gowa("message", **{"body": None, **payload}) == []
+    [found] = gowa("message", **{"body": None, **payload, "chat_id": JID})
     assert isinstance(found, PersonMessage)
     assert (found.part, found.text) == ("other", "")
 
