@@ -6,9 +6,10 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from wamon.errors import Locked, TimedOut
 from wamon.ledger.dead_letters import PAUSES_SECONDS
 from wamon.log import logger
-from wamon.postgres.connection import transaction
+from wamon.postgres.connection import attempt, transaction
 from wamon.postgres.queries import Queries
 from wamon.providers.buffer import HOOK
 from wamon.providers.deliveries import DIRECT
@@ -148,10 +149,17 @@ class Events:
         same = Counter(hook for hook, is_same in found if is_same)
         self._count(db, same, Counter(one.event.hook for one in ended if one.event.event in twins))
 
-    def end_new(self, db: Database, events: Sequence[int]) -> None:
-        """These are done, of which each brought one message that was new, and nothing else."""
-        if events:
-            SQL.run(db, "done_with_one", events=list(events), chat=self._chat())
+    def end_new(self, db: Database, events: Sequence[int]) -> bool:
+        """As `hold`; then these are done, of which each brought one message that was new, and nothing else.
+
+        It can't leave out what somebody else holds, so it waits half a second for that, and less long than a deadlock
+        takes to be found. Where these weren't all of them the transaction is to be ended.
+        """
+        try:
+            with attempt(db):
+                return SQL.run(db, "done_with_one", events=list(events), chat=self._chat()).rowcount == len(events)
+        except (Locked, TimedOut):
+            return False
 
     def _count(self, db: Database, same: Counter[str], twins: Counter[str]) -> None:
         if hooks := sorted(same.keys() | twins.keys()):

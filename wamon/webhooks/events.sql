@@ -70,7 +70,8 @@ WHERE e.event = k.event
 RETURNING e.hook, e.same_as IS NOT NULL
 
 -- name: done_with_one
--- Of a message each that was new: none that ended before has its body. Those that aren't the same, of one statement.
+-- Of a message each that was new: none that ended before has its body. Those that aren't the same, of one statement. It
+-- takes their locks, too.
 WITH forgotten AS (
     DELETE FROM wamon.dead_letters
     WHERE chat = %(chat)s AND kind = 'event'
@@ -78,7 +79,7 @@ WITH forgotten AS (
 )
 UPDATE wamon.webhook_events
 SET state = 'done', ended_at = now(), messages = 1, reason = NULL, same_as = NULL
-WHERE event = ANY(%(events)s)
+WHERE event = ANY(%(events)s) AND state NOT IN ('done', 'dead')
 
 -- name: forget
 DELETE FROM wamon.webhook_events WHERE event = ANY(%(events)s)

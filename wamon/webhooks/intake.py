@@ -210,8 +210,7 @@ class Intake:
             return None
         try:
             with self._recorder.fenced(()) as db:
-                if not self.events.hold(db, [one.event for one in batch.events]):
-                    raise AlreadyKnown  # noqa: TRY301
+                self._end_new(db, batch, drafted)
                 failpoint("event.claimed")
                 taken = self._settle_new(db, batch, drafted)
                 failpoint("event.recorded")
@@ -277,11 +276,17 @@ class Intake:
         self._conclude(db, opened, twins, Counter(one.opened.event.event for one in said), awaited)
         return Taken(len(opened), recorded.counts, missed, len(awaited))
 
+    def _end_new(self, db: Database, batch: Batch, drafted: Drafted) -> None:
+        """Hold these deliveries, and be done with most of them. Raises AlreadyKnown where they can't be had."""
+        alone = [one.event for one in batch.events if one.event in drafted.alone]
+        rest = [one.event for one in batch.events if one.event not in drafted.alone]
+        if (rest and not self.events.hold(db, rest)) or (alone and not self.events.end_new(db, alone)):
+            raise AlreadyKnown
+
     def _settle_new(self, db: Database, batch: Batch, drafted: Drafted) -> Taken:
-        """The same, by what was drafted. Raises AlreadyKnown where some of it isn't new."""
+        """Record what these deliveries say, by what was drafted. Raises AlreadyKnown where some of it isn't new."""
         self._join_people(db, drafted.together)
         recorded = self._recorder.bring_new(drafted.draft)
-        self.events.end_new(db, [one.event for one in batch.events if one.event in drafted.alone])
         if rest := [one for one in batch.events if one.event not in drafted.alone]:
             self._conclude(db, batch.opened(rest), set(), drafted.messages, ())
         return Taken(len(batch.events), recorded.counts)

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, ClassVar
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY
@@ -20,6 +21,7 @@ from wamon.app.intake import intakes
 from wamon.ledger.changes import Recorded
 from wamon.ledger.drafts import Draft
 from wamon.ledger.recording import Recorder
+from wamon.postgres.connection import Database
 from wamon.webhooks import events, intake
 from wamon.webhooks.events import Events
 from wamon.webhooks.opening import Drafted, Event, Opener
@@ -232,6 +234,40 @@ def test_where_that_process_is_killed_the_rest_is_drafted_here(
     _assert_all_recorded(office)
 
 
+@pytest.mark.usefixtures("begun")
+def test_of_a_backlog_what_another_holds_is_left_to_it_and_delays_no_other(office: Office, drafts: list[bool]) -> None:
+    held = _some(office)
+    with psycopg.connect(office.dsn) as other:
+        other.execute("SELECT FROM wamon.webhook_events WHERE event = ANY(%s) FOR UPDATE", [held])
+        take_in(office)
+        assert office.query("SELECT event FROM wamon.webhook_events WHERE state = 'new' ORDER BY 1") == held
+        assert office.query("SELECT count(*) FROM wamon.ledger_rows") == [2 * MANY - len(held)]
+    assert drafts.count(True) > FEW, "the others are recorded as they are drafted"
+    take_in(office)
+    _assert_all_recorded(office)
+
+
+@pytest.mark.usefixtures("begun")
+def test_of_a_backlog_what_another_ended_meanwhile_is_left_as_it_is(
+    office: Office, drafts: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = _some(office)
+    end_new = Events.end_new
+
+    def late(self: Events, db: Database, ending: Sequence[int]) -> bool:
+        given_up = (
+            "UPDATE wamon.webhook_events SET state = 'done', reason = 'discarded' WHERE event = ANY(%s) RETURNING 1"
+        )
+        office.query(given_up, [one for one in held if one in ending])
+        return end_new(self, db, ending)
+
+    monkeypatch.setattr(Events, "end_new", late)
+    take_in(office)
+    assert drafts.count(True) > FEW
+    assert office.query("SELECT event FROM wamon.webhook_events WHERE reason = 'discarded' ORDER BY 1") == held
+    assert office.query("SELECT count(*) FROM wamon.ledger_rows") == [2 * MANY - len(held)]
+
+
 @pytest.mark.fault("F65")
 def test_what_postgresql_refuses_of_a_drafted_batch_is_parked_alone(office: Office, begun: list[Apart]) -> None:
     with office.refusing("DR1760040"):
@@ -245,3 +281,9 @@ def test_what_postgresql_refuses_of_a_drafted_batch_is_parked_alone(office: Offi
 def _assert_all_recorded(office: Office) -> None:
     assert office.query("SELECT count(DISTINCT drop_number) FROM wamon.submission_rows") == [2 * MANY]
     assert office.query("SELECT DISTINCT state, messages FROM wamon.webhook_events") == [("done", 1)]
+
+
+def _some(office: Office) -> list[int]:
+    """Deliveries of batches behind the first few."""
+    kept = office.query("SELECT event FROM wamon.webhook_events ORDER BY event")
+    return [kept[n] for n in (70, 71, 150)]
