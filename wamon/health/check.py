@@ -85,6 +85,7 @@ TITLES = {
     "hooks.refused": "Deliveries that were refused",
     "hooks.refusing": "Whether many are refused now",
     "hooks.quiet": "Whether deliveries still come",
+    "hooks.empty": "Whether deliveries hold messages",
     "hooks.parked": "Deliveries that couldn't be recorded",
     "hooks.waiting": "Deliveries that nobody takes in",
     "conversations.chosen": "Whether anybody is answered",

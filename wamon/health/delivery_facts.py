@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.health", "delivery_facts")
 
 LATELY = timedelta(minutes=10)
+_NEWEST = 2_000
+"""Deliveries, of all hooks: whether those of a hook hold anything shows among these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class HookFacts:
     refused_at: datetime | None = None  # the last one
     last_at: datetime | None = None
     parked: int = 0  # deliveries, or parts of them, that couldn't be read or recorded
+    empty: int = 0  # the deliveries of late that were taken in, where none of them held a message that counts
     usual_seconds: float | None = None  # how long nothing comes at this hour of the week
 
 
@@ -54,7 +57,7 @@ class DeliveryFacts:
 def delivery_facts(db: Database, now: datetime, zone: ZoneInfo) -> DeliveryFacts:
     """All of it, `now` by the database's clock. Raises as `transaction` does."""
     with transaction(db):
-        hooks = SQL.rows(db, "hooks", HookFacts, zone=str(zone), lately=LATELY)
+        hooks = SQL.rows(db, "hooks", HookFacts, zone=str(zone), lately=LATELY, newest=_NEWEST)
         silences = _silences(db, [one.hook for one in hooks if one.last_at], now, zone)
         waiting = SQL.rows(db, "waiting", WaitingDeliveries)
     known = {one.hook: replace(one, usual_seconds=usual(silences.get(one.hook, []))) for one in hooks}

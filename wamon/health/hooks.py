@@ -36,7 +36,9 @@ def checks(facts: Facts) -> Iterator[Check]:
     yield from _of_deliveries(hooks, found, facts.database_now)
 
 
-_ASKED = ("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked")
+_ASKED = ("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked", "hooks.empty")
+_TELLING = 10
+"""So many deliveries without a message are no chance: receipts and who is typing come beside messages."""
 
 
 def _of_deliveries(hooks: Sequence[Hook], found: DeliveryFacts, now: datetime) -> Iterator[Check]:
@@ -51,6 +53,8 @@ def _of_deliveries(hooks: Sequence[Hook], found: DeliveryFacts, now: datetime) -
             yield refusing(own)
         if own.parked:
             yield parked(own)
+        if own.empty >= _TELLING and own.hook in known:
+            yield empty(own)
     taken_in = known | {buffer.HOOK} if known else known
     for deliveries in found.waiting:
         yield waiting(deliveries, now, is_known=deliveries.hook in taken_in)
@@ -131,6 +135,17 @@ def parked(own: HookFacts) -> Check:
     sentence = f"{amount(own.parked, 'delivery')} to {own.hook}, or parts of them, couldn't be read or recorded."
     hint = "They are kept: `wamon dead list` tells why, `wamon dead retry` takes one in again."
     return Check("hooks.parked", State.WARN, sentence, hint, numbers=numbers)
+
+
+def empty(own: HookFacts) -> Check:
+    """That deliveries come, and hold nothing that is read: those of another product, or of other events."""
+    numbers = {"hook": own.hook, "empty": own.empty}
+    sentence = f"None of the last {amount(own.empty, 'delivery')} to {own.hook} held a message that counts."
+    hint = (
+        "Does its sender deliver messages, one-to-one or of a watched group, and is it the product that `provider` "
+        "names? `wamon help webhooks` says which events it needs."
+    )
+    return Check("hooks.empty", State.WARN, sentence, hint, numbers=numbers)
 
 
 def waiting(deliveries: WaitingDeliveries, now: datetime, *, is_known: bool) -> Check:

@@ -1,4 +1,7 @@
-"""The Evolution API. Pure. Its `date_time` is local time that says it were UTC: nothing reads it."""
+"""The Evolution API, and Evolution Go, which tells of a message as whatsmeow does. Pure.
+
+The former's `date_time` is local time that says it were UTC: nothing reads it.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +40,16 @@ if TYPE_CHECKING:
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
-_PERSON, _TYPE = named("participant", "remoteJid"), typed("event")
-_MESSAGES = {"messages.upsert", "send.message"}
+_PERSON, _TYPE = named("participant", "remoteJid", "Sender"), typed("event")
+_MESSAGES = {"messages.upsert", "send.message", "message", "sendmessage"}
+"""The latter two are Evolution Go's."""
 _CHANGES = {"messages.edited": False, "send.message.update": True}
 """Those that tell of edits and revokes, and whether they are ours."""
 _STATES: Mapping[str, ReceiptState] = {
     "SERVER_ACK": "sent", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read", "ERROR": "failed",
     "DELETED": "deleted",
 }  # fmt: skip
+_STATES_OF_GO: Mapping[str, ReceiptState] = {"Delivered": "delivered", "Read": "read"}
 _PARTS: Mapping[str, Part] = {
     "conversation": "text", "extendedTextMessage": "text", "imageMessage": "photo", "audioMessage": "voice",
     "videoMessage": "file", "documentMessage": "file",
@@ -64,7 +69,10 @@ _SAID: Mapping[str, Sequence[str]] = {
     "ptvMessage": ("caption",),
 }  # fmt: skip
 """What else somebody may say, and in which of its fields the words stand: the first that has any."""
-_REACTIONS = {"reactionMessage", "encReactionMessage"}
+_REACTIONS = {"reactionMessage", "encReactionMessage", "pollUpdateMessage"}
+"""Among them a vote: nobody waits for an answer to it."""
+_SILENT = SILENT | {"protocolMessage"}
+"""As far as it is neither an edit nor a revoke, the latter is a chat's setting, or a key."""
 _REVOKE, _EDIT = {0, "REVOKE"}, {14, "MESSAGE_EDIT"}
 
 
@@ -74,9 +82,14 @@ def peek(body: bytes) -> Peek:
 
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:
-    """By a header of the webhook's: X-Wamon-Secret, or Authorization, which may hold a token of ten minutes."""
-    by_secret = told(delivery.headers.get("x-wamon-secret") or bearer(delivery), secrets)
-    return by_secret if by_secret is not Verdict.WRONG else json_web_token(delivery, secrets)
+    """By a header of the webhook's: X-Wamon-Secret, or Authorization, which may hold a token of ten minutes.
+
+    Evolution Go sends no headers: there it is the secret in the query.
+    """
+    given = delivery.headers.get("x-wamon-secret") or bearer(delivery) or delivery.query.get("secret")
+    by_secret = told(given, secrets)
+    may_be_a_token = by_secret is Verdict.WRONG and bearer(delivery) is not None
+    return json_web_token(delivery, secrets) if may_be_a_token else by_secret
 
 
 def parse(delivery: Delivery) -> list[Parsed]:
@@ -95,15 +108,19 @@ def _event(event: Fields) -> Iterator[Parsed]:
         yield from each(parts, _deleted)
     elif kind == "messages.update":
         yield from each(parts, _receipt)
+    elif kind == "receipt":
+        yield from each([event], _receipts_of_go)
 
 
 def _message(part: object) -> Iterator[Parsed]:
     data = fields(part, "its data")
+    if "Info" in data:
+        data = _of_go(data, fields(data["Info"], "its info"))
     key, message = fields(data.get("key"), "its key"), unwrapped(data.get("message"))
-    if not SILENT.isdisjoint(message):
-        return
     chat = chat_of(key.get("remoteJid"))
     content, change = _content(message)
+    if not _SILENT.isdisjoint(content):
+        return
     what: dict[str, Any] = {
         "message_id": message_id(key.get("id")),
         "chat": chat,
@@ -120,6 +137,21 @@ def _message(part: object) -> Iterator[Parsed]:
         who=other if chat == DIRECT else _members(key),
         name=shown(data.get("pushName")),
     )
+
+
+def _of_go(data: Fields, info: Fields) -> Fields:
+    """A message of Evolution Go in the Evolution API's words."""
+    is_ours = info.get("IsFromMe")
+    key = {
+        "id": info.get("ID"),
+        "remoteJid": info.get("Chat"),
+        "remoteJidAlt": info.get("RecipientAlt" if is_ours is True else "SenderAlt"),
+        "fromMe": is_ours,
+        "participant": info.get("Sender"),
+        "participantAlt": info.get("SenderAlt"),
+    }
+    rest = {"message": data.get("Message"), "messageTimestamp": info.get("Timestamp"), "pushName": info.get("PushName")}
+    return {"key": key, **rest}
 
 
 def _changed(part: object, *, is_ours: bool) -> Iterator[Parsed]:
@@ -173,7 +205,8 @@ def _says(content: Fields) -> dict[str, Any]:
 def _content(message: Fields) -> tuple[Fields, dict[str, str]]:
     """What the message says, and which it edits or revokes."""
     protocol = some(message.get("protocolMessage"))
-    changed = some(protocol.get("key")).get("id")
+    key = some(protocol.get("key"))
+    changed = key.get("id") or key.get("ID")
     kind = protocol.get("type")
     if isinstance(kind, int | str) and kind in _REVOKE and protocol:
         return {}, {"revokes": message_id(changed)}
@@ -210,6 +243,14 @@ def _receipt(part: object) -> Iterator[Parsed]:
         yield Receipt(message_id(data.get("keyId") or some(data.get("key")).get("id")), None, state)
 
 
+def _receipts_of_go(event: Fields) -> Iterator[Parsed]:
+    """What became of ours; what we read ourselves, on a phone, is told the same way."""
+    data = fields(event.get("data"), "its data")
+    state = _STATES_OF_GO.get(word(event.get("state")))
+    if state and data.get("IsFromMe") is not True:
+        yield from (Receipt(message_id(one), None, state) for one in items(data.get("MessageIDs")))
+
+
 def request(outgoing: Outgoing) -> Request | None:
     """The request that sends a text, to a phone's digits or a JID."""
     phone = None if outgoing.chat != DIRECT else alias_of(outgoing, "phone")
@@ -220,6 +261,8 @@ def request(outgoing: Outgoing) -> Request | None:
 
 def judged(answer: Answer) -> Judged:
     """What came of it."""
-    if is_taken(answer) and (sent_id := id_of(some(fields_of(answer).get("key")).get("id"))):
+    given = fields_of(answer)
+    sent_id = id_of(some(given.get("key")).get("id") or some(some(given.get("data")).get("Info")).get("ID"))
+    if is_taken(answer) and sent_id:
         return Sent(sent_id)
     return not_sent(answer)

@@ -37,9 +37,12 @@ _OF_MANY = ("@g.us", "@broadcast", "@newsletter")
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _IS_UTF_8 = re.compile(rb"\{[^\0]")
 """How the JSON of an object begins in it, and in no other encoding."""
-SILENT = {"secretEncryptedMessage", "pinInChatMessage", "keepInChatMessage", "encEventResponseMessage"}
-"""What WhatsApp's programs tell one another of a message, in the names of its own kinds: an edit that can't be read, a
-pin. Nobody says anything by it."""
+SILENT = {
+    "secretEncryptedMessage", "pinInChatMessage", "keepInChatMessage", "encEventResponseMessage", "albumMessage",
+    "callLogMesssage",
+}  # fmt: skip
+"""What WhatsApp's programs tell one another of messages, in the names of its own kinds: an edit that can't be read, a
+pin, how many photos come now, a call. Nobody says anything by it."""
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _PARTS: dict[str, Part] = {
     "text": "text", "chat": "text", "button": "text", "interactive": "text",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wamon.net.message import Answer, Request
-    from wamon.providers.deliveries import Delivery, Parsed, Part, Peek, ReceiptState, Verdict
+    from wamon.providers.deliveries import Alias, Delivery, Parsed, Part, Peek, ReceiptState, Verdict
     from wamon.providers.fields import Fields
     from wamon.providers.sending import Judged, Outgoing
 
@@ -108,6 +108,7 @@ def _kinds(change: Fields) -> list[tuple[list[object], Callable[[object], Iterat
         (echoed, partial(_echo, line=line, is_standby=is_standby)),
         (items(value.get("statuses")), _status),
         (items(value.get("errors")), _fault),
+        (items(value.get("user_id_update")), _new_user_id),
     ]
 
 
@@ -187,7 +188,18 @@ def _identity_change(message: Fields) -> Iterator[Parsed]:
         system.get("previous_user_id"),
         system.get("previous_parent_user_id"),
     )
-    after = aliases(system.get("wa_id"), system.get("user_id"), system.get("parent_user_id"))
+    yield from _one_person(before, aliases(system.get("wa_id"), system.get("user_id"), system.get("parent_user_id")))
+
+
+def _new_user_id(part: object) -> Iterator[Parsed]:
+    """A field of its own: the only one that names a person's former BSUID where the message of it doesn't."""
+    update = fields(part, "an update of an id")
+    ids = [some(update.get(name)) for name in ("user_id", "parent_user_id")]
+    before, after = (aliases(*(one.get(name) for one in ids)) for name in ("previous", "current"))
+    yield from _one_person(before, after + aliases(update.get("wa_id")))
+
+
+def _one_person(before: tuple[Alias, ...], after: tuple[Alias, ...]) -> Iterator[Parsed]:
     if before and after:
         yield IdentityChange(before, after)
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _PERSON, _TYPE = named("participant", "from"), typed("event")
 _MESSAGES = {"message", "message.any"}
+_NOTICES = SILENT | {"e2e_notification", "notification", "notification_template", "gp2", "call_log", "album"}
+"""The latter of the engine WEBJS: what stands between messages on a phone, such as that somebody's key changed."""
 _STATES: Mapping[str, ReceiptState] = {
     "ERROR": "failed", "SERVER": "sent", "DEVICE": "delivered", "READ": "read", "PLAYED": "read",
 }  # fmt: skip
@@ -68,7 +70,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
     if not kind.startswith("message"):  # others may hold anything
         return
     payload = fields(event.get("payload"), "its payload")
-    if kind in _MESSAGES and SILENT.isdisjoint(_told(payload)):
+    if kind in _MESSAGES and _NOTICES.isdisjoint(_told(payload)):
         yield _message(payload)
     elif kind == "message.edited":
         yield _message(payload, edits=_stanza(payload.get("editedMessageId") or payload.get("id")))

@@ -22,6 +22,7 @@ ABOUT_HOOKS = (
     "hooks.source",
     "hooks.waiting",
     "hooks.parked",
+    "hooks.empty",
     "hooks.refusing",
     "hooks.quiet",
     "hooks.refused",

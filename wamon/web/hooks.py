@@ -36,6 +36,7 @@ PREFIX = "/hooks/"
 _CORRELATION = b"wamon-correlation-id"
 _BUSY_SECONDS, _UNAVAILABLE_SECONDS = b"2", b"5"
 _LINGER_SECONDS = 1
+_AS_IT_IS = "identity"
 
 _Headers = list[tuple[bytes, bytes]]
 
@@ -268,7 +269,7 @@ class _Room:
 
 def _length(headers: Mapping[str, str], most_bytes: int) -> int | None:
     """How long the body says it is; None: it comes in chunks. Raises _Refused."""
-    if "content-encoding" in headers:
+    if headers.get("content-encoding", _AS_IT_IS).strip().lower() != _AS_IT_IS:
         raise _Refused(415, "encoded", "its body is encoded", closes=True)
     said = headers.get("content-length")
     length = int(said) if said is not None else None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
-from tests.support.deliveries import GOWA, WATI, meta_body, meta_message
+from tests.support.deliveries import GOWA, PHONE, WATI, meta_body, meta_message
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
 from tests.support.published import published, seen
@@ -105,6 +105,21 @@ def test_what_is_wrong_with_a_hook_stands_on_its_page_and_in_a_line_of_the_first
         "wati refused 10 deliveries, or more, in the last 10 min.",
         "/hooks",
     )
+
+
+def test_a_hook_whose_deliveries_hold_nothing_that_is_read_is_named(office: Office) -> None:
+    counted(office, "wati", came=True, stored=10)
+    for n in range(10):
+        keep(office, "wati", {"type": "message", "from": PHONE, "text": f"of another product {n}"})
+    take_in(office)
+    assert facts(office, "wati").empty == 10
+    published(office)
+    (check,) = [check for check in page(office).checks if check.name == "hooks.empty"]
+    assert check.sentence == "None of the last 10 deliveries to wati held a message that counts."
+    assert check.sentence in office.run("doctor").stdout
+    keep(office, "wati", WATI)
+    take_in(office)
+    assert facts(office, "wati").empty == 0
 
 
 def test_the_dead_list_has_deliveries_and_their_parts(office: Office) -> None:

@@ -324,8 +324,13 @@ def test_who_only_asks_for_a_page_may_ask_for_another_protocol(site: Site) -> No
     assert site.get("/health", **asked).status == 200
 
 
+@pytest.mark.parametrize("encoding", ["identity", "Identity"])
+def test_a_body_that_says_it_is_not_encoded_is_taken(site: Site, encoding: str) -> None:
+    assert deliver(site, "gowa", Content_Encoding=encoding).status == 200
+
+
 @pytest.mark.fault("F100")
-@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", ""])
 def test_an_encoded_body_is_refused(site: Site, encoding: str) -> None:
     bomb = gzip.compress(bytes(10 * MIB))
     assert deliver(site, "gowa", bomb, Content_Encoding=encoding).status == 415

@@ -11,7 +11,7 @@ from wamon.config.schema import Config
 from wamon.health.check import TITLES, Absent, Check, State
 from wamon.health.delivery_facts import HookFacts, WaitingDeliveries
 from wamon.health.facts import Facts, Subject
-from wamon.health.hooks import address, checks, parked, quiet, refusals, refusing, source, waiting
+from wamon.health.hooks import address, checks, empty, parked, quiet, refusals, refusing, source, waiting
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECRET = "a-secret-of-the-hook"
@@ -80,7 +80,7 @@ def test_each_has_its_title() -> None:
     waits = waiting(WaitingDeliveries("bell", 1, NOW), NOW, is_known=True)
     own = HookFacts("bell", parked=1)
     named = [address(hook()), source(hook(of="main"), "main"), refusals(hook(), own, NOW), quiet(own, NOW), waits]
-    names = {one.name for one in [*named, refusing(own), parked(own)]}
+    names = {one.name for one in [*named, refusing(own), parked(own), empty(own)]}
     assert names <= set(TITLES)
 
 
@@ -90,4 +90,6 @@ def test_while_postgresql_can_t_be_asked_each_hook_s_alerts_stay_as_they_are(tmp
     absent = Absent("PostgreSQL can't be asked.")
     facts = Facts(subject, NOW, absent, absent, absent, None, absent, (), deliveries=absent)
     unasked = {one.name: one.numbers["hook"] for one in checks(facts) if one.state == "unknown"}
-    assert unasked == dict.fromkeys(("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked"), "bell")
+    assert unasked == dict.fromkeys(
+        ("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked", "hooks.empty"), "bell"
+    )

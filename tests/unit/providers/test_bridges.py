@@ -318,6 +318,7 @@ REACTIONS = {
     "wacli's option": WACLI | {"Text": "Poll option added", "PollAdd": {"PollMessageID": "3EB0AB"}},
     "vgp": VGP | {"eventType": "reaction", "mediaType": "reaction", "messageId": "A", "reactionToMessageId": "3EB0AB"},
     "felixisaac": changed(FELIXISAAC, message={"content": "[Reaction: \U0001f44d]"}),
+    "evolution's vote": changed(EVOLUTION, data={"message": {"pollUpdateMessage": {"vote": {"encPayload": "x"}}}}),
     "evolution": changed(EVOLUTION, data={"message": {"reactionMessage": {"text": "\U0001f44d"}}}),
     "wati": WATI | {"type": "reaction", "text": "\U0001f44d"},
     "meta": meta_body(meta_message(type="reaction", reaction={"message_id": "wamid.A", "emoji": "\U0001f44d"})),
@@ -383,13 +384,76 @@ def test_evolutions_messages_say_their_text(message: Json, part: str, text: str)
     [
         {"secretEncryptedMessage": {"targetMessageKey": {"id": "A"}}, "messageContextInfo": {}},
         {"ephemeralMessage": {"message": {"pinInChatMessage": {"key": {"id": "A"}}}}},
+        {"albumMessage": {"expectedImageCount": 2}},
+        {"callLogMesssage": {"callOutcome": 1}},
     ],
-    ids=["an edit that can't be read", "a pin"],
+    ids=["an edit that can't be read", "a pin", "how many photos come", "a call"],
 )
 def test_what_is_only_told_of_a_message_says_nothing(message: Json) -> None:
     assert evolution(message) == []
     assert waha("message", body=None, _data={"message": message}) == []
     assert waha("message.any", body=None, _data={"Message": message}) == []
+
+
+@pytest.mark.parametrize("kind", ["e2e_notification", "notification_template", "call_log", "album"])
+def test_what_whatsapp_shows_between_messages_is_none_of_wahas(kind: str) -> None:
+    assert waha("message", body="", _data={"type": kind}) == []
+    assert len(waha("message", body="", _data={"type": "sticker"})) == 1
+
+
+def test_evolutions_setting_of_a_chat_is_no_message() -> None:
+    assert evolution({"protocolMessage": {"type": "EPHEMERAL_SETTING", "ephemeralExpiration": 86_400}}) == []
+    assert evolution({"statusMentionMessage": {"message": {"protocolMessage": {"type": 25}}}}) == []
+
+
+def evolution_go(message: Json, event: str = "Message", **info: Any) -> list[Parsed]:
+    """As Evolution Go delivers it, which has no headers."""
+    whole = {
+        "ID": "3EB0AA",
+        "Chat": GROUP,
+        "Sender": f"{LID}:7@lid",
+        "SenderAlt": JID,
+        "RecipientAlt": "",
+        "IsFromMe": False,
+        "PushName": "T. One",
+        "Timestamp": RFC_3339,
+    }
+    return parse("evolution", {"event": event, "data": {"Info": whole | info, "Message": message}, "instanceName": "a"})
+
+
+def test_evolution_gos_message_is_read_with_who_wrote_it_and_when() -> None:
+    [found] = evolution_go({"extendedTextMessage": {"text": "DR1752028"}})
+    assert found == PersonMessage("3EB0AA", GROUP, (BY_LID, BY_PHONE), NOON, "text", "DR1752028", "T. One")
+    [direct] = evolution_go({"imageMessage": {"caption": "a"}}, Chat=f"{LID}@lid", Sender=f"{LID}@lid")
+    assert isinstance(direct, PersonMessage)
+    assert (direct.chat, direct.aliases, direct.part) == (DIRECT, (BY_LID, BY_PHONE), "photo")
+
+
+@pytest.mark.parametrize("event", ["SendMessage", "Message"])
+def test_what_we_wrote_by_evolution_go_or_a_phone_is_to_whom_it_is_written(event: str) -> None:
+    ours: Json = {"Chat": f"{LID}@lid", "Sender": OURS, "IsFromMe": True, "SenderAlt": "", "RecipientAlt": JID}
+    [found] = evolution_go({"conversation": "a"}, event, **ours)
+    assert isinstance(found, OperatorMessage)
+    assert found.aliases == (BY_LID, BY_PHONE)
+
+
+def test_evolution_gos_edits_and_revokes_name_their_message_and_its_votes_wait_for_no_answer() -> None:
+    key = {"remoteJID": GROUP, "ID": "A", "fromMe": True}
+    [edit] = evolution_go({"protocolMessage": {"key": key, "type": 14, "editedMessage": {"conversation": "a"}}})
+    [revoke] = evolution_go({"protocolMessage": {"key": key, "type": 0}})
+    [vote] = evolution_go({"pollUpdateMessage": {"pollCreationMessageKey": key}})
+    assert isinstance(edit, PersonMessage)
+    assert isinstance(revoke, PersonMessage)
+    assert isinstance(vote, PersonMessage)
+    assert (edit.edits, edit.text, revoke.revokes, vote.is_reaction) == ("A", "a", "A", True)
+
+
+def test_evolution_gos_receipts_name_several_messages_and_not_what_we_read_ourselves() -> None:
+    receipt: Json = {"event": "Receipt", "state": "Read", "data": {"MessageIDs": ["A", "B"], "IsFromMe": False}}
+    assert parse("evolution", receipt) == [Receipt("A", None, "read"), Receipt("B", None, "read")]
+    assert parse("evolution", changed(receipt, data={"IsFromMe": True})) == []
+    assert parse("evolution", receipt | {"state": "ReadSelf"}) == []
+    assert parse("evolution", {"event": "Presence", "data": {"From": JID}}) == []
 
 
 def test_evolutions_time_is_the_messages_and_not_the_one_that_only_looks_like_utc() -> None:

@@ -191,6 +191,15 @@ def test_wati_proves_itself_by_its_address(where: str) -> None:
     assert verdict(wati, wati.delivery(suffix="x", query={"secret": SECRET})) is Verdict.WRONG
 
 
+def test_evolution_go_which_sends_no_headers_proves_itself_by_its_address() -> None:
+    evolution = SENDERS["evolution"]
+    assert verdict(evolution, evolution.delivery(query={"secret": SECRET})) is Verdict.PROVEN
+    assert verdict(evolution, evolution.delivery(query={"secret": "x"})) is Verdict.WRONG
+    both = {"headers": {"x-wamon-secret": "x"}, "query": {"secret": SECRET}}
+    assert verdict(evolution, evolution.delivery(**both)) is Verdict.WRONG
+    assert verdict(evolution, evolution.delivery(headers={"x-wamon-secret": "x"})) is Verdict.WRONG
+
+
 @pytest.mark.parametrize("name", ["manychat", "evolution"])
 def test_an_author_may_put_the_secret_into_a_header_of_ours(name: str) -> None:
     sender = SENDERS[name]

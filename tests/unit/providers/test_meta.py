@@ -180,6 +180,18 @@ def test_who_changes_the_number_stays_the_same_person(system: Json, message: Jso
     assert META.parse(body) == [change]
 
 
+def test_a_new_bsuid_is_the_same_persons_also_where_only_a_field_of_its_own_names_the_former_one() -> None:
+    update: Json = {"wa_id": PHONE, "user_id": {"previous": BSUID, "current": "ZA.new1"}, "timestamp": str(SECONDS)}
+    parent = {"previous": "ZA.ENT.old", "current": "ZA.ENT.new"}
+    both = [update, update | {"wa_id": None, "parent_user_id": parent}, {"user_id": {"current": "ZA.new1"}}, "x"]
+    one, two, broken = META.parse(meta_body(field="user_id_update", user_id_update=both))
+    assert one == IdentityChange((BY_BSUID,), (Alias("bsuid", "ZA.new1"), BY_PHONE))
+    assert two == IdentityChange(
+        (BY_BSUID, Alias("bsuid", "ZA.ENT.old")), (Alias("bsuid", "ZA.new1"), Alias("bsuid", "ZA.ENT.new"))
+    )
+    assert broken == Broken(3, "an update of an id is no object")
+
+
 @pytest.mark.parametrize("name", ["message_echoes", "messages"])
 def test_what_somebody_answers_by_the_business_app_is_an_operators(name: str) -> None:
     echo: Json = {"from": "27110000000", "to": PHONE, "id": "wamid.O", "timestamp": str(SECONDS), "type": "text"}

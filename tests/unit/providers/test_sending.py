@@ -117,6 +117,7 @@ def test_without_a_token_none_is_sent(module: ModuleType) -> None:
         (vgp, 200, {"success": True, "message": "Message sent", "message_id": "3EB0AA"}, Sent("3EB0AA")),
         (bridge, 200, {"success": True}, Sent()),
         (evolution, 201, {"key": {"id": "3EB0AA"}, "status": "PENDING"}, Sent("3EB0AA")),
+        (evolution, 200, {"message": "success", "data": {"Info": {"ID": "3EB0AA"}}}, Sent("3EB0AA")),
         (waha, 201, {"id": f"true_{PHONE}@c.us_3EB0AA"}, Sent("3EB0AA")),
         (waha, 201, {"id": {"_serialized": f"true_{PHONE}@c.us_3EB0AA", "id": "3EB0AA"}}, Sent("3EB0AA")),
         (waha, 201, {"key": {"id": "3EB0AA"}}, Sent("3EB0AA")),
