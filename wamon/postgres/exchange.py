@@ -6,6 +6,7 @@ import select
 from struct import Struct
 from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
+import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format, TransactionStatus
 
@@ -14,7 +15,6 @@ from wamon.postgres.connection import explained
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import psycopg
     from psycopg.pq.abc import PGconn
 
     from wamon.postgres.connection import Database
@@ -60,6 +60,8 @@ class Exchange:
             send(self._pgconn)
             self.is_sending = bool(self._pgconn.flush())
             """Whether something of it is still to be sent: it is to proceed once the socket takes more, too."""
+            if _is(self._pgconn, _BROKEN):  # which a loop may have told before, and won't again
+                raise psycopg.OperationalError("the server has closed the connection")
 
     def proceed(self) -> None:
         """Send and receive what can be without waiting."""

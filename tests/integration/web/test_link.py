@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from functools import partial
 from typing import LiteralString
 
@@ -13,7 +14,7 @@ import uvloop
 from tests.support.proxy import Proxy
 from wamon.errors import DatabaseUnavailable, Poison, WamonError
 from wamon.postgres.connection import connected
-from wamon.postgres.exchange import byteas, texts
+from wamon.postgres.exchange import byteas, execution, preparation, texts
 from wamon.web.database import Server
 from wamon.web.link import Link, linked
 
@@ -126,3 +127,13 @@ def test_a_connection_is_lost_at_once_where_its_server_goes_down_with_a_word(dsn
         return found
 
     assert uvloop.run(lost()) == [False, True, False, True]
+
+
+def test_what_is_sent_to_a_server_that_went_down_as_it_answered_is_refused_at_once(dsn: str) -> None:
+    with Proxy(dsn) as proxy, connected(proxy.dsn) as db:
+        planning = preparation(db, b"sleep", "SELECT pg_sleep(60), $1::text[]", [texts(["a"])])
+        select.select([db], [], [])  # it is planned
+        proxy.end_with(_GOING_DOWN)
+        planning.proceed()
+        with pytest.raises(DatabaseUnavailable):
+            execution(db, b"sleep", [texts(["a"])])
