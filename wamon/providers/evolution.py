@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wamon.providers.deliveries import DIRECT, Receipt, Verdict, change_of, spoken
 from wamon.providers.fields import (
+    REACTIONS,
     SILENT,
     aliases,
     answers,
@@ -69,8 +70,6 @@ _SAID: Mapping[str, Sequence[str]] = {
     "ptvMessage": ("caption",),
 }  # fmt: skip
 """What else somebody may say, and in which of its fields the words stand: the first that has any."""
-_REACTIONS = {"reactionMessage", "encReactionMessage", "pollUpdateMessage"}
-"""Among them a vote: nobody waits for an answer to it."""
 _SILENT = SILENT | {"protocolMessage"}
 """As far as it is neither an edit nor a revoke, the latter is a chat's setting, or a key."""
 _REVOKE, _EDIT = {0, "REVOKE"}, {14, "MESSAGE_EDIT"}
@@ -126,7 +125,7 @@ def _message(part: object) -> Iterator[Parsed]:
         "chat": chat,
         "sent_at": _sent_at(data.get("messageTimestamp")),
         **_says(content),
-        "is_reaction": not _REACTIONS.isdisjoint(content),
+        "is_reaction": not REACTIONS.isdisjoint(content),
         **change,
     }
     other = _other(key)

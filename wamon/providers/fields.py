@@ -43,6 +43,8 @@ SILENT = {
 }  # fmt: skip
 """What WhatsApp's programs tell one another of messages, in the names of its own kinds: an edit that can't be read, a
 pin, how many photos come now, a call. Nobody says anything by it."""
+REACTIONS = {"reactionMessage", "encReactionMessage", "pollUpdateMessage"}
+"""In the same names, among them a vote: nobody waits for an answer to it."""
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _PARTS: dict[str, Part] = {
     "text": "text", "chat": "text", "button": "text", "interactive": "text",

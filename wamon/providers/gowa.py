@@ -91,7 +91,7 @@ def _unnamed(event: Fields) -> Iterator[Parsed]:
     if event.get("action") == "message_revoked":
         yield _message(payload, revokes=message_id(event.get("revoked_message_id")))
     elif not (event.get("action") or event.get("reaction")):
-        yield _message(payload)
+        yield from _said(payload)
 
 
 def _said(payload: Fields) -> Iterator[Parsed]:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from wamon.providers.deliveries import DIRECT, OperatorMessage, PersonMessage, Receipt, Verdict, spoken
 from wamon.providers.fields import (
+    REACTIONS,
     SILENT,
     Malformed,
     aliases,
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 
 _PERSON, _TYPE = named("participant", "from"), typed("event")
 _MESSAGES = {"message", "message.any"}
-_NOTICES = SILENT | {"e2e_notification", "notification", "notification_template", "gp2", "call_log", "album"}
+_NOTICES = SILENT | {
+    "e2e_notification", "notification", "notification_template", "group_notification", "broadcast_notification", "gp2",
+    "call_log", "album", "protocol", "debug",
+}  # fmt: skip
 """The latter of the engine WEBJS: what stands between messages on a phone, such as that somebody's key changed."""
 _STATES: Mapping[str, ReceiptState] = {
     "ERROR": "failed", "SERVER": "sent", "DEVICE": "delivered", "READ": "read", "PLAYED": "read",
@@ -91,6 +95,7 @@ def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:
         "sent_at": moment(payload.get("timestamp")),
         "part": _part(payload, text),
         "text": text,
+        "is_reaction": not REACTIONS.isdisjoint(_told(payload)),
         **change,
     }
     info, key = some(data.get("Info")), some(data.get("key"))

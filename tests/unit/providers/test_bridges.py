@@ -256,6 +256,7 @@ def test_gowas_former_photos_revokes_edits_and_reactions() -> None:
     assert isinstance(revoke, PersonMessage)
     assert (photo.part, photo.text, revoke.revokes) == ("photo", "DR1752028", "A")
     assert parse("gowa", FORMER | {"action": "message_edited", "edited_text": "DR1752034"}) == []
+    assert parse("gowa", FORMER | blank) == []
     assert parse("gowa", FORMER | blank | {"reaction": {"message": "\U0001f44d", "id": "A"}}) == []
     [broken] = parse("gowa", FORMER | {"message": "DR1752028"})
     assert isinstance(broken, Broken)
@@ -318,6 +319,9 @@ REACTIONS = {
     "wacli's option": WACLI | {"Text": "Poll option added", "PollAdd": {"PollMessageID": "3EB0AB"}},
     "vgp": VGP | {"eventType": "reaction", "mediaType": "reaction", "messageId": "A", "reactionToMessageId": "3EB0AB"},
     "felixisaac": changed(FELIXISAAC, message={"content": "[Reaction: \U0001f44d]"}),
+    "waha's former one": changed(
+        WAHA, payload={"body": None, "_data": {"message": {"reactionMessage": {"text": "+"}}}}
+    ),
     "evolution's vote": changed(EVOLUTION, data={"message": {"pollUpdateMessage": {"vote": {"encPayload": "x"}}}}),
     "evolution": changed(EVOLUTION, data={"message": {"reactionMessage": {"text": "\U0001f44d"}}}),
     "wati": WATI | {"type": "reaction", "text": "\U0001f44d"},
