@@ -17,7 +17,7 @@ from wamon.capture.prefetch import each
 from wamon.errors import Locked, Poison, TimedOut
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded, held_to, newest_of_each
-from wamon.ledger.comparison import Comparison
+from wamon.ledger.comparison import Comparison, Expected
 from wamon.ledger.recording import Batch
 from wamon.log import logger
 from wamon.postgres.connection import transaction
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from wamon.bridge.store import Row
     from wamon.capture.pipeline import Pipeline
     from wamon.ledger.changes import Key
-    from wamon.ledger.columns import ReadColumns
     from wamon.ledger.comparison import Held
     from wamon.model import Group, Message, Reading
 
@@ -86,8 +85,8 @@ class _Compared(NamedTuple):
 
     rows: list[Row]
     wanted: Mapping[bytes, str]
-    read: ReadColumns
     messages: int  # among them; as many as rows, unless one comes twice
+    expected: Expected
 
 
 @dataclass(slots=True)
@@ -194,6 +193,7 @@ class Verification:
 
     def _pages(self, progress: Callable[[int], None]) -> Iterator[_Compared]:
         wanted = {group.jid.encode(): group.jid for group in self._groups if group.enabled}
+        chats = {group.jid: group.chat for group in self._groups}
         done = 0
         pages = self._pipeline.store.row_pages(wanted)
         by_columns = ByColumns(Reader(self._pipeline.store, self._pipeline.rules, wanted, all_starts(self._pipeline)))
@@ -201,19 +201,17 @@ class Verification:
             rows = [row for found, _ in together for row in found]
             read = by_columns.read(rows)
             ids = {*read.columns.message_ids, *(reading.message.message_id.encode() for reading in read.beside)}
-            yield _Compared(rows, wanted, read, len(ids))
+            yield _Compared(rows, wanted, len(ids), Expected.of(read, chats))
             done += sum(count for _, count in together)
             progress(done)
 
     def _doubtful(self, page: _Compared) -> list[Reading]:
         """The readings of a page but of those messages of which just what they say is held."""
-        recorder, columns = self._pipeline.recorder, page.read.columns
         if page.messages < len(page.rows):
             return self._understood(messages_of(page.rows, page.wanted))
-        held = self._comparison.as_expected(page.read, recorder.rules, recorder.drafter.keep_text)
-        if len(held) == len(page.rows):
-            return []
-        settled = {columns.rowids[n] for n in held}
+        recorder = self._pipeline.recorder
+        unexpected = self._comparison.unexpected(page.expected, recorder.rules, recorder.drafter.keep_text)
+        settled = set(page.expected.messages.rowids) - unexpected
         return self._understood(messages_of([row for row in page.rows if row[0] not in settled], page.wanted))
 
     def _understood(self, messages: Sequence[Message]) -> list[Reading]:

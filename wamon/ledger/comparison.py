@@ -12,7 +12,7 @@ from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, keyed_transact
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from wamon.ledger.changes import Drop, Key
@@ -46,6 +46,44 @@ class UnlistedSubmission(NamedTuple):
     in_ledger: bool  # the message
 
 
+class _Asked(NamedTuple):
+    """What a query is asked of many. Values come joined: an array takes a driver longer than this takes the server."""
+
+    rowids: Sequence[int]  # whose each of them is
+    values: Mapping[str, str]
+
+
+class Expected(NamedTuple):
+    """What is to be held of the messages of a page's columns, but of odd ones."""
+
+    messages: _Asked
+    posts: _Asked
+
+    @classmethod
+    def of(cls, page: ReadColumns, chats: Mapping[str, int]) -> Expected:
+        """By what the page says; `chats` are the numbers of its groups, by JID."""
+        columns, said = page.columns, page.said
+        message_ids, numbers = columns.message_ids, {n: list(dict.fromkeys(found)) for n, found in said.numbers.items()}
+        hashes = unpack(f">{len(message_ids)}q", b"".join(hashes_of(columns)))
+        # In order of key, which is that of the indexes; an id that holds what parts them is left out.
+        left_out = said.odd.union([n for n, message_id in enumerate(message_ids) if b"\n" in message_id])
+        places = sorted(set(range(len(message_ids))) - left_out, key=message_ids.__getitem__)
+        posts = sorted([(number, n) for n, found in numbers.items() if n not in left_out for number in found])
+
+        def asked(places: Sequence[int], **joined: str) -> _Asked:
+            keys = {
+                "chats": ",".join([str(chats[columns.jids[n]]) for n in places]),
+                "message_ids": b"\n".join([message_ids[n] for n in places]).decode(),
+            }
+            return _Asked([columns.rowids[n] for n in places], keys | joined)
+
+        numbers_said = [" ".join(numbers[n]) if n in numbers else "" for n in places]
+        return cls(
+            asked(places, hashes=",".join([str(hashes[n]) for n in places]), numbers=",".join(numbers_said)),
+            asked([n for _, n in posts], drop_numbers=",".join([number for number, _ in posts])),
+        )
+
+
 class Comparison:
     """Reads for verify and sweep; it mends what no message says: cursors, gone rows, reviews, what leads there."""
 
@@ -66,28 +104,17 @@ class Comparison:
             )
             return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
 
-    def as_expected(self, page: ReadColumns, rules: int, keep_text: timedelta | None) -> set[int]:
-        """The places in a page's columns of messages of which just what they say is held. `keep_text` as in `held`."""
-        columns, said = page.columns, page.said
-        hashes = unpack(f">{len(columns.rowids)}q", b"".join(hashes_of(columns)))
-        numbers = {n: " ".join(dict.fromkeys(found)) for n, found in said.numbers.items()}
-        # In order of key, which is that of the ledger's index; an id that holds what parts them is left out.
-        places = sorted(set(range(len(columns.rowids))) - said.odd, key=columns.message_ids.__getitem__)
-        places = [n for n in places if b"\n" not in columns.message_ids[n]]
-        if not places:
-            return set()
+    def unexpected(self, expected: Expected, rules: int, keep_text: timedelta | None) -> set[int]:
+        """The rowids of messages of which not just what is expected is held. `keep_text` as in `held`."""
+        messages, posts = expected
+        found: set[int] = set()
         with keyed_transaction(self._source.db) as db:
-            rows = SQL.run(
-                db,
-                "as_expected",
-                chats=",".join([str(self._source.groups[columns.jids[n]].chat) for n in places]),
-                message_ids=b"\n".join([columns.message_ids[n] for n in places]).decode(),
-                hashes=",".join([str(hashes[n]) for n in places]),
-                numbers=",".join([numbers.get(n, "") for n in places]),
-                rules=rules,
-                keep_text=keep_text,
-            )
-            return {places[n] for (n,) in rows.fetchall()}
+            if messages.rowids:
+                rows = SQL.run(db, "unexpected", **messages.values, rules=rules, keep_text=keep_text)
+                found.update(messages.rowids[n] for (n,) in rows)
+            if posts.rowids:
+                found.update(posts.rowids[n] for (n,) in SQL.run(db, "unexpected_posts", **posts.values))
+        return found
 
     def unlisted_submissions(self, groups: Sequence[Group]) -> list[UnlistedSubmission]:
         """Live submissions of messages that the ledger doesn't hold, or not as done, or not with that number."""

@@ -21,9 +21,9 @@ LEFT JOIN LATERAL (
     ) AS s
 ) AS own ON true
 
--- name: as_expected
--- The places of messages of which exactly this is held, under these rules, and with their texts where `held` wants them.
--- Values come joined, since a driver takes longer over an array than the server over this. Key by key, as above.
+-- name: unexpected
+-- The places of messages of which not exactly this is held, under these rules, and with their texts where `held` wants
+-- them. Key by key, as above.
 SELECT k.n - 1
 FROM (
     SELECT m.n, m.chat::int, m.message_id, m.content_hash::bigint, m.numbers, %(keep_text)s::interval AS keep
@@ -31,28 +31,35 @@ FROM (
                 string_to_array(%(hashes)s, ','), string_to_array(%(numbers)s, ','))
          WITH ORDINALITY AS m(chat, message_id, content_hash, numbers, n)
 ) AS k
-CROSS JOIN LATERAL (
-    SELECT r.* FROM wamon.ledger_rows AS r WHERE r.chat = k.chat AND r.message_id = k.message_id OFFSET 0
-) AS l
-JOIN wamon.groups AS g ON g.chat = k.chat
-WHERE l.content_hash = k.content_hash AND l.rules = %(rules)s AND l.gone_at IS NULL
-  AND CASE
-      WHEN k.numbers = '' THEN l.status = 'ignored' AND l.numbers IS NULL
-      ELSE l.status = 'done'
-           AND (l.text IS NOT NULL
-                OR NOT coalesce(coalesce(l.sent_at, l.seen_at) > now() + interval '1 day' - k.keep
-                                AND k.keep > interval '1 day', true))
-           AND l.numbers = string_to_array(k.numbers, ' ')
-           AND cardinality(l.numbers) = (
-               SELECT count(*)
-               FROM unnest(l.numbers) AS n(drop_number)
-               CROSS JOIN LATERAL (
-                   SELECT r.drop_number FROM wamon.submission_rows AS r
-                   WHERE r.drop_number = n.drop_number AND r.chat = k.chat AND r.message_id = k.message_id AND r.live
-                     AND r.project = g.project OFFSET 0
-               ) AS s
-           )
-      END
+WHERE NOT EXISTS (
+    SELECT FROM wamon.ledger_rows AS l
+    WHERE l.chat = k.chat AND l.message_id = k.message_id
+      AND l.content_hash = k.content_hash AND l.rules = %(rules)s AND l.gone_at IS NULL
+      AND CASE
+          WHEN k.numbers = '' THEN l.status = 'ignored' AND l.numbers IS NULL
+          ELSE l.status = 'done' AND l.numbers = string_to_array(k.numbers, ' ')
+               AND (l.text IS NOT NULL
+                    OR NOT coalesce(coalesce(l.sent_at, l.seen_at) > now() + interval '1 day' - k.keep
+                                    AND k.keep > interval '1 day', true))
+          END
+    OFFSET 0
+)
+
+-- name: unexpected_posts
+-- The places of posts that no live submission is of, in the project that its group has now.
+SELECT k.n - 1
+FROM (
+    SELECT m.n, m.chat::int, m.message_id, m.drop_number
+    FROM unnest(string_to_array(%(chats)s, ','), string_to_array(%(message_ids)s, E'\n'),
+                string_to_array(%(drop_numbers)s, ','))
+         WITH ORDINALITY AS m(chat, message_id, drop_number, n)
+) AS k
+WHERE NOT EXISTS (
+    SELECT FROM wamon.submission_rows AS s
+    JOIN wamon.groups AS g USING (chat, project)
+    WHERE s.drop_number = k.drop_number AND s.chat = k.chat AND s.message_id = k.message_id AND s.live
+    OFFSET 0
+)
 
 -- name: unlisted_submissions
 SELECT s.chat, s.message_id, s.drop_number, l.status IS NOT NULL
