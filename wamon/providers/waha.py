@@ -74,7 +74,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
     if not kind.startswith("message"):  # others may hold anything
         return
     payload = fields(event.get("payload"), "its payload")
-    if kind in _MESSAGES and _NOTICES.isdisjoint(_told(payload)):
+    if kind in _MESSAGES and not _is_notice(payload):
         yield _message(payload)
     elif kind == "message.edited":
         yield _message(payload, edits=_stanza(payload.get("editedMessageId") or payload.get("id")))
@@ -83,6 +83,12 @@ def _event(event: Fields) -> Iterator[Parsed]:
         yield _message(told, revokes=_stanza(_revoked(payload)))
     elif kind == "message.ack" and (state := _STATES.get(word(payload.get("ackName")))):
         yield Receipt(_stanza(payload.get("id")), None, state)
+
+
+def _is_notice(payload: Fields) -> bool:
+    """Whether nobody says anything by it. A chat's setting has no text, of what it has in common with former edits."""
+    told = _told(payload)
+    return not _NOTICES.isdisjoint(told) or ("protocolMessage" in told and not said(payload.get("body")))
 
 
 def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:

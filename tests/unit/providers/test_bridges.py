@@ -267,6 +267,13 @@ def test_wacli_names_a_type_only_where_it_is_no_message(kind: str) -> None:
     assert parse("wacli", WACLI | {"EventType": kind}) == []
 
 
+def test_waclis_receipts_name_several_messages_and_not_what_we_read_ourselves() -> None:
+    receipt: Json = {"EventType": "receipt", "Chat": JID, "Sender": JID, "MessageIDs": ["A", "B"], "IsFromMe": False}
+    assert parse("wacli", receipt | {"Type": "played"}) == [Receipt("A", None, "read"), Receipt("B", None, "read")]
+    assert parse("wacli", receipt | {"Type": "delivered", "IsFromMe": True}) == []
+    assert parse("wacli", receipt | {"Type": "sender"}) == []
+
+
 @pytest.mark.parametrize("more", [{}, {"Poll": None, "PollVote": None, "Revoked": False, "ReactionToID": ""}])
 def test_what_waclis_phones_tell_one_another_is_no_message(more: Json) -> None:
     """Such as that messages disappear from now on, or an edit that it couldn't read."""
@@ -405,7 +412,10 @@ def test_what_whatsapp_shows_between_messages_is_none_of_wahas(kind: str) -> Non
     assert len(waha("message", body="", _data={"type": "sticker"})) == 1
 
 
-def test_evolutions_setting_of_a_chat_is_no_message() -> None:
+def test_a_chats_setting_is_no_message() -> None:
+    setting = {"message": {"protocolMessage": {"type": "EPHEMERAL_SETTING"}}}
+    assert waha("message", body=None, _data=setting) == []
+    assert len(waha("message", body="what an edit says", _data=setting)) == 1
     assert evolution({"protocolMessage": {"type": "EPHEMERAL_SETTING", "ephemeralExpiration": 86_400}}) == []
     assert evolution({"statusMentionMessage": {"message": {"protocolMessage": {"type": 25}}}}) == []
 
