@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
+from tests.support.environment import program
 from tests.support.forked import Forked
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
@@ -100,6 +102,15 @@ def test_it_ends_quietly_once_its_reader_has_gone_though_nothing_happens(office:
         lines.close()
         assert process.wait(timeout=20) == 0
     assert (office.folder / "events.log").read_text() == ""
+
+
+def test_it_ends_quietly_where_its_stdout_was_closed_from_the_start(office: Office) -> None:
+    command = (*program(), "--config", str(office.config_path), "events", "--follow")
+    done = subprocess.run(
+        command, check=False, preexec_fn=lambda: os.close(1), stderr=subprocess.PIPE, text=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert office.query("SELECT count(*) FROM wamon.event_stream") == [0]  # nothing is kept for nobody
 
 
 def test_it_stands_back_for_those_who_record(office: Office) -> None:

@@ -54,6 +54,7 @@ def events(
     if not follow:
         _print_each(following.to_the_end())
         return
+    _require_reader()
     with suppress(_Ended):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
@@ -78,13 +79,13 @@ def _print_each(found: Iterable[Sequence[Event]]) -> None:
 
 def _pause(seconds: float) -> None:
     """Wait, unless whoever reads us has gone: without news nothing else would tell."""
-    if _is_read():
-        time.sleep(seconds)
-    else:
-        raise BrokenPipeError
+    _require_reader()
+    time.sleep(seconds)
 
 
-def _is_read() -> bool:
+def _require_reader() -> None:
+    """Raises BrokenPipeError where whoever read us has gone, or nobody ever did: stdout was closed from the start."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
-    return not poll.poll(0)
+    if sys.__stdout__ is None or poll.poll(0):
+        raise BrokenPipeError
