@@ -42,7 +42,7 @@ SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit
 
 -- name: give_places
 -- To what is committed by now, in the order of writing: what touched the same drop was written one after the other.
--- Whether a post is its drop's first is said once, for all who read.
+-- Whether a post is its drop's first is said once, for all who read; of most drops there is one submission (`shared`: more).
 WITH waiting AS (
     SELECT number, row_number() OVER up_to AS k, sum(elements) OVER up_to - elements AS before
     FROM (SELECT number, elements FROM wamon.events_out WHERE place IS NULL ORDER BY number LIMIT 1000) AS o
@@ -51,11 +51,19 @@ WITH waiting AS (
     SELECT number, k FROM waiting WHERE before < %(elements)s
 ), moved AS (
     UPDATE wamon.event_stream SET last_place = last_place + (SELECT count(*) FROM fresh) RETURNING last_place
+), shared AS MATERIALIZED (
+    SELECT drop_number
+    FROM wamon.submission_rows
+    WHERE drop_number = ANY(ARRAY(
+        SELECT unnest(o.drop_numbers) FROM wamon.events_out AS o JOIN fresh USING (number) WHERE o.sent_ats IS NOT NULL
+    ))
+    GROUP BY drop_number
+    HAVING count(*) > 1
 )
 UPDATE wamon.events_out AS o
 SET place = m.last_place - (SELECT count(*) FROM fresh) + f.k, timeline = %(timeline)s,
-    again = ARRAY(
-        SELECT e.kind = 'posted' AND EXISTS (
+    again = CASE WHEN o.sent_ats IS NOT NULL THEN ARRAY(
+        SELECT e.kind = 'posted' AND e.drop_number IN (SELECT drop_number FROM shared) AND EXISTS (
             SELECT
             FROM wamon.submission_rows AS s
             JOIN wamon.groups AS g USING (chat)
@@ -71,7 +79,7 @@ SET place = m.last_place - (SELECT count(*) FROM fresh) + f.k, timeline = %(time
         FROM unnest(o.kinds, o.chats, o.message_ids, o.drop_numbers, o.projects, o.sent_ats)
              WITH ORDINALITY AS e(kind, chat, message_id, drop_number, project, sent_at, n)
         ORDER BY e.n
-    )
+    ) END
 FROM fresh AS f, moved AS m
 WHERE o.number = f.number
 

@@ -103,15 +103,15 @@ class Told:
 
     def events(self, row: Row) -> Iterator[Event]:
         """The events of these elements, in their order."""
-        cursors = f"{self._generation}-{row.timeline}-{row.place}-{{}}{'b' if row.of_base else ''}".format
+        place, base = f"{self._generation}-{row.timeline}-{row.place}-", "b" if row.of_base else ""
         at = written(row.at)
         if row.others is not None:
             for n, other in enumerate(row.others, row.first):
-                yield self._other(cursors(n), at, other)
+                yield self._other(f"{place}{n}{base}", at, other)
             return
         for n, element in enumerate(row.elements(), row.first):
             tell = self._review if element.kind.startswith("review.") else self._post
-            yield tell(cursors(n), at, element)
+            yield tell(f"{place}{n}{base}", at, element)
 
     def _post(self, cursor: str, at: str, element: _Element) -> Event:
         """That a drop was posted, rejected or retracted. A post happened when it was sent."""

@@ -28,7 +28,7 @@ from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, transaction
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -144,7 +144,7 @@ class Review:
         try:
             with attempt(db):
                 self._copies.copy(db, added.posts, places)
-                self._tell(db, _created(added.posts, places), are_new=True)
+                self._tell_created(db, added.posts, places)
         except (Locked, Poison, TimedOut):  # a row is in the way
             return ()
         return places
@@ -168,20 +168,30 @@ class Review:
             noted = self._rows.note(db, minded, line)
             changes += [(what, one.candidate) for one in minded if self._rows.row_of(one.drop) in noted]
         if changes:
-            self._tell(db, map(_changed, changes), are_new=False)
+            self._tell(db, map(_changed, changes))
         if self._table.defers:
             db.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return Written(conflicts, hindered)
 
-    def _tell(self, db: Database, changes: Iterable[_Change], *, are_new: bool) -> None:
-        """Let those who follow events know what was written, if anybody does: no trigger may stand on this table.
-
-        `are_new`: of posts that this transaction has recorded.
-        """
+    def _tell(self, db: Database, changes: Iterable[_Change]) -> None:
+        """Let those who follow events know what was written, if anybody does: no trigger may stand on this table."""
         if SQL.value(db, "is_followed"):
             kinds, projects, drops, jids, message_ids = map(list, zip(*changes, strict=True))
             told = {"kinds": kinds, "projects": projects, "drops": drops, "jids": jids, "message_ids": message_ids}
-            SQL.run(db, "tell", source=self._source, are_new=are_new, **told)
+            SQL.run(db, "tell", source=self._source, **told)
+
+    def _tell_created(self, db: Database, posts: Posts, places: Sequence[int]) -> None:
+        """As `_tell`: of the rows of these posts, which this transaction has added."""
+        chats = dict(SQL.run(db, "followed_chats", source=self._source, jids=list(set(posts.jids))).fetchall())
+        if chats:
+            SQL.run(
+                db,
+                "tell_created",
+                chats=[chats[posts.jids[n]] for n in places],
+                message_ids=[posts.message_ids[n].decode() for n in places],
+                drops=[posts.numbers[n] for n in places],
+                projects=[posts.projects[n] for n in places],
+            )
 
     def _hindered(self, db: Database, drops: set[Drop], there: set[Drop]) -> dict[Drop, str]:
         """Those of the drops that can't be written, and why: their names don't fit, or their rows are locked."""
@@ -310,11 +320,6 @@ def _arrived(posted: Posted) -> list[_Arrived]:
     counting = [one for one in posted.submissions if not one.standing.twin and not one.candidate.rejected]
     arrived = [(c, ALL_IS_KNOWN if _key(c) in posted.mended else before.latest) for c, _, before in counting]
     return sorted(arrived, key=lambda pair: pair[0].message.rowid)
-
-
-def _created(posts: Posts, places: Sequence[int]) -> Iterator[_Change]:
-    for n in places:
-        yield "review.created", posts.projects[n], posts.numbers[n], posts.jids[n], posts.message_ids[n].decode()
 
 
 def _changed(change: tuple[str, Candidate]) -> _Change:

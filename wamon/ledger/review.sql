@@ -30,16 +30,15 @@ WHERE NOT EXISTS (
 SELECT EXISTS (SELECT FROM wamon.event_stream)
 
 -- name: tell
--- By columns, as posts are told. What waited for long may be of another source's group. A post that was added just now has
--- the version with which it begins.
+-- By columns, as posts are told. What waited for long may be of another source's group.
 INSERT INTO wamon.events_out (elements, kinds, chats, message_ids, drop_numbers, projects, versions)
 SELECT count(*), %(kinds)s::text[], array_agg(g.chat ORDER BY k.n), %(message_ids)s::text[], %(drops)s::text[],
        %(projects)s::text[],
-       array_agg(CASE WHEN %(are_new)s THEN coalesce(d.version + 1, 0) ELSE (
+       array_agg((
            SELECT r.version
            FROM wamon.submission_rows AS r
            WHERE r.drop_number = k.drop_number AND r.chat = g.chat AND r.message_id = k.message_id
-       ) END ORDER BY k.n)
+       ) ORDER BY k.n)
 FROM unnest(%(drops)s::text[], %(jids)s::text[], %(message_ids)s::text[])
      WITH ORDINALITY AS k(drop_number, jid, message_id, n)
 LEFT JOIN (
@@ -48,5 +47,22 @@ LEFT JOIN (
     WHERE jid = ANY(%(jids)s::text[])
     ORDER BY jid, source <> %(source)s
 ) AS g USING (jid)
-LEFT JOIN wamon.deleted_versions AS d
-       ON d.drop_number = k.drop_number AND d.chat = g.chat AND d.message_id = k.message_id
+
+-- name: followed_chats
+SELECT jid, chat
+FROM wamon.groups
+WHERE source = %(source)s AND jid = ANY(%(jids)s::text[]) AND EXISTS (SELECT FROM wamon.event_stream)
+
+-- name: tell_created
+-- Each post has the version with which it begins: one that was deleted by hand goes on.
+INSERT INTO wamon.events_out (elements, kinds, chats, message_ids, drop_numbers, projects, versions)
+SELECT n.elements, array_fill('review.created'::text, ARRAY[n.elements]), %(chats)s::int[], %(message_ids)s::text[],
+       %(drops)s::text[], %(projects)s::text[],
+       CASE WHEN EXISTS (SELECT FROM wamon.deleted_versions) THEN ARRAY(
+           SELECT coalesce(d.version + 1, 0)
+           FROM unnest(%(drops)s::text[], %(chats)s::int[], %(message_ids)s::text[])
+                WITH ORDINALITY AS k(drop_number, chat, message_id, n)
+           LEFT JOIN wamon.deleted_versions AS d USING (drop_number, chat, message_id)
+           ORDER BY k.n
+       ) ELSE array_fill(0, ARRAY[n.elements]) END
+FROM (SELECT cardinality(%(drops)s::text[]) AS elements) AS n
