@@ -60,6 +60,7 @@ _SAID: Mapping[str, Sequence[str]] = {
     "templateButtonReplyMessage": ("selectedDisplayText",),
     "listResponseMessage": ("title", "description"),
     "interactiveResponseMessage": ("body",),
+    "interactiveMessage": ("body",),
     "pollCreationMessage": ("name",), "pollCreationMessageV2": ("name",), "pollCreationMessageV3": ("name",),
     "pollCreationMessageV5": ("name",),
     "eventMessage": ("name", "description"),

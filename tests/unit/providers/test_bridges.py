@@ -374,6 +374,7 @@ def evolution(message: Json, **data: Any) -> list[Parsed]:
         ({"templateButtonReplyMessage": {"selectedId": "1", "selectedDisplayText": "a"}}, "text", "a"),
         ({"listResponseMessage": {"title": "a", "singleSelectReply": {"selectedRowId": "1"}}}, "text", "a"),
         ({"interactiveResponseMessage": {"body": {"text": "a"}}}, "text", "a"),
+        ({"viewOnceMessage": {"message": {"interactiveMessage": {"body": {"text": "a"}}}}}, "text", "a"),
         ({"interactiveResponseMessage": {"nativeFlowResponseMessage": {"paramsJson": '{"n": "a"}'}}}, "text", "a"),
         ({"pollCreationMessageV3": {"name": "Which?", "options": [{"optionName": "a"}, {}, 7]}}, "text", "Which?\na"),
         ({"eventMessage": {"name": "a"}}, "text", "a"),
