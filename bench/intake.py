@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -74,7 +75,7 @@ def _waiting(ground: Ground, provider: str, bodies: Iterable[Any]) -> Iterator[P
 
 
 def _wati(n: int) -> dict[str, object]:
-    said = {"id": f"m{n}", "whatsappMessageId": f"wamid.{n:08}", "timestamp": str(1_795_860_000 + n)}
+    said = {"id": f"m{n}", "whatsappMessageId": _wamid(n), "timestamp": str(1_795_860_000 + n)}
     return {"eventType": "message", "type": "text", "text": f"DR{1_000_000 + n}", "waId": _phone(n), **said}
 
 
@@ -90,12 +91,19 @@ def _days(messages: int) -> Iterator[dict[str, object]]:
 
 def _meta(n: int) -> dict[str, object]:
     text = {"body": f"DR{1_000_000 + n}"}
-    return {"id": f"wamid.{n:08}", "from": _phone(n), "timestamp": str(1_795_860_000 + n), "type": "text", "text": text}
+    return {"id": _wamid(n), "from": _phone(n), "timestamp": str(1_795_860_000 + n), "type": "text", "text": text}
 
 
 def _delivery(messages: list[dict[str, object]]) -> dict[str, object]:
     value = {"metadata": {"phone_number_id": "900222"}, "contacts": [], "messages": messages}
     return {"entry": [{"id": "900111", "changes": [{"field": "messages", "value": value}]}]}
+
+
+def _wamid(n: int) -> str:
+    """An id as Meta makes them, around the one that the message has on its phone."""
+    stanza_id = f"3EB0{Random(n).getrandbits(64):016X}"
+    inner = b"\x1c\x18\x0b%b\x15\x02\0\x12\x18\x14%b\0" % (_phone(n).encode(), stanza_id.encode())
+    return f"wamid.{b64encode(inner).decode()}"
 
 
 def _phone(n: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +35,12 @@ def token(secret: str = SECRET, seconds: float = SECONDS, algorithm: str = "HS25
     signing = ".".join(urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
     made = hmac.digest(secret.encode(), signing.encode(), "sha256")
     return f"{signing}.{urlsafe_b64encode(made).decode().rstrip('=')}"
+
+
+def wamid(stanza_id: str) -> str:
+    """Meta's id of a message that has this one on the phone."""
+    inner = b"\x1c\x18\x0b27820000001\x15\x02\0\x12\x18" + bytes([len(stanza_id)]) + stanza_id.encode() + b"\0"
+    return f"wamid.{b64encode(inner).decode()}"
 
 
 @dataclass(frozen=True)

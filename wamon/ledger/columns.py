@@ -7,7 +7,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, posts_of
+from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, posts_of, stanza_field
 from wamon.ledger.posts import Posts
 from wamon.model import content_hasher
 from wamon.postgres.copy import EIGHT, NULL, each_encoded, encoded, in_chunks, int4, int8s, known_text, text, texts
@@ -156,9 +156,10 @@ class ColumnDrafter:
         chat, message_id, sent_at, sender = chats[n], message_ids[n], sent_ats[n], senders[n]
         sent_at_micros, from_me = columns.sent_ats[n], columns.from_me[n]
         rest = columns.rowids[n], columns.jids[n], columns.senders[n], sent_at_micros, from_me, True
+        ending = SAID[from_me] + stanza_field(columns.message_ids[n])
         for number in dict.fromkeys(numbers) if len(numbers) > 1 else numbers:
             number_field = text(number)
-            row = (chat.submission, message_id, number_field, chat.project_field, sent_at, sender, SAID[from_me])
+            row = (chat.submission, message_id, number_field, chat.project_field, sent_at, sender, ending)
             self._posts.append((chat.project, number, columns.message_ids[n], b"".join(row), *rest))
         held = encoded(columns.texts[n]) if sent_at_micros >= self._kept_since else NULL
         if len(numbers) > 1:

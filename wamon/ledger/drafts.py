@@ -27,6 +27,7 @@ from wamon.postgres.copy import (
     timestamptz,
     uuid,
 )
+from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
     from wamon.postgres.copy import Row
     from wamon.providers.deliveries import Alias, Part
 
-LEDGER, BROUGHT, SUBMISSION = columns(10), columns(13), columns(9)
+LEDGER, BROUGHT, SUBMISSION = columns(10), columns(13), columns(10)
 _AS_POSTED = FALSE + FALSE
 SAID = FALSE + _AS_POSTED, TRUE + _AS_POSTED
-"""What the row of a new submission ends with, of other people and of us."""
+"""What the row of a new submission ends with, of other people and of us, but for the last field, a `stanza_field`."""
 
 
 class Origin(NamedTuple):
@@ -184,6 +185,11 @@ def origin_fields(correlation_id: UUID, stanza_id: str | None) -> bytes:
     return _WEBHOOK + uuid(correlation_id) + maybe_text(stanza_id)
 
 
+def stanza_field(message_id: bytes) -> bytes:
+    """By what a message of Meta's, or WATI's, is known as the same that a bridge brought; null of any other."""
+    return maybe_text(stanza_id(message_id.decode())) if message_id.startswith(b"wamid.") else NULL
+
+
 def posts_of(reading: Reading, group: Group, now: datetime) -> Iterator[Post]:
     """The posts of a message of this group. One without a time is of now."""
     message = reading.message
@@ -210,5 +216,6 @@ def submission_row(
             known_text(message.sender),
             TRUE if message.from_me else FALSE,
             judged,
+            stanza_field(message.message_id.encode()),
         )
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, overload
 
 from wamon.ledger.changes import NOTHING_STANDS, Candidate, Judged, Standing
 from wamon.model import Message, moment_at
-from wamon.providers.wamids import stanza_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,6 @@ class Posts:
     projects: Sequence[str] = ()
     numbers: Sequence[str] = ()
     message_ids: Sequence[bytes] = ()
-    from_elsewhere: Sequence[int] = ()  # the places of those whose ids tell another one: see `stanza_id`
     rowids: Sequence[int] = ()
     jids: Sequence[str] = ()
     senders: Sequence[bytes] = ()
@@ -41,7 +39,7 @@ class Posts:
             return cls(), ()
         posts.sort()
         projects, numbers, message_ids, rows, *rest = zip(*posts, strict=True)
-        return cls(projects, numbers, message_ids, _from_elsewhere(message_ids), *rest), rows
+        return cls(projects, numbers, message_ids, *rest), rows
 
     @property
     def drops(self) -> list[Drop]:
@@ -67,12 +65,6 @@ class Posts:
     def candidates(self) -> list[Candidate]:
         """The submissions that they are to be."""
         return list(map(self.candidate, range(len(self.numbers))))
-
-
-def _from_elsewhere(message_ids: Sequence[bytes]) -> list[int]:
-    """The places of those that are as Meta makes them, and tell another id."""
-    named = [n for n, message_id in enumerate(message_ids) if message_id.startswith(b"wamid.")]
-    return [n for n in named if stanza_id(message_ids[n].decode())]
 
 
 class Added(Sequence[Judged]):

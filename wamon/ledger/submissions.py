@@ -100,7 +100,6 @@ class Submissions:
         standing = {places[n]: before for n, before in standing.items()}
         if posts.numbers:
             copied(self._source.db, SQL.sql("copy_submissions"), rows)
-            self._note_stanzas([posts.candidate(n) for n in posts.from_elsewhere])
         failpoint("record.submissions")
         kinds = kinds_of(drops, standing)
         counts = Counter([(jid, kind) for jid, kind in zip(posts.jids, kinds, strict=True) if kind])
@@ -114,7 +113,6 @@ class Submissions:
         submissions = with_kinds(candidates, self._standings(candidates))
         if candidates:
             copied(self._source.db, SQL.sql("copy_submissions"), in_chunks(self._rows(candidates)))
-            self._note_stanzas(candidates)
         revived = self._set_live(changes.revived, live=True)
         retracted = self._set_live(changes.retracted, live=False)
         failpoint("record.submissions")
@@ -186,15 +184,6 @@ class Submissions:
         values = {"projects": projects, "drops": drops, "jids": jids, "message_ids": message_ids}
         values["stanza_ids"] = list(map(stanza_id, message_ids))
         return set(SQL.run(self._source.db, "twins", source=self._source.name, **values).fetchall())
-
-    def _note_stanzas(self, candidates: Sequence[Candidate]) -> None:
-        """By what a message of Meta's, or WATI's, is known as the same that a bridge brought."""
-        named = [candidate for candidate in candidates if stanza_id(candidate.message.message_id)]
-        if named:
-            keys = self._source.keys(candidate.message for candidate in named)
-            stanza_ids = [stanza_id(candidate.message.message_id) for candidate in named]
-            drops = [candidate.drop_number for candidate in named]
-            SQL.run(self._source.db, "note_stanzas", **keys, drops=drops, stanza_ids=stanza_ids)
 
     def _set_live(self, candidates: Sequence[Candidate], *, live: bool) -> list[Candidate]:
         """Mark submissions live or not; those for which that is news."""

@@ -40,14 +40,9 @@ WHERE NOT s.rejected AND g.source <> %(source)s AND g.jid = k.jid
   AND coalesce(s.stanza_id, s.message_id) = coalesce(k.stanza_id, k.message_id)
 
 -- name: copy_submissions
-COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender, from_me, rejected, unchecked)
+COPY wamon.submission_rows (chat, message_id, drop_number, project, sent_at, sender, from_me, rejected, unchecked,
+                            stanza_id)
 FROM STDIN (FORMAT BINARY)
-
--- name: note_stanzas
-UPDATE wamon.submission_rows AS s SET stanza_id = k.stanza_id
-FROM unnest(%(chats)s::int[], %(message_ids)s::text[], %(drops)s::text[], %(stanza_ids)s::text[])
-     AS k(chat, message_id, drop_number, stanza_id)
-WHERE s.chat = k.chat AND s.message_id = k.message_id AND s.drop_number = k.drop_number AND k.stanza_id IS NOT NULL
 
 -- name: set_live
 -- Returns the drops for which that is news: while the same message lives in another source, it isn't.

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.support.bridges import LAWLEY
-from tests.support.deliveries import GOWA, MANYCHAT, NOON, SECONDS, WATI, Json, meta_body, meta_message
+from tests.support.deliveries import GOWA, MANYCHAT, NOON, SECONDS, WATI, Json, meta_body, meta_message, wamid
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
 from wamon.app.commands import configured
@@ -31,6 +31,7 @@ TEXTS = (
     "DR1750000",
 )  # fmt: skip
 HOOKS = [hook("wati", project="Lawley"), hook("gowa", project="Mohadin"), hook("meta"), hook("manychat", project="Z")]
+STANZA = "3EB0AABBCCDDEEFF00"
 MANY = 100
 SOURCES = 2
 FEW = 2 * SOURCES  # batches that are drafted before those processes begin
@@ -58,7 +59,7 @@ def _deliveries() -> Iterator[tuple[str, Json | bytes]]:
         said = WATI | {
             "text": text,
             "waId": who,
-            "whatsappMessageId": f"wamid.{n}",
+            "whatsappMessageId": wamid(f"{STANZA}{n:02}"),
             "timestamp": str(SECONDS - n),
         }
         yield "wati", said | own.get(rng.choice(["", "", "operator", "photo"]), {})
@@ -73,7 +74,7 @@ def _odd(rng: Random, n: int) -> Iterator[tuple[str, Json | bytes]]:
     edited = in_lawley(GOWA, f"DR177{n:04}", f"E{n}")
     edited["event"], edited["payload"]["original_message_id"] = "message.edited", f"G{again}"
     elsewhere = {**GOWA, "payload": {**GOWA["payload"], "chat_id": "120363999999999999@g.us", "id": f"U{n}"}}
-    read = {"eventType": "sentMessageREAD", "whatsappMessageId": f"wamid.{n}"}
+    read = {"eventType": "sentMessageREAD", "whatsappMessageId": wamid(f"{STANZA}{n:02}")}
     odd: list[tuple[str, Json | bytes]] = [
         ("gowa", in_lawley(GOWA, f"DR175{again:04}", f"G{again}")), ("gowa", edited), ("gowa", elsewhere),
         ("wati", read), ("wati", b"no JSON"), ("manychat", MANYCHAT),
@@ -123,6 +124,7 @@ def test_what_is_drafted_of_a_backlog_is_recorded_as_what_is_looked_up(
     drafted = _outcome(office)
     assert set(drafts) == {True, False}
     assert any(drafted), "nothing is held: this says nothing"
+    assert len([row for row in drafted[1] if row["stanza_id"]]) > FEW
     monkeypatch.setattr(Recorder, "column_drafter", lambda _: None)
     for by_draft, looked_up in zip(drafted, _outcome(office), strict=True):
         assert by_draft == looked_up

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,19 @@ import pytest
 
 from tests.support.bridges import LAWLEY
 from tests.support.clock import HOST
-from tests.support.deliveries import BSUID, GOWA, GROUP, MANYCHAT, PHONE, SENDERS, WATI, Json, meta_body, meta_message
+from tests.support.deliveries import (
+    BSUID,
+    GOWA,
+    GROUP,
+    MANYCHAT,
+    PHONE,
+    SENDERS,
+    WATI,
+    Json,
+    meta_body,
+    meta_message,
+    wamid,
+)
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
 from wamon.app.commands import configured
@@ -124,9 +135,8 @@ def test_the_forms_in_which_one_message_comes_are_one_message(office: Opened) ->
 def test_one_message_of_a_phone_that_a_bridge_and_meta_bring_is_one_post(office: Opened, first: int) -> None:
     ours = office(hook("gowa", project="Lawley"), hook("meta", project="Lawley"))
     stanza = "3EB0AABBCCDDEEFF0011"
-    wamid = f"wamid.{b64encode(b'.27820000001..' + stanza.encode()).decode()}"
     by_bridge = {**GOWA, "payload": {**GOWA["payload"], "chat_id": f"{PHONE}@s.whatsapp.net", "id": stanza}}
-    both: list[tuple[str, Json]] = [("gowa", by_bridge), ("meta", meta_body(meta_message(id=wamid)))]
+    both: list[tuple[str, Json]] = [("gowa", by_bridge), ("meta", meta_body(meta_message(id=wamid(stanza))))]
     for name, body in (both[first], both[1 - first]):
         keep(ours, name, body)
         take_in(ours)

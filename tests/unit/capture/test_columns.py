@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.deliveries import wamid
 from tests.support.environment import examples
 from wamon.bridge.store import Store
 from wamon.capture.backlog import Task, drafted
@@ -69,8 +70,9 @@ usual = st.tuples(
     st.sampled_from([0, 1]),
     st.sampled_from(["", "image", None]),
 )
+TELLING = wamid("3EB0AABBCCDDEEFF0011")
 KNOWN_ODD: tuple[tuple[Any, ...], ...] = (
-    ("", "A", "x" * 200, "x" * 201, "é", "a\nb", "wamid.QUJD", None, 7, b"\xff", "a\0b"),
+    ("", "A", "x" * 200, "x" * 201, "é", "a\nb", "wamid.QUJD", TELLING, None, 7, b"\xff", "a\0b"),
     ("stranger@g.us", None, 7),
     (None, 7, 7.0, b"\xff", "a\0b", "é"),
     (*SAID, None, 7, "\0", "DR17520\x0028", b"DR1752028 \xff"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-
 import pytest
 
+from tests.support.deliveries import wamid
 from wamon.providers.deliveries import DIRECT, Alias, Broken, Parsed, PersonMessage, Receipt
 from wamon.providers.wamids import stanza_id
 from wamon.webhooks.messages import of_numbers, sender_of
@@ -19,10 +18,7 @@ STANZA = "3EB0AABBCCDDEEFF0011"
 @pytest.mark.parametrize(
     ("message_id", "found"),
     [
-        (
-            "wamid." + b64encode(b"\x1c\x18\x0b27820000001\x15\x02\0\x12\x18\x14" + STANZA.encode() + b"\0").decode(),
-            STANZA,
-        ),
+        (wamid(STANZA), STANZA),
         ("wamid.QUJD", None),
         ("wamid.!", None),
         ("wamid.", None),
