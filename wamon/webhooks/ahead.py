@@ -17,7 +17,7 @@ from wamon.webhooks import drafting
 from wamon.webhooks.drafting import Task, sent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from wamon.ledger.columns import ColumnDrafter
     from wamon.ledger.recording import Recorder
@@ -64,7 +64,7 @@ class Ahead:
         self._helper: _Helper | None = None
         self._is_alone = False
 
-    def each(self, found: Iterator[Sequence[Event]]) -> Iterator[Batch]:
+    def each(self, found: Iterator[Sequence[Event]]) -> Generator[Batch]:
         """The batches of these deliveries, each read while the one before it is in hand. One alone isn't drafted."""
         first, second = next(found, ()), next(found, ())
         if not second:

@@ -37,7 +37,7 @@ from wamon.webhooks.people import join_people
 from wamon.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from wamon.config.hooks import Hook
@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 _A_BATCH = 4_000
 _A_BATCH_BESIDE_A_STORE = 500
 """Its passes wait for a batch's end."""
-_MOST_PAGES = 4
+_MOST_BATCHES = 8
+_MOST_BATCHES_BESIDE_A_STORE = 64
 _UNDECIDED_FOR = timedelta(seconds=5)
 
 
@@ -110,12 +111,15 @@ class Intake:
         self._recorder = recorder
         self._ahead = Ahead(self._opener, source, recorder)
         self._talk = talk
+        self._reading: Generator[Batch] | None = None  # of a backlog, what is read ahead
         self._rang_at: datetime | None = None
         self.name = source.name
         self.events = Events(source, list(feed.hooks))
 
     def end(self) -> None:
         """End what reads a backlog ahead."""
+        if self._reading:
+            self._reading.close()
         self._ahead.end()
 
     def begin(self) -> None:
@@ -132,18 +136,30 @@ class Intake:
 
     def take_in(self) -> Taken:
         """Take in what is due, some batches of it. Raises DatabaseUnavailable and SchemaError."""
-        taken = Taken()
-        for batch in self._ahead.each(self._batches()):
-            self._take_in(batch, taken)
+        reading, self._reading = self._reading, None
+        taken = self._take_in_some(reading) if reading else Taken()
+        if not taken.events:
+            taken = self._take_in_some(self._ahead.each(self._batches()))
         if taken.events:
             _tell(taken)
         return taken
 
+    def _take_in_some(self, reading: Generator[Batch]) -> Taken:
+        """Take in some batches; what is read of the next one is kept for the next time."""
+        taken = Taken()
+        most = _MOST_BATCHES_BESIDE_A_STORE if self._feed.is_polled else _MOST_BATCHES
+        for n, batch in enumerate(reading, 1):
+            self._take_in(batch, taken)
+            if n == most:
+                self._reading = reading
+                break
+        return taken
+
     def _batches(self) -> Iterator[Sequence[Event]]:
-        """What is due, some pages of it: a further one is asked for while the last of the one before is in hand."""
+        """What is due, page by page: a further one is asked for while the last batch of the one before is in hand."""
         most = _A_BATCH_BESIDE_A_STORE if self._feed.is_polled else _A_BATCH
         in_hand: Sequence[Event] = ()
-        for _ in range(_MOST_PAGES):
+        while True:
             events = self.events.due(in_hand)
             for n in range(0, len(events), most):
                 in_hand = events[n : n + most]

@@ -206,6 +206,15 @@ def test_that_process_ends_with_an_intake_that_is_ended_amid_a_backlog(office: O
     assert None not in {one.returncode for one in begun}
 
 
+@pytest.mark.usefixtures("begun")
+def test_what_is_read_ahead_and_another_takes_in_meanwhile_is_left_to_it(office: Office) -> None:
+    with intakes(configured(office.config_path, {}), office.clock) as (_, found):
+        assert all(0 < one.take_in().events < MANY for one in found)
+        take_in(office)
+        assert [one.take_in().events for one in found] == [0] * SOURCES
+    _assert_all_recorded(office)
+
+
 @pytest.mark.fault("F1")
 @pytest.mark.parametrize("program", ["/bin/false", "/nowhere"])
 @pytest.mark.usefixtures("begun")
