@@ -22,10 +22,10 @@ from wamon.postgres.copy import (
     int8,
     known_text,
     maybe_text,
+    sixteen,
     text,
     texts,
     timestamptz,
-    uuid,
 )
 from wamon.providers.wamids import stanza_id
 
@@ -123,7 +123,7 @@ class Drafter:
         """The ledger's rows of these readings, which hooks brought."""
         rows = zip(readings, self.rows(readings, groups), strict=True)
         found = ((origins[reading.message[1:3]], row) for reading, row in rows)
-        return chunks((BROUGHT, *row[1:], origin_fields(one.correlation_id, one.stanza_id)) for one, row in found)
+        return chunks((BROUGHT, *row[1:], origin_fields(one.correlation_id.bytes, one.stanza_id)) for one, row in found)
 
     def rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
         """The ledger's rows of these readings, a field at a time."""
@@ -180,9 +180,9 @@ def told(last: Mapping[str, Last]) -> dict[str, Told]:
 _WEBHOOK = text("webhook")
 
 
-def origin_fields(correlation_id: UUID, stanza_id: str | None) -> bytes:
-    """What the ledger's row of a message ends with that a hook brought."""
-    return _WEBHOOK + uuid(correlation_id) + maybe_text(stanza_id)
+def origin_fields(correlation_id: bytes, stanza_id: str | None) -> bytes:
+    """What the ledger's row of a message ends with that a hook brought. The first are the bytes of a UUID."""
+    return _WEBHOOK + sixteen(correlation_id) + maybe_text(stanza_id)
 
 
 def stanza_field(message_id: bytes) -> bytes:

@@ -7,7 +7,6 @@ import pickle
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
 
 from wamon.webhooks.opening import Event
 
@@ -35,14 +34,14 @@ class Task(NamedTuple):
 
 
 def sent(event: Event) -> Sent:
-    """A delivery as that process gets it: an id takes longer to pickle than the rest."""
-    return event.event, event.uid.bytes, event.hook, event.received_at, event.body
+    """A delivery as that process gets it."""
+    return event.event, event.uid_bytes, event.hook, event.received_at, event.body
 
 
 def _event(came: Sent) -> Event:
     """As far as it is looked at there."""
-    event, uid, hook, received_at, body = came
-    return Event(event, UUID(bytes=uid), hook, received_at, b"", body, is_young=False, may_overtake=False)
+    event, uid_bytes, hook, received_at, body = came
+    return Event(event, uid_bytes, hook, received_at, b"", body, is_young=False, may_overtake=False)
 
 
 def draft_all() -> None:

@@ -1,6 +1,6 @@
 -- name: due
 -- Not beyond so many bytes, but one in any case.
-SELECT event, uid, hook, received_at, sha256, body, received_at + %(patience)s::interval > now(),
+SELECT event, uuid_send(uid), hook, received_at, sha256, body, received_at + %(patience)s::interval > now(),
        received_at + %(overtaking)s::interval > now()
 FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY next_try_at, event) - octet_length(body) AS bytes_before
@@ -17,7 +17,7 @@ WHERE bytes_before < %(most_bytes)s
 ORDER BY event
 
 -- name: taken_in
-SELECT event, uid, hook, received_at, sha256, body, false, false
+SELECT event, uuid_send(uid), hook, received_at, sha256, body, false, false
 FROM wamon.webhook_events
 WHERE source = %(source)s AND state = 'done' AND body IS NOT NULL AND messages > 0 AND hook = ANY(%(hooks)s)
   AND event > %(after)s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from wamon.ledger.drafts import Origin
 from wamon.model import Columns, Message, content_hash, microseconds
@@ -13,7 +14,6 @@ from wamon.providers.wamids import stanza_id
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from wamon.ledger.changes import Key
     from wamon.providers.deliveries import Alias, AliasKind, Parsed, Part
@@ -90,14 +90,14 @@ class Brought(NamedTuple):
         )
 
 
-def brought(parts: Iterable[Parsed], uid: UUID, received_at: datetime) -> Iterator[Brought]:
+def brought(parts: Iterable[Parsed], uid_bytes: bytes, received_at: datetime) -> Iterator[Brought]:
     """The messages of a delivery, in its order. One without an id has the delivery's: it is the same at each parse.
 
     What is taken back keeps what it said, as a message does that vanishes from a store.
     """
     for part in parts:
         if isinstance(part, SPOKEN) and part.revokes is None:
-            message_id = part.edits or part.message_id or f"{NAMELESS}{uid}"
+            message_id = part.edits or part.message_id or f"{NAMELESS}{UUID(bytes=uid_bytes)}"
             yield Brought(message_id, part.sent_at or received_at, part)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
 from wamon.ledger.columns import ReadColumns
 from wamon.ledger.drafts import origin_fields
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import datetime
-    from uuid import UUID
 
     from wamon.config.hooks import Hook, Provider
     from wamon.drops.reading import Rules
@@ -38,13 +38,17 @@ class Event(NamedTuple):
     """A delivery as it was kept."""
 
     event: int
-    uid: UUID
+    uid_bytes: bytes  # as such: to make a UUID takes as long as to read the rest
     hook: str
     received_at: datetime
     sha256: bytes
     body: bytes
     is_young: bool  # its store may still come to hold what it brought
     may_overtake: bool  # the message that it edits or takes back may still come
+
+    @property
+    def uid(self) -> UUID:
+        return UUID(bytes=self.uid_bytes)
 
 
 class Opened(NamedTuple):
@@ -145,7 +149,7 @@ class Opener:
             log_failure("reading of a delivery", error)
             parts = [Broken(None, f"wamon failed with {type(error).__name__}")]
         others = [part for part in parts if not isinstance(part, SPOKEN)]
-        return Opened(event, parts, list(brought(parts, event.uid, event.received_at)), others)
+        return Opened(event, parts, list(brought(parts, event.uid_bytes, event.received_at)), others)
 
     def _parsed(self, event: Event) -> Sequence[Parsed]:
         delivery = Delivery({}, {}, "", event.body, event.received_at)
@@ -251,7 +255,7 @@ def _read_apart(columns: Columns, groups: Mapping[str, Group]) -> list[int]:
 
 
 def _origin_fields(opened: Opened, one: Brought) -> bytes:
-    return origin_fields(opened.event.uid, stanza_id(one.message_id))
+    return origin_fields(opened.event.uid_bytes, stanza_id(one.message_id))
 
 
 def _accounts(hooks: Mapping[str, Hook]) -> dict[str, str]:
