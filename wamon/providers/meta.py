@@ -37,6 +37,7 @@ from wamon.providers.fields import (
 from wamon.providers.peeks import MOST_BYTES, named, peeked, typed
 from wamon.providers.sending import Failed, Sent, alias_of, code_of, fields_of, id_of, is_taken, not_sent, post
 from wamon.providers.signatures import signed
+from wamon.providers.wamids import group_jid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,7 +122,7 @@ def _message(part: object, *, contacts: Sequence[Fields], line: str | None, is_s
     content, edits, revokes = _content(message)
     yield PersonMessage(
         message_id(message.get("id")),
-        word(message.get("group_id")) or DIRECT,
+        _chat(message),
         aliases(
             message.get("from"),
             message.get("from_user_id"),
@@ -140,6 +141,12 @@ def _message(part: object, *, contacts: Sequence[Fields], line: str | None, is_s
         is_standby,
         content.get("type") == "reaction",
     )
+
+
+def _chat(message: Fields) -> str:
+    """A group's JID, as bridges and the config have it, else its id as it is."""
+    group_id = word(message.get("group_id"))
+    return (group_jid(group_id) or group_id) if group_id else DIRECT
 
 
 def _contact(message: Fields, contacts: Sequence[Fields]) -> Fields:
@@ -211,7 +218,7 @@ def _echo(part: object, *, line: str | None, is_standby: bool) -> Iterator[Parse
     to = aliases(message.get("to"), message.get("to_user_id"), message.get("to_parent_user_id"))
     yield OperatorMessage(
         message_id(message.get("id")),
-        word(message.get("group_id")) or DIRECT,
+        _chat(message),
         to,
         moment(message.get("timestamp")),
         _part(content),
@@ -241,14 +248,14 @@ def _code(error: Fields) -> str | None:
 
 
 def request(outgoing: Outgoing) -> Request | None:
-    """The request that sends a text: to a phone as `to`, to a BSUID as `recipient`. None where there is neither."""
-    if outgoing.chat != DIRECT:
-        to = {"recipient_type": "group", "to": outgoing.chat}
-    else:
-        alias = alias_of(outgoing, "phone", "bsuid")
-        if alias is None:
-            return None
-        to = {"to" if alias.kind == "phone" else "recipient": alias.value}
+    """The request that sends a text: to a phone as `to`, to a BSUID as `recipient`.
+
+    None where there is neither, and to a group: Meta takes its own id of one, of which the JID is a part.
+    """
+    alias = alias_of(outgoing, "phone", "bsuid") if outgoing.chat == DIRECT else None
+    if alias is None:
+        return None
+    to = {"to" if alias.kind == "phone" else "recipient": alias.value}
     return post(outgoing, {"messaging_product": "whatsapp", **to, "type": "text", "text": {"body": outgoing.text}})
 
 

@@ -1,4 +1,4 @@
-"""Ids of Meta's Cloud API, which WATI passes on: each is made around the id that the message has on the phone. Pure."""
+"""Ids of Meta's Cloud API: each is made around the one on the phone, of a message, as WATI has it too, or a group. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from binascii import Error as NoBase64
 from functools import lru_cache
 
 _STANZA = re.compile(rb"[0-9A-F]{16,40}")
+_GROUP = re.compile(rb"capi_group:[0-9]+:([0-9]{10,20})")
+_END_OF_GROUP = "ZD"
 
 
 @lru_cache(maxsize=8_192)  # recording a message asks several times
@@ -16,9 +18,20 @@ def stanza_id(message_id: str) -> str | None:
     encoded = message_id.removeprefix("wamid.")
     if encoded == message_id:
         return None
-    try:
-        inner = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (NoBase64, ValueError):
-        return None
-    found = _STANZA.findall(inner)
+    found = _STANZA.findall(_decoded(encoded))
     return found[-1].decode() if found else None
+
+
+@lru_cache(maxsize=1024)  # a few groups are written to most
+def group_jid(group_id: str) -> str | None:
+    """The JID that the group has on a phone; None where its id doesn't tell."""
+    found = _GROUP.fullmatch(_decoded(group_id.removesuffix(_END_OF_GROUP)))
+    return f"{found[1].decode()}@g.us" if found else None
+
+
+def _decoded(encoded: str) -> bytes:
+    """What base64 holds; nothing where it is none."""
+    try:
+        return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (NoBase64, ValueError):
+        return b""

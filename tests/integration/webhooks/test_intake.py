@@ -334,6 +334,14 @@ def test_a_group_s_message_counts_where_the_group_is_watched(office: Opened) -> 
     assert events(ours) == [("done", 0), ("done", 1)]
 
 
+def test_a_group_of_meta_s_is_the_one_of_that_jid(office: Opened) -> None:
+    ours = office(hook("meta"))
+    made = b64encode(f"capi_group:27110000000:{LAWLEY.partition('@')[0]}".encode()).decode().rstrip("=")
+    keep(ours, "meta", meta_body(meta_message(group_id=f"{made}ZD")))
+    take_in(ours)
+    assert ours.drops() == {("Lawley", "DR1752028")}
+
+
 def test_a_dead_delivery_is_listed_and_retried_or_discarded_by_hand(office: Opened) -> None:
     ours = office(hook("wati", project="Lawley"), hook("meta"))
     broken = keep(ours, "wati", b"no JSON")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
-from tests.support.deliveries import BSUID, NOON, PHONE, SECONDS, SENDERS, Json, meta_body, meta_message
+from tests.support.deliveries import BSUID, GROUP, NOON, PHONE, SECONDS, SENDERS, Json, meta_body, meta_message
 from wamon.providers.deliveries import (
     DIRECT,
     AccountFault,
@@ -155,6 +156,9 @@ def test_a_revoke_names_the_message_that_was_taken_back() -> None:
 
 def test_a_group_is_its_own_chat() -> None:
     assert one(meta_message(group_id="Y2FwaQ")).chat == "Y2FwaQ"
+    made = b64encode(f"capi_group:27110000000:{GROUP.partition('@')[0]}".encode()).decode().rstrip("=")
+    assert one(meta_message(group_id=f"{made}ZD")).chat == GROUP
+    assert one(meta_message(group_id="\u00e9" * 8)).chat == "\u00e9" * 8
     assert one(meta_message()).chat == DIRECT
 
 

@@ -45,7 +45,7 @@ def test_meta_sends_to_a_phone_and_to_a_bsuid_by_other_names() -> None:
     text = {"messaging_product": "whatsapp", "type": "text", "text": {"body": "Noted ✓"}}
     assert body(asked(meta, BY_BSUID, BY_PHONE)) == text | {"to": PHONE}
     assert body(asked(meta, BY_BSUID)) == text | {"recipient": BSUID}
-    assert body(asked(meta, chat=GROUP)) == text | {"recipient_type": "group", "to": GROUP}
+    assert asked(meta, chat=GROUP) is None
     assert asked(meta, BY_LID, SUBSCRIBER) is None
 
 
