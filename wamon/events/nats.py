@@ -7,6 +7,7 @@ was lost is better made anew by whoever publishes. There is one only while there
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from nats.aio.client import Client
-    from nats.js.api import PubAck
+    from nats.aio.msg import Msg
 
     from wamon.events.model import Event
 
@@ -27,6 +28,8 @@ _ACKNOWLEDGE_SECONDS = 3
 _CLOSE_SECONDS = 1
 _LOOK_SECONDS = 0.2
 """Between two looks whether the connection still stands."""
+_NOBODY_THERE = "503"
+"""The status that a server answers with where no stream takes the subject."""
 _STREAM_HINT = "Is there a stream that takes this subject, and has it a leader? `nats stream report` shows it."
 
 
@@ -87,27 +90,45 @@ class Broker:
 
     async def _acknowledged(self, client: Client, events: Sequence[Event]) -> int:
         """How many the stream has: all of them. Raises _Failed."""
-        stream = client.jetstream()
-        answers = [
-            asyncio.ensure_future(
-                stream.publish(self._subject, event.line.encode(), _ACKNOWLEDGE_SECONDS, headers=_headers(event))
-            )
-            for event in events
-        ]
-        await _awaited(client, answers)
-        for done, answer in enumerate(answers):
-            if failure := self._why_not(answer):
+        from nats.errors import TimeoutError as NoAnswer
+
+        answers = _Answers(len(events))
+        missing: Exception = ConnectionError("the connection was lost")
+        try:
+            async with asyncio.timeout(_ACKNOWLEDGE_SECONDS):
+                await self._send(client, events, answers)
+        except TimeoutError:
+            missing = NoAnswer()
+        except Exception as error:  # noqa: BLE001 - whatever it is, these events come again
+            missing = error
+        for done in range(len(events)):
+            if failure := self._why_not(answers.of(done), missing):
                 raise _Failed(failure, done)
         return len(events)
 
-    def _why_not(self, answer: asyncio.Future[PubAck]) -> NotAcknowledged | None:
-        """Why this answer says of no event that the stream has it."""
-        if answer.cancelled():
-            return self._failure(ConnectionError("the connection was lost"))
-        if error := answer.exception():
+    async def _send(self, client: Client, events: Sequence[Event], answers: _Answers) -> None:
+        """Publish them all, and wait for the answers to them, as long as the connection lasts.
+
+        By the library's `publish` alone and one inbox for all: its requests, with a task, a timer and an inbox of each
+        event's own, took four times as long, and its `publish_async` twice as long.
+        """
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(f"{inbox}.*", cb=answers.take)
+        for n, event in enumerate(events):
+            await client.publish(self._subject, event.line.encode(), f"{inbox}.{n}", _headers(event))
+        await answers.awaited(client)
+        if client.is_connected:
+            await subscription.unsubscribe()
+
+    def _why_not(self, answer: Msg | None, missing: Exception) -> NotAcknowledged | None:
+        """Why this answer says of no event that the stream has it. `missing`: why there is none."""
+        if answer is None:
+            return self._failure(missing)
+        try:
+            _require_place(answer)
+        except Exception as error:  # noqa: BLE001 - who answers may say anything
             return self._failure(error)
-        found = answer.result()
-        return None if found.stream and found.seq else self._failure(ValueError("it names no place in a stream"))
+        return None
 
     def _failure(self, error: BaseException) -> NotAcknowledged:
         from nats.errors import TimeoutError as NoAnswer
@@ -193,14 +214,47 @@ def _headers(event: Event) -> dict[str, str]:
     return {"Nats-Msg-Id": event.id, "Content-Type": "application/cloudevents+json"}
 
 
-async def _awaited(client: Client, answers: Sequence[asyncio.Future[PubAck]]) -> None:
-    """Wait for the answers, each of which has its time, as long as the connection lasts."""
-    waiting = set(answers)
-    while waiting and client.is_connected:
-        _, waiting = await asyncio.wait(waiting, timeout=_LOOK_SECONDS)
-    for answer in waiting:
-        answer.cancel()
-    await asyncio.gather(*answers, return_exceptions=True)
+class _Answers:
+    """What a stream says of so many events, by their places."""
+
+    def __init__(self, count: int) -> None:
+        self._waiting = {str(n) for n in range(count)}
+        self._found: dict[str, Msg] = {}
+        self._are_there = asyncio.Event()
+
+    async def take(self, answer: Msg) -> None:
+        """The first answer to an event is the one that holds."""
+        place = answer.subject.rpartition(".")[2]
+        if place in self._waiting:
+            self._waiting.remove(place)
+            self._found[place] = answer
+        if not self._waiting:
+            self._are_there.set()
+
+    def of(self, place: int) -> Msg | None:
+        """What was said of this event; None: nothing yet."""
+        return self._found.get(str(place))
+
+    async def awaited(self, client: Client) -> None:
+        """Wait until all are there, or the connection is lost."""
+        while self._waiting and client.is_connected:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._are_there.wait(), _LOOK_SECONDS)
+
+
+def _require_place(answer: Msg) -> None:
+    """Raises the library's errors where a stream's answer isn't that it has the event."""
+    from nats.js.api import Header, PubAck
+    from nats.js.errors import APIError, NoStreamResponseError
+
+    if answer.headers and answer.headers.get(Header.STATUS) == _NOBODY_THERE:
+        raise NoStreamResponseError
+    said = json.loads(answer.data)
+    if "error" in said:
+        raise APIError.from_error(said["error"])
+    found = PubAck.from_response(said)
+    if not (found.stream and found.seq):
+        raise ValueError("it names no place in a stream")
 
 
 def _waves(events: Sequence[Event]) -> Iterator[Sequence[Event]]:

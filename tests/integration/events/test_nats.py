@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -255,28 +255,45 @@ def test_a_broker_that_is_away_is_tried_often_at_first_and_then_less(office_to: 
 def test_an_answer_that_names_no_place_in_a_stream_is_no_acknowledgement(
     office_to: OfficeTo, broker: Brokers, answer: bytes
 ) -> None:
-    office = office_to(broker.url)
-
-    def published() -> tuple[Published, int]:
-        with ledger(configured(office.config_path, {})) as db, closing(Broker(broker.url, SUBJECT)) as ours:
-            events = Outlet(db, "nats wamon").news(10)
-            return ours.publish(events), len(events)
-
     async def lie(message: Any) -> None:
         await message.respond(answer)
 
-    async def while_it_lies() -> tuple[Published, int]:
+    found = answered(office_to(broker.url), broker, lie)
+    assert (found.acknowledged, bool(found.failure)) == (0, True)
+
+
+@pytest.mark.fault("F157")
+def test_an_answer_to_another_event_is_none_to_this_one(office_to: OfficeTo, broker: Brokers) -> None:
+    replies: list[str] = []
+
+    async def answer_the_first(message: Any) -> None:
+        replies.append(message.reply)
+        for to in (replies[0], f"{message.reply}0", f"{message.reply}.1"):
+            await message._client.publish(to, b'{"stream": "WAMON", "seq": 1}')
+
+    found = answered(office_to(broker.url), broker, answer_the_first)
+    assert (found.acknowledged, len(replies), bool(found.failure)) == (1, 2, True)
+
+
+def answered(office: Office, broker: Brokers, answer: Callable[[Any], Awaitable[None]]) -> Published:
+    """What comes of publishing two events where nobody but this answers them."""
+
+    def published() -> Published:
+        with ledger(configured(office.config_path, {})) as db, closing(Broker(broker.url, SUBJECT)) as ours:
+            events = Outlet(db, "nats wamon").news(10)
+            assert len(events) == 2
+            return ours.publish(events)
+
+    async def while_it_answers() -> Published:
         client = await nats.connect(broker.url)
-        await client.subscribe(SUBJECT, cb=lie)
+        await client.subscribe(SUBJECT, cb=answer)
         await client.flush()
         try:
             return await asyncio.to_thread(published)
         finally:
             await client.close()
 
-    found, count = asyncio.run(while_it_lies())
-    assert (found.acknowledged, count) == (0, 2)
-    assert found.failure is not None
+    return asyncio.run(while_it_answers())
 
 
 def test_a_password_is_not_told(office_to: OfficeTo) -> None:
