@@ -1,4 +1,4 @@
-"""Ids of Meta's Cloud API: each is made around the one on the phone, of a message, as WATI has it too, or a group. Pure."""
+"""Ids of Meta's Cloud API: each is made around the one that a message, also WATI's, or a group has on a phone. Pure."""
 
 from __future__ import annotations
 
