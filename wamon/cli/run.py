@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from wamon.cli.options import ConfigOption, JsonOption, said
+
+if TYPE_CHECKING:
+    from wamon.cli.usage import AllCommands
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,6 +34,7 @@ def run(
     wamon run
     wamon run --standby
     """
+    cast("AllCommands", ctx.find_root().command).forget()
     from wamon.app.run import plan
     from wamon.daemon.loop import Daemon
     from wamon.host.memory import share_one_arena

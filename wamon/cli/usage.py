@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,11 @@ class Commands(TyperGroup):
 
 class AllCommands(Commands):
     """Those of wamon itself, in their blocks."""
+
+    def forget(self) -> None:
+        """Let go of the commands, once one runs that lasts for years: what parses and explains them takes 1 MB."""
+        self.commands.clear()
+        gc.collect()  # so that what is loaded next takes its place
 
     def blocks(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - all of them have one
         return BLOCKS

@@ -22,7 +22,7 @@ from wamon.postgres.connection import UNHURRIED_SECONDS, transaction
 from wamon.postgres.queries import Queries
 from wamon.privacy import people_of, phone_hashes
 from wamon.views.doctor import described
-from wamon.views.document import as_json
+from wamon.views.document import as_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -262,14 +262,14 @@ class Publisher:
             "every_seconds": EVERY_SECONDS if self.holder else 0,
             "state": str(worst(checks)),
             "sentence": summary(checks),
-            "checks": as_json([described(check) for check in checks]),
-            "store": as_json(store),
+            "checks": as_json_line([described(check) for check in checks]),
+            "store": as_json_line(store),
             "day": self._day.day,
             "hours": [hours[hour] for hour in range(24)],
             "usual_hours": self._usual_hours,
             "next_restart_at": self._restarts.next_at,
-            "last_restart": as_json(last) if last else None,
-            "alerts": as_json(alerts) if alerts else None,
+            "last_restart": as_json_line(last) if last else None,
+            "alerts": as_json_line(alerts) if alerts else None,
         }
 
     def stop(self, restarts: Restarts) -> None:
@@ -279,7 +279,7 @@ class Publisher:
         sentence = f"planned restart {planned.astimezone(zone):%H:%M}" if planned else "stopped"
         said = {"at": self._subject.clock.now(), "reason": "planned" if planned else "stopped", "back_at": None}
         with transaction(self._db, _SECONDS_TO_STOP):
-            values = {"sentence": sentence, "last_restart": as_json(said), "holder": self.holder}
+            values = {"sentence": sentence, "last_restart": as_json_line(said), "holder": self.holder}
             SQL.run(self._db, "stop", source=self._subject.source, **self._who, **values)
 
     def put_usual(self, pause: Callable[[], None]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tests.support.people import write_people
 from tests.support.published import noon, published
 from tests.support.truth import Field
 from wamon.app.commands import configured
+from wamon.daemon.monitor import passes_check
 from wamon.daemon.published import Publisher
 from wamon.health.facts import Subject
 from wamon.postgres.connection import connected
@@ -133,10 +136,7 @@ def test_a_scan_publishes_where_a_page_is_served_and_never_over_a_run_that_lives
 
 def test_where_nothing_happens_a_sign_of_life_is_all_that_is_written(office: Office) -> None:
     published(office)
-    config = configured(office.config_path, {})
-    with connected(office.dsn) as db:
-        subject = Subject(config, None, "main", CLOCK)
-        publisher = Publisher(db, subject, CLOCK.now(), restarts_of(config.state.dir, CLOCK), None)
+    with publisher_of(office) as publisher:
         publisher.begin_day()
         publisher.count_if_moved()
         publisher.sign([], {}, None)
@@ -146,6 +146,24 @@ def test_where_nothing_happens_a_sign_of_life_is_all_that_is_written(office: Off
         publisher.sign([], {}, None)
     assert office.query("SELECT xmin::text FROM wamon.group_status ORDER BY chat") == before
     assert office.query("SELECT published_at > %s FROM wamon.source_status", at) == [True]
+
+
+def test_a_sign_of_life_leaves_no_garbage_behind(office: Office) -> None:
+    """There is one after each pass, and circles of objects stay until the collector comes, after very many of them."""
+    published(office)
+    with publisher_of(office) as publisher:
+        publisher.sign([passes_check(None)], {"newest_at": None}, None)
+        gc.collect()
+        publisher.sign([passes_check(None)], {"newest_at": None}, None)
+        assert gc.collect() == 0
+
+
+@contextmanager
+def publisher_of(office: Office) -> Iterator[Publisher]:
+    config = configured(office.config_path, {})
+    with connected(office.dsn) as db:
+        subject = Subject(config, None, "main", CLOCK)
+        yield Publisher(db, subject, CLOCK.now(), restarts_of(config.state.dir, CLOCK), None)
 
 
 def test_what_is_usual_is_cumulated_over_the_day_by_half_hours(field: Field, open_office: Open) -> None:
