@@ -41,7 +41,9 @@ class _State(NamedTuple):
     generation: str | None  # None: it is closed
     timeline: int  # the server's; 0: a standby
     last_place: int
-    pruned_place: int
+    pruned_place: int  # with so many elements, which that timeline gave it
+    pruned_elements: int
+    pruned_timeline: int
     base_place: int | None
     has_unplaced: bool
     is_unfollowed: bool  # nobody has said for an hour that somebody follows
@@ -225,13 +227,22 @@ def _checked(db: Database, cursor: Cursor, state: _State) -> Cursor:
         raise UnknownCursor("It is of another database, or of one from before a restore.")
     if cursor.timeline > state.timeline:
         raise UnknownCursor("It comes from a later timeline of this database, which was taken back since.")
-    if cursor.place < state.pruned_place:
+    if _is_pruned(cursor, state):
         raise UnknownCursor("The events behind it are no longer kept.")
     if cursor.timeline < state.timeline:
         return _before_the_fork(db, cursor, state)
     if cursor.place > state.last_place + (cursor.element == 0):
         raise UnknownCursor("It is further than the stream has come.")
     return cursor
+
+
+def _is_pruned(cursor: Cursor, state: _State) -> bool:
+    """Whether something that this cursor hasn't seen is no longer kept.
+
+    What an earlier timeline gave up to that place is something else, unless the same timeline had given it all.
+    """
+    pruned = state.pruned_place, state.pruned_elements
+    return (cursor.place, cursor.element) < pruned or cursor.timeline < state.pruned_timeline
 
 
 def _before_the_fork(db: Database, cursor: Cursor, state: _State) -> Cursor:

@@ -14,7 +14,8 @@ SELECT true FROM wamon.event_stream FOR UPDATE SKIP LOCKED
 SELECT CASE WHEN log_oid = 'wamon.events_out'::regclass THEN left(replace(generation::text, '-', ''), 12) END,
        CASE WHEN pg_is_in_recovery() THEN 0
             ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END,
-       coalesce(last_place, 0), coalesce(pruned_place, 0), base_place,
+       coalesce(last_place, 0), coalesce(pruned_place, 0), coalesce(pruned_elements, 0), coalesce(pruned_timeline, 0),
+       base_place,
        EXISTS (SELECT FROM wamon.events_out WHERE place IS NULL),
        followed_at < now() - interval '1 hour'
 FROM (VALUES (true)) AS always
@@ -29,8 +30,8 @@ WITH ended AS (DELETE FROM wamon.events_out), forgotten AS (DELETE FROM wamon.de
      signs AS (DELETE FROM wamon.event_sources), gaps AS (DELETE FROM wamon.event_gaps)
 INSERT INTO wamon.event_stream AS s (generation, log_oid) VALUES (gen_random_uuid(), 'wamon.events_out'::regclass)
 ON CONFLICT (one) DO UPDATE
-SET generation = EXCLUDED.generation, log_oid = EXCLUDED.log_oid, last_place = 0, pruned_place = 0, base_place = NULL,
-    opened_at = now(), followed_at = now()
+SET generation = EXCLUDED.generation, log_oid = EXCLUDED.log_oid, last_place = 0, pruned_place = 0,
+    pruned_elements = 0, pruned_timeline = 0, base_place = NULL, opened_at = now(), followed_at = now()
 
 -- name: note_follower
 UPDATE wamon.event_stream SET followed_at = now()
@@ -199,12 +200,12 @@ DELETE FROM wamon.event_gaps WHERE NOT is_open AND noted_at < now() - %(keep)s::
 WITH gone AS (
     DELETE FROM wamon.events_out
     WHERE place <= (SELECT max(place) FROM wamon.events_out WHERE at < now() - %(keep)s::interval)
-    RETURNING place
+    RETURNING place, elements, timeline
 )
 UPDATE wamon.event_stream
-SET pruned_place = p.place, base_place = CASE WHEN base_place > p.place THEN base_place END
-FROM (SELECT max(place) AS place FROM gone) AS p
-WHERE p.place IS NOT NULL
+SET pruned_place = p.place, pruned_elements = p.elements, pruned_timeline = p.timeline,
+    base_place = CASE WHEN base_place > p.place THEN base_place END
+FROM (SELECT * FROM gone ORDER BY place DESC LIMIT 1) AS p
 
 -- name: close
 WITH ended AS (DELETE FROM wamon.events_out), forgotten AS (DELETE FROM wamon.deleted_versions)

@@ -180,6 +180,24 @@ def test_a_follower_that_begins_late_is_told_what_stands_and_what_came_since_and
         read(db, at, 10)
 
 
+def test_what_is_left_of_the_last_row_that_is_no_longer_kept_is_missed_by_nobody_unsaid(
+    office: Office, field: Field, db: Database
+) -> None:
+    field.post(LAWLEY, "DR1752028 DR1752029")
+    office.scan()
+    at = begin(db)
+    one, two = read(db, at, 10)
+    office.query("UPDATE wamon.events_out SET at = at - interval '31 days'")
+    prune(db)
+    for within in (at, one.cursor):
+        with pytest.raises(UnknownCursor, match="no longer kept"):
+            checked(db, within)
+    field.post(LAWLEY, "DR1752034")
+    office.scan()
+    three, _ = read(db, two.cursor, 10)
+    assert three.subject == "Lawley/DR1752034"
+
+
 def test_a_month_after_the_last_follower_nothing_is_kept_any_more(office: Office, field: Field, db: Database) -> None:
     office.scan()
     at = begin(db)

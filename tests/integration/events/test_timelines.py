@@ -12,8 +12,8 @@ from tests.support.events import Consumer, follow, told_drops
 from tests.support.office import Office
 from tests.support.truth import Field
 from wamon.events.cursor import Cursor, UnknownCursor
-from wamon.events.stream import checked, read
-from wamon.postgres.connection import connected
+from wamon.events.stream import checked, prune, read
+from wamon.postgres.connection import Database, connected
 
 
 @pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL isn't installed here")
@@ -58,3 +58,49 @@ def test_a_follower_goes_on_at_a_promoted_standby_from_what_both_share(tmp_path:
                 assert checked(db, ahead) == back
             with pytest.raises(UnknownCursor, match="taken back"):
                 checked(db, ahead._replace(timeline=back.timeline + 1))
+
+
+@pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL isn't installed here")
+@pytest.mark.fault("F154")
+def test_a_promotion_where_nothing_is_kept_any_more_loses_nobody_an_event_unsaid(tmp_path: Path) -> None:
+    consumer = Consumer()
+    with (
+        Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False), PROJECTS) as field,
+        streaming_pair() as (primary, standby),
+    ):
+        office = Office(tmp_path / "office", primary.dsn, field.path, database={"url": primary.dsn, "review_table": ""})
+        field.post(LAWLEY, "DR1000001")
+        office.scan()
+        with connected(primary.dsn) as db:
+            follow(db, consumer)
+            forget(office, db)
+            shared = Cursor.parse(consumer.cursor or "")
+            standby.catch_up_with(primary)
+            standby.fall_behind()
+            field.post(LAWLEY, "DR1000002")
+            office.scan()
+            follow(db, consumer)
+            ahead = Cursor.parse(consumer.cursor or "")
+        primary.stop("immediate")
+        standby.promote()
+        office.dsn = standby.dsn
+        office.set(database={"url": standby.dsn})
+        with connected(standby.dsn) as db:
+            assert checked(db, shared) == shared
+            assert checked(db, ahead)[2:4] == (shared.place + 1, 0)
+            field.post(LAWLEY, "DR1000003")
+            office.scan()
+            follow(db, consumer)
+            assert consumer.drops() == told_drops(office)
+            forget(office, db)
+            for former in (shared, ahead):  # what the later timeline told first is gone
+                with pytest.raises(UnknownCursor, match="no longer kept"):
+                    checked(db, former)
+            now = Cursor.parse(consumer.cursor or "")
+            assert checked(db, now) == now
+
+
+def forget(office: Office, db: Database) -> None:
+    """As after a month without news."""
+    office.query("UPDATE wamon.events_out SET at = at - interval '31 days'")
+    prune(db)
