@@ -226,7 +226,7 @@ def targets(plan: Plan) -> list[Target]:
 def _catching_up(plan: Plan) -> list[Target]:
     large = catch_up(plan.large)
     return [
-        Target(f"catch-up of {plan.large:,}, of the floor's speed", large, 0.5, (large, FLOOR), at_least=True),
+        Target(f"catch-up of {plan.large:,}, of the floor's speed", large, 0.7, (large, FLOOR), at_least=True),
         Target(
             "the same with its review table, of the floor's speed, which makes no such rows",
             catch_up_with_review(plan.large),
@@ -257,7 +257,15 @@ def _catching_up(plan: Plan) -> list[Target]:
         ),
         Target(f"memory at its peak, MB, catching up with {plan.large:,}", peak(plan.large), 120),
         Target("the bridge's worst commit meanwhile, ms", HELD_UP, 25),
+        *_of_many_groups(plan),
     ]
+
+
+def _of_many_groups(plan: Plan) -> list[Target]:
+    if plan.many_groups is None:
+        return []
+    at = plan.large, plan.many_groups
+    return [Target(f"memory at its peak, MB, catching up with {_store(*at)}", peak(*at), 130)]
 
 
 def _growing(plan: Plan) -> list[Target]:
