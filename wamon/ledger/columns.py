@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
+from hashlib import blake2b
+from itertools import repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, posts_of, stanza_field
 from wamon.ledger.posts import Posts
@@ -13,13 +15,15 @@ from wamon.model import content_hasher
 from wamon.postgres.copy import EIGHT, NULL, each_encoded, encoded, in_chunks, int4, int8s, known_text, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from wamon.drops.page import Said
     from wamon.ledger.drafts import Drafter, Last
     from wamon.ledger.posts import Post
     from wamon.model import Columns, Group, Reading
+
+T = TypeVar("T")
 
 _SAYS_NOTHING = NULL + NULL
 """Neither a text that is kept nor numbers."""
@@ -85,9 +89,8 @@ class ColumnDrafter:
         self._note(columns, beside)
         fields = self._fields(columns)
         verdicts, said_fields = self._nothing_said(columns)
-        for n, numbers in said.numbers.items():
-            if n not in said.odd:
-                verdicts[n], said_fields[n] = self._done, self._posted(columns, fields, n, numbers)
+        if posted := [(n, numbers) for n, numbers in said.numbers.items() if n not in said.odd]:
+            self._post(columns, fields, posted, verdicts, said_fields)
         chats, message_ids, sent_ats, senders = fields
         heads = [chat.message for chat in chats]
         rows = zip(heads, message_ids, verdicts, hashes_of(columns), sent_ats, senders, said_fields, strict=True)
@@ -150,21 +153,32 @@ class ColumnDrafter:
                     verdicts[n] = self._blanked
         return verdicts, [_SAYS_NOTHING] * len(verdicts)
 
-    def _posted(self, columns: Columns, fields: _Fields, n: int, numbers: list[str]) -> bytes:
-        """Draft the posts of one message; its text, where it is kept, and its numbers."""
-        chats, message_ids, sent_ats, senders = fields
-        chat, message_id, sent_at, sender = chats[n], message_ids[n], sent_ats[n], senders[n]
-        sent_at_micros, from_me = columns.sent_ats[n], columns.from_me[n]
-        rest = columns.rowids[n], columns.jids[n], columns.senders[n], sent_at_micros, from_me, True
-        ending = SAID[from_me] + stanza_field(columns.message_ids[n])
-        for number in dict.fromkeys(numbers) if len(numbers) > 1 else numbers:
-            number_field = text(number)
-            row = (chat.submission, message_id, number_field, chat.project_field, sent_at, sender, ending)
-            self._posts.append((chat.project, number, columns.message_ids[n], b"".join(row), *rest))
-        held = encoded(columns.texts[n]) if sent_at_micros >= self._kept_since else NULL
-        if len(numbers) > 1:
-            return held + texts(tuple(dict.fromkeys(numbers)))
-        return held + self._one_number(len(number)) + number_field
+    def _post(
+        self,
+        columns: Columns,
+        fields: _Fields,
+        posted: Sequence[tuple[int, Sequence[str]]],
+        verdicts: list[bytes],
+        said_fields: list[bytes],
+    ) -> None:
+        """Draft the posts of messages, at least one, by their places; note verdicts, and texts and numbers."""
+        each = [(n, numbers[0]) for n, numbers in posted if len(numbers) == 1]
+        several = [(n, dict.fromkeys(numbers)) for n, numbers in posted if len(numbers) > 1]
+        each += [(n, number) for n, numbers in several for number in numbers]
+        places, numbers = zip(*each, strict=True)
+        number_fields = each_encoded(map(str.encode, numbers))
+        self._posts += _posts(columns, fields, places, numbers, number_fields)
+        held = self._held(columns, places)
+        one_number = self._one_number
+        for n, number, text_field, number_field in zip(places, numbers, held, number_fields, strict=True):
+            verdicts[n], said_fields[n] = self._done, text_field + one_number(len(number)) + number_field
+        for n, distinct in several:
+            said_fields[n] = b"".join((*self._held(columns, [n]), texts(tuple(distinct))))
+
+    def _held(self, columns: Columns, places: Sequence[int]) -> list[bytes]:
+        """The texts of the messages at these places, where they are young enough to be kept."""
+        said, sent_ats, since = columns.texts, columns.sent_ats, self._kept_since
+        return [encoded(said[n]) if sent_ats[n] >= since else NULL for n in places]
 
     def _add(self, reading: Reading) -> None:
         """Draft one message as `Drafter` does."""
@@ -178,13 +192,34 @@ class ColumnDrafter:
             self._near.append((message_id, reading))
 
 
+def _posts(
+    columns: Columns, fields: _Fields, places: Sequence[int], numbers: Sequence[str], number_fields: Sequence[bytes]
+) -> Iterable[Post]:
+    """The posts of messages at these places, one number each."""
+    at = _at(places)
+    chats, message_ids, sent_ats, senders = fields
+    _, heads, projects, project_fields = zip(*at(chats), strict=True)
+    ids, from_me = at(columns.message_ids), at(columns.from_me)
+    said = [SAID[ours] for ours in from_me]
+    stanzas = map(stanza_field, ids)
+    parts = heads, at(message_ids), number_fields, project_fields, at(sent_ats), at(senders), said, stanzas
+    rows = map(b"".join, zip(*parts, strict=True))
+    rest = at(columns.rowids), at(columns.jids), at(columns.senders), at(columns.sent_ats), from_me
+    return zip(projects, numbers, ids, rows, *rest, repeat(True))
+
+
+def _at(places: Sequence[int]) -> Callable[[Sequence[T]], Sequence[T]]:
+    """What takes from a column what stands at these places."""
+    return itemgetter(*places) if len(places) > 1 else lambda column: [column[n] for n in places]
+
+
 def hashes_of(columns: Columns) -> list[bytes]:
     """The content hash of each message, big-endian."""
     hasher = cache(lambda media_type: content_hasher(media_type).copy)
-    return [
-        (one := hasher(media_type)()).update(said) or one.digest()  # type: ignore[func-returns-value]
-        for media_type, said in zip(columns.media_types, columns.texts, strict=True)
-    ]
+    hashers = [copied() for copied in map(hasher, columns.media_types)]
+    for _ in map(blake2b.update, hashers, columns.texts):
+        pass
+    return list(map(blake2b.digest, hashers))
 
 
 def _chat(group: Group) -> _Chat:
