@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 _UNLOCKED_TRIES = 8
 """Even of a bridge that writes fifty times a second one page in a row of so many is read without a write."""
+_PAGES_WITHOUT_LOCK = 4
+"""Of a backlog, at one look: to open a store and to see that nothing was written takes as long as 300 rows."""
 
 
 class Page(NamedTuple):
@@ -57,6 +59,7 @@ class Rows(NamedTuple):
     rows: list[Row]  # of wanted chats
     start: Place  # as a page's
     place: Place
+    read: int
     complete: bool
 
 
@@ -112,17 +115,25 @@ class Store:
 
         `wanted` maps the chats' raw JIDs to their text. Raises as `snapshot` does.
         """
-        start, before, rows, complete = self._read(partial(self._page, place, overlap_is_due=overlap.due))
+        page = partial(self._page, place, overlap_is_due=overlap.due, most_rows=self.sizes.page_rows)
+        start, before, rows, complete = self._read(page)
         failpoint("bridge.closed")
         changed = overlap.differing(before) if overlap.due else []
         overlap.follow(rows, self.sizes.overlap_rows, complete=complete)
         overlap.due = complete
         return Page(messages_of([*changed, *rows], wanted), start, advanced(start, rows), len(rows), complete)
 
-    def read_rows(self, place: Place, wanted: Mapping[bytes, str]) -> Rows:
-        """The next rows beyond the place, or beyond as much of it as still stands. Raises as `snapshot` does."""
-        start, _, rows, complete = self._read(partial(self._page, place, overlap_is_due=False))
-        return Rows([row for row in rows if row[1] in wanted], start, advanced(start, rows), complete)
+    def read_rows(self, place: Place, wanted: Mapping[bytes, str], most: int) -> Rows:
+        """The next rows beyond the place, or beyond as much of it as still stands: a page, or some without a lock.
+
+        At most so many. Raises as `snapshot` does.
+        """
+        page = self.sizes.page_rows
+        read = partial(self._page, place, overlap_is_due=False)
+        start, _, rows, complete = self._read(
+            partial(read, most_rows=min(most, page)), partial(read, most_rows=min(most, _PAGES_WITHOUT_LOCK * page))
+        )
+        return Rows([row for row in rows if row[1] in wanted], start, advanced(start, rows), len(rows), complete)
 
     def read_recent(self, place: Place, wanted: Mapping[bytes, str], since: datetime) -> list[Message]:
         """The rows before the overlap, newest first, as long as pages hold some sent at or after `since`."""
@@ -256,23 +267,30 @@ class Store:
         return [(moment, offset) for moment, offset in read if moment is not None and offset is not None]
 
     def _page(
-        self, place: Place, db: sqlite3.Connection, flavour: Flavour, *, overlap_is_due: bool
+        self, place: Place, db: sqlite3.Connection, flavour: Flavour, *, overlap_is_due: bool, most_rows: int
     ) -> tuple[Place, list[Row], list[Row], bool]:
         """Where the place still stands, the rows before that where they are due, those beyond, and if that is all."""
         start = _standing(db, flavour, place)
         before = self._overlap(db, flavour, start) if overlap_is_due else []
-        return start, before, *_rows_beyond(db, flavour, start, self.sizes)
+        return start, before, *_rows_beyond(db, flavour, start, most_rows, self.sizes.page_bytes)
 
     def _overlap(self, db: sqlite3.Connection, flavour: Flavour, place: Place) -> list[Row]:
         """The rows just before a place, in row order."""
         return _rows_until(db, flavour, place.rowid, self.sizes.overlap_rows, self.sizes.page_bytes)[::-1]
 
-    def _read(self, read: Callable[[sqlite3.Connection, Flavour], T]) -> T:
-        """What a read of many rows finds: without a lock where nothing is written meanwhile, else within a snapshot."""
+    def _read(
+        self,
+        read: Callable[[sqlite3.Connection, Flavour], T],
+        unlocked_read: Callable[[sqlite3.Connection, Flavour], T] | None = None,
+    ) -> T:
+        """What a read of many rows finds: without a lock where nothing is written meanwhile, else within a snapshot.
+
+        Without a lock it may be another one, which takes longer.
+        """
         if self._recognised_as is None:
             self.flavour()
         for _ in range(_UNLOCKED_TRIES):
-            found = unlocked(self.path, partial(self._read_known, read))
+            found = unlocked(self.path, partial(self._read_known, unlocked_read or read))
             if found is not None:
                 return found
         with self._open() as (db, flavour):
@@ -322,9 +340,9 @@ class Store:
             raise BridgeUnknown(f"The bridge's store {self.path} can't be read. {error}", hint=error.hint) from None
 
     def _pages(self, place: Place) -> Iterator[list[Row]]:
-        complete = False
+        complete, most_rows, most_bytes = False, self.sizes.page_rows, self.sizes.page_bytes
         while not complete:
-            rows, complete = self._read(partial(_rows_beyond, place=place, sizes=self.sizes))
+            rows, complete = self._read(partial(_rows_beyond, place=place, most_rows=most_rows, most_bytes=most_bytes))
             if rows:
                 yield rows
                 place = Place((anchor_of(rows[-1]),))
@@ -366,13 +384,16 @@ def _keys_at(db: sqlite3.Connection, flavour: Flavour, rowids: Sequence[int]) ->
     return {anchor.rowid: anchor.key_hash for anchor in map(anchor_of, db.execute(query, rowids).fetchall())}
 
 
-def _rows_beyond(db: sqlite3.Connection, flavour: Flavour, place: Place, sizes: Sizes) -> tuple[list[Row], bool]:
+def _rows_beyond(
+    db: sqlite3.Connection, flavour: Flavour, place: Place, most_rows: int, most_bytes: int
+) -> tuple[list[Row], bool]:
+    """The next rows beyond a place, and whether they are all."""
     query = (
         f"SELECT {flavour.columns} FROM messages AS m WHERE m.rowid > ? AND {flavour.only} "  # noqa: S608
         "ORDER BY m.rowid LIMIT ?"
     )
-    rows, fits = _fetch(db.execute(query, (place.rowid, sizes.page_rows)), sizes.page_bytes)
-    return rows, fits and len(rows) < sizes.page_rows
+    rows, fits = _fetch(db.execute(query, (place.rowid, most_rows)), most_bytes)
+    return rows, fits and len(rows) < most_rows
 
 
 def _rows_until(db: sqlite3.Connection, flavour: Flavour, rowid: int, most_rows: int, most_bytes: int) -> list[Row]:

@@ -121,7 +121,7 @@ class _Drafting:
 
     def _by_readings(self, place: Place) -> DraftedBatch:
         reader, drafter = self._task.reader, self._task.drafter
-        rows, start, end, complete = reader.rows(place)
+        rows, start, end, _, complete = reader.rows(place)
         draft = drafter.drafted(reader.said(rows), self._task.groups, self._task.now)
         read = Counter([reader.wanted[chat] for _, chat, *_ in rows])
         return DraftedBatch(draft, start, end, complete, read, first_ids(rows))

@@ -60,20 +60,22 @@ class Reader(NamedTuple):
     def rows(self, place: Place) -> Rows:
         """The same as the store holds them, of wanted chats."""
         pages = list(self.pages(place, self.store.sizes.pages_a_batch))
-        return Rows([row for page in pages for row in page.rows], pages[0].start, pages[-1].place, pages[-1].complete)
+        rows, read = [row for page in pages for row in page.rows], sum(page.read for page in pages)
+        return Rows(rows, pages[0].start, pages[-1].place, read, pages[-1].complete)
 
     def pages(self, place: Place, most: int) -> Iterator[Rows]:
-        """The pages of a batch of at most so many, at least one, each read as it is taken."""
+        """A batch of at most so many pages: at least one look, each as it is taken."""
         sizes = self.store.sizes
-        size_bytes = 0
-        for n in range(most):
-            page = self.store.read_rows(place, self.wanted)
-            if n and page.start != place:
+        left, size_bytes = most * sizes.page_rows, 0
+        while left > 0 and size_bytes < sizes.page_bytes:
+            page = self.store.read_rows(place, self.wanted, left)
+            if left < most * sizes.page_rows and page.start != place:
                 return
             yield page
-            size_bytes += _raw_bytes(page.rows)
-            if page.complete or size_bytes >= sizes.page_bytes:
+            if page.complete:
                 return
+            left -= page.read
+            size_bytes += _raw_bytes(page.rows)
             place = page.place
 
     def said(self, rows: Sequence[Row]) -> list[Reading]:

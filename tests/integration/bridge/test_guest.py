@@ -272,6 +272,16 @@ def test_what_was_written_and_rolled_back_meanwhile_is_read_again(lharries: Lhar
     assert unlocked(lharries.path, read) is None
 
 
+def test_of_a_backlog_several_pages_are_read_at_once_and_one_alone_where_that_takes_a_lock(lharries: Lharries) -> None:
+    store = Store(lharries.path, sizes=SMALL_PAGES)
+    assert store.read_rows(BEGINNING, WANTED, 1_000).read == 28
+    assert store.read_rows(BEGINNING, WANTED, 10).read == 10
+
+    Path(f"{lharries.path}-wal").touch()
+    assert store.read_rows(BEGINNING, WANTED, 1_000).read == 7
+    assert store.read_rows(BEGINNING, WANTED, 3).read == 3
+
+
 @pytest.mark.parametrize("error", [ValueError("torn"), sqlite3.DatabaseError("malformed")], ids=repr)
 def test_what_fails_without_a_lock_is_tried_with_one(lharries: Lharries, error: Exception) -> None:
     def read(_: sqlite3.Connection) -> object:

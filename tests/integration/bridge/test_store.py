@@ -876,7 +876,7 @@ def test_a_page_follows_the_row_order_and_sorts_nothing(bridge: Bridge) -> None:
     with snapshot(bridge.path) as db:
         flavour = recognise(tested._columns(db, "messages"), "auto")
         plans = [
-            query_plan(db, lambda: tested._rows_beyond(db, flavour, BEGINNING, USUAL_SIZES)),
+            query_plan(db, lambda: tested._rows_beyond(db, flavour, BEGINNING, 100, USUAL_SIZES.page_bytes)),
             query_plan(db, lambda: tested._rows_until(db, flavour, 40, 10, USUAL_SIZES.page_bytes)),
             query_plan(db, lambda: tested._keys_at(db, flavour, [3, 7])),
         ]
@@ -891,7 +891,7 @@ def test_the_row_order_is_asked_for_and_not_hoped_for(bridge: Bridge) -> None:
     with snapshot(bridge.path) as db:
         flavour = recognise(tested._columns(db, "messages"), "auto")
         db.execute("PRAGMA reverse_unordered_selects = ON")
-        beyond, _ = tested._rows_beyond(db, flavour, BEGINNING, USUAL_SIZES)
+        beyond, _ = tested._rows_beyond(db, flavour, BEGINNING, 100, USUAL_SIZES.page_bytes)
         until = tested._rows_until(db, flavour, 9, 5, USUAL_SIZES.page_bytes)
         top = tested._place_at(db, flavour, None, USUAL_SIZES)
 

@@ -396,7 +396,7 @@ def test_of_a_batch_that_is_read_by_rows_such_a_page_is_no_part_either(
     field: Field, open_office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would hold rows twice, and all of it be recorded as if it were known."""
-    office = open_office(field.path, Sizes(page_rows=10, pages_a_batch=4, overlap_rows=5))
+    office = open_office(field.path, Sizes(page_rows=2, pages_a_batch=8, overlap_rows=5))
     with office.opened() as pipeline:
         store, read = pipeline.store, list[Rows]()
         read_rows = store.read_rows
@@ -411,6 +411,7 @@ def test_of_a_batch_that_is_read_by_rows_such_a_page_is_no_part_either(
         monkeypatch.setattr(store, "read_rows", vanish_behind_it)
         batch = Reader(store, pipeline.rules, pipeline.source.wanted(MAIN), {}).rows(BEGINNING)
     assert batch == read[0]
+    assert not batch.complete
 
 
 def test_what_was_read_ahead_of_one_position_counts_for_no_other(field: Field, open_office: Open) -> None:
