@@ -1,4 +1,5 @@
-"""Who records and who follows die at random instants: who drops equal ids comes to the drops that there are."""
+"""Who records and who follows die at random instants, and people correct what is recorded: who drops equal ids comes to
+the drops that there are."""
 
 from __future__ import annotations
 
@@ -25,6 +26,32 @@ from wamon.model import Sizes
 ROUNDS = 100 if EXAMPLES else 6  # `make chaos` has more
 
 
+def rename(office: Office, rng: random.Random) -> None:
+    """Give a project another name, which others may have."""
+    groups = office.settings["groups"]
+    rng.choice(groups)["name"] = rng.choice(["Lawley", "Mohadin", "Soweto", "Tembisa"])
+    office.set(groups=groups)
+
+
+def delete_by_hand(office: Office, rng: random.Random) -> None:
+    """Take posts out of the database, which the next sweep brings back."""
+    messages = office.query("SELECT DISTINCT message_id FROM wamon.submissions WHERE live ORDER BY message_id")
+    office.query(
+        "DELETE FROM wamon.submissions WHERE message_id = ANY(%s)", rng.sample(messages, min(3, len(messages)))
+    )
+    office.sweep()
+
+
+def replay(office: Office, rng: random.Random) -> None:
+    """Read history again under other rules."""
+    office.set(drops={"pattern": f"DR[0-9]{{{rng.choice([4, 5, 6])},8}}"})
+    done = office.run("replay")
+    assert done.returncode == 0, done.stderr
+
+
+CORRECTIONS = (rename, delete_by_hand, replay)
+
+
 @pytest.mark.fault("F152")
 def test_a_follower_rebuilds_the_drops_whoever_is_killed_and_whenever(
     tmp_path: Path, open_office: Callable[..., Office]
@@ -36,6 +63,7 @@ def test_a_follower_rebuilds_the_drops_whoever_is_killed_and_whenever(
         office.scan()
         for n in range(ROUNDS):
             write_traffic(field, 60, seed=n)
+            rng.choice(CORRECTIONS)(office, rng)
             killed[0] += _until(rng.uniform(0.005, 0.2) if n else 0.001, office.scan)
             killed[1] += _until(rng.uniform(0.005, 0.1) if n else 0.001, lambda: _print(office, consumer.cursor))
             _take(office, consumer, keeps_its_place=rng.random() < 0.5)
