@@ -198,6 +198,10 @@ DAMAGES = {
         "UPDATE wamon.ledger_rows SET status = 'ignored', reason = 'no-drop' WHERE message_id = 'A'",
         ((1, "Lawley", "A", "is held as ignored, and is done"),),
     ),
+    "a message without numbers taken for one with": Damage(
+        "UPDATE wamon.ledger_rows SET status = 'done', reason = NULL WHERE message_id = 'C'",
+        ((1, "Lawley", "C", "is held as done, and is ignored"),),
+    ),
     "a content hash changed": Damage(
         "UPDATE wamon.ledger_rows SET content_hash = 1 WHERE message_id = 'A'",
         ((1, "Lawley", "A", "says something else now than the ledger knows"),),
@@ -345,6 +349,14 @@ def test_rows_read_under_older_rules_are_counted_apart(office: Office, field: Fi
     assert (code, answer["checked"], answer["older_rules"], answer["problems"]) == (0, 7, 6, [])
     office.query("DELETE FROM wamon.submissions WHERE message_id = 'F'")
     assert verify()[0] == 1
+
+
+def test_rows_recorded_for_a_project_that_the_group_no_longer_has_are_counted_with_them(
+    office: Office, verify: Verify
+) -> None:
+    office.query("UPDATE wamon.submission_rows SET project = 'Elsewhere' WHERE message_id = 'A'")
+    code, answer = verify()
+    assert (code, answer["older_rules"], answer["problems"]) == (0, 1, [])
 
 
 @pytest.mark.fault("F48")
