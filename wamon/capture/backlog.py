@@ -107,14 +107,16 @@ class _Drafting:
         return by_columns or self._by_readings(place)
 
     def _by_columns(self, place: Place) -> DraftedBatch | None:
-        """None where a message comes twice. Rows last no longer than their page."""
-        reader = self._task.reader
-        start, ids = place, list[str]()
-        for n, page in enumerate(reader.pages(place, reader.store.sizes.pages_a_drained_batch)):
+        """None where a message comes twice. Rows last until they are read."""
+        reader, sizes = self._task.reader, self._task.reader.store.sizes
+        start, ids, at_once = place, list[str](), sizes.page_rows
+        for n, page in enumerate(reader.pages(place, sizes.pages_a_drained_batch)):
             if not n:
                 start = page.start
             ids = ids or first_ids(page.rows)
-            self._drafter.add(self._columns.read(page.rows))
+            while page.rows:
+                self._drafter.add(self._columns.read(page.rows[:at_once]))
+                del page.rows[:at_once]
             end = page
         draft = self._drafter.draft()
         return DraftedBatch(draft, start, end.place, end.complete, draft.messages, ids) if draft else None

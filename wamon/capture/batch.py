@@ -71,12 +71,10 @@ class Reader(NamedTuple):
             page = self.store.read_rows(place, self.wanted, left)
             if left < most * sizes.page_rows and page.start != place:
                 return
+            left, size_bytes, place = left - page.read, size_bytes + _raw_bytes(page.rows), page.place
             yield page
             if page.complete:
                 return
-            left -= page.read
-            size_bytes += _raw_bytes(page.rows)
-            place = page.place
 
     def said(self, rows: Sequence[Row]) -> list[Reading]:
         """What these rows say, each as a message of its own."""

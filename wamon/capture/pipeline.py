@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from itertools import chain
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -149,10 +149,10 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, place, now)
     with handed_over(task) as handed, pipeline.recorder.remembering_drops():
         batches, goes_on = each(handed), True
-        while goes_on and (first := next(batches, None)):
+        while goes_on and (first := list(islice(batches, 1))):
             with correlated():
                 try:
-                    one, goes_on = _record_drafted(pipeline, tail, chain([first], batches))
+                    one, goes_on = _record_drafted(pipeline, tail, _emptied(first, batches))
                 except (AlreadyKnown, Poison, TimedOut):
                     return
                 except Superseded:
@@ -160,6 +160,13 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
                     pipeline.reload()
                     return
                 yield one
+
+
+def _emptied(first: list[T], others: Iterator[T]) -> Iterator[T]:
+    """The only one of the first, which isn't held any longer, and the others, which stay open when this is closed."""
+    yield first.pop()
+    for one in others:  # noqa: UP028 - `yield from` would close them, too
+        yield one
 
 
 def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatch]) -> tuple[Pass, bool]:

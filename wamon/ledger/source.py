@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 SQL = Queries("wamon.ledger", "source")
 
 
+_GROUPS_AT_ONCE = 1_000
+"""Whose counts are written by one statement: those of ten thousand took 9 MB at once."""
+
+
 class StoreAt(NamedTuple):
     """Where a bridge's store stands: its path there, and the host."""
 
@@ -249,8 +253,10 @@ class Source:
     def count_messages(self, added: Counter[str], last: Mapping[str, Told]) -> None:
         """Within the fence: each group's number of messages, and the last one that its tail has passed, by JID."""
         jids = sorted(added.keys() | last.keys())
-        if not jids:
-            return
+        for n in range(0, len(jids), _GROUPS_AT_ONCE):
+            self._count_messages(jids[n : n + _GROUPS_AT_ONCE], added, last)
+
+    def _count_messages(self, jids: Sequence[str], added: Counter[str], last: Mapping[str, Told]) -> None:
         rows = SQL.run(
             self.db,
             "count_messages",

@@ -123,6 +123,7 @@ def test_it_records_what_reading_here_would(store: Path, open_office: Open, begu
     office = open_office(store)
     scanned = office.scan()
     assert len(handed) == BATCHES_APART
+    assert len(begun) == 1
     assert all(map(gone, begun))
     assert scanned.read.total() == MESSAGES
     assert_whole(office, store)
