@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from wamon.ledger.changes import Drop
 
@@ -16,9 +16,8 @@ _BITS = 1 << 25
 class Familiar:
     """Remembers drops. It forgets none, and takes some for others."""
 
-    def __init__(self, drops: Iterable[Drop]) -> None:
+    def __init__(self) -> None:
         self._bits = bytearray(_BITS // 8)
-        self.meet(list(drops))
 
     def meet(self, drops: Sequence[Drop]) -> list[int]:
         """Remember drops; the places of those that may have been known before."""

@@ -161,8 +161,7 @@ class Submissions:
         recordings succeed. Where too much is held already, to remember it would take longer than asking.
         """
         with transaction(self._source.db) as db:
-            held = SQL.run(db, "some_drops", most=_MOST_REMEMBERED + 1).fetchall()
-        self._familiar = Familiar(held) if len(held) <= _MOST_REMEMBERED else None
+            self._familiar = None if SQL.value(db, "are_more_drops", most=_MOST_REMEMBERED) else _all_drops(db)
         try:
             yield
         finally:
@@ -201,6 +200,14 @@ class Submissions:
     def _lock(self, projects: AbstractSet[str]) -> None:
         if self._in_order and projects:
             lock_projects(self._source.db, projects)
+
+
+def _all_drops(db: Database) -> Familiar:
+    """What has met all drops that are held."""
+    familiar = Familiar()
+    for project, numbers in SQL.run(db, "drops_by_project"):
+        familiar.meet([(project, number) for number in numbers])
+    return familiar
 
 
 def lock_projects(db: Database, projects: Iterable[str]) -> None:

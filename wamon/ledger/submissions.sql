@@ -23,8 +23,11 @@ JOIN wamon.submission_rows AS s USING (project, drop_number)
 WHERE NOT s.rejected
 GROUP BY k.n
 
--- name: some_drops
-SELECT project, drop_number FROM wamon.submission_rows LIMIT %(most)s
+-- name: are_more_drops
+SELECT EXISTS (SELECT FROM wamon.submission_rows OFFSET %(most)s)
+
+-- name: drops_by_project
+SELECT project, array_agg(drop_number) FROM wamon.submission_rows GROUP BY project
 
 -- name: fed_by_others
 SELECT EXISTS (SELECT FROM wamon.groups WHERE source <> %(source)s AND project = ANY(%(projects)s::text[]))

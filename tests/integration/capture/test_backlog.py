@@ -24,6 +24,7 @@ from wamon.capture.backlog import DraftedBatch
 from wamon.capture.pipeline import Pass
 from wamon.capture.scan import scan
 from wamon.errors import Busy
+from wamon.ledger import submissions
 from wamon.ledger.renaming import rename
 from wamon.model import Sizes
 
@@ -211,6 +212,19 @@ def test_of_many_groups_batches_that_share_a_transaction_record_what_each_alone_
     office.scan()
     assert (office.everything(), office.query(COUNTED)) == together
     assert_whole(office, store)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_drops_that_are_held_are_remembered_unless_they_are_too_many(
+    store: Path, open_office: Open, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    office = open_office(store)
+    office.scan()
+    held = office.query("SELECT project, drop_number FROM wamon.submission_rows")
+    monkeypatch.setattr(submissions, "_MOST_REMEMBERED", len(held) - more)
+    with office.opened() as pipeline, pipeline.recorder.remembering_drops():
+        familiar = pipeline.recorder._submissions._familiar
+        assert (familiar and familiar.meet(held)) == (None if more else list(range(len(held))))
 
 
 def test_a_message_that_is_refused_ends_them_before_its_batch(
