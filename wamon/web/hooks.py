@@ -36,6 +36,8 @@ PREFIX = "/hooks/"
 _CORRELATION = b"wamon-correlation-id"
 _BUSY_SECONDS, _UNAVAILABLE_SECONDS = b"2", b"5"
 _LINGER_SECONDS = 1
+_KEY_SECONDS = 1
+"""For so long the first deliveries wait for the key by which the log hashes persons."""
 _AS_IT_IS = "identity"
 
 _Headers = list[tuple[bytes, bytes]]
@@ -79,6 +81,8 @@ class Hooks:
         self._counted: dict[str, Counts] = {}
         self._has_counted = asyncio.Event()
         self._person_key: bytes | None = None
+        self._may_tell = asyncio.Event()
+        self._may_tell.set()
         self._limits = limits or Limits()
         self._room = _Room(self._limits)
         self._clock = clock
@@ -126,7 +130,7 @@ class Hooks:
     async def run(self) -> None:
         """Add what is counted to the hooks' rows, at most once a second, and not at all while nothing is."""
         if self._doors:
-            await self.write_counts()  # which learns by what key the log hashes persons
+            await self._learn_key()
         while True:
             await self._has_counted.wait()
             self._has_counted.clear()
@@ -134,6 +138,13 @@ class Hooks:
             for log in self._logs.values():
                 log.begin_second()
             await self.write_counts()
+
+    async def _learn_key(self) -> None:
+        self._may_tell.clear()
+        learning = asyncio.ensure_future(self.write_counts())
+        await asyncio.wait([learning], timeout=_KEY_SECONDS)
+        self._may_tell.set()
+        await learning
 
     def close(self, seconds: float) -> None:
         """Write what was counted last. Called once nothing is served any more."""
@@ -170,6 +181,7 @@ class Hooks:
 
     async def _judged(self, door: Door, delivery: Delivery, uid: str) -> str:
         """As what a delivery was taken. Raises _Refused."""
+        await self._may_tell.wait()
         log, peek = self._logs[door.name], door.peek(delivery.body)
         size = len(delivery.body)
         is_told = log.speaks_before_proof()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -18,6 +20,7 @@ from tests.support.deliveries import SECRET, signature
 from tests.support.hooks import good
 from wamon.config.hooks import Hook
 from wamon.errors import DatabaseUnavailable
+from wamon.log import configure
 from wamon.postgres.connection import Database, connected
 from wamon.postgres.exchange import Array
 from wamon.web.database import DatabaseThreads
@@ -190,6 +193,20 @@ def test_a_commit_whose_answer_was_lost_is_repeated_and_adds_nothing(
         answer = asyncio.run(site.deliver_whole())
         kept = other.execute("SELECT count(*) FROM wamon.webhook_events").fetchall()
     assert (answer.status, len(repeated), kept) == (200, 2, [(2,)])
+
+
+def test_of_the_first_delivery_the_log_names_the_person_too(opened: Opened, capsys: pytest.CaptureFixture[str]) -> None:
+    async def begun(site: Asked) -> None:
+        beside = asyncio.ensure_future(site.hooks.run())
+        await asyncio.sleep(0)  # it asks by which key
+        await site.deliver_whole()
+        beside.cancel()
+
+    configure(logging.INFO)
+    with asked(opened) as site:
+        asyncio.run(begun(site))
+    (person,) = re.findall("waId=([^,]*)", capsys.readouterr().err)
+    assert person != "-"
 
 
 def test_what_waits_meanwhile_is_committed_together(opened: Opened, dsn: str) -> None:
