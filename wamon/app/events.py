@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _EVENTS_A_TIME = 5_000
 """As many as a row of the log holds at most: each is unpacked once."""
+_RESTS = 2
+"""After each look while somebody records, so many times as long as that took: who records may want the cores."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 20.0
 
@@ -73,7 +75,7 @@ class Following:
                 if found:
                     yield found
                     self._at = found[-1].cursor
-                    if looks.is_written():  # who records it may want the cores
-                        pause(self._clock.monotonic_seconds() - began_seconds)
+                    if looks.is_written():
+                        pause(_RESTS * (self._clock.monotonic_seconds() - began_seconds))
                 else:
                     pause(POLL_SECONDS)
