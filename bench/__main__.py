@@ -88,7 +88,7 @@ def _parts(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> d
         "extraction": lambda: extraction.measure(figures, large),
         "door": lambda: door.measure(here, figures, plan.deliveries, rounds),
         "beside": lambda: door.measure_beside(here, figures, large, posts),
-        "intake": lambda: intake.measure(here, figures, plan.backlog, rounds),
+        "intake": lambda: intake.measure(here, figures, large, rounds, plan.backlog),
         "turns": lambda: turns.measure(here, figures, plan.backlog // 10),
         "lists": lambda: lists.measure(here, figures, large),
         "looks": lambda: looks.measure(here, figures),

@@ -17,7 +17,8 @@ import yaml
 from bench.figures import WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import measured, say
-from bench.subjects import CPU_OF_TAKEN_IN, DAYS_AWAY, TAKEN_IN
+from bench.stores import history
+from bench.subjects import CPU_OF_TAKEN_IN, DAYS_AWAY, GROUPS, TAKEN_IN
 from wamon.webhooks.door import new_uid
 
 if TYPE_CHECKING:
@@ -33,17 +34,17 @@ _A_BATCH = 1_000
 _COPY = "COPY wamon.webhook_events (uid, hook, source, body, sha256) FROM STDIN"
 
 
-def measure(ground: Ground, figures: Figures, messages: int, rounds: int) -> None:
-    """Each by a `wamon scan` without a store."""
+def measure(ground: Ground, figures: Figures, messages: int, rounds: int, of_days: int) -> None:
+    """Each by a `wamon scan` without a store: the messages of the catch-up's store, and so many of days away."""
     for _ in range(rounds):
         say(f"taking {messages:,} deliveries in")
-        with _waiting(ground, "wati", (_wati(n) for n in range(messages))) as config:
+        with _waiting(ground, "wati", map(_wati, history(messages, GROUPS, Random(1)))) as config:
             done = ground.watched(partial(_take_in, config, messages))
         figures.add(TAKEN_IN, WAMON, messages / done.seconds)
         figures.add(CPU_OF_TAKEN_IN, WAMON, done.cpu_seconds / messages * 1e6)
-    say(f"taking {messages:,} messages of days in")
-    with _waiting(ground, "meta", _days(messages)) as config:
-        figures.add(DAYS_AWAY, WAMON, _take_in(config, messages).seconds)
+    say(f"taking {of_days:,} messages of days in")
+    with _waiting(ground, "meta", _days(of_days)) as config:
+        figures.add(DAYS_AWAY, WAMON, _take_in(config, of_days).seconds)
 
 
 def _take_in(config: Path, messages: int) -> Measured:
@@ -74,9 +75,12 @@ def _waiting(ground: Ground, provider: str, bodies: Iterable[Any]) -> Iterator[P
         yield config
 
 
-def _wati(n: int) -> dict[str, object]:
-    said = {"id": f"m{n}", "whatsappMessageId": _wamid(n), "timestamp": str(1_795_860_000 + n)}
-    return {"eventType": "message", "type": "text", "text": f"DR{1_000_000 + n}", "waId": _phone(n), **said}
+def _wati(row: tuple[str, ...]) -> dict[str, object]:
+    """A row of a store as WATI delivers it, to nobody's group."""
+    stanza_id, _, sender, text, at, _ = row
+    said = {"id": stanza_id.lower(), "whatsappMessageId": _wamid(sender, stanza_id)}
+    sent_at = str(int(datetime.fromisoformat(at).timestamp()))
+    return {"eventType": "message", "type": "text", "text": text, "waId": sender, "timestamp": sent_at, **said}
 
 
 def _days(messages: int) -> Iterator[dict[str, object]]:
@@ -91,7 +95,8 @@ def _days(messages: int) -> Iterator[dict[str, object]]:
 
 def _meta(n: int) -> dict[str, object]:
     text = {"body": f"DR{1_000_000 + n}"}
-    return {"id": _wamid(n), "from": _phone(n), "timestamp": str(1_795_860_000 + n), "type": "text", "text": text}
+    said = _wamid(_phone(n), f"3EB0{Random(n).getrandbits(64):016X}")
+    return {"id": said, "from": _phone(n), "timestamp": str(1_795_860_000 + n), "type": "text", "text": text}
 
 
 def _delivery(messages: list[dict[str, object]]) -> dict[str, object]:
@@ -99,10 +104,9 @@ def _delivery(messages: list[dict[str, object]]) -> dict[str, object]:
     return {"entry": [{"id": "900111", "changes": [{"field": "messages", "value": value}]}]}
 
 
-def _wamid(n: int) -> str:
+def _wamid(phone: str, stanza_id: str) -> str:
     """An id as Meta makes them, around the one that the message has on its phone."""
-    stanza_id = f"3EB0{Random(n).getrandbits(64):016X}"
-    inner = b"\x1c\x18\x0b%b\x15\x02\0\x12\x18\x14%b\0" % (_phone(n).encode(), stanza_id.encode())
+    inner = b"\x1c\x18\x0b%b\x15\x02\0\x12\x18\x14%b\0" % (phone.encode(), stanza_id.encode())
     return f"wamid.{b64encode(inner).decode()}"
 
 

@@ -21,7 +21,7 @@ class Plan:
     monitored: int  # messages that the typical monitor is granted
     posts: int  # whose latency is measured
     deliveries: int  # to a hook
-    backlog: int  # messages of deliveries that wait
+    backlog: int  # messages of days away
 
 
 FULL = Plan(
@@ -119,9 +119,9 @@ EXTRACTION = Subject("extraction alone", "texts/s")
 HELD_UP = Subject("the bridge's worst commit while its store is read", "ms")
 NOT_HELD_UP = Subject("the same while another store is read", "ms")
 
-TAKEN_IN = Subject("a backlog of deliveries, one message each, into the ledger", "messages/s")
+TAKEN_IN = Subject("the catch-up's messages, each a delivery that waits, into the ledger", "messages/s")
 CPU_OF_TAKEN_IN = Subject("CPU of that, PostgreSQL's with it", "µs a message")
-DAYS_AWAY = Subject("as many messages of Meta's, each delivered twice by batches in any order, into the ledger", "s")
+DAYS_AWAY = Subject("messages of Meta's, each delivered twice by batches in any order, into the ledger", "s")
 TURN = Subject("a turn's claim and finish, beside one bare committed UPDATE", "ms")
 TURNS = Subject("turns by two workers, beside bare committed UPDATEs by as many", "turns/s")
 GUARD = Subject("what claim and finish take of a turn, 95 of 100 within", "ms")
