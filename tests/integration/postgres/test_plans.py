@@ -413,18 +413,21 @@ def test_a_drops_story_is_found_by_its_number(full: Database) -> None:
     assert not wide_scans(explained(full, "reports.posts", "submissions", {"number": "DR1000001"}))
 
 
-# Ninety days of bursts, as long as turns are kept: of a thousand people, each with a message and an answer.
-_TALKED = """
+# Ninety days of bursts, as long as turns are kept, until noon: of a thousand people, each with a message and an answer.
+# A project's turns of all that time are more than everybody's of a week.
+_TALKED = f"""
     INSERT INTO wamon.sources (source) VALUES ('main');
     INSERT INTO wamon.groups (source, jid, project, tail, start, start_passed)
-    SELECT 'main', n || '@g.us', 'Project ' || n, 'main', 'beginning', true FROM generate_series(1, 20) AS n;
+    SELECT 'main', n || '@g.us', 'Project ' || n, 'main', 'beginning', true FROM generate_series(1, 4) AS n;
     INSERT INTO wamon.people (account, hash) SELECT 'main', md5(n::text) FROM generate_series(1, 1000) AS n;
     INSERT INTO wamon.conversations (source, chat, person, kind, last_seq, answered_seq)
-    SELECT 'main', n % 20 + 1, n, 'group', 27, 27 FROM generate_series(1, 1000) AS n;
+    SELECT 'main', n % 4 + 1, n, 'group', 27, 27 FROM generate_series(1, 1000) AS n;
     INSERT INTO wamon.turns (conversation, fence, from_seq, through_seq, reason, due_at, started_at, ended_at, outcome)
     SELECT n % 1000 + 1, n / 1000, n / 1000, n / 1000, 'due', t.at, t.at, t.at,
            CASE WHEN n % 9 = 0 THEN 'digest' ELSE 'answered' END
-    FROM generate_series(1000, 27999) AS n CROSS JOIN LATERAL (SELECT now() - n * interval '275 s' AS at) AS t;
+    FROM generate_series(1000, 27999) AS n CROSS JOIN LATERAL (
+        SELECT '{_NOW}'::timestamptz - (n - 1000) * interval '275 s' AS at
+    ) AS t;
     INSERT INTO wamon.conversation_messages (chat, message_id, conversation, seq, role, part, sent_at, seen_at)
     SELECT c.chat, t.conversation || '.' || t.fence, t.conversation, t.fence, 'person', 'text', t.due_at, t.due_at
     FROM wamon.turns AS t JOIN wamon.conversations AS c USING (conversation);
