@@ -22,6 +22,7 @@ from wamon.providers.fields import (
     message_id,
     moment,
     parsed,
+    receipts,
     said,
     shown,
     some,
@@ -50,7 +51,6 @@ _STATES: Mapping[str, ReceiptState] = {
     "SERVER_ACK": "sent", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read", "ERROR": "failed",
     "DELETED": "deleted",
 }  # fmt: skip
-_STATES_OF_GO: Mapping[str, ReceiptState] = {"Delivered": "delivered", "Read": "read"}
 _PARTS: Mapping[str, Part] = {
     "conversation": "text", "extendedTextMessage": "text", "imageMessage": "photo", "audioMessage": "voice",
     "videoMessage": "file", "documentMessage": "file",
@@ -109,7 +109,7 @@ def _event(event: Fields) -> Iterator[Parsed]:
     elif kind == "messages.update":
         yield from each(parts, _receipt)
     elif kind == "receipt":
-        yield from each([event], _receipts_of_go)
+        yield from each([event], lambda told: receipts(told.get("state"), fields(told.get("data"), "its data")))
 
 
 def _message(part: object) -> Iterator[Parsed]:
@@ -241,14 +241,6 @@ def _receipt(part: object) -> Iterator[Parsed]:
     state = _STATES.get(word(data.get("status")))
     if state and data.get("fromMe") is not False:
         yield Receipt(message_id(data.get("keyId") or some(data.get("key")).get("id")), None, state)
-
-
-def _receipts_of_go(event: Fields) -> Iterator[Parsed]:
-    """What became of ours; what we read ourselves, on a phone, is told the same way."""
-    data = fields(event.get("data"), "its data")
-    state = _STATES_OF_GO.get(word(event.get("state")))
-    if state and data.get("IsFromMe") is not True:
-        yield from (Receipt(message_id(one), None, state) for one in items(data.get("MessageIDs")))
 
 
 def request(outgoing: Outgoing) -> Request | None:

@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wamon.model import is_bsuid
-from wamon.providers.deliveries import DIRECT, Alias, Broken
+from wamon.providers.deliveries import DIRECT, Alias, Broken, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from wamon.providers.deliveries import AliasKind, Parsed, Part
+    from wamon.providers.deliveries import AliasKind, Parsed, Part, ReceiptState
 
 T = TypeVar("T")
 Fields = dict[str, Any]
@@ -45,6 +45,7 @@ SILENT = {
 pin, how many photos come now, a call. Nobody says anything by it."""
 REACTIONS = {"reactionMessage", "encReactionMessage", "pollUpdateMessage"}
 """In the same names, among them a vote: nobody waits for an answer to it."""
+_RECEIPTS: dict[str, ReceiptState] = {"delivered": "delivered", "read": "read", "played": "read"}
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _PARTS: dict[str, Part] = {
     "text": "text", "chat": "text", "button": "text", "interactive": "text",
@@ -190,6 +191,13 @@ def moment(*values: object) -> datetime | None:
 def part_of(kind: object) -> Part:
     """The part of a conversation that a provider's type of message is."""
     return _PARTS.get(kind.lower() if isinstance(kind, str) else "", "other")
+
+
+def receipts(kind: object, told: Fields) -> Iterator[Receipt]:
+    """What became of ours, as whatsmeow tells it; what we read ourselves, on a phone, is told the same way."""
+    state = _RECEIPTS.get(word(kind).lower())
+    if state and told.get("IsFromMe") is not True:
+        yield from (Receipt(message_id(one), None, state) for one in items(told.get("MessageIDs")))
 
 
 def alias(value: object) -> list[Alias]:

@@ -5,24 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wamon.providers.bridge import judged, request
-from wamon.providers.deliveries import Receipt, change_of
-from wamon.providers.fields import aliases, each, items, message_id, parsed, some, word
+from wamon.providers.deliveries import change_of
+from wamon.providers.fields import aliases, each, parsed, receipts, some, word
 from wamon.providers.flat import Names, read
 from wamon.providers.peeks import named, peeked, typed
 from wamon.providers.signatures import signed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from wamon.providers.deliveries import (
-        Delivery,
-        OperatorMessage,
-        Parsed,
-        Peek,
-        PersonMessage,
-        ReceiptState,
-        Verdict,
-    )
+    from wamon.providers.deliveries import Delivery, OperatorMessage, Parsed, Peek, PersonMessage, Verdict
     from wamon.providers.fields import Fields
 
 __all__ = ["judged", "parse", "peek", "request", "verify"]
@@ -32,7 +24,6 @@ _NAMES = Names("ID", "Chat", "SenderJID", "Timestamp", "FromMe", "Text", "Type",
 _CHANGES = {"Revoked": "revokes", "Edited": "edits"}
 _SAYS_SOMETHING = ("Text", "Media", "ReactionToID", *_CHANGES)
 _VOTES = ("PollVote", "PollAdd")
-_STATES: Mapping[str, ReceiptState] = {"delivered": "delivered", "read": "read", "played": "read"}
 
 
 def peek(body: bytes) -> Peek:
@@ -53,19 +44,12 @@ def parse(delivery: Delivery) -> list[Parsed]:
 def _event(event: Fields) -> Iterator[Parsed]:
     kind = word(event.get("EventType"))
     if kind == "receipt":
-        yield from _receipts(event)
+        yield from receipts(event.get("Type"), event)
     if kind or not any(event.get(name) for name in _SAYS_SOMETHING):
         return  # without any of these it is what WhatsApp's programs say to one another: a chat's setting, a key
     one = read({**event, "Type": some(event.get("Media")).get("Type")}, _NAMES)
     is_vote = any(event.get(name) for name in _VOTES)
     yield _change(event, one) or one._replace(is_reaction=one.is_reaction or is_vote)
-
-
-def _receipts(event: Fields) -> Iterator[Parsed]:
-    """What became of ours; what we read ourselves, on a phone, is told the same way."""
-    state = _STATES.get(word(event.get("Type")))
-    if state and event.get("IsFromMe") is not True:
-        yield from (Receipt(message_id(one), None, state) for one in items(event.get("MessageIDs")))
 
 
 def _change(event: Fields, one: PersonMessage | OperatorMessage) -> PersonMessage | None:

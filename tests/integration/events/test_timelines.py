@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.bridges import LAWLEY, PROJECTS, VeryGoodPlugins
-from tests.support.clusters import PROGRAMS, streaming_pair
+from tests.support.clusters import PROGRAMS, Cluster, streaming_pair
 from tests.support.events import Consumer, follow, told_drops
 from tests.support.office import Office
 from tests.support.truth import Field
@@ -16,15 +18,30 @@ from wamon.events.stream import checked, prune, read
 from wamon.postgres.connection import Database, connected
 
 
-@pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL isn't installed here")
-@pytest.mark.fault("F154")
-def test_a_follower_goes_on_at_a_promoted_standby_from_what_both_share(tmp_path: Path) -> None:
-    consumer = Consumer()
+@contextmanager
+def pair(tmp_path: Path) -> Iterator[tuple[Field, Office, Cluster, Cluster]]:
+    """Groups, an office that reads them, and its primary with a standby."""
     with (
         Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False), PROJECTS) as field,
         streaming_pair() as (primary, standby),
     ):
-        office = Office(tmp_path / "office", primary.dsn, field.path, database={"url": primary.dsn, "review_table": ""})
+        database = {"url": primary.dsn, "review_table": ""}
+        yield field, Office(tmp_path / "office", primary.dsn, field.path, database=database), primary, standby
+
+
+def fail_over(office: Office, primary: Cluster, standby: Cluster) -> None:
+    """Have the office go on with what was the standby."""
+    primary.stop("immediate")
+    standby.promote()
+    office.dsn = standby.dsn
+    office.set(database={"url": standby.dsn})
+
+
+@pytest.mark.skipif(PROGRAMS is None, reason="Debian's PostgreSQL isn't installed here")
+@pytest.mark.fault("F154")
+def test_a_follower_goes_on_at_a_promoted_standby_from_what_both_share(tmp_path: Path) -> None:
+    consumer = Consumer()
+    with pair(tmp_path) as (field, office, primary, standby):
         office.scan()
         with connected(primary.dsn) as db:
             follow(db, consumer)
@@ -39,10 +56,7 @@ def test_a_follower_goes_on_at_a_promoted_standby_from_what_both_share(tmp_path:
                 office.scan()
             follow(db, consumer)
             ahead = Cursor.parse(consumer.cursor or "")
-        primary.stop("immediate")
-        standby.promote()
-        office.dsn = standby.dsn
-        office.set(database={"url": standby.dsn})
+        fail_over(office, primary, standby)
         with connected(standby.dsn) as db:
             back = checked(db, ahead)
             assert (back.place, back.element) == (shared.place + 1, 0)
@@ -64,11 +78,7 @@ def test_a_follower_goes_on_at_a_promoted_standby_from_what_both_share(tmp_path:
 @pytest.mark.fault("F154")
 def test_a_promotion_where_nothing_is_kept_any_more_loses_nobody_an_event_unsaid(tmp_path: Path) -> None:
     consumer = Consumer()
-    with (
-        Field(VeryGoodPlugins(tmp_path / "messages.db", durable=False), PROJECTS) as field,
-        streaming_pair() as (primary, standby),
-    ):
-        office = Office(tmp_path / "office", primary.dsn, field.path, database={"url": primary.dsn, "review_table": ""})
+    with pair(tmp_path) as (field, office, primary, standby):
         field.post(LAWLEY, "DR1000001")
         office.scan()
         with connected(primary.dsn) as db:
@@ -81,10 +91,7 @@ def test_a_promotion_where_nothing_is_kept_any_more_loses_nobody_an_event_unsaid
             office.scan()
             follow(db, consumer)
             ahead = Cursor.parse(consumer.cursor or "")
-        primary.stop("immediate")
-        standby.promote()
-        office.dsn = standby.dsn
-        office.set(database={"url": standby.dsn})
+        fail_over(office, primary, standby)
         with connected(standby.dsn) as db:
             assert checked(db, shared) == shared
             assert checked(db, ahead)[2:4] == (shared.place + 1, 0)
