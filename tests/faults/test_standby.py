@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -75,10 +77,15 @@ def test_a_daemon_goes_on_at_the_promoted_standby_and_records_again_what_that_la
         recorded(office, "DR1000003", daemon.said)
         keep(office, "gowa", in_lawley(GOWA, "DR2000000", "3EB0AA"))
         recorded(office, "DR2000000", daemon.said)
-        with field.batch():  # the load under which the primary dies
-            for number in range(1_000_100, 1_000_400):
-                field.post(LAWLEY, f"DR{number}")
-        primary.stop("immediate")
+        with closing(psycopg.connect(primary.dsn)) as other:  # so that the primary dies under what comes now
+            other.execute("LOCK TABLE wamon.ledger_rows")
+            with field.batch():
+                for number in range(1_000_100, 1_000_400):
+                    field.post(LAWLEY, f"DR{number}")
+            eventually(
+                "it records", lambda: primary.query("SELECT pid FROM pg_locks WHERE NOT granted"), said=daemon.said
+            )
+            primary.stop("immediate")
         assert standby.query("SELECT count(*) FROM wamon.submissions") == [(1,)]
         standby.promote()
         office.dsn = standby.dsn
