@@ -125,6 +125,8 @@ def replay(
 
 
 def _show(hooks: Sequence[Hook], zone: ZoneInfo) -> None:
+    from wamon.health.hooks import TELLING
+    from wamon.health.hooks import empty as without_messages
     from wamon.render import local, paragraph, table
 
     if not hooks:
@@ -140,3 +142,5 @@ def _show(hooks: Sequence[Hook], zone: ZoneInfo) -> None:
     for hook in hooks:
         if not hook.open:
             paragraph(f"{hook.name} has no secret, so /hooks/{hook.name} doesn't exist.")
+        if hook.empty >= TELLING:
+            paragraph(without_messages(hook.name, hook.empty).sentence)

@@ -57,11 +57,20 @@ class DeliveryFacts:
 def delivery_facts(db: Database, now: datetime, zone: ZoneInfo) -> DeliveryFacts:
     """All of it, `now` by the database's clock. Raises as `transaction` does."""
     with transaction(db):
-        hooks = SQL.rows(db, "hooks", HookFacts, zone=str(zone), lately=LATELY, newest=_NEWEST)
+        hooks = SQL.rows(db, "hooks", HookFacts, zone=str(zone), lately=LATELY)
+        empty = empty_deliveries(db)
         silences = _silences(db, [one.hook for one in hooks if one.last_at], now, zone)
         waiting = SQL.rows(db, "waiting", WaitingDeliveries)
-    known = {one.hook: replace(one, usual_seconds=usual(silences.get(one.hook, []))) for one in hooks}
+    known = {
+        one.hook: replace(one, empty=empty.get(one.hook, 0), usual_seconds=usual(silences.get(one.hook, [])))
+        for one in hooks
+    }
     return DeliveryFacts(known, waiting)
+
+
+def empty_deliveries(db: Database) -> dict[str, int]:
+    """Within a transaction: of each hook whose deliveries of late held no message that counts, how many they are."""
+    return dict(SQL.run(db, "empty", newest=_NEWEST))
 
 
 def _silences(db: Database, hooks: Sequence[str], now: datetime, zone: ZoneInfo) -> dict[str, list[float]]:

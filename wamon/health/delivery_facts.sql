@@ -2,7 +2,7 @@
 -- Of each hook that was ever configured here.
 SELECT s.hook, CASE WHEN s.day = (now() AT TIME ZONE %(zone)s)::date THEN s.refused ELSE 0 END,
        (SELECT count(*) FROM unnest(s.refused_at) AS one (at) WHERE one.at > now() - %(lately)s::interval),
-       s.refused_at[cardinality(s.refused_at)], s.last_at, coalesce(p.letters, 0), coalesce(l.deliveries, 0)
+       s.refused_at[cardinality(s.refused_at)], s.last_at, coalesce(p.letters, 0)
 FROM wamon.hook_status AS s
 LEFT JOIN (
     SELECT e.hook, count(*) AS letters
@@ -11,14 +11,14 @@ LEFT JOIN (
     WHERE d.kind = 'event'
     GROUP BY e.hook
 ) AS p USING (hook)
-LEFT JOIN (
-    SELECT hook, count(*) AS deliveries
-    FROM (SELECT hook, state, messages FROM wamon.webhook_events ORDER BY event DESC LIMIT %(newest)s) AS e
-    WHERE state = 'done'
-    GROUP BY hook
-    HAVING sum(messages) = 0
-) AS l USING (hook)
 ORDER BY s.hook
+
+-- name: empty
+SELECT hook, count(*)
+FROM (SELECT hook, state, messages FROM wamon.webhook_events ORDER BY event DESC LIMIT %(newest)s) AS e
+WHERE state = 'done'
+GROUP BY hook
+HAVING sum(messages) = 0
 
 -- name: silences
 -- As ledger_facts.sql has it of chats: the whole silence in which each moment lay.

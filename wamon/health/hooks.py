@@ -37,7 +37,7 @@ def checks(facts: Facts) -> Iterator[Check]:
 
 
 _ASKED = ("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked", "hooks.empty")
-_TELLING = 10
+TELLING = 10
 """So many deliveries without a message are no chance: receipts and who is typing come beside messages."""
 
 
@@ -53,8 +53,8 @@ def _of_deliveries(hooks: Sequence[Hook], found: DeliveryFacts, now: datetime) -
             yield refusing(own)
         if own.parked:
             yield parked(own)
-        if own.empty >= _TELLING and own.hook in known:
-            yield empty(own)
+        if own.empty >= TELLING and own.hook in known:
+            yield empty(own.hook, own.empty)
     taken_in = known | {buffer.HOOK} if known else known
     for deliveries in found.waiting:
         yield waiting(deliveries, now, is_known=deliveries.hook in taken_in)
@@ -137,10 +137,10 @@ def parked(own: HookFacts) -> Check:
     return Check("hooks.parked", State.WARN, sentence, hint, numbers=numbers)
 
 
-def empty(own: HookFacts) -> Check:
+def empty(hook: str, deliveries: int) -> Check:
     """That deliveries come, and hold nothing that is read: those of another product, or of other events."""
-    numbers = {"hook": own.hook, "empty": own.empty}
-    sentence = f"None of the last {amount(own.empty, 'delivery')} to {own.hook} held a message that counts."
+    numbers = {"hook": hook, "empty": deliveries}
+    sentence = f"None of the last {amount(deliveries, 'delivery')} to {hook} held a message that counts."
     hint = (
         "Does its sender deliver messages, one-to-one or of a watched group, and is it the product that `provider` "
         "names? `wamon help webhooks` says which events it needs."

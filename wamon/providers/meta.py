@@ -118,6 +118,8 @@ def _message(part: object, *, contacts: Sequence[Fields], line: str | None, is_s
     if message.get("type") == "system":
         yield from _identity_change(message)
         return
+    if message.get("type") == "request_welcome":  # somebody opened the chat, and wrote nothing
+        return
     contact = _contact(message, contacts)
     content, edits, revokes = _content(message)
     yield PersonMessage(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 from wamon.config import hooks as config
+from wamon.health.delivery_facts import empty_deliveries
 from wamon.postgres.connection import transaction
 from wamon.postgres.queries import Queries
 from wamon.webhooks.providers import KNOWN
@@ -50,6 +51,7 @@ class Hook:
     dead: Annotated[int, "deliveries that can't be recorded: `wamon dead list`"]
     refused_at: Annotated[datetime | None, "when one was last refused"]
     store_missed: Annotated[int, "messages that it brought and the store lacks, whose second witness it is"]
+    empty: Annotated[int, "its deliveries of late, where none of them held a message that counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,13 @@ def listed(db: Database, configured: Sequence[config.Hook], zone: ZoneInfo) -> t
     """The same, within a transaction."""
     by_name = {hook.name: hook for hook in configured}
     rows = SQL.run(db, "hooks", hooks=list(by_name), zone=str(zone)).fetchall() if by_name else ()
-    return tuple(_hook(by_name[name], *counts) for name, *counts in rows)
+    empty = empty_deliveries(db)
+    return tuple(_hook(by_name[name], empty.get(name, 0), *counts) for name, *counts in rows)
 
 
 def _hook(
-    hook: config.Hook, stored: int, refused: int, tests: int, twins: int, duplicates: int, last_at: datetime | None,
-    waiting: int, dead: int, refused_at: datetime | None, store_missed: int,
+    hook: config.Hook, empty: int, stored: int, refused: int, tests: int, twins: int, duplicates: int,
+    last_at: datetime | None, waiting: int, dead: int, refused_at: datetime | None, store_missed: int,
 ) -> Hook:  # fmt: skip
     return Hook(
         name=hook.name,
@@ -105,6 +108,7 @@ def _hook(
         dead=dead,
         refused_at=refused_at,
         store_missed=store_missed,
+        empty=empty,
     )
 
 

@@ -117,9 +117,11 @@ def test_a_hook_whose_deliveries_hold_nothing_that_is_read_is_named(office: Offi
     (check,) = [check for check in page(office).checks if check.name == "hooks.empty"]
     assert check.sentence == "None of the last 10 deliveries to wati held a message that counts."
     assert check.sentence in office.run("doctor").stdout
+    assert check.sentence in office.run("hooks", "list").stdout
     keep(office, "wati", WATI)
     take_in(office)
     assert facts(office, "wati").empty == 0
+    assert "None of the last" not in office.run("hooks", "list").stdout
 
 
 def test_the_dead_list_has_deliveries_and_their_parts(office: Office) -> None:

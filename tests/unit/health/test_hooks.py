@@ -80,7 +80,7 @@ def test_each_has_its_title() -> None:
     waits = waiting(WaitingDeliveries("bell", 1, NOW), NOW, is_known=True)
     own = HookFacts("bell", parked=1)
     named = [address(hook()), source(hook(of="main"), "main"), refusals(hook(), own, NOW), quiet(own, NOW), waits]
-    names = {one.name for one in [*named, refusing(own), parked(own), empty(own)]}
+    names = {one.name for one in [*named, refusing(own), parked(own), empty("bell", 10)]}
     assert names <= set(TITLES)
 
 

@@ -123,6 +123,10 @@ def test_each_type_says_what_it_says(content: Json, part: str, text: str) -> Non
     assert (found.part, found.text) == (part, text)
 
 
+def test_who_opens_the_chat_has_said_nothing() -> None:
+    assert META.parse(meta_body(without(meta_message(), "text") | {"type": "request_welcome"})) == []
+
+
 @pytest.mark.parametrize(
     ("given", "at"),
     [
