@@ -81,7 +81,7 @@ def _parts(here: Ground, figures: Figures, plan: Plan, python: Path | None) -> d
         "peers": lambda: _measure_peers(here, figures, plan, python),
         "passes": lambda: _measure_passes(here, figures, plan),
         "growth": lambda: growth.measure(here, figures, large, plan.largest, rounds) if plan.largest else None,
-        "proof": lambda: proof.measure(here, figures, large, posts),
+        "proof": lambda: proof.measure(here, figures, large, posts, rounds),
         "servers": lambda: servers.measure(here, figures, plan.sizes[0], posts),
         "holding": lambda: holding.measure(here, figures, large),
         "startup": lambda: startup.measure(here, figures, large),

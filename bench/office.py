@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from bench.ground import settle
 from wamon.postgres.connection import connected
 from wamon.postgres.migrations import migrate
 
@@ -53,4 +54,4 @@ def make(dsn: str, messages: int, groups: int, *, days: float = _DAYS) -> None:
         migrate(db)
     with psycopg.connect(dsn, autocommit=True) as db:
         db.execute(_MADE.format(messages=messages, groups=groups, people=_PEOPLE, days=days).encode())
-        db.execute("VACUUM ANALYZE")  # as autovacuum does within a minute
+    settle(dsn)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench import catchups, latency
 from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
-from bench.ground import await_row, measured, memory_kib, process, say
+from bench.ground import await_row, measured, memory_kib, process, say, settle
 from bench.subjects import LATENCY_HALF, LATENCY_MOST, RESIDENT, cpu_of_verify, peak_of_verify, verified
 
 if TYPE_CHECKING:
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from bench.ground import Command, Ground, Measured
 
 
-def measure(ground: Ground, figures: Figures, messages: int, posts: int) -> None:
-    """Verify first: a daemon that finds this done doesn't begin with it."""
+def measure(ground: Ground, figures: Figures, messages: int, posts: int, rounds: int) -> None:
+    """Verify first, so many rounds of each build in turn: a daemon that finds this done doesn't begin with it."""
     store = ground.copy(ground.store(messages))
     with ground.database() as dsn:
         config = ground.config(store, dsn)
         catchups.scan(config, messages)
-        say(f"verifying {messages:,}")
-        for who, command in ground.builds().items():
-            done = ground.watched(partial(_verify, config, messages, command))
-            figures.add(verified(messages), who, done.seconds)
-            figures.add(cpu_of_verify(messages), who, done.cpu_seconds / messages * 1e6)
-            figures.add(peak_of_verify(messages), who, done.peak_mb)
+        settle(dsn)
+        for n in range(rounds):
+            say(f"verifying {messages:,}, round {n + 1} of {rounds}")
+            for who, command in ground.builds().items():
+                done = ground.watched(partial(_verify, config, messages, command))
+                figures.add(verified(messages), who, done.seconds)
+                figures.add(cpu_of_verify(messages), who, done.cpu_seconds / messages * 1e6)
+                figures.add(peak_of_verify(messages), who, done.peak_mb)
         say(f"latency of {posts} posts")
         _run(figures, config, dsn, store, posts)
     _run_floor(ground, figures, messages, posts)
