@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _SECRET = "a-secret-of-the-bench"
 _A_BATCH = 1_000
-_COPY = "COPY wamon.webhook_events (uid, hook, source, body, sha256) FROM STDIN"
+_COPY = "COPY wamon.deliveries (uid, hook, source, body, sha256) FROM STDIN"
+_QUEUE = "INSERT INTO wamon.delivery_queue (event, hook, source) SELECT event, hook, source FROM wamon.deliveries"
 
 
 def measure(ground: Ground, figures: Figures, messages: int, rounds: int, of_days: int) -> None:
@@ -68,10 +69,12 @@ def _waiting(ground: Ground, provider: str, bodies: Iterable[Any]) -> Iterator[P
         settings["hooks"] = [{"name": provider, "provider": provider, "secret": _SECRET, "project": "Lawley"}]
         config.write_text(yaml.safe_dump(settings), "utf-8")
         measured(*COMMAND, "--config", config, "db", "migrate")
-        with psycopg.connect(dsn) as db, db.cursor().copy(_COPY) as copy:
-            for body in bodies:
-                raw = json.dumps(body).encode()
-                copy.write_row((new_uid(datetime.now(UTC)), provider, provider, raw, sha256(raw).digest()))
+        with psycopg.connect(dsn) as db:
+            with db.cursor().copy(_COPY) as copy:
+                for body in bodies:
+                    raw = json.dumps(body).encode()
+                    copy.write_row((new_uid(datetime.now(UTC)), provider, provider, raw, sha256(raw).digest()))
+            db.execute(_QUEUE)
         yield config
 
 

@@ -63,7 +63,7 @@ def test_the_list_tells_what_came_and_a_test_leaves_a_count_only(
     told = "1 of today's deliveries; if wacli sent them, it doesn't deliver them again. None was taken since"
     assert told in warned["hooks.refused"]
 
-    office.query("UPDATE wamon.webhook_events SET received_at = now() - interval '1 hour'")
+    office.query("UPDATE wamon.delivery_queue SET received_at = now() - interval '1 hour'")
     office.set(hooks=[hook("other", "wati")])
     found_out = json.loads(office.run("doctor", "--json").stdout)["checks"]
     (waits,) = [check["sentence"] for check in found_out if check["name"] == "hooks.waiting"]

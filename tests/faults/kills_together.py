@@ -28,6 +28,7 @@ import pytest
 from tests.support.deliveries import Json, meta_body, meta_message
 from tests.support.environment import EXAMPLES
 from tests.support.hooks import good, hook
+from tests.support.intake import MISPLACED
 from tests.support.manners import Connections, Delivery
 from tests.support.nginx import NGINX, PUBLISHED_AS, nginx, published
 from tests.support.office import Office, eventually
@@ -239,6 +240,7 @@ def test_what_was_answered_with_200_is_recorded_once_whoever_is_killed(
     assert set(office.query("SELECT kind FROM wamon.submissions")) == {"new"}
     assert office.query("SELECT count(*) FROM wamon.ledger") == [len(promised)]
     assert office.query("SELECT count(*) FROM wamon.dead_letters") == [0]
+    assert office.query(MISPLACED) == []
     answers = sum((sender.outcomes for sender in senders), Counter())
     with capsys.disabled():
         sys.stdout.write(f"\n{killed.total()} kills: {dict(killed)}; {len(promised)} messages; {dict(answers)}\n")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.deliveries import GOWA, MANYCHAT, WATI, meta_body, meta_message
-from tests.support.intake import hook, in_lawley, keep, messages, take_in
+from tests.support.intake import MISPLACED, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
 from tests.support.stages import disturbed
 from tests.support.truth import Field
@@ -80,5 +80,6 @@ def test_an_intake_ended_at_a_boundary_and_begun_again_ends_as_if_undisturbed(be
     office = begun()
     for failpoint in ENDS:
         assert disturbed(lambda: take_in(office), failpoint), f"who meets {failpoint}?"
+        assert office.query(MISPLACED) == []
     take_in(office)
     assert _outcome(office) == end

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.deliveries import GOWA, MANYCHAT, meta_body, meta_message
-from tests.support.intake import hook, in_lawley, keep, take_in
+from tests.support.intake import MISPLACED, hook, in_lawley, keep, take_in
 from tests.support.office import Office
 from tests.support.stages import disturbed
 from tests.support.truth import Field
@@ -75,8 +75,8 @@ class Deliveries(RuleBasedStateMachine):
     @rule()
     def a_minute_passes(self) -> None:
         self.office.query(
-            "UPDATE wamon.webhook_events SET received_at = received_at - interval '61 s', next_try_at = now() "
-            "WHERE state = 'new'"
+            "WITH earlier AS (UPDATE wamon.deliveries SET received_at = received_at - interval '61 s') "
+            "UPDATE wamon.delivery_queue SET received_at = received_at - interval '61 s', next_try_at = now()"
         )
 
     @rule()
@@ -95,6 +95,7 @@ class Deliveries(RuleBasedStateMachine):
     def nothing_is_doubled(self) -> None:
         doubled = "SELECT count(*) - count(DISTINCT (chat, message_id)) FROM wamon.submission_rows"
         assert self.office.query(doubled) == [0]
+        assert self.office.query(MISPLACED) == []
         assert (
             self.office.query("SELECT count(*) FROM wamon.ledger WHERE message_id LIKE 'event:%%'")[0] <= self.nameless
         )

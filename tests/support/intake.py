@@ -17,9 +17,25 @@ from wamon.app.intake import take_in_all
 from wamon.webhooks.intake import Taken
 
 KEEP = """
-    INSERT INTO wamon.webhook_events (uid, hook, source, received_at, next_try_at, body, sha256)
-    VALUES (%s, %s, %s, now() - %s, now() - %s, %s, %s) RETURNING event
+    WITH kept AS (
+        INSERT INTO wamon.deliveries (uid, hook, source, received_at, body, sha256)
+        VALUES (%s, %s, %s, now() - %s, %s, %s)
+        RETURNING event, hook, source, received_at
+    )
+    INSERT INTO wamon.delivery_queue (event, hook, source, received_at, next_try_at)
+    SELECT event, hook, source, received_at, received_at FROM kept
+    RETURNING event
 """
+
+MISPLACED = """
+    SELECT count(*)
+    FROM wamon.deliveries
+    FULL JOIN (
+        SELECT event FROM wamon.delivery_queue UNION ALL SELECT event FROM wamon.delivery_ends
+    ) AS k USING (event)
+    GROUP BY event HAVING count(deliveries) * count(k) <> 1
+"""
+"""Each delivery waits or has ended, and nothing else does."""
 
 
 def hook(provider: str, **settings: object) -> dict[str, object]:
@@ -33,7 +49,7 @@ def keep(
     """Keep a delivery to a hook of the office's; its event."""
     of = next(one for one in office.settings["hooks"] if one["name"] == name).get("of")
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    (event,) = office.query(KEEP, uid or uuid4(), name, of or name, ago, ago, raw, sha256(raw).digest())
+    (event,) = office.query(KEEP, uid or uuid4(), name, of or name, ago, raw, sha256(raw).digest())
     return int(event)
 
 

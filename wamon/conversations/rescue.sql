@@ -16,7 +16,7 @@ WHERE c.source = %(source)s AND c.due_at <= now() AND c.last_seq > c.answered_se
 ORDER BY c.due_at
 
 -- name: intake_waits
-SELECT EXISTS (SELECT FROM wamon.webhook_events WHERE source = %(source)s AND state = 'new' AND next_try_at <= now())
+SELECT EXISTS (SELECT FROM wamon.delivery_queue WHERE source = %(source)s AND next_try_at <= now())
 
 -- name: closed
 -- The newest turn of each of these conversations that was given up, or came too late.

@@ -7,7 +7,7 @@ FROM wamon.hook_status AS s
 LEFT JOIN (
     SELECT e.hook, count(*) AS letters
     FROM wamon.dead_letters AS d
-    JOIN wamon.webhook_events AS e ON e.uid = d.correlation_id
+    JOIN wamon.deliveries AS e ON e.uid = d.correlation_id
     WHERE d.kind = 'event'
     GROUP BY e.hook
 ) AS p USING (hook)
@@ -15,7 +15,8 @@ ORDER BY s.hook
 
 -- name: empty
 SELECT hook, count(*)
-FROM (SELECT hook, state, messages FROM wamon.webhook_events ORDER BY event DESC LIMIT %(newest)s) AS e
+FROM (SELECT event, hook FROM wamon.deliveries ORDER BY event DESC LIMIT %(newest)s) AS d
+JOIN wamon.delivery_ends AS e USING (event)
 WHERE state = 'done'
 GROUP BY hook
 HAVING sum(messages) = 0
@@ -40,6 +41,6 @@ CROSS JOIN LATERAL (
 GROUP BY k.hook, m.week
 
 -- name: waiting
-SELECT hook, count(*), min(received_at) FROM wamon.webhook_events
-WHERE state = 'new' AND received_at < now() - interval '5 minutes'
+SELECT hook, count(*), min(received_at) FROM wamon.delivery_queue
+WHERE received_at < now() - interval '5 minutes'
 GROUP BY hook ORDER BY hook

@@ -41,11 +41,12 @@ ORDER BY d.failed_at DESC, g.jid, d.message_id
 
 -- name: of_events
 -- Deliveries, and parts of deliveries, that couldn't be read or recorded.
-SELECT g.jid, g.project, d.message_id, CASE WHEN e.state = 'new' THEN 'retry' ELSE 'dead' END, d.reason, d.attempts,
+SELECT g.jid, g.project, d.message_id, CASE WHEN q.event IS NULL THEN 'dead' ELSE 'retry' END, d.reason, d.attempts,
        d.failed_at, d.next_try_at, d.correlation_id::text, e.received_at, '', 0, d.chat, d.given_up
 FROM wamon.dead_letters AS d
 JOIN wamon.groups AS g USING (chat)
-JOIN wamon.webhook_events AS e ON e.event = substring(d.message_id FROM '^event:([0-9]+)')::bigint
+JOIN wamon.deliveries AS e ON e.event = substring(d.message_id FROM '^event:([0-9]+)')::bigint
+LEFT JOIN wamon.delivery_queue AS q USING (event)
 WHERE g.source = %(source)s AND d.kind = 'event'
 ORDER BY d.failed_at DESC, d.message_id
 

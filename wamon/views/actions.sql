@@ -8,7 +8,7 @@ WHERE d.chat || ' ' || d.message_id = %(key)s AND NOT d.given_up AND d.kind = 'm
 -- name: event_letter
 SELECT e.hook, d.message_id
 FROM wamon.dead_letters AS d
-JOIN wamon.webhook_events AS e ON e.uid = d.correlation_id
+JOIN wamon.deliveries AS e ON e.uid = d.correlation_id
 WHERE d.chat || ' ' || d.message_id = %(key)s AND d.kind = 'event' AND e.body IS NOT NULL
 
 -- name: turn_letter
@@ -78,23 +78,20 @@ UPDATE wamon.dead_letters SET given_up = true WHERE chat || ' ' || message_id = 
 
 -- name: take_in_again
 -- As `wamon dead retry`: again from the beginning.
-UPDATE wamon.webhook_events AS e SET state = 'new', attempts = 0, next_try_at = now(), ended_at = NULL
-FROM wamon.dead_letters AS d
-WHERE d.chat || ' ' || d.message_id = %(key)s AND d.kind = 'event' AND e.uid = d.correlation_id AND e.body IS NOT NULL
+SELECT wamon.take_in_again(ARRAY(
+    SELECT e.event
+    FROM wamon.dead_letters AS d
+    JOIN wamon.deliveries AS e ON e.uid = d.correlation_id
+    WHERE d.chat || ' ' || d.message_id = %(key)s AND d.kind = 'event'
+), now())
 
 -- name: give_up_event
 -- As `wamon dead discard`: the delivery is done, unless another part of it still waits for somebody.
 WITH given_up AS (
     DELETE FROM wamon.dead_letters WHERE chat || ' ' || message_id = %(key)s AND kind = 'event'
-    RETURNING chat, message_id, correlation_id
+    RETURNING correlation_id
 )
-UPDATE wamon.webhook_events AS e
-SET state = 'done', ended_at = now(), messages = coalesce(messages, 0), reason = 'discarded'
-FROM given_up AS g
-WHERE e.uid = g.correlation_id AND NOT EXISTS (
-    SELECT FROM wamon.dead_letters AS d
-    WHERE d.correlation_id = e.uid AND d.kind = 'event' AND (d.chat, d.message_id) <> (g.chat, g.message_id)
-)
+SELECT wamon.give_up_delivery(e.event) FROM given_up AS g JOIN wamon.deliveries AS e ON e.uid = g.correlation_id
 
 -- name: note
 INSERT INTO wamon.actions (who, what, key, reason, form)

@@ -16,12 +16,12 @@ GROUP BY g.source
 SELECT state, count(*) FROM wamon.replies GROUP BY state
 
 -- name: events
--- Those that wait or are dead have indexes of their own, and all are counted by the smallest there is.
+-- Those that wait are few, as a rule; those that are dead have an index, and all are counted by the smallest there is.
 SELECT new, every - new - dead, dead, oldest_seconds
 FROM (SELECT count(*) AS new, coalesce(extract(epoch FROM now() - min(received_at)), 0)::float AS oldest_seconds
-      FROM wamon.webhook_events WHERE state = 'new') AS waiting,
-     (SELECT count(*) AS dead FROM wamon.webhook_events WHERE state = 'dead') AS refused,
-     (SELECT count(*) AS every FROM wamon.webhook_events) AS kept
+      FROM wamon.delivery_queue) AS waiting,
+     (SELECT count(*) AS dead FROM wamon.delivery_ends WHERE state = 'dead') AS refused,
+     (SELECT count(*) AS every FROM wamon.deliveries) AS kept
 
 -- name: joins
 SELECT count(*) FROM wamon.people WHERE merged_into IS NOT NULL

@@ -23,8 +23,8 @@ SELECT count(*) FROM wamon.ledger_rows WHERE status = 'dead'
 -- Those that nobody takes in though their time has come, and what can't be recorded of others.
 SELECT count(*), coalesce(extract(epoch FROM now() - min(received_at)), 0)::float,
        (SELECT count(*) FROM wamon.dead_letters WHERE kind = 'event' AND next_try_at IS NULL)
-FROM wamon.webhook_events
-WHERE state = 'new' AND next_try_at < now() - interval '60 seconds'
+FROM wamon.delivery_queue
+WHERE next_try_at < now() - interval '60 seconds'
 
 -- name: needs
 -- What waits for a person, by kind, the oldest first. A near miss is done where somebody said so, or where the number

@@ -7,13 +7,16 @@ SELECT c.hook,
 FROM unnest(%(hooks)s::text[]) WITH ORDINALITY AS c (hook, n)
 CROSS JOIN (SELECT (now() AT TIME ZONE %(zone)s)::date AS today) AS t
 LEFT JOIN wamon.hook_status AS s USING (hook)
-LEFT JOIN (SELECT hook, count(*)::integer AS waiting FROM wamon.webhook_events WHERE state = 'new' GROUP BY hook) AS w
+LEFT JOIN (SELECT hook, count(*)::integer AS waiting FROM wamon.delivery_queue GROUP BY hook) AS w
           USING (hook)
-LEFT JOIN (SELECT hook, count(*)::integer AS dead FROM wamon.webhook_events
-           WHERE state = 'dead' AND body IS NOT NULL GROUP BY hook) AS d USING (hook)
+LEFT JOIN (SELECT d.hook, count(*)::integer AS dead
+           FROM wamon.delivery_ends AS e
+           JOIN wamon.deliveries AS d USING (event)
+           WHERE e.state = 'dead' AND e.keeps_body
+           GROUP BY d.hook) AS d USING (hook)
 LEFT JOIN (SELECT e.hook, count(*)::integer AS missed
            FROM wamon.store_missed
            JOIN wamon.ledger_rows AS l USING (chat, message_id)
-           JOIN wamon.webhook_events AS e ON e.uid = l.correlation_id
+           JOIN wamon.deliveries AS e ON e.uid = l.correlation_id
            GROUP BY e.hook) AS m USING (hook)
 ORDER BY c.n

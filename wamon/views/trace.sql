@@ -8,20 +8,20 @@ ORDER BY 1, 2
 -- name: messages_of_events
 -- No index leads to them: it would cost each recording more than the look-up of one delivery now and then.
 SELECT l.chat, l.message_id
-FROM wamon.webhook_events AS e
+FROM wamon.deliveries AS e
 JOIN wamon.groups AS g USING (source)
 JOIN wamon.ledger_rows AS l ON l.chat = g.chat AND l.correlation_id = e.uid
 WHERE e.event = ANY(%(events)s)
 ORDER BY 1, 2
 
 -- name: event_of_id
-SELECT event FROM wamon.webhook_events WHERE uid = %(uid)s OR event = %(event)s
+SELECT event FROM wamon.deliveries WHERE uid = %(uid)s OR event = %(event)s
 
 -- name: events_of
 SELECT DISTINCT e.event
 FROM unnest(%(chats)s::int[], %(message_ids)s::text[]) AS k(chat, message_id)
 JOIN wamon.ledger_rows AS l USING (chat, message_id)
-JOIN wamon.webhook_events AS e ON e.uid = l.correlation_id
+JOIN wamon.deliveries AS e ON e.uid = l.correlation_id
 
 -- name: steps_of_events
 SELECT t.at, t.what, t.hook, t.detail

@@ -69,7 +69,9 @@ class Events:
         limits = {"most": _MOST, "most_bytes": _MOST_BYTES, "patience": PATIENCE, "overtaking": _OVERTAKING}
         values = {"hooks": [*self._hooks, HOOK], "in_hand": [one.event for one in in_hand], **limits}
         with transaction(self._source.db) as db:
-            return SQL.binary_rows(db, "due", Event, source=self._source.name, **values)
+            SQL.run(db, "in_order")
+            found = SQL.binary_rows(db, "due", Event, source=self._source.name, **values)
+        return sorted(found, key=_place)
 
     def taken_in_after(self, event: int) -> list[Event]:
         """The next ones that became messages, as long as their bodies are kept."""
@@ -192,6 +194,10 @@ class Events:
     def _chat(self) -> int:
         """The chat in which their letters lie."""
         return self._source.groups[DIRECT].chat
+
+
+def _place(event: Event) -> int:
+    return event.event
 
 
 def _first_of_each(events: Sequence[Event]) -> list[int | None]:

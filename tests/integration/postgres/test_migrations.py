@@ -202,12 +202,13 @@ def test_every_step_says_who_may_still_write_beside_it() -> None:
 
 BEFORE_NUMBERS = """
     DROP VIEW wamon.wa_ids, wamon.webhook_dlq, wamon.processed_webhook_messages, wamon.webhook_conversation_health,
-              wamon.webhook_agent_performance, wamon.webhook_message_processing_metrics CASCADE;
+              wamon.webhook_agent_performance, wamon.webhook_message_processing_metrics, wamon.webhook_events CASCADE;
     DROP FUNCTION wamon.check_webhook_system_health, wamon.get_webhook_performance_stats,
                   wamon.acquire_conversation_lock, wamon.release_conversation_lock,
                   wamon.cleanup_stuck_webhook_conversations, wamon.increment_session_metrics, wamon.refuse,
                   wamon.has_buffered_messages, wamon.get_all_wa_ids_with_buffered_messages, wamon.source_of_buffer,
-                  wamon.kind_of_wa_id, wamon.keep_buffered, wamon.reopen_turn, wamon.retry_letter;
+                  wamon.kind_of_wa_id, wamon.keep_buffered, wamon.reopen_turn, wamon.retry_letter, wamon.keep_delivery,
+                  wamon.keep_event, wamon.take_in_again, wamon.give_up_delivery;
     ALTER TABLE wamon.ledger_rows
         DROP COLUMN numbers, DROP CONSTRAINT ledger_rows_pkey, ADD PRIMARY KEY (chat, message_id);
     ALTER TABLE wamon.submission_rows
@@ -235,8 +236,8 @@ BEFORE_NUMBERS = """
     ALTER TABLE wamon.ledger_rows DROP COLUMN via CASCADE, DROP COLUMN correlation_id CASCADE, DROP COLUMN stanza_id;
     ALTER TABLE wamon.groups DROP COLUMN kind;
     ALTER TABLE wamon.dead_letters DROP COLUMN kind, DROP COLUMN given_up;
-    DROP TABLE wamon.webhook_events, wamon.hook_status, wamon.hook_rings, wamon.people, wamon.aliases,
-               wamon.store_missed, wamon.hook_heard;
+    DROP TABLE wamon.deliveries, wamon.delivery_queue, wamon.delivery_ends, wamon.hook_status, wamon.hook_rings,
+               wamon.people, wamon.aliases, wamon.store_missed, wamon.hook_heard;
     DROP FUNCTION wamon.grant_to, wamon.grant_roles;
     DROP TABLE wamon.conversations, wamon.conversation_messages, wamon.turns, wamon.conversation_state_transitions,
                wamon.conversation_counts, wamon.agent_contexts, wamon.agent_sessions, wamon.breakers;
@@ -352,3 +353,47 @@ def test_while_psql_is_busy_where_the_schema_is_missing_none_is_made(empty_dsn: 
     with psycopg.connect(empty_dsn, application_name="psql") as busy:
         busy.execute("SELECT 1")
         assert migrated(empty_dsn) == []
+
+
+AS_IT_WAS = """
+    INSERT INTO wamon.webhook_events
+        (uid, hook, source, body, sha256, state, attempts, next_try_at, ended_at, messages, reason, same_as)
+    SELECT gen_random_uuid(), 'wati', 'wati', body::bytea, sha256('x'), state, attempts,
+           now() + attempts * interval '1 hour', CASE WHEN state <> 'new' THEN now() END, messages, reason, same_as
+    FROM (VALUES ('{}', 'new', 0, NULL, NULL, NULL), ('{}', 'new', 2, NULL, 'refused', NULL),
+                 ('{}', 'done', 0, 1, NULL, NULL), (NULL, 'done', 0, 1, NULL, 3),
+                 ('{}', 'dead', 4, NULL, 'refused', NULL))
+         AS k (body, state, attempts, messages, reason, same_as);
+"""
+HOW_IT_STANDS = (
+    "SELECT event, state, messages, reason, same_as, body, next_try_at > now(), ended_at IS NULL"
+    " FROM wamon.webhook_events ORDER BY event"
+)
+AS_BEFORE = (
+    "INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256)"
+    " SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'wati', 'wati', '{}', sha256('{}')"
+    " FROM (VALUES (1), (2), (1)) AS k (n) ON CONFLICT DO NOTHING"
+)
+
+
+def test_deliveries_stand_as_before_where_they_were_one_table(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = tuple(one for one in migrations() if one.version < 32)
+    with monkeypatch.context() as patch:
+        patch.setattr("wamon.postgres.migrations.migrations", lambda: until)
+        migrated(empty_dsn)
+    query(empty_dsn, AS_IT_WAS)
+    before = query(empty_dsn, HOW_IT_STANDS)
+    migrated(empty_dsn)
+    assert query(empty_dsn, HOW_IT_STANDS) == [row if row[1] == "new" else (*row[:6], None, row[7]) for row in before]
+    assert query(empty_dsn, "SELECT event, attempts FROM wamon.delivery_queue ORDER BY 1") == [(1, 0), (2, 2)]
+    assert query(empty_dsn, "SELECT event, keeps_body FROM wamon.delivery_ends ORDER BY 1") == [
+        (3, True), (4, False), (5, True)
+    ]  # fmt: skip
+
+
+def test_what_a_web_of_before_keeps_waits_like_any_other_and_once(empty_dsn: str) -> None:
+    """It goes on beside a schema that is newer, until it is started again."""
+    migrated(empty_dsn)
+    query(empty_dsn, AS_BEFORE)
+    kept = "SELECT hook, state FROM wamon.webhook_events JOIN wamon.delivery_queue USING (event, hook)"
+    assert query(empty_dsn, kept) == [("wati", "new")] * 2

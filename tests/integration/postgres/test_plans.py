@@ -60,13 +60,15 @@ _FILLED = """
     FROM wamon.ledger_rows WHERE content_hash % 4 = 0;
     INSERT INTO wamon.aliases (account, kind, value, person)
     SELECT 'main', 'phone', 27820000000 + n, n FROM generate_series(1, 10000) AS n;
-    INSERT INTO wamon.webhook_events (uid, hook, source, body, sha256, state, received_at, next_try_at, ended_at,
-                                      messages)
+    INSERT INTO wamon.deliveries (uid, hook, source, body, sha256, received_at)
     SELECT gen_random_uuid(), 'wati', 'main', 'body', sha256(n::text::bytea),
-           CASE WHEN n > 59900 THEN 'new' WHEN n % 4000 = 0 THEN 'dead' ELSE 'done' END,
-           timestamptz '{began}' + n * interval '1 minute', timestamptz '{began}' + n * interval '1 minute',
-           CASE WHEN n <= 59900 THEN timestamptz '{began}' + n * interval '1 minute' END, 1
+           timestamptz '{began}' + n * interval '1 minute'
     FROM generate_series(1, 60000) AS n;
+    INSERT INTO wamon.delivery_queue (event, source, hook, received_at, next_try_at)
+    SELECT event, source, hook, received_at, received_at FROM wamon.deliveries WHERE event > 59900;
+    INSERT INTO wamon.delivery_ends (event, state, ended_at, messages)
+    SELECT event, CASE WHEN event % 4000 = 0 THEN 'dead' ELSE 'done' END, received_at, 1
+    FROM wamon.deliveries WHERE event <= 59900;
     ANALYZE;
 """
 _WRITTEN = re.findall(r"INSERT INTO wamon\.(\w+)", _FILLED)
@@ -195,7 +197,8 @@ LARGE = {
     "near_miss_rows",
     "replies",
     "aliases",
-    "webhook_events",
+    "deliveries",
+    "delivery_ends",
 }
 NARROW = {
     "ledger_rows_pkey": ("message_id",),
@@ -209,9 +212,9 @@ NARROW = {
     "replies_pkey": ("chat", "message_id"),
     "replies_in_need": (),
     "aliases_pkey": ("account", "kind", "value"),
-    "webhook_events_pkey": ("event",),
-    "webhook_events_same": ("sha256",),
-    "webhook_events_new": ("source",),  # few wait
+    "deliveries_pkey": ("event",),
+    "deliveries_same": ("sha256",),
+    "delivery_ends_pkey": ("event",),
 }
 """The large tables' indexes, and the columns by which each leads to few rows; few are unfinished or gone."""
 
@@ -312,6 +315,14 @@ def test_a_batch_looks_its_rows_up_by_key_though_the_planner_takes_their_tables_
     """
     with keyed_transaction(young):
         assert not wide_scans(explained(young, module, name, IN_A_BATCH[module, name]))
+
+
+def test_a_page_of_a_backlog_is_read_in_order_though_the_planner_takes_the_queue_for_tiny(young: Database) -> None:
+    """All that waits was sorted for each page."""
+    with transaction(young):
+        Queries("wamon.webhooks", "events").run(young, "in_order")
+        plan = explained(young, "webhooks.events", "due", BESIDE["webhooks.events", "due"])
+        assert {"Sort", "Seq Scan", "Bitmap Heap Scan"}.isdisjoint(step["Node Type"] for step in walked(plan))
 
 
 @pytest.mark.parametrize(("module", "name"), list(BESIDE), ids=[".".join(key) for key in BESIDE])

@@ -53,6 +53,9 @@ RIGHTS = """
     cursors                             no              -      -       -
     dead_letters                        no              -      -       SU
     deleted_versions                    yes             -      -       -
+    deliveries                          yes             I      -       -
+    delivery_ends                       yes             -      -       -
+    delivery_queue                      yes             I      -       -
     drops                               no              -      -       -
     event_gaps                          yes             -      -       -
     event_outlets                       yes             -      -       -
@@ -101,7 +104,7 @@ RIGHTS = """
     webhook_conversations               no              -      -       -
     webhook_dlq                         no              -      -       SU
     webhook_dlq_summary                 no              -      S       S
-    webhook_events                      yes             I      -       -
+    webhook_events                      no              I      -       -
     webhook_message_processing_metrics  no              -      S       S
 """
 """Select, Insert, Update, Delete: what each role may do with each table and view. wamon_app may do all.
@@ -109,6 +112,7 @@ RIGHTS = """
 A table that isn't here fails: say what each role may do with it, and enable row security on it.
 """
 FUNCTIONS = {
+    "keep_delivery": {"wamon_hooks"},
     "check_webhook_system_health": {"wamon_reader", "wamon_operator"},
     "get_webhook_performance_stats": {"wamon_reader", "wamon_operator"},
     "has_buffered_messages": {"wamon_operator"},
@@ -565,25 +569,25 @@ FOR_EVERYBODY = (
     "CREATE TABLE wamon.turns_too (one text)",
     "CREATE FUNCTION public.sha256(text) RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea'",
     "CREATE FUNCTION wamon.has_buffered_messages(integer) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
-    "CREATE TRIGGER heard AFTER INSERT ON wamon.webhook_events FOR EACH STATEMENT EXECUTE FUNCTION wamon.hear()",
+    "CREATE TRIGGER heard AFTER INSERT ON wamon.deliveries FOR EACH STATEMENT EXECUTE FUNCTION wamon.hear()",
     "ALTER TABLE wamon.people DISABLE ROW LEVEL SECURITY",
     "CREATE POLICY mine ON wamon.people USING (true)",
     "ALTER VIEW wamon.stuck_webhook_conversations RESET (security_barrier)",
     "ALTER FUNCTION wamon.get_webhook_performance_stats(integer) RESET ALL",
-    "TRUNCATE wamon.webhook_events",
+    "TRUNCATE wamon.deliveries",
     "SELECT wamon.grant_roles()",
     "SELECT wamon.grant_to('wamon_reader', 'SELECT', 'people')",
 )
 """By which a role would raise its rights, or leave something that somebody with more calls."""
-EVENT = "INSERT INTO wamon.webhook_events (uid, hook, source, sha256) SELECT gen_random_uuid(), '', '', ''"
+EVENT = "INSERT INTO wamon.deliveries (uid, hook, source, sha256) SELECT gen_random_uuid(), '', '', ''"
 FOR_WHOM_ONLY_ASKS = (
     "LOCK TABLE wamon.migrations",
-    "COPY wamon.webhook_events (body) TO STDOUT",
+    "COPY wamon.deliveries (body) TO STDOUT",
     "SELECT value FROM wamon.aliases",
     "SELECT wamon.reopen_turn(1, 1, true, now())",
     "SELECT wamon.acquire_conversation_lock(gen_random_uuid(), gen_random_uuid())",
     f"{EVENT} RETURNING event",
-    f"{EVENT} ON CONFLICT (uid) DO UPDATE SET body = webhook_events.body",
+    f"{EVENT} ON CONFLICT (uid) DO UPDATE SET body = deliveries.body",
 )
 """By which it would read or do what others may."""
 

@@ -130,7 +130,7 @@ def test_a_delivery_of_the_list_is_taken_in_again_or_given_up(office: Office, si
     assert [path.partition("?")[0] for path in offered] == ["/act/event-retry", "/act/event-discard"] * 4
     of_first = [path for path in offered if f"event%3A{first}%23" in path]
     mended = json.dumps(meta_body(meta_message(id="wamid.7"), meta_message(id="wamid.8"))).encode()
-    office.query("UPDATE wamon.webhook_events SET body = %s WHERE event = %s", mended, first)
+    office.query("UPDATE wamon.deliveries SET body = %s WHERE event = %s", mended, first)
     answer = operator.act(of_first[0], operator.asked(of_first[0]))
     assert (answer.status, answer.headers["location"]) == (303, "/dead")
     take_in(office)

@@ -151,7 +151,7 @@ def before_each_insert(db: psycopg.Connection, statement: LiteralString) -> None
     """Have the server run this for each delivery that is to be kept."""
     body: LiteralString = f"$$ BEGIN {statement}; RETURN NEW; END $$"
     db.execute(f"CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS {body}")
-    db.execute("CREATE TRIGGER looks BEFORE INSERT ON wamon.webhook_events FOR EACH ROW EXECUTE FUNCTION looks()")
+    db.execute("CREATE TRIGGER looks BEFORE INSERT ON wamon.deliveries FOR EACH ROW EXECUTE FUNCTION looks()")
 
 
 @pytest.mark.fault("F102")
@@ -217,7 +217,7 @@ def test_what_waits_meanwhile_is_committed_together(opened: Opened, dsn: str) ->
         other.rollback()
         return await asyncio.gather(*waiting)
 
-    counted = "SELECT count(*), count(DISTINCT xmin::text) <= 2 FROM wamon.webhook_events"
+    counted = "SELECT count(*), count(DISTINCT xmin::text) <= 2 FROM wamon.deliveries"
     with asked(opened) as site, psycopg.connect(dsn) as other:
         assert {answer.status for answer in asyncio.run(many(site, other))} == {200}
         assert other.execute(counted).fetchall() == [(60, True)]
@@ -271,8 +271,10 @@ def test_a_role_that_may_only_insert_keeps_deliveries(own_dsn: str) -> None:
         db.execute("CREATE ROLE hooks_of_the_test LOGIN")
         try:
             db.execute("GRANT USAGE ON SCHEMA wamon TO hooks_of_the_test")
-            db.execute("GRANT INSERT ON wamon.webhook_events TO hooks_of_the_test")
-            db.execute("CREATE POLICY t ON wamon.webhook_events TO hooks_of_the_test USING (true) WITH CHECK (true)")
+            db.execute("GRANT USAGE ON SEQUENCE wamon.deliveries_event_seq TO hooks_of_the_test")
+            for table in ("deliveries", "delivery_queue"):
+                db.execute(f"GRANT INSERT ON wamon.{table} TO hooks_of_the_test")
+                db.execute(f"CREATE POLICY t ON wamon.{table} TO hooks_of_the_test USING (true) WITH CHECK (true)")
 
             @contextmanager
             def as_role() -> Iterator[Database]:

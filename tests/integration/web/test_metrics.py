@@ -40,9 +40,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, _reused_18: Any) -> Iterator[
         office.query("UPDATE wamon.group_status SET usual = array_fill(7.5::real, ARRAY[48])")
         office.query("UPDATE wamon.sources SET last_verify_at = to_timestamp(1e9), last_verify_clean = true")
         office.query(
-            "INSERT INTO wamon.webhook_events (uid, hook, source, received_at, sha256, state)"
-            " SELECT gen_random_uuid(), 'wati', 'wati', now() - n * interval '1 hour', '', state"
-            " FROM unnest(ARRAY['new', 'new', 'dead', 'done', 'done', 'done']) WITH ORDINALITY AS one (state, n)"
+            "WITH kept AS ("
+            " INSERT INTO wamon.deliveries (uid, hook, source, received_at, sha256)"
+            " SELECT gen_random_uuid(), 'wati', 'wati', now() - n * interval '1 hour', ''"
+            " FROM generate_series(1, 6) AS n RETURNING *"
+            "), placed AS (SELECT *, row_number() OVER (ORDER BY received_at DESC) AS n FROM kept"
+            "), ended AS ("
+            " INSERT INTO wamon.delivery_ends (event, state)"
+            " SELECT event, CASE n WHEN 3 THEN 'dead' ELSE 'done' END FROM placed WHERE n > 2)"
+            " INSERT INTO wamon.delivery_queue (event, source, hook, received_at)"
+            " SELECT event, source, hook, received_at FROM placed WHERE n < 3"
         )
         with serving(office, token=TOKEN) as site:
             yield site

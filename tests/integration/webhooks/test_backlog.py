@@ -90,7 +90,7 @@ def _outcome(office: Office) -> list[list[Any]]:
     take_in(office)  # knows the group from now on
     for n, (name, body) in enumerate(_deliveries()):
         keep(office, name, body, uid=UUID(int=n))
-    office.query("UPDATE wamon.webhook_events SET received_at = %s + event * interval '1 min' RETURNING 1", NOON)
+    office.query("UPDATE wamon.deliveries SET received_at = %s + event * interval '1 min' RETURNING 1", NOON)
     take_in(office)
     return [office.query(query) for query in HELD]
 
@@ -249,7 +249,7 @@ def test_where_that_process_is_killed_the_rest_is_drafted_here(
 def test_of_a_backlog_what_another_holds_is_left_to_it_and_delays_no_other(office: Office, drafts: list[bool]) -> None:
     held = _some(office)
     with psycopg.connect(office.dsn) as other:
-        other.execute("SELECT FROM wamon.webhook_events WHERE event = ANY(%s) FOR UPDATE", [held])
+        other.execute("SELECT FROM wamon.delivery_queue WHERE event = ANY(%s) FOR UPDATE", [held])
         take_in(office)
         assert office.query("SELECT event FROM wamon.webhook_events WHERE state = 'new' ORDER BY 1") == held
         assert office.query("SELECT count(*) FROM wamon.ledger_rows") == [2 * MANY - len(held)]
@@ -266,10 +266,9 @@ def test_of_a_backlog_what_another_ended_meanwhile_is_left_as_it_is(
     end_new = Events.end_new
 
     def late(self: Events, db: Database, ending: Sequence[int]) -> bool:
-        given_up = (
-            "UPDATE wamon.webhook_events SET state = 'done', reason = 'discarded' WHERE event = ANY(%s) RETURNING 1"
-        )
-        office.query(given_up, [one for one in held if one in ending])
+        for one in held:
+            if one in ending:
+                office.query("SELECT wamon.give_up_delivery(%s)", one)
         return end_new(self, db, ending)
 
     monkeypatch.setattr(Events, "end_new", late)

@@ -64,7 +64,7 @@ def test_what_another_has_taken_in_or_holds_is_left_to_it(office: Opened) -> Non
     ours = office(hook("wati", project="Lawley"))
     event = keep(ours, "wati", WATI)
     with intakes(configured(ours.config_path, {}), HOST) as (db, (one,)), psycopg.connect(ours.dsn) as other:
-        other.execute("SELECT FROM wamon.webhook_events FOR UPDATE")
+        other.execute("SELECT FROM wamon.delivery_queue FOR UPDATE")
         assert one.take_in().events == 0
         other.rollback()
         assert take_in(ours).events == 1
@@ -223,7 +223,7 @@ def test_a_body_that_cant_be_read_is_tried_again_then_dead_and_delays_no_other(o
             "WHERE event = ANY(%s) AND state = 'new'",
             broken,
         )
-        ours.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s' WHERE state = 'new'")
+        ours.query("UPDATE wamon.delivery_queue SET next_try_at = now() - interval '1 s'")
     assert pauses == [1, 2, 4]
     assert [state for state, _ in events(ours)] == ["dead", "dead", "dead", "done"]
     assert ours.query("SELECT count(*) FROM wamon.webhook_events WHERE body IS NULL") == [0]
@@ -242,7 +242,7 @@ def test_a_fault_of_ours_in_reading_a_body_delays_no_other_and_its_body_waits(
     assert ours.query("SELECT reason FROM wamon.dead_letters") == ["its body can't be read: wamon failed with KeyError"]
     assert "KeyError at test_intake.py" in caplog.text
     assert "canary" not in caplog.text
-    ours.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s'")
+    ours.query("UPDATE wamon.delivery_queue SET next_try_at = now() - interval '1 s'")
     take_in(ours)
     assert [state for state, _ in events(ours)] == ["done", "done"]
 
@@ -257,7 +257,7 @@ def test_requirement_4_what_postgresql_refuses_is_parked_alone_with_its_raw_body
         take_in(ours)
         assert len(ours.drops()) == 8
         assert [state for state, _ in events(ours)].count("new") == 1
-    ours.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s'")
+    ours.query("UPDATE wamon.delivery_queue SET next_try_at = now() - interval '1 s'")
     take_in(ours)
     assert len(ours.drops()) == 9
     assert ours.query("SELECT count(*) FROM wamon.dead_letters") == [0]
@@ -288,7 +288,7 @@ def test_of_manychat_s_deliveries_without_ids_twins_within_three_seconds_are_one
     assert [count for _, count in events(ours)] == [1, 1, 0, 0, 1]
     assert len(messages(ours)) == 3
     assert ours.query("SELECT twins, duplicates FROM wamon.hook_status") == [(2, 2)]
-    ours.query("UPDATE wamon.webhook_events SET state = 'new'")
+    ours.query("SELECT wamon.take_in_again(array_agg(event), now()) FROM wamon.deliveries")
     take_in(ours)
     assert len(messages(ours)) == 3
 
@@ -351,7 +351,7 @@ def test_a_dead_delivery_is_listed_and_retried_or_discarded_by_hand(office: Open
     listed = {letter["message_id"]: letter["status"] for letter in ours.answer("dead", "list")["letters"]}
     assert listed == {f"event:{broken}": "retry", f"event:{part}#0": "dead"}
     assert ours.run("dead", "retry", f"event:{broken}").returncode == 1
-    ours.query("UPDATE wamon.webhook_events SET body = %s WHERE event = %s", json.dumps(WATI).encode(), broken)
+    ours.query("UPDATE wamon.deliveries SET body = %s WHERE event = %s", json.dumps(WATI).encode(), broken)
     assert ours.answer("dead", "retry", f"event:{broken}")["recorded"] == [f"event:{broken}"]
     assert ours.drops() == {("Lawley", "DR1752028")}
     assert ours.answer("dead", "discard", f"event:{part}#0")["discarded"] == [f"event:{part}#0"]
@@ -366,7 +366,8 @@ def test_deliveries_are_forgotten_once_they_were_kept_long_enough(office: Opened
 
     def left_after(days: int) -> list[object]:
         ours.query(
-            "UPDATE wamon.webhook_events SET ended_at = now() - %s, received_at = now() - %s",
+            "WITH ended AS (UPDATE wamon.delivery_ends SET ended_at = now() - %s) "
+            "UPDATE wamon.deliveries SET received_at = now() - %s",
             *[timedelta(days=days, minutes=1)] * 2,
         )
         ours.query("UPDATE wamon.dead_letters SET failed_at = now() - %s", timedelta(days=days, minutes=1))
@@ -445,5 +446,5 @@ def test_a_replay_brings_back_what_was_lost_and_doubles_nothing(office: Opened) 
     ours.clock = HOST  # as PostgreSQL's, by which deliveries came
     assert ours.answer("hooks", "replay", "--since", "1h")["events"] == [first, second]
     assert [row[2] for row in messages(ours)] == ["wamid.2", "wamid.QUJD"]
-    ours.query("UPDATE wamon.webhook_events SET body = NULL WHERE event = %s", first)
+    ours.query("UPDATE wamon.deliveries SET body = NULL WHERE event = %s", first)
     assert ours.answer("hooks", "replay", str(first)) == {"events": [], "gone": [first]}

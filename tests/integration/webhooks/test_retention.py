@@ -8,8 +8,13 @@ from wamon.postgres.connection import connected
 from wamon.webhooks.retention import prune_events
 
 PUT = """
-    INSERT INTO wamon.webhook_events (uid, hook, source, received_at, body, sha256, state, ended_at, reason)
-    VALUES (gen_random_uuid(), 'gowa', 'gowa', now() - %s, %s, '', %s, now() - %s, %s)
+    WITH kept AS (
+        INSERT INTO wamon.deliveries (uid, hook, source, received_at, body, sha256)
+        VALUES (gen_random_uuid(), 'gowa', 'gowa', now() - %s, %s, '')
+        RETURNING event, body
+    )
+    INSERT INTO wamon.delivery_ends (event, state, ended_at, reason, keeps_body)
+    SELECT event, %s, now() - %s, %s, body IS NOT NULL FROM kept
 """
 SOON = timedelta(minutes=1)
 
@@ -19,7 +24,7 @@ def left(
 ) -> list[bytes]:
     """What is left of a delivery that ended so long ago."""
     with connected(dsn) as db:
-        db.execute("DELETE FROM wamon.webhook_events")
+        db.execute("TRUNCATE wamon.deliveries, wamon.delivery_ends")
         db.execute(PUT, [age, body, state, age, reason])
         prune_events(db)
         return [row for (row,) in db.execute("SELECT coalesce(body, 'row') FROM wamon.webhook_events").fetchall()]

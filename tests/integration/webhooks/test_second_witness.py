@@ -67,7 +67,8 @@ def test_a_store_has_a_minute_to_hold_what_a_hook_brought(office: Office, field:
     assert (taken.awaited, office.drops(), events(office)) == (1, {("Lawley", "DR1750001")}, [("new", None)])
     field.post(LAWLEY, "DR1750002", message_id="S2")
     office.scan()
-    office.query("UPDATE wamon.webhook_events SET next_try_at = now(), received_at = received_at - interval '61 s'")
+    office.query("UPDATE wamon.deliveries SET received_at = received_at - interval '61 s'")
+    office.query("UPDATE wamon.delivery_queue SET next_try_at = now()")
     take_in(office)
     assert (office.query(VIA)[1], events(office)) == (("S2", "both"), [("done", 1)])
 
@@ -103,7 +104,7 @@ def test_what_a_group_brings_that_the_passes_take_in_later_waits_for_them_and_is
         keep(office, "gowa", body, ago=LATE)
         assert (intake.take_in().events, events(office)) == (0, [("new", None)])
         office.scan()
-        office.query("UPDATE wamon.webhook_events SET next_try_at = now()")
+        office.query("UPDATE wamon.delivery_queue SET next_try_at = now()")
         intake.take_in()
     assert (("Mohadin", "DR1760001") in office.drops(), events(office)) == (True, [("done", 1)])
 
@@ -146,7 +147,7 @@ def test_what_an_older_wamon_does_to_a_chat_that_it_doesn_t_know_is_undone_and_n
     field.post(LAWLEY, "DR1750002", message_id="S2")
     office.query("UPDATE wamon.ledger_rows SET gone_at = NULL WHERE message_id = 'S2'")  # its pass met it
     keep(office, "gowa", {**direct, "payload": {**direct["payload"], "id": "D2", "body": "DR1750006"}})
-    office.query("UPDATE wamon.webhook_events SET next_try_at = now() - interval '1 s' WHERE state = 'new'")
+    office.query("UPDATE wamon.delivery_queue SET next_try_at = now() - interval '1 s'")
     take_in(office)
     office.sweep()
     office.scan()
