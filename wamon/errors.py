@@ -75,6 +75,10 @@ class NoConnectionFree(DatabaseUnavailable):
     """PostgreSQL gives no connection more, to this role or to anybody."""
 
 
+class ReadOnly(DatabaseUnavailable):
+    """PostgreSQL writes nothing in this session: one that is begun later may."""
+
+
 class Superseded(Retryable):
     """Another wamon moved this source's cursor since we read it: read it again."""
 

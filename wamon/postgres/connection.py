@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from wamon.errors import ConfigError, DatabaseUnavailable, Locked, NoConnectionFree, Poison, SchemaError, TimedOut
+from wamon.errors import (
+    ConfigError,
+    DatabaseUnavailable,
+    Locked,
+    NoConnectionFree,
+    Poison,
+    ReadOnly,
+    SchemaError,
+    TimedOut,
+)
 from wamon.postgres.lists import Lists
 
 if TYPE_CHECKING:
@@ -119,7 +128,9 @@ _SAID_WHILE_CONNECTING = {
 """While it connects, the client library tells the server's words, and not its SQLSTATE."""
 
 _NO_SERVICE = re.compile(r"definition of service .* not found|service file .* not found")
-_KINDS: Mapping[str, type[DatabaseUnavailable]] = {"57014": TimedOut, "55P03": Locked, "53300": NoConnectionFree}
+_KINDS: Mapping[str, type[DatabaseUnavailable]] = {
+    "57014": TimedOut, "55P03": Locked, "53300": NoConnectionFree, "25006": ReadOnly,
+}  # fmt: skip
 _AGAIN = ("08", "40", "53", "55", "57", "58", "25", "XX", "3D", "28", "42501")
 _POISON = ("22", "23", "44", "54", "P0")
 

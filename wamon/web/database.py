@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from wamon.errors import DatabaseUnavailable, WamonError
+from wamon.errors import DatabaseUnavailable, ReadOnly, WamonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ class Server:
 
 
 class Connection:
-    """One thread's connection, made when it is needed, and made anew once where it was lost meanwhile."""
+    """One thread's connection, made when it is needed, and made anew once where it was lost, or may write nothing."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -124,8 +124,8 @@ class Connection:
         known = self._db is not None
         try:
             return view(self._database())
-        except DatabaseUnavailable:
-            if self._db is None or not self._db.closed:
+        except DatabaseUnavailable as error:
+            if self._db is None or not (self._db.closed or isinstance(error, ReadOnly)):
                 raise
             self.close()
             if not known:

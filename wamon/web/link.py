@@ -7,7 +7,7 @@ import threading
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, LiteralString, TypeVar
 
-from wamon.errors import DatabaseUnavailable, WamonError
+from wamon.errors import DatabaseUnavailable, ReadOnly, WamonError
 from wamon.postgres.connection import has_own_server, on_notice
 from wamon.postgres.exchange import execution, hear, is_idle, preparation, statement
 
@@ -36,6 +36,7 @@ class Link:
         self._prepares = prepares
         self._prepared: dict[str, bytes] = {}
         self._was_warned = False
+        self._writes = True
         self._exchange: Exchange | None = None
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[None] = self._loop.create_future()
@@ -45,16 +46,20 @@ class Link:
 
     @property
     def is_lost(self) -> bool:
-        """Whether nothing can be done with it any more: it or its loop is closed, or an answer wasn't awaited."""
-        return self._loop.is_closed() or not is_idle(self._db)
+        """Whether nothing can be done with it any more.
+
+        It or its loop is closed, an answer wasn't awaited, or the server writes nothing for it.
+        """
+        return self._loop.is_closed() or not self._writes or not is_idle(self._db)
 
     async def run(self, sql: LiteralString, *values: Array) -> bool:
         """Run a statement to its end; whether the server warned. Raises what `explained` makes of errors."""
         self._was_warned = False
         try:
             await self._ended(await self._sent(sql, values))
-        except WamonError:
+        except WamonError as error:
             self._prepares, self._prepared = False, {}  # the server may have forgotten them
+            self._writes = not isinstance(error, ReadOnly)
             raise
         return self._was_warned
 

@@ -8,10 +8,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.environment import program
+from tests.support.hooks import deliver, hook
 from tests.support.office import Office, eventually
 from tests.support.ports import free_port
 from tests.support.web import TOKEN, serving
@@ -102,6 +104,21 @@ def test_its_log_quotes_nobody(office: Office) -> None:
         assert site.get("/health").json["instance"] == "wamon"
     assert "27820001234" not in site.said()
     assert "\x1b" not in site.said()
+
+
+def test_once_a_database_is_read_only_no_more_deliveries_and_pages_write_again(office: Office) -> None:
+    office.set(hooks=[hook("gowa", "gowa")])
+    (name,) = office.query("SELECT current_database()")
+    with serving(office) as site:
+        office.query(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        office.query(f"SELECT pg_terminate_backend(pid) {others}")
+        assert deliver(site, "gowa").status == 503
+        assert site.post("/login", "code=a-code").status == 503
+        with psycopg.connect(office.dsn, options="-c default_transaction_read_only=off", autocommit=True) as db:
+            db.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        assert deliver(site, "gowa").status == 200
+        eventually("who has a link signs in", lambda: site.post("/login", f"code={site.link()}").status == 303)
 
 
 def test_it_leaves_word_that_pages_are_served_so_that_a_scan_publishes(office: Office) -> None:
