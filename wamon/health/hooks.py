@@ -18,22 +18,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wamon.config.hooks import Hook
+    from wamon.config.schema import Config
     from wamon.health.delivery_facts import DeliveryFacts, WaitingDeliveries
     from wamon.health.facts import Facts
 
 
 def checks(facts: Facts) -> Iterator[Check]:
     """Those of each hook, and of deliveries to hooks that the config had once."""
-    hooks, found = facts.subject.config.hooks, facts.deliveries
+    config, found = facts.subject.config, facts.deliveries
+    hooks = config.hooks
     for hook in hooks:
         yield address(hook)
         if hook.of is not None:
-            yield source(hook, facts.subject.config.bridge.name)
+            yield source(hook, config.bridge.name)
     if isinstance(found, Absent):
         for hook in hooks:
             yield from (replace(unknown(name, found), numbers={"hook": hook.name}) for name in _ASKED)
         return
     yield from _of_deliveries(hooks, found, facts.database_now)
+    yield from _waiting(config, found, facts.database_now)
 
 
 _ASKED = ("hooks.refused", "hooks.quiet", "hooks.refusing", "hooks.parked", "hooks.empty")
@@ -55,9 +58,14 @@ def _of_deliveries(hooks: Sequence[Hook], found: DeliveryFacts, now: datetime) -
             yield parked(own)
         if own.empty >= TELLING and own.hook in known:
             yield empty(own.hook, own.empty)
-    taken_in = known | {buffer.HOOK} if known else known
+
+
+def _waiting(config: Config, found: DeliveryFacts, now: datetime) -> Iterator[Check]:
+    lacks = {hook.name: "" if hook.source in config.all_sources else "secret" for hook in config.hooks}
+    if lacks:
+        lacks[buffer.HOOK] = ""
     for deliveries in found.waiting:
-        yield waiting(deliveries, now, is_known=deliveries.hook in taken_in)
+        yield waiting(deliveries, now, lacks.get(deliveries.hook, "hook"))
 
 
 def address(hook: Hook) -> Check:
@@ -148,15 +156,19 @@ def empty(hook: str, deliveries: int) -> Check:
     return Check("hooks.empty", State.WARN, sentence, hint, numbers=numbers)
 
 
-def waiting(deliveries: WaitingDeliveries, now: datetime, *, is_known: bool) -> Check:
-    """Why deliveries aren't taken in."""
+def waiting(deliveries: WaitingDeliveries, now: datetime, lacks: str) -> Check:
+    """Why deliveries aren't taken in: the config `lacks` the "hook", or its "secret"; "": nothing."""
     hook, count, since = deliveries
     waits = f"{amount(count, 'delivery')} to hook {hook} {'waits' if count == 1 else 'wait'} to be recorded"
     numbers = {"hook": hook, "waiting": count}
-    if is_known:
+    if not lacks:
         sentence = f"{waits}, the oldest for {span(age(since, now))}."
         return Check(
             "hooks.waiting", State.WARN, sentence, "`wamon run` records them, and `wamon scan`.", numbers=numbers
         )
+    if lacks == "secret":
+        sentence = f"{waits}, and the hook has no secret, so nobody takes them in."
+        hint = f"They are kept. Give {hook} a secret until they are recorded, a new one where others know the old one."
+        return Check("hooks.waiting", State.BAD, sentence, hint, numbers=numbers)
     hint = f"They are kept. Name {hook} under hooks again until they are recorded."
     return Check("hooks.waiting", State.BAD, f"{waits}, and the config has no such hook.", hint, numbers=numbers)

@@ -9,7 +9,7 @@ from tests.support.clock import Standing
 from wamon.config.hooks import Hook
 from wamon.config.schema import Config
 from wamon.health.check import TITLES, Absent, Check, State
-from wamon.health.delivery_facts import HookFacts, WaitingDeliveries
+from wamon.health.delivery_facts import DeliveryFacts, HookFacts, WaitingDeliveries
 from wamon.health.facts import Facts, Subject
 from wamon.health.hooks import address, checks, empty, parked, quiet, refusals, refusing, source, waiting
 
@@ -68,16 +68,32 @@ def test_many_refusals_at_once_and_what_can_t_be_recorded_name_their_hook() -> N
 
 
 def test_deliveries_to_a_hook_that_the_config_names_no_more_are_told() -> None:
-    gone = waiting(WaitingDeliveries("bell", 1, NOW - timedelta(hours=3)), NOW, is_known=False)
+    gone = waiting(WaitingDeliveries("bell", 1, NOW - timedelta(hours=3)), NOW, "hook")
     assert (gone.state, gone.hint) == ("bad", "They are kept. Name bell under hooks again until they are recorded.")
     assert gone.sentence == "1 delivery to hook bell waits to be recorded, and the config has no such hook."
-    there = waiting(WaitingDeliveries("bell", 2, NOW - timedelta(hours=3)), NOW, is_known=True)
+    there = waiting(WaitingDeliveries("bell", 2, NOW - timedelta(hours=3)), NOW, "")
     assert there.state == "warn"
     assert there.sentence == "2 deliveries to hook bell wait to be recorded, the oldest for 3 h."
 
 
+def test_deliveries_to_a_hook_whose_secret_was_taken_away_wait_for_another(tmp_path: Path) -> None:
+    def told(*hooks: Hook) -> list[str]:
+        config = Config.model_validate({"state": {"dir": tmp_path}, "timezone": "UTC", "hooks": hooks})
+        absent = Absent("PostgreSQL can't be asked.")
+        found = DeliveryFacts(waiting=[WaitingDeliveries("bell", 1, NOW)])
+        subject = Subject(config, None, "main", Standing(NOW))
+        facts = Facts(subject, NOW, absent, absent, absent, None, absent, (), deliveries=found)
+        return [one.sentence for one in checks(facts) if one.name == "hooks.waiting"]
+
+    shut = hook(secret="")
+    assert told(shut) == [
+        "1 delivery to hook bell waits to be recorded, and the hook has no secret, so nobody takes them in."
+    ]
+    assert told(hook()) == told(hook(secret="", of="main")) != told(shut)
+
+
 def test_each_has_its_title() -> None:
-    waits = waiting(WaitingDeliveries("bell", 1, NOW), NOW, is_known=True)
+    waits = waiting(WaitingDeliveries("bell", 1, NOW), NOW, "")
     own = HookFacts("bell", parked=1)
     named = [address(hook()), source(hook(of="main"), "main"), refusals(hook(), own, NOW), quiet(own, NOW), waits]
     names = {one.name for one in [*named, refusing(own), parked(own), empty("bell", 10)]}
