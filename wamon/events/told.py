@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from json.encoder import encode_basestring as _text
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,9 +22,13 @@ from wamon.providers.wamids import stanza_id
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    # Kind, whether again, chat, message, number, project, time, sender, version; of review rows no time and no sender.
+    _Element = tuple[str, bool | None, int | None, str, str, str, str, str | None, int | None]
+
 _WITHOUT_NUMBER = re.compile(r"\d{16,}@g\.us|direct", re.ASCII)
 """JIDs of chats that are no person's: older groups' begin with the number of who made them."""
 _ID_DIGITS = 32
+_REVIEW = "review."
 _WHOLE_SECONDS = len("2026-11-29 08:00:00+00")
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -51,27 +55,12 @@ class Row(NamedTuple):
     def elements(self) -> Iterator[_Element]:
         """What the columns tell, element by element."""
         nothing = [None] * len(self.kinds or ())
-        columns = (nothing if column is None else column for column in self[6:])
-        return map(_Element._make, zip(*columns, strict=True))
+        return zip(*(nothing if column is None else column for column in self[6:]), strict=True)
 
     def chats_named(self) -> set[int]:
         """The chats of its elements."""
         named = self.chats or [other.get("chat") for other in self.others or ()]
         return {chat for chat in named if chat is not None}
-
-
-class _Element(NamedTuple):
-    """Of the columns one value each; a review row's change has no time and no sender."""
-
-    kind: str
-    is_again: bool | None
-    chat: int | None
-    message_id: str
-    drop_number: str
-    project: str
-    sent_at: str
-    sender: str | None
-    version: int | None
 
 
 class _Chat(NamedTuple):
@@ -91,6 +80,16 @@ class _Chat(NamedTuple):
 _UNKNOWN = _Chat.seen("", "")
 
 
+class _Common(NamedTuple):
+    """What elements of one kind, chat and project have in common: pieces of the texts of their ids and lines."""
+
+    before_message: str
+    before_number: str
+    before_subject: str
+    before_data: str
+    before_chat: str
+
+
 class Told:
     """Makes events of the rows of one generation's log. `key` hashes persons; `chats` are (source, JID) by number."""
 
@@ -106,41 +105,59 @@ class Told:
         place, base = f"{self._generation}-{row.timeline}-{row.place}-", "b" if row.of_base else ""
         at = written(row.at)
         if row.others is not None:
-            for n, other in enumerate(row.others, row.first):
-                yield self._other(f"{place}{n}{base}", at, other)
-            return
-        for n, element in enumerate(row.elements(), row.first):
-            tell = self._review if element.kind.startswith("review.") else self._post
-            yield tell(f"{place}{n}{base}", at, element)
+            return (self._other(f"{place}{n}{base}", at, other) for n, other in enumerate(row.others, row.first))
+        kinds = row.kinds or ()
+        cursors = [f"{place}{n}{base}" for n, _ in enumerate(kinds, row.first)]
+        tell = self._review_changes if kinds and kinds[0].startswith(_REVIEW) else self._posts
+        return tell(cursors, at, row.elements())
 
-    def _post(self, cursor: str, at: str, element: _Element) -> Event:
-        """That a drop was posted, rejected or retracted. A post happened when it was sent."""
-        kind, is_again, chat, message_id, drop_number, project, sent_at, sender, version = element
-        where = self._chats.get(chat, _UNKNOWN)
-        own_id = event_id(where.source, where.jid, message_id, kind, project, drop_number, str(version))
-        sent_at = _written(sent_at)
-        stanza, by = stanza_id(message_id), shown_sender(self._key, sender or "")
-        data = (
-            f'{{"source": {where.source_text}, "project": {_text(project)}, "drop_number": {_text(drop_number)}, '
-            f'"chat_jid": {where.jid_text}, "message_id": {_text(message_id)}, '
-            f'"stanza_id": {_text(stanza) if stanza else "null"}, "sent_at": "{sent_at}", '
-            f'"submitted_by": {_text(by) if by else "null"}, "version": {version}}}'
-        )
-        name = "drop.posted_again" if is_again else f"drop.{kind}"
-        happened_at = at if kind == "retracted" else sent_at
-        return _event(own_id, where.uri_text, name, f"{project}/{drop_number}", happened_at, cursor, data)
+    def _posts(self, cursors: Sequence[str], at: str, elements: Iterator[_Element]) -> Iterator[Event]:
+        """That drops were posted, rejected or retracted. A post happened when it was sent."""
+        common, by_text = cache(self._common), cache(self._by_text)
+        for cursor, element in zip(cursors, elements, strict=True):
+            kind, is_again, chat, message_id, drop_number, project, sent_at, sender, version = element
+            of = common(kind, "drop.posted_again" if is_again else f"drop.{kind}", chat, project)
+            own_id = _hash(f"{of.before_message}{message_id}{of.before_number}{drop_number}\0{version}")
+            number, stanza, sent_at = _text(drop_number), stanza_id(message_id), _written(sent_at)
+            line = (
+                f'{{"specversion": "1.0", "id": "{own_id}{of.before_subject}{number[1:-1]}", '
+                f'"time": "{at if kind == "retracted" else sent_at}", "datacontenttype": "application/json", '
+                f'"cursor": "{cursor}{of.before_data}{number}{of.before_chat}{_text(message_id)}, '
+                f'"stanza_id": {_text(stanza) if stanza else "null"}, "sent_at": "{sent_at}", '
+                f'"submitted_by": {by_text(sender)}, "version": {version}}}}}'
+            )
+            yield Event(own_id, f"{project}/{drop_number}", cursor, line)
 
-    def _review(self, cursor: str, at: str, element: _Element) -> Event:
-        """That wamon changed a review row."""
-        kind, _, chat, message_id, drop_number, project, _, _, version = element
-        change, where = kind.removeprefix("review."), self._chats.get(chat, _UNKNOWN)
-        named = (f"{drop_number} {change}", "" if version is None else str(version))
-        own_id = event_id(where.source, where.jid, message_id, "review.changed", project, *named)
-        data = (
-            f'{{"source": {where.source_text}, "project": {_text(project)}, "drop_number": {_text(drop_number)}, '
-            f'"chat_jid": {where.jid_text}, "message_id": {_text(message_id)}, "change": "{change}"}}'
+    def _by_text(self, sender: str | None) -> str:
+        """Who sent a post, as it stands in a line."""
+        by = shown_sender(self._key, sender or "")
+        return _text(by) if by else "null"
+
+    def _review_changes(self, cursors: Sequence[str], at: str, elements: Iterator[_Element]) -> Iterator[Event]:
+        """That wamon changed review rows."""
+        common = cache(partial(self._common, "review.changed", "review.changed"))
+        for cursor, element in zip(cursors, elements, strict=True):
+            kind, _, chat, message_id, drop_number, project, _, _, version = element
+            of, change = common(chat, project), kind.removeprefix(_REVIEW)
+            known = "" if version is None else version
+            own_id = _hash(f"{of.before_message}{message_id}{of.before_number}{drop_number} {change}\0{known}")
+            number = _text(drop_number)
+            line = (
+                f'{{"specversion": "1.0", "id": "{own_id}{of.before_subject}{number[1:-1]}", "time": "{at}", '
+                f'"datacontenttype": "application/json", "cursor": "{cursor}{of.before_data}{number}{of.before_chat}'
+                f'{_text(message_id)}, "change": "{change}"}}}}'
+            )
+            yield Event(own_id, f"{project}/{drop_number}", cursor, line)
+
+    def _common(self, kind: str, name: str, chat: int | None, project: str) -> _Common:
+        where, named = self._chats.get(chat, _UNKNOWN), _text(project)
+        return _Common(
+            before_message=f"{where.source}\0{where.jid}\0",
+            before_number=f"\0{kind}\0{project}\0",
+            before_subject=f'", "source": {where.uri_text}, "type": "wamon.{name}", "subject": {named[:-1]}/',
+            before_data=f'", "data": {{"source": {where.source_text}, "project": {named}, "drop_number": ',
+            before_chat=f', "chat_jid": {where.jid_text}, "message_id": ',
         )
-        return _event(own_id, where.uri_text, "review.changed", f"{project}/{drop_number}", at, cursor, data)
 
     def _other(self, cursor: str, at: str, other: Mapping[str, Any]) -> Event:
         """What isn't told by columns: `other` names what there is of it."""
@@ -181,7 +198,11 @@ def _written(moment: str) -> str:
 
 def event_id(*parts: str) -> str:
     """The id of what these parts name: the same whoever tells it, and whenever."""
-    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
+    return _hash("\0".join(parts))
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
 
 
 @lru_cache(4096)

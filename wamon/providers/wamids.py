@@ -9,15 +9,17 @@ from functools import lru_cache
 
 _STANZA = re.compile(rb"[0-9A-F]{16,40}")
 _GROUP = re.compile(rb"capi_group:[0-9]+:([0-9]{10,20})")
+_WAMID = "wamid."
 _END_OF_GROUP = "ZD"
 
 
-@lru_cache(maxsize=8_192)  # recording a message asks several times
 def stanza_id(message_id: str) -> str | None:
     """The id that a bridge on the same phone gives this message, of a wamid; None where it isn't one that tells."""
-    encoded = message_id.removeprefix("wamid.")
-    if encoded == message_id:
-        return None
+    return _stanza_within(message_id.removeprefix(_WAMID)) if message_id.startswith(_WAMID) else None
+
+
+@lru_cache(maxsize=8_192)  # recording a message asks several times
+def _stanza_within(encoded: str) -> str | None:
     found = _STANZA.findall(_decoded(encoded))
     return found[-1].decode() if found else None
 
