@@ -31,13 +31,15 @@ if TYPE_CHECKING:
     from wamon.events.nats import NotAcknowledged
     from wamon.postgres.connection import Database
 
-_EVENTS_A_TIME = 1_000
+_EVENTS_A_TIME = 5_000
+"""As many as a row of the log holds at most, so each is unpacked once; one commit notes that they are acknowledged."""
+_EVENTS_BETWEEN_RESTS = 1_000
 _STANDBY_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _SHORT_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 0.5, 2.0
 _SHORT_PAUSES = 30
 """After failures of the broker's: a cluster that lost its leader has another within seconds, so they begin short."""
 _LONGEST_DATABASE_PAUSE_SECONDS = 20.0
-_REST_SECONDS = 2.0
+_RESTS, _REST_SECONDS = 20, 0.1
 """After each look, as long as the passes read a long backlog: Python runs one thread at a time, and they go first."""
 
 
@@ -90,7 +92,7 @@ class EventsOut(SideTask):
 
     def _publish(self, outlet: Outlet, stopping: Stopping) -> NotAcknowledged | None:
         """Publish what is new, some of it, or wait for it. Why not all of it was acknowledged."""
-        events = outlet.news(_EVENTS_A_TIME)
+        events = outlet.news(_EVENTS_BETWEEN_RESTS if self._passes.are_behind else _EVENTS_A_TIME)
         if not events:
             self._broker.rest()
             stopping.wait(POLL_SECONDS)
@@ -101,9 +103,13 @@ class EventsOut(SideTask):
             outlet.acknowledged(events[published.acknowledged - 1].cursor)
         if published.failure is None:
             self._works()
-            if self._passes.are_behind:
-                stopping.wait(_REST_SECONDS)
+            self._rest(stopping)
         return published.failure
+
+    def _rest(self, stopping: Stopping) -> None:
+        for _ in range(_RESTS):
+            if not self._passes.are_behind or stopping.wait(_REST_SECONDS):
+                return
 
     def _wait(self, error: Retryable, stopping: Stopping, most: float) -> None:
         """Log a trouble once, as long as it lasts, and let it pass."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from wamon.errors import Retryable
@@ -26,10 +26,15 @@ _CONNECT_SECONDS = 2
 _ACKNOWLEDGE_SECONDS = 3
 """Then they are published again: the stream knows what it has by its id, within its window of duplicates."""
 _CLOSE_SECONDS = 1
+_MOST_ON_THE_WAY = 1_000
+"""Events that are published before all of them are to be acknowledged."""
+_EVENTS_A_WRITE = 200
+"""After so many the loop writes, and takes what is answered: so the server works while more are made ready."""
 _LOOK_SECONDS = 0.2
 """Between two looks whether the connection still stands."""
 _NOBODY_THERE = "503"
 """The status that a server answers with where no stream takes the subject."""
+_decode = json.JSONDecoder().decode
 _STREAM_HINT = "Is there a stream that takes this subject, and has it a leader? `nats stream report` shows it."
 
 
@@ -114,8 +119,10 @@ class Broker:
         """
         inbox = client.new_inbox()
         subscription = await client.subscribe(f"{inbox}.*", cb=answers.take)
-        for n, event in enumerate(events):
-            await client.publish(self._subject, event.line.encode(), f"{inbox}.{n}", _headers(event))
+        for n, event in enumerate(events, 1):
+            await client.publish(self._subject, event.line.encode(), f"{inbox}.{n - 1}", _headers(event))
+            if n % _EVENTS_A_WRITE == 0:
+                await asyncio.sleep(0)
         await answers.awaited(client)
         if client.is_connected:
             await subscription.unsubscribe()
@@ -177,6 +184,7 @@ class Broker:
             connect_timeout=_CONNECT_SECONDS,
             max_reconnect_attempts=1,  # one try more: 0 is without end
             reconnect_time_wait=0,
+            skip_subject_validation=True,  # ours are valid, and looking costs as much as acknowledging
         )
         try:
             await asyncio.wait_for(trying, 2 * _CONNECT_SECONDS + 1)
@@ -244,24 +252,34 @@ class _Answers:
 
 def _require_place(answer: Msg) -> None:
     """Raises the library's errors where a stream's answer isn't that it has the event."""
-    from nats.js.api import Header, PubAck
-    from nats.js.errors import APIError, NoStreamResponseError
-
-    if answer.headers and answer.headers.get(Header.STATUS) == _NOBODY_THERE:
-        raise NoStreamResponseError
-    said = json.loads(answer.data)
+    if answer.headers:
+        _require_stream(answer.headers)
+    said = _decode(answer.data.decode())
     if "error" in said:
-        raise APIError.from_error(said["error"])
-    found = PubAck.from_response(said)
-    if not (found.stream and found.seq):
+        _refuse(said["error"])
+    if not (said.get("stream") and said.get("seq")):
         raise ValueError("it names no place in a stream")
+
+
+def _require_stream(headers: dict[str, str]) -> None:
+    from nats.js.api import Header
+    from nats.js.errors import NoStreamResponseError
+
+    if headers.get(Header.STATUS) == _NOBODY_THERE:
+        raise NoStreamResponseError
+
+
+def _refuse(error: dict[str, Any]) -> NoReturn:
+    from nats.js.errors import APIError
+
+    raise APIError.from_error(error)
 
 
 def _waves(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
     """What may be on the way at once: of each subject one. So a drop's events come in order whatever fails of them."""
     wave: dict[str, Event] = {}
     for event in events:
-        if event.subject in wave:
+        if event.subject in wave or len(wave) == _MOST_ON_THE_WAY:
             yield list(wave.values())
             wave = {}
         wave[event.subject] = event

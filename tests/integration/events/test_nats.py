@@ -29,6 +29,7 @@ from wamon.app.look import looked_at
 from wamon.daemon.events_out import EventsOut
 from wamon.daemon.passes import Passes
 from wamon.daemon.stopping import Stopping
+from wamon.events.model import Event
 from wamon.events.nats import Broker, Published
 from wamon.events.outlets import Outlet
 from wamon.events.stream import POLL_SECONDS
@@ -214,6 +215,15 @@ def test_what_ends_between_acknowledgement_and_cursor_is_published_again_and_the
     assert len(set(ids(broker))) == broker.count() == 2
 
 
+def test_more_events_than_are_on_the_way_at_once_all_arrive_in_their_order(broker: Brokers) -> None:
+    broker.make_stream()
+    events = [Event(str(n), f"Lawley/DR{n % 1700}", "", f'{{"n": {n}}}') for n in range(2500)]
+    with closing(Broker(broker.url, SUBJECT)) as ours:
+        found = ours.publish(events)
+    assert (found.acknowledged, found.failure) == (2500, None)
+    assert ids(broker) == [event.id for event in events]
+
+
 class Rests(Stopping):
     """Notes how long a task rests instead of resting, and ends it after so many times."""
 
@@ -229,18 +239,37 @@ class Rests(Stopping):
         return self.is_set()
 
 
-@pytest.mark.parametrize("rests", [[2.0], []], ids=["while they read a backlog", "once they have"])
+class RestsBeside(Rests):
+    """As `Rests`, where the passes have read all after so many of them."""
+
+    def __init__(self, passes: Passes, ended_after: int) -> None:
+        super().__init__(21)
+        self._passes = passes
+        self._ended_after = ended_after
+
+    def wait(self, seconds: float) -> bool:
+        if len(self.rests) + 1 == self._ended_after:
+            self._passes.ended(1)
+        return super().wait(seconds)
+
+
+@pytest.mark.parametrize(
+    ("ended_after", "rests"),
+    [(0, [POLL_SECONDS] * 21), (3, [0.1] * 3 + [POLL_SECONDS] * 18), (99, [0.1] * 20 + [POLL_SECONDS])],
+    ids=["passes that have read all", "passes that just did", "passes that read a backlog"],
+)
 def test_after_each_look_it_rests_for_passes_that_are_behind(
-    office_to: OfficeTo, broker: Brokers, rests: list[float]
+    office_to: OfficeTo, broker: Brokers, ended_after: int, rests: list[float]
 ) -> None:
     broker.make_stream()
-    office, passes, stopping = office_to(broker.url), Passes(lambda: None), Rests()
+    office, passes = office_to(broker.url), Passes(lambda: None)
     passes.go_on(1000)
-    if not rests:
+    if not ended_after:
         passes.ended(1)
+    stopping = RestsBeside(passes, ended_after)
     EventsOut(configured(office.config_path, {}), ledger, passes, CLOCK).run(stopping)
     assert broker.count() == 2
-    assert stopping.rests == (rests or [POLL_SECONDS])
+    assert stopping.rests == rests
 
 
 @pytest.mark.fault("F157")
