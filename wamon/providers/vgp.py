@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE, _ID = named("sender"), typed("mediaType"), named("messageId")
+_MOST_BEFORE_ID = 1024 * 1024
+"""Of two texts as long as WhatsApp lets them be, and all who are mentioned."""
 _NAMES = Names(
     "messageId",
     "chatJID",
@@ -32,8 +34,9 @@ _NAMES = Names(
 
 
 def peek(body: bytes) -> Peek:
-    """Whether it has an id shows near its beginning: a photo's bytes come last."""
-    return peeked(body, _PERSON, _TYPE, has_id=_ID.search(body[:MOST_BYTES]) is not None)
+    """Whether it has an id: it stands before a photo's bytes, behind what was said and the text that this answers."""
+    has_id = _ID.search(body, 0, _MOST_BEFORE_ID) or _ID.search(body, max(0, len(body) - MOST_BYTES))
+    return peeked(body, _PERSON, _TYPE, has_id=has_id is not None)
 
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:

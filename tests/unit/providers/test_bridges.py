@@ -285,6 +285,9 @@ def test_vgps_text_only_says_that_there_is_news_and_its_photo_has_an_id() -> Non
     assert not vgp.module.peek(vgp.delivery().body).has_id
     photo = VGP | {"messageId": "3EB0AA", "mediaType": "image"}
     assert vgp.module.peek(vgp.delivery(photo).body).has_id
+    answering = {"quotedContent": "\U0001f44d" * 60_000} | photo
+    assert vgp.module.peek(vgp.delivery(answering).body).has_id
+    assert vgp.module.peek(vgp.delivery({"mediaBase64": "A" * 2_000_000} | photo).body).has_id
     [found] = vgp.parse(photo)
     assert isinstance(found, PersonMessage)
     assert (found.message_id, found.part) == ("3EB0AA", "photo")
