@@ -77,7 +77,12 @@ class Differences(NamedTuple):
 
     differing: list[Difference]
     older_rules: int  # how many were held under older rules
+    elsewhere: set[Key]  # those under these, recorded for a project that their group no longer has
     without_text: list[Reading]  # whose texts are gone before their time
+
+    def suspects(self) -> dict[Key, Message]:
+        """The messages that differ, by key."""
+        return {_key(one.reading.message): one.reading.message for one in self.differing}
 
 
 class _Compared(NamedTuple):
@@ -133,14 +138,20 @@ class Verification:
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Verified:
         """What differs; changes nothing."""
         verified = Verified()
-        suspects: list[Message] = []
+        suspects: dict[Key, Message] = {}
+        elsewhere: set[Key] = set()
         for page in each(self._pages(progress)):
             found = self.differences(self._doubtful(page))
             verified.checked += page.messages
-            verified.older_rules += found.older_rules
+            verified.older_rules += found.older_rules + len(found.elsewhere)
             verified.without_text += len(found.without_text)
-            suspects += [one.reading.message for one in found.differing]
-        verified.problems = self._still_differing(suspects)
+            suspects |= found.suspects()
+            elsewhere |= found.elsewhere
+        for readings in self._lacking_posts():
+            found = self.differences(readings)
+            verified.older_rules += len(found.elsewhere - elsewhere)
+            suspects |= found.suspects()
+        verified.problems = self._still_differing(list(suspects.values()))
         known = {(problem.jid, problem.message_id) for problem in verified.problems}
         verified.problems += [p for p in self._unfounded() if (p.jid, p.message_id) not in known]
         verified.problems += self._cursors_ahead()
@@ -154,11 +165,10 @@ class Verification:
         """Mend what differs: record missing and changed messages, mark vanished ones, set cursors and reviews right."""
         recorded = Recorded()
         for page in each(self._pages(progress)):
-            found = self.differences(self._doubtful(page))
-            differing = [one.reading.message for one in found.differing]
-            if differing := differing + [reading.message for reading in found.without_text]:
-                recorded.add(self._pipeline.retrying(self._mend, differing))
+            recorded.add(self._mend_page(self._doubtful(page)))
             failpoint("sweep.page")
+        for readings in self._lacking_posts():
+            recorded.add(self._mend_page(readings))
         recorded.add(self._mend_unsaid())
         recorded.add(self._meet_missed())
         self._mark_vanished()
@@ -172,20 +182,23 @@ class Verification:
         keep_text = self._pipeline.recorder.drafter.keep_text
         held = self._comparison.held([reading.message for reading in page], keep_text) if page else {}
         differing: list[Difference] = []
+        elsewhere: set[Key] = set()
         without_text: list[Reading] = []
         older = 0
         for reading in page:
             message = reading.message
-            holds = held.get((message.chat_jid, message.message_id))
-            if holds and self._is_older(holds):
+            holds = held.get(_key(message))
+            if holds and self._is_of_older_rules(holds):
                 older += 1
+            elif holds and holds.other_project:
+                elsewhere.add(_key(message))
             if detail := self._detail(reading, holds):
                 understood = held_to(reading, holds) if holds else reading
                 is_ahead = holds is None and self._is_ahead(message)
                 differing.append(Difference(understood, _problem(message, holds, detail, is_ahead=is_ahead), is_ahead))
             elif holds and holds.lacks_text and self._would_keep_text(reading):
                 without_text.append(reading)
-        return Differences(differing, older, without_text)
+        return Differences(differing, older, elsewhere, without_text)
 
     def _would_keep_text(self, reading: Reading) -> bool:
         """Whether reading it again brings its text back: its time in the store may be another than the ledger's."""
@@ -206,16 +219,22 @@ class Verification:
             progress(done)
 
     def _doubtful(self, page: _Compared) -> list[Reading]:
-        """The readings of a page but of those messages of which just what they say is held."""
+        """The readings of a page but of those messages of which the ledger holds just what they say."""
         if page.messages < len(page.rows):
             return self._understood(messages_of(page.rows, page.wanted))
         recorder = self._pipeline.recorder
         unexpected = self._comparison.unexpected(page.expected, recorder.rules, recorder.drafter.keep_text)
-        rowids = page.expected.messages.rowids
+        rowids = page.expected.rowids
         if not unexpected and len(rowids) == len(page.rows):
             return []
         settled = set(rowids) - unexpected
         return self._understood(messages_of([row for row in page.rows if row[0] not in settled], page.wanted))
+
+    def _lacking_posts(self) -> Iterator[list[Reading]]:
+        """The readings of messages of which the ledger says more than their submissions, as they stand in the store."""
+        for keys in self._comparison.pages_lacking_posts(self._groups, self._pipeline.recorder.rules):
+            for some in self._portions([key for key in keys if can_be_asked_for(key[1])]):
+                yield self._understood(self._find(some))
 
     def _understood(self, messages: Sequence[Message]) -> list[Reading]:
         return newest_of_each(readings_of(self._pipeline, messages))
@@ -231,10 +250,11 @@ class Verification:
             return "is marked as gone, and stands in the store"
         if says_else:
             return None if is_blank else "says something else now than the ledger knows"
-        return None if self._is_older(holds) else _misread(held_to(reading, holds), holds)
+        is_older = self._is_of_older_rules(holds) or holds.other_project
+        return None if is_older else _misread(held_to(reading, holds), holds)
 
-    def _is_older(self, holds: Held) -> bool:
-        return holds.rules != self._pipeline.recorder.rules or holds.other_project
+    def _is_of_older_rules(self, holds: Held) -> bool:
+        return holds.rules != self._pipeline.recorder.rules
 
     def _is_ahead(self, message: Message) -> bool:
         source = self._pipeline.source
@@ -296,6 +316,11 @@ class Verification:
 
     def _projects(self) -> list[str]:
         return sorted({group.project for group in self._groups})
+
+    def _mend_page(self, page: Sequence[Reading]) -> Recorded:
+        found = self.differences(page)
+        differing = [*found.suspects().values(), *(reading.message for reading in found.without_text)]
+        return self._pipeline.retrying(self._mend, differing) if differing else Recorded()
 
     def _mend(self, differing: Sequence[Message]) -> Recorded:
         """Record what still differs. Each try reads the store anew: what it said before the fence was raised is old.
@@ -362,6 +387,10 @@ class Verification:
             logger.warning(
                 "Review rows are restored by the next sweep. %s", refusal, extra={"action": "review.refused"}
             )
+
+
+def _key(message: Message) -> Key:
+    return message.chat_jid, message.message_id
 
 
 def _problem(message: Message, holds: Held | None, detail: str, *, is_ahead: bool) -> Problem:

@@ -196,7 +196,7 @@ def _posts(
     columns: Columns, fields: _Fields, places: Sequence[int], numbers: Sequence[str], number_fields: Sequence[bytes]
 ) -> Iterable[Post]:
     """The posts of messages at these places, one number each."""
-    at = _at(places)
+    at = at_places(places)
     chats, message_ids, sent_ats, senders = fields
     _, heads, projects, project_fields = zip(*at(chats), strict=True)
     ids, from_me = at(columns.message_ids), at(columns.from_me)
@@ -208,7 +208,7 @@ def _posts(
     return zip(projects, numbers, ids, rows, *rest, repeat(True))
 
 
-def _at(places: Sequence[int]) -> Callable[[Sequence[T]], Sequence[T]]:
+def at_places(places: Sequence[int]) -> Callable[[Sequence[T]], Sequence[T]]:
     """What takes from a column what stands at these places."""
     return itemgetter(*places) if len(places) > 1 else lambda column: [column[n] for n in places]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from struct import unpack
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.ledger.changes import Candidate
-from wamon.ledger.columns import hashes_of
+from wamon.ledger.columns import at_places, hashes_of
 from wamon.ledger.submissions import lock_projects
+from wamon.postgres.arrays import Int4s, Int8s, Texts
 from wamon.postgres.connection import UNHURRIED_SECONDS, attempt, keyed_transaction, transaction
+from wamon.postgres.copy import EIGHT, NULL, each_encoded, encoded, int4
 from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from wamon.ledger.review import Review
     from wamon.ledger.source import Source
     from wamon.model import Group, Message
+    from wamon.postgres.arrays import Array
 
 SQL = Queries("wamon.ledger", "comparison")
+
+_LACKING_AT_ONCE = 10_000
+"""For each so many the whole ledger is gone through once."""
 
 
 class Held(NamedTuple):
@@ -46,42 +51,37 @@ class UnlistedSubmission(NamedTuple):
     in_ledger: bool  # the message
 
 
-class _Asked(NamedTuple):
-    """What a query is asked of many. Values come joined: an array takes a driver longer than this takes the server."""
-
-    rowids: Sequence[int]  # whose each of them is
-    values: Mapping[str, str]
-
-
 class Expected(NamedTuple):
     """What is to be held of the messages of a page's columns, but of odd ones."""
 
-    messages: _Asked
-    posts: _Asked
+    rowids: Sequence[int]
+    values: Mapping[str, Array]
 
     @classmethod
     def of(cls, page: ReadColumns, chats: Mapping[str, int]) -> Expected:
         """By what the page says; `chats` are the numbers of its groups, by JID."""
         columns, said = page.columns, page.said
-        message_ids, numbers = columns.message_ids, {n: list(dict.fromkeys(found)) for n, found in said.numbers.items()}
-        hashes = unpack(f">{len(message_ids)}q", b"".join(hashes_of(columns)))
-        # In order of key, which is that of the indexes; an id that holds what parts them is left out.
-        left_out = said.odd.union([n for n, message_id in enumerate(message_ids) if b"\n" in message_id])
-        places = sorted(set(range(len(message_ids))) - left_out, key=message_ids.__getitem__)
-        posts = sorted([(number, n) for n, found in numbers.items() if n not in left_out for number in found])
+        jids, message_ids = columns.jids, columns.message_ids
+        # In order of key, which is that of the index.
+        places = sorted(set(range(len(message_ids))) - said.odd, key=message_ids.__getitem__)
+        at = at_places(places)
+        chat_fields = {jid: int4(chats[jid]) for jid in set(jids)}
+        values = {
+            "chats": Int4s.of([chat_fields[jid] for jid in at(jids)]),
+            "message_ids": Texts.of(each_encoded(at(message_ids))),
+            "hashes": Int8s.of([EIGHT + content_hash for content_hash in at(hashes_of(columns))]),
+            "numbers": Texts.of(at(_numbers(len(message_ids), said.numbers))),
+        }
+        return cls(at(columns.rowids), values)
 
-        def asked(places: Sequence[int], **joined: str) -> _Asked:
-            keys = {
-                "chats": ",".join([str(chats[columns.jids[n]]) for n in places]),
-                "message_ids": b"\n".join([message_ids[n] for n in places]).decode(),
-            }
-            return _Asked([columns.rowids[n] for n in places], keys | joined)
 
-        numbers_said = [" ".join(numbers[n]) if n in numbers else "" for n in places]
-        return cls(
-            asked(places, hashes=",".join([str(hashes[n]) for n in places]), numbers=",".join(numbers_said)),
-            asked([n for _, n in posts], drop_numbers=",".join([number for number, _ in posts])),
-        )
+def _numbers(messages: int, said: Mapping[int, Sequence[str]]) -> list[bytes]:
+    """The numbers of each of so many messages, in one field; those that say any are named by their places."""
+    fields = [NULL] * messages
+    for n, numbers in said.items():
+        distinct = numbers[0] if len(numbers) == 1 else " ".join(dict.fromkeys(numbers))
+        fields[n] = encoded(distinct.encode())
+    return fields
 
 
 class Comparison:
@@ -105,16 +105,25 @@ class Comparison:
             return {(jids[chat], message_id): Held(*held) for chat, message_id, *held in rows.fetchall()}
 
     def unexpected(self, expected: Expected, rules: int, keep_text: timedelta | None) -> set[int]:
-        """The rowids of messages of which not just what is expected is held. `keep_text` as in `held`."""
-        messages, posts = expected
-        found: set[int] = set()
+        """The rowids of messages of which the ledger doesn't hold just what is expected. `keep_text` as in `held`."""
+        if not expected.rowids:
+            return set()
         with keyed_transaction(self._source.db) as db:
-            if messages.rowids:
-                rows = SQL.run(db, "unexpected", **messages.values, rules=rules, keep_text=keep_text)
-                found.update(messages.rowids[n] for (n,) in rows)
-            if posts.rowids:
-                found.update(posts.rowids[n] for (n,) in SQL.run(db, "unexpected_posts", **posts.values))
-        return found
+            rows = SQL.run(db, "unexpected", **expected.values, rules=rules, keep_text=keep_text)
+            return {expected.rowids[n] for (n,) in rows}
+
+    def pages_lacking_posts(self, groups: Sequence[Group], rules: int) -> Iterator[list[Key]]:
+        """Messages of which the ledger holds numbers by these rules that no live submission in their project is of."""
+        jids = {group.chat: group.jid for group in groups}
+        last, complete = (0, ""), False
+        while not complete:
+            after = {"chat": last[0], "message_id": last[1], "most": _LACKING_AT_ONCE}
+            with transaction(self._source.db, UNHURRIED_SECONDS) as db:
+                rows = SQL.run(db, "lacking_posts", chats=list(jids), rules=rules, **after).fetchall()
+            if rows:
+                yield [(jids[chat], message_id) for chat, message_id in rows]
+                last = rows[-1]
+            complete = len(rows) < _LACKING_AT_ONCE
 
     def unlisted_submissions(self, groups: Sequence[Group]) -> list[UnlistedSubmission]:
         """Live submissions of messages that the ledger doesn't hold, or not as done, or not with that number."""

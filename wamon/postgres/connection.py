@@ -24,6 +24,7 @@ from wamon.errors import (
     SchemaError,
     TimedOut,
 )
+from wamon.postgres.arrays import Arrays, Int4s, Int8s, Texts
 from wamon.postgres.lists import Lists
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ def connect(dsn: str) -> Database:
         raise _unavailable(error) from None
     db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     db.adapters.register_dumper(list, Lists)
+    for kind in (Int4s, Int8s, Texts):
+        db.adapters.register_dumper(kind, Arrays)
     return db
 
 

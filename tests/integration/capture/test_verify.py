@@ -26,6 +26,7 @@ from wamon.capture.verify import Verification
 from wamon.cli.main import main
 from wamon.daemon.stopping import Stopping
 from wamon.daemon.upkeep import Upkeep
+from wamon.ledger import comparison
 from wamon.ledger.review_rows import ReviewRows
 from wamon.postgres.connection import Database
 
@@ -357,6 +358,33 @@ def test_rows_recorded_for_a_project_that_the_group_no_longer_has_are_counted_wi
     office.query("UPDATE wamon.submission_rows SET project = 'Elsewhere' WHERE message_id = 'A'")
     code, answer = verify()
     assert (code, answer["older_rules"], answer["problems"]) == (0, 1, [])
+
+
+def test_each_is_counted_once_whatever_else_is_found_of_it(office: Office, verify: Verify) -> None:
+    office.query("UPDATE wamon.submission_rows SET project = 'Elsewhere'")
+    office.query("UPDATE wamon.ledger_rows SET text = NULL WHERE message_id = 'A'")
+    code, answer = verify()
+    assert (code, answer["older_rules"], answer["without_text"], answer["problems"]) == (0, 4, 1, [])
+
+
+def test_lacking_submissions_are_found_however_few_are_looked_up_at_once(
+    office: Office, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "_LACKING_AT_ONCE", 1)
+    damage = DAMAGES["every submission deleted"]
+    before = office.everything()
+    office.query(damage.sql)
+    assert_told(verify()[1], damage.told)
+    assert verify("--repair")[0] == 0
+    assert office.everything() == before
+
+
+def test_what_a_group_that_left_lacks_is_no_problem(office: Office, verify: Verify) -> None:
+    office.set(groups=[{"name": "Mohadin", "jid": MOHADIN}])
+    office.scan()
+    office.query("DELETE FROM wamon.submissions WHERE message_id = 'A'")
+    code, answer = verify()
+    assert (code, answer["checked"], answer["problems"]) == (0, 3, [])
 
 
 @pytest.mark.fault("F48")
