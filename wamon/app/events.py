@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _EVENTS_A_TIME = 5_000
 """As many as a row of the log holds at most: each is unpacked once."""
-_RESTS = 2
+_RESTS, _LONGEST_REST_SECONDS = 19, 0.75
 """After each look while somebody records, so many times as long as that took: who records may want the cores."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 20.0
@@ -76,6 +76,7 @@ class Following:
                     yield found
                     self._at = found[-1].cursor
                     if looks.is_written():
-                        pause(_RESTS * (self._clock.monotonic_seconds() - began_seconds))
+                        took_seconds = self._clock.monotonic_seconds() - began_seconds
+                        pause(min(_RESTS * took_seconds, _LONGEST_REST_SECONDS))
                 else:
                     pause(POLL_SECONDS)

@@ -83,11 +83,13 @@ def read(db: Database, cursor: Cursor, limit: int, *, to_the_end: bool = False) 
     """
     with transaction(db):
         state = _state(db)
-        if not state.has_unplaced:
-            return _read(db, cursor, limit, state)
+        found = _read(db, cursor, limit, state)
+    if len(found) == limit or not state.has_unplaced:
+        return found
     _give_places(db, state.timeline, waits=to_the_end)
+    at = found[-1].cursor if found else cursor
     with transaction(db):
-        return _read(db, cursor, limit, _state(db))
+        return found + _read(db, at, limit - len(found), _state(db))
 
 
 class Looks:

@@ -243,6 +243,21 @@ def test_followers_that_look_at_once_are_told_the_same_in_the_same_order(
     assert len(told_to[0]) == len(set(told_to[0])) == 12  # posts and review rows
 
 
+def test_places_are_given_once_a_reader_has_come_so_far(office: Office, field: Field, db: Database) -> None:
+    field.post(LAWLEY, "DR1752028")
+    office.scan()
+    beginning = begin(db)
+    field.post(LAWLEY, "DR1752034")
+    office.scan()
+    without = "SELECT count(*) FROM wamon.events_out WHERE place IS NULL"
+    (waiting,) = office.query(without)
+    assert waiting
+    (one,) = read(db, beginning, 1)
+    assert office.query(without) == [waiting]
+    assert told(read(db, one.cursor, 1)[0])["data"]["drop_number"] == "DR1752034"
+    assert office.query(without) == [0]
+
+
 def test_who_looks_without_news_finds_what_comes_at_its_next_look_and_that_the_stream_was_closed_some_looks_later(
     office: Office, field: Field, db: Database
 ) -> None:
