@@ -108,13 +108,19 @@ def _message(payload: Fields, **change: str) -> PersonMessage | OperatorMessage:
     name = shown(data.get("notifyName") or data.get("pushName") or info.get("PushName") or payload.get("notifyName"))
     alt = info.get("RecipientAlt" if is_ours else "SenderAlt")
     other = aliases(peer, alt, key.get("remoteJidAlt"), key.get("senderPn"))
-    member = aliases(payload.get("participant"), alt, key.get("participantAlt"), key.get("participantPn"))
+    member = aliases(*_members(payload), alt, key.get("participantAlt"), key.get("participantPn"))
     return spoken(what, is_ours=is_ours, to=other, who=other if chat == DIRECT else member, name=name)
+
+
+def _members(payload: Fields) -> Iterator[object]:
+    """Who of a group wrote. The engine WEBJS says it in the id alone, and in what it was told itself."""
+    author = some(payload.get("_data")).get("author")
+    yield from (payload.get("participant"), _parts(payload.get("id"))[2], author, some(author).get("_serialized"))
 
 
 def _peer(payload: Fields) -> object:
     """The chat. It stands in the id; in `from` where we wrote, too, of two engines, of which the third has us there."""
-    chat = _wrapped(payload.get("id"))[0] or payload.get("from")
+    chat = _parts(payload.get("id"))[0] or payload.get("from")
     is_ours_to_one = payload.get("fromMe") is True and chat_of(chat) == DIRECT
     return (payload.get("to") or chat) if is_ours_to_one else chat
 
@@ -141,16 +147,16 @@ def _revoked(payload: Fields) -> object:
     return payload.get("revokedMessageId") or key.get("id") or before.get("id") or after.get("id")
 
 
-def _wrapped(value: object) -> tuple[str, str]:
-    """Chat and stanza of an id of WAHA's; an id of another form names no chat."""
+def _parts(value: object) -> tuple[str, str, str]:
+    """Chat, stanza and participant of an id of WAHA's; an id of another form names no chat, and nobody."""
     found = message_id(value)
     first, _, rest = found.partition("_")
     parts = rest.split("_") if first in {"true", "false"} else []
-    return (parts[0], message_id(parts[1])) if len(parts) > 1 else ("", found)
+    return (parts[0], message_id(parts[1]), "".join(parts[2:3])) if len(parts) > 1 else ("", found, "")
 
 
 def _stanza(value: object) -> str:
-    return _wrapped(value)[1]
+    return _parts(value)[1]
 
 
 def request(outgoing: Outgoing) -> Request | None:

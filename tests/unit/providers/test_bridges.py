@@ -586,6 +586,20 @@ ENGINES = {
 """What each engine of WAHA's hands on as `_data`: by whom, where the event itself names a LID."""
 
 
+@pytest.mark.parametrize(
+    ("id_", "author"),
+    [
+        (f"false_{GROUP}_3EB0AA_{PHONE}@c.us", None),
+        (f"false_{GROUP}_3EB0AA", f"{PHONE}@c.us"),
+        (f"false_{GROUP}_3EB0AA", {"server": "c.us", "user": PHONE, "_serialized": f"{PHONE}@c.us"}),
+    ],
+)
+def test_wahas_engine_webjs_names_who_of_a_group_wrote_without_a_participant(id_: str, author: object) -> None:
+    [found] = waha("message", id=id_, participant=None, _data={"type": "chat", "author": author})
+    assert isinstance(found, PersonMessage)
+    assert (found.chat, found.message_id, found.aliases) == (GROUP, "3EB0AA", (BY_PHONE,))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_wahas_engines_name_the_person_behind_a_lid(engine: str) -> None:
     member = {"id": f"false_{GROUP}_3EB0AA_{LID}@lid", "participant": f"{LID}@lid", "to": f"{LID}@lid"}
