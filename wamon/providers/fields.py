@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,8 +26,8 @@ _LONGEST_NUMBER = 20
 _LONGEST_ID = 256
 _MS_SINCE = 10**12
 """A time from here on is in milliseconds: in seconds it would be the year 33658."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_EARLIEST_SECONDS, _LATEST_SECONDS = _EARLIEST.timestamp(), _LATEST.timestamp()
 _PHONE = re.compile(r"\+?([0-9]{5,20})")
 _JID = re.compile(r"([0-9]{5,20})(?:\.[0-9]+)?(?::[0-9]+)?@([a-z.]+)")
 _SERVERS: dict[str, AliasKind] = {
@@ -258,9 +258,10 @@ def _moment(value: object) -> datetime | None:
             found = _RFC_3339.fullmatch(value)
             return _by_the_calendar(*found.groups(default="")) if found else None
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _MS_SINCE * 1000:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return _sane(_EPOCH + timedelta(seconds=value / 1000 if value >= _MS_SINCE else value))
+    seconds = value / 1000 if value >= _MS_SINCE else value
+    return datetime.fromtimestamp(seconds, UTC) if _EARLIEST_SECONDS < seconds < _LATEST_SECONDS else None
 
 
 def _by_the_calendar(seconds: str, fraction: str, zone: str) -> datetime | None:
@@ -275,6 +276,8 @@ def _sane(at: datetime) -> datetime | None:
 
 
 def _check_depth(value: object) -> None:
+    if type(value) is dict and _NESTING.isdisjoint(map(type, value.values())):  # of most deliveries
+        return
     level = [value] if type(value) in _NESTING else []
     for _ in range(_DEEPEST):
         if not level:
