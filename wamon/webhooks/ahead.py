@@ -1,7 +1,8 @@
 """Batches of deliveries, read ahead: what each writes is drafted while PostgreSQL records the one before it.
 
 Of a long backlog by a process of its own: Python runs one thread at a time, and recording needs it, too. That process
-asks nobody and writes nothing. Where it ends, for whatever reason, the next batch is drafted here as ever.
+asks nobody and writes nothing, and has the next batch in its pipe before it is done with one. Where it ends, for
+whatever reason, batches are drafted here as ever.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from wamon.host.beside import begun
 from wamon.webhooks import drafting
@@ -18,6 +19,7 @@ from wamon.webhooks.drafting import Task, sent
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from wamon.ledger.columns import ColumnDrafter
     from wamon.ledger.recording import Recorder
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 _BATCHES_HERE = 2
 """Of a backlog: what begins with the next one takes as long as they do to begin."""
-_ENDED = (OSError, EOFError, pickle.UnpicklingError)
+_ENDED = (OSError, EOFError, ValueError, pickle.UnpicklingError)
+"""ValueError: the other thread noticed it first, and closed its pipes."""
 
 
 class Batch:
@@ -54,6 +57,14 @@ class Batch:
         return [self._opened[one.event] for one in events]
 
 
+class _Handed(NamedTuple):
+    """For whom a batch is drafted, and which process does it; None: nobody but us."""
+
+    groups: Mapping[str, Group]
+    drafter: ColumnDrafter | None
+    helper: _Helper | None
+
+
 class Ahead:
     """Reads the batches of one source ahead."""
 
@@ -71,10 +82,14 @@ class Ahead:
             self.end()
             yield Batch(self._opener, first, self._opener.all_opened(first))
             return
-        with ThreadPoolExecutor(1, "ahead") as thread:
-            following = thread.submit(self._read, 0, first)
+        with ThreadPoolExecutor(1, "hand") as handing, ThreadPoolExecutor(1, "ahead") as reading:
+
+            def begin(n: int, events: Sequence[Event]) -> Future[Batch]:
+                return reading.submit(self._read, events, handing.submit(self._hand, n, events))
+
+            following = begin(0, first)
             for n, events in enumerate(chain([second], found), 1):
-                batch, following = following, thread.submit(self._read, n, events)
+                batch, following = following, begin(n, events)
                 yield batch.result()
             yield following.result()
 
@@ -84,22 +99,37 @@ class Ahead:
         if helper:
             helper.end()
 
-    def _read(self, n: int, events: Sequence[Event]) -> Batch:
-        """The n-th batch of a backlog."""
+    def _hand(self, n: int, events: Sequence[Event]) -> _Handed:
+        """Hand the n-th batch of a backlog to the process that drafts, if it is long enough for one."""
         groups = self._source.groups
         drafter = None if self._opener.is_polled else self._recorder.column_drafter()
         if drafter and not self._is_alone and (self._helper or n >= _BATCHES_HERE):
             try:
-                drafted = self._helper_of(groups, drafter).drafted(events)
+                helper = self._helper_of(groups, drafter)
+                helper.hand(events)
             except _ENDED:
-                self.end()
-                self._is_alone = True
+                self._go_on_alone()
+            else:
+                return _Handed(groups, drafter, helper)
+        return _Handed(groups, drafter, None)
+
+    def _read(self, events: Sequence[Event], handed: Future[_Handed]) -> Batch:
+        groups, drafter, helper = handed.result()
+        if helper:
+            try:
+                drafted = helper.drafted()
+            except _ENDED:
+                self._go_on_alone()
             else:
                 opened = [] if drafted else self._opener.all_opened(events)
                 return Batch(self._opener, events, opened, drafted, groups)
         opened = self._opener.all_opened(events)
         drafted = self._opener.drafted(opened, groups, drafter) if drafter else None
         return Batch(self._opener, events, opened, drafted, groups)
+
+    def _go_on_alone(self) -> None:
+        self.end()
+        self._is_alone = True
 
     def _helper_of(self, groups: Mapping[str, Group], drafter: ColumnDrafter) -> _Helper:
         if self._helper and self._helper.task.groups is not groups:
@@ -110,7 +140,7 @@ class Ahead:
 
 
 class _Helper:
-    """The process that drafts for this task. Raises OSError where it can't begin."""
+    """The process that drafts for this task, batch by batch. Raises OSError where it can't begin."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -118,13 +148,16 @@ class _Helper:
         self._stdin, self._stdout = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         self._is_told = False
 
-    def drafted(self, events: Sequence[Event]) -> Drafted | None:
-        """What these write. Raises OSError, EOFError or UnpicklingError once it has ended."""
+    def hand(self, events: Sequence[Event]) -> None:
+        """Have these be drafted after those before. Raises OSError or ValueError once it has ended."""
         if not self._is_told:
             pickle.dump(self.task, self._stdin)
             self._is_told = True
         pickle.dump(list(map(sent, events)), self._stdin)
         self._stdin.flush()
+
+    def drafted(self) -> Drafted | None:
+        """What the next ones write. Raises one of `_ENDED` once it has."""
         found: Drafted | None = pickle.load(self._stdout)  # noqa: S301
         return found
 

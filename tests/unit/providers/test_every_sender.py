@@ -126,7 +126,24 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, one in inner for place in places(one, (*path, key)))]
 
 
-ODD: list[Any] = [None, True, 7, 10**30, 1.5, "", "x", "\x00", "\ud800", [], [1], {}, {"a": {}}, "9" * 300, 10**14, -1]
+ODD: list[Any] = [
+    None,
+    True,
+    7,
+    10**30,
+    1.5,
+    "",
+    "x",
+    "\x00",
+    "\ud800",
+    [],
+    [1],
+    {},
+    {"a": {}},
+    "9" * 300,
+    9 * 10**14,
+    -1,
+]
 
 
 @EVERY

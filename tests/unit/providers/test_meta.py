@@ -142,7 +142,19 @@ def test_who_opens_the_chat_has_said_nothing() -> None:
         ("9" * 19, None),
         ("9" * 4_400, None),
     ],
-    ids=["text", "number", "ms as text", "ms", "a word", "none", "empty", "zero", "after the calendar", "far ahead", "endless"],
+    ids=[
+        "text",
+        "number",
+        "ms as text",
+        "ms",
+        "a word",
+        "none",
+        "empty",
+        "zero",
+        "after the calendar",
+        "far ahead",
+        "endless",
+    ],
 )
 def test_a_time_comes_in_seconds_or_in_milliseconds(given: object, at: object) -> None:
     assert one(meta_message(timestamp=given)).sent_at == at
