@@ -42,7 +42,7 @@ class Peek(NamedTuple):
     value: str = ""
     type: str = "-"
     is_test: bool = False
-    has_id: bool = True  # without one, it only says that the store has news
+    only_rings: bool = False  # beside a store that is read it says no more than that there is news
 
 
 class Alias(NamedTuple):

@@ -32,12 +32,12 @@ def _found(names: tuple[str, ...], value: str) -> re.Pattern[bytes]:
     return re.compile(rf'"(?:{either})"\s{{0,8}}:\s{{0,8}}"({value})"'.encode())
 
 
-def peeked(body: bytes, person: re.Pattern[bytes], kind: re.Pattern[bytes], *, has_id: bool = True) -> Peek:
+def peeked(body: bytes, person: re.Pattern[bytes], kind: re.Pattern[bytes]) -> Peek:
     """The first id that is a person's, and the first type."""
     beginning = body[:MOST_BYTES]
     one, type_ = _person(person, beginning), kind.search(beginning)
     told = type_[1].decode("ascii") if type_ else "-"
-    return Peek(one.kind if one else None, one.value if one else "", told, has_id=has_id)
+    return Peek(one.kind if one else None, one.value if one else "", told)
 
 
 def _person(pattern: re.Pattern[bytes], body: bytes) -> Alias | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from wamon.providers.bridge import judged, request
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["judged", "parse", "peek", "request", "verify"]
 
 _PERSON, _TYPE, _ID = named("sender"), typed("mediaType"), named("messageId")
-_MOST_BEFORE_ID = 1024 * 1024
+_GROUP = re.compile(rb'"chatJID"\s{0,8}:\s{0,8}"[^"\\]{1,160}@(?:g\.us|broadcast|newsletter)"')
+_MOST_BEFORE_PHOTO = 1024 * 1024
 """Of two texts as long as WhatsApp lets them be, and all who are mentioned."""
 _NAMES = Names(
     "messageId",
@@ -34,9 +36,14 @@ _NAMES = Names(
 
 
 def peek(body: bytes) -> Peek:
-    """Whether it has an id: it stands before a photo's bytes, behind what was said and the text that this answers."""
-    has_id = _ID.search(body, 0, _MOST_BEFORE_ID) or _ID.search(body, max(0, len(body) - MOST_BYTES))
-    return peeked(body, _PERSON, _TYPE, has_id=has_id is not None)
+    """A group's text has no id: it only rings. What is one-to-one no store is read for."""
+    return peeked(body, _PERSON, _TYPE)._replace(only_rings=_has(_GROUP, body) and not _has(_ID, body))
+
+
+def _has(field: re.Pattern[bytes], body: bytes) -> bool:
+    """Whether it is there: before a photo's bytes, and behind what was said and the text that this answers."""
+    found = field.search(body, 0, _MOST_BEFORE_PHOTO) or field.search(body, max(0, len(body) - MOST_BYTES))
+    return found is not None
 
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> Verdict:

@@ -47,10 +47,10 @@ class Door:
         return self._sender.verify(delivery, self._secrets)
 
     def kind(self, delivery: Delivery, peek: Peek) -> Kind:
-        """What a proven delivery is for: what has no id only rings for a store that is read anyway."""
+        """What a proven delivery is for."""
         if peek.is_test or TEST_HEADER in delivery.headers:
             return "test"
-        return "ring" if self._hook.of is not None and not peek.has_id else "event"
+        return "ring" if self._hook.of is not None and peek.only_rings else "event"
 
     @property
     def is_challenged(self) -> bool:

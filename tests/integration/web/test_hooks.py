@@ -204,6 +204,14 @@ def test_a_delivery_with_an_id_is_kept_for_the_store_s_source(site: Site) -> Non
     assert [(hook, source) for _, hook, source, *_ in site.office.query(EVENTS)] == [("doorbell", "main")]
 
 
+def test_a_one_to_one_delivery_is_kept_without_an_id_too(site: Site) -> None:
+    direct = SENDERS["vgp"].message | {"chatJID": f"{PHONE}@s.whatsapp.net"}
+
+    assert deliver(site, "vgp", direct, to="doorbell").status == 200
+
+    assert [(hook, source) for _, hook, source, *_ in site.office.query(EVENTS)] == [("doorbell", "main")]
+
+
 def tallied(site: Site, hook: str) -> list[Any]:
     return site.office.query("SELECT stored, refused, tests, last_at FROM wamon.hook_status WHERE hook = %s", hook)
 

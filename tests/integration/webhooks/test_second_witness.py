@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import CLOCK
-from tests.support.deliveries import GOWA, PHONE
+from tests.support.deliveries import GOWA, PHONE, VGP
 from tests.support.intake import events, hook, in_lawley, keep, take_in
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
@@ -71,6 +71,15 @@ def test_a_store_has_a_minute_to_hold_what_a_hook_brought(office: Office, field:
     office.query("UPDATE wamon.delivery_queue SET next_try_at = now()")
     take_in(office)
     assert (office.query(VIA)[1], events(office)) == (("S2", "both"), [("done", 1)])
+
+
+def test_one_to_one_what_no_pass_reads_is_recorded_without_an_id_too(
+    field: Field, open_office: Callable[..., Office]
+) -> None:
+    office = open_office(field.path, hooks=[hook("vgp", of="main", project="Lawley")])
+    keep(office, "vgp", VGP | {"chatJID": f"{PHONE}@s.whatsapp.net", "content": "DR1750009"})
+    take_in(office)
+    assert office.drops() == {("Lawley", "DR1750009")}
 
 
 @pytest.mark.fault("F114")

@@ -280,14 +280,15 @@ def test_what_waclis_phones_tell_one_another_is_no_message(more: Json) -> None:
     assert parse("wacli", WACLI | {"Text": "", "Media": None} | more) == []
 
 
-def test_vgps_text_only_says_that_there_is_news_and_its_photo_has_an_id() -> None:
+def test_vgps_text_of_a_group_only_says_that_there_is_news_and_its_photo_has_an_id() -> None:
     vgp = SENDERS["vgp"]
-    assert not vgp.module.peek(vgp.delivery().body).has_id
+    assert vgp.module.peek(vgp.delivery().body).only_rings
+    assert not vgp.module.peek(vgp.delivery(VGP | {"chatJID": JID}).body).only_rings
     photo = VGP | {"messageId": "3EB0AA", "mediaType": "image"}
-    assert vgp.module.peek(vgp.delivery(photo).body).has_id
+    assert not vgp.module.peek(vgp.delivery(photo).body).only_rings
     answering = {"quotedContent": "\U0001f44d" * 60_000} | photo
-    assert vgp.module.peek(vgp.delivery(answering).body).has_id
-    assert vgp.module.peek(vgp.delivery({"mediaBase64": "A" * 2_000_000} | photo).body).has_id
+    assert not vgp.module.peek(vgp.delivery(answering).body).only_rings
+    assert not vgp.module.peek(vgp.delivery({"mediaBase64": "A" * 2_000_000} | photo).body).only_rings
     [found] = vgp.parse(photo)
     assert isinstance(found, PersonMessage)
     assert (found.message_id, found.part) == ("3EB0AA", "photo")
