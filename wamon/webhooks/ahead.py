@@ -153,7 +153,7 @@ class _Helper:
         if not self._is_told:
             pickle.dump(self.task, self._stdin)
             self._is_told = True
-        pickle.dump(list(map(sent, events)), self._stdin)
+        pickle.dump(sent(events), self._stdin)
         self._stdin.flush()
 
     def drafted(self) -> Drafted | None:

@@ -6,6 +6,7 @@ import gc
 import pickle
 import sys
 from contextlib import suppress
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from wamon.webhooks.opening import Event
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from wamon.model import Group
     from wamon.webhooks.opening import Drafted, Opener
 
-    Sent = tuple[int, bytes, str, datetime, bytes]
+    Sent = tuple[Sequence[int], Sequence[bytes], Sequence[str], Sequence[datetime], Sequence[bytes]]
 
 
 class Task(NamedTuple):
@@ -28,20 +29,21 @@ class Task(NamedTuple):
     groups: Mapping[str, Group]
     drafter: ColumnDrafter
 
-    def drafted(self, came: Sequence[Sent]) -> Drafted | None:
+    def drafted(self, came: Sent) -> Drafted | None:
         """What these write."""
-        return self.opener.drafted(self.opener.all_opened(list(map(_event, came))), self.groups, self.drafter)
+        return self.opener.drafted(self.opener.all_opened(_events(came)), self.groups, self.drafter)
 
 
-def sent(event: Event) -> Sent:
-    """A delivery as that process gets it."""
-    return event.event, event.uid_bytes, event.hook, event.received_at, event.body
+def sent(events: Sequence[Event]) -> Sent:
+    """Deliveries as that process gets them: by columns, which are pickled in a third of the time."""
+    each, uids, hooks, received_ats, _, bodies, *_ = zip(*events, strict=True)
+    return each, uids, hooks, received_ats, bodies
 
 
-def _event(came: Sent) -> Event:
-    """As far as it is looked at there."""
-    event, uid_bytes, hook, received_at, body = came
-    return Event(event, uid_bytes, hook, received_at, b"", body, is_young=False, may_overtake=False)
+def _events(came: Sent) -> list[Event]:
+    """As far as they are looked at there."""
+    each, uids, hooks, received_ats, bodies = came
+    return list(map(Event, each, uids, hooks, received_ats, repeat(b""), bodies, repeat(False), repeat(False)))
 
 
 def draft_all() -> None:
