@@ -172,6 +172,8 @@ class Hooks:
         self._room.take(door.name, size)
         try:
             body = await (_body if IS_WHOLE in scope.get("state", ()) else self._read)(receive, door.most_bytes)
+            if length is None and not body:
+                raise _Refused(411, "without_length", "it doesn't say how long its body is", closes=True)
             delivery = Delivery(headers, _query(scope), suffix, body, self._clock.now())
             result = await self._judged(door, delivery, uid)
         finally:

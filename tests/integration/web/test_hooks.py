@@ -327,6 +327,14 @@ def test_a_delivery_that_asks_for_another_protocol_is_refused_whole(site: Site, 
     assert bodies(site) == []
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_delivery_that_does_not_say_how_long_it_is_is_not_taken_for_an_empty_one(site: Site, version: str) -> None:
+    suffix, _, _ = good("wati")
+    head = f"POST /hooks/wati{suffix} HTTP/{version}\r\nHost: {site.host}\r\n\r\n"
+    assert status_of(site.raw(head.encode())) == 411
+    assert bodies(site) == []
+
+
 def test_who_only_asks_for_a_page_may_ask_for_another_protocol(site: Site) -> None:
     asked = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2_Settings": "AAMAAABk"}
     assert site.get("/health", **asked).status == 200
