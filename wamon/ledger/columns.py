@@ -9,7 +9,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, posts_of, stanza_field
+from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, origin_fields, posts_of, stanza_field
 from wamon.ledger.posts import Posts
 from wamon.model import content_hasher
 from wamon.postgres.copy import EIGHT, NULL, each_encoded, encoded, in_chunks, int4, int8s, known_text, text, texts
@@ -36,13 +36,14 @@ class ReadColumns(NamedTuple):
     said: Said
     odd: Sequence[Reading]  # of those among the columns that `said` calls odd, in their order
     beside: Sequence[Reading]  # of rows that are in no column
-    origins: Sequence[bytes] = ()  # of messages that hooks brought: what their rows end with, and none is beside
+    uids: Sequence[bytes] = ()  # of messages that hooks brought: their deliveries' UUIDs, and none is beside
 
 
 class _Chat(NamedTuple):
     """What the rows of a chat's messages and submissions begin with, and its project, also as a field."""
 
     message: bytes
+    brought: bytes  # of a message that a hook brought
     submission: bytes
     project: str
     project_field: bytes
@@ -55,6 +56,7 @@ class _Fields(NamedTuple):
     message_ids: Sequence[bytes]
     sent_ats: Sequence[bytes]
     senders: Sequence[bytes]
+    stanzas: Sequence[bytes]  # of what hooks brought
 
 
 class ColumnDrafter:
@@ -85,20 +87,21 @@ class ColumnDrafter:
 
     def add(self, page: ReadColumns) -> None:
         """Draft a page."""
-        columns, said, odd, beside, origins = page
+        columns, said, odd, beside, uids = page
         self._note(columns, beside)
-        fields = self._fields(columns)
+        fields = self._fields(columns, is_brought=bool(uids))
         verdicts, said_fields = self._nothing_said(columns)
         if posted := [(n, numbers) for n, numbers in said.numbers.items() if n not in said.odd]:
             self._post(columns, fields, posted, verdicts, said_fields)
-        chats, message_ids, sent_ats, senders = fields
-        heads = [chat.message for chat in chats]
-        rows = zip(heads, message_ids, verdicts, hashes_of(columns), sent_ats, senders, said_fields, strict=True)
+        chats, message_ids, sent_ats, senders, stanzas = fields
+        heads = [chat.brought if uids else chat.message for chat in chats]
+        ends = origin_fields(uids, stanzas) if uids else [b""] * len(heads)
+        rows = zip(heads, message_ids, verdicts, hashes_of(columns), sent_ats, senders, said_fields, ends, strict=True)
         self._rows.update(zip(columns.message_ids, map(b"".join, rows), strict=True))
         for reading in (*odd, *beside):
             self._add(reading)
-        if origins:
-            self._end_with(columns.message_ids, origins)
+        if uids:
+            self._end_odd_with(columns.message_ids, ends, sorted(said.odd))
 
     def draft(self) -> Draft | None:
         """The draft of the pages since the last one; None where a message comes twice, of which one counts."""
@@ -118,11 +121,11 @@ class ColumnDrafter:
             last=last,
         )
 
-    def _end_with(self, message_ids: Sequence[bytes], origins: Sequence[bytes]) -> None:
-        """Have the rows of these messages be those of messages that hooks brought."""
-        rows, behind = self._rows, len(LEDGER)
-        for message_id, origin in zip(message_ids, origins, strict=True):
-            rows[message_id] = b"".join((BROUGHT, rows[message_id][behind:], origin))
+    def _end_odd_with(self, message_ids: Sequence[bytes], ends: Sequence[bytes], odd: Sequence[int]) -> None:
+        """Have the rows of messages that were drafted alone be those of messages that hooks brought."""
+        for n in odd:
+            message_id = message_ids[n]
+            self._rows[message_id] = b"".join((BROUGHT, self._rows[message_id][len(LEDGER) :], ends[n]))
 
     def _note(self, columns: Columns, beside: Sequence[Reading]) -> None:
         """Note whose the messages of a page are."""
@@ -135,13 +138,14 @@ class ColumnDrafter:
         self._messages.update(jids)
         self._last.update(zip(jids, lasts, strict=True))
 
-    def _fields(self, columns: Columns) -> _Fields:
+    def _fields(self, columns: Columns, *, is_brought: bool) -> _Fields:
         senders = {sender: encoded(sender) for sender in set(columns.senders)}
         return _Fields(
             list(map(self._chat, columns.jids)),
             each_encoded(columns.message_ids),
             int8s(columns.sent_ats),
             [senders[sender] for sender in columns.senders],
+            list(map(stanza_field, columns.message_ids)) if is_brought else (),
         )
 
     def _nothing_said(self, columns: Columns) -> tuple[list[bytes], list[bytes]]:
@@ -197,11 +201,11 @@ def _posts(
 ) -> Iterable[Post]:
     """The posts of messages at these places, one number each."""
     at = at_places(places)
-    chats, message_ids, sent_ats, senders = fields
-    _, heads, projects, project_fields = zip(*at(chats), strict=True)
+    chats, message_ids, sent_ats, senders, known_stanzas = fields
+    *_, heads, projects, project_fields = zip(*at(chats), strict=True)
     ids, from_me = at(columns.message_ids), at(columns.from_me)
     said = [SAID[ours] for ours in from_me]
-    stanzas = map(stanza_field, ids)
+    stanzas = at(known_stanzas) if known_stanzas else map(stanza_field, ids)
     parts = heads, at(message_ids), number_fields, project_fields, at(sent_ats), at(senders), said, stanzas
     rows = map(b"".join, zip(*parts, strict=True))
     rest = at(columns.rowids), at(columns.jids), at(columns.senders), at(columns.sent_ats), from_me
@@ -224,4 +228,4 @@ def hashes_of(columns: Columns) -> list[bytes]:
 
 def _chat(group: Group) -> _Chat:
     number = int4(group.chat)
-    return _Chat(LEDGER + number, SUBMISSION + number, group.project, known_text(group.project))
+    return _Chat(LEDGER + number, BROUGHT + number, SUBMISSION + number, group.project, known_text(group.project))

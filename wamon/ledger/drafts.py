@@ -14,6 +14,7 @@ from wamon.model import microseconds, moment_at
 from wamon.postgres.copy import (
     FALSE,
     NULL,
+    SIXTEEN,
     TRUE,
     chunks,
     columns,
@@ -22,7 +23,6 @@ from wamon.postgres.copy import (
     int8,
     known_text,
     maybe_text,
-    sixteen,
     text,
     texts,
     timestamptz,
@@ -121,9 +121,10 @@ class Drafter:
         self, readings: Sequence[Reading], groups: Mapping[str, Group], origins: Mapping[Key, Origin]
     ) -> Iterator[bytes]:
         """The ledger's rows of these readings, which hooks brought."""
-        rows = zip(readings, self.rows(readings, groups), strict=True)
-        found = ((origins[reading.message[1:3]], row) for reading, row in rows)
-        return chunks((BROUGHT, *row[1:], origin_fields(one.correlation_id.bytes, one.stanza_id)) for one, row in found)
+        whence = [origins[reading.message[1:3]] for reading in readings]
+        stanzas = [maybe_text(one.stanza_id) for one in whence]
+        ends = origin_fields([one.correlation_id.bytes for one in whence], stanzas)
+        return chunks((BROUGHT, *row[1:], end) for row, end in zip(self.rows(readings, groups), ends, strict=True))
 
     def rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
         """The ledger's rows of these readings, a field at a time."""
@@ -177,12 +178,12 @@ def told(last: Mapping[str, Last]) -> dict[str, Told]:
     }
 
 
-_WEBHOOK = text("webhook")
+_BY_DELIVERY = text("webhook") + SIXTEEN
 
 
-def origin_fields(correlation_id: bytes, stanza_id: str | None) -> bytes:
-    """What the ledger's row of a message ends with that a hook brought. The first are the bytes of a UUID."""
-    return _WEBHOOK + sixteen(correlation_id) + maybe_text(stanza_id)
+def origin_fields(uids: Sequence[bytes], stanzas: Sequence[bytes]) -> list[bytes]:
+    """What the ledger's rows of messages end with that hooks brought: by their deliveries' UUIDs, and fields of ids."""
+    return [_BY_DELIVERY + uid + stanza for uid, stanza in zip(uids, stanzas, strict=True)]
 
 
 def stanza_field(message_id: bytes) -> bytes:

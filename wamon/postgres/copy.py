@@ -35,6 +35,8 @@ _TEXT_OID = 25
 NULL = _SIZE(-1)
 EIGHT = _SIZE(8)
 """What the eight bytes of a number or a time stand behind."""
+SIXTEEN = _SIZE(16)
+"""What the bytes of a UUID stand behind."""
 TRUE, FALSE = _SIZE(1) + b"\1", _SIZE(1) + b"\0"
 
 
@@ -69,7 +71,7 @@ def uuid(value: UUID) -> bytes:
 
 def sixteen(value: bytes) -> bytes:
     """The bytes of a UUID."""
-    return _SIZE(16) + value
+    return SIXTEEN + value
 
 
 known_text = lru_cache(maxsize=4096)(text)

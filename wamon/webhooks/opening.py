@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from wamon.ledger.columns import ReadColumns
-from wamon.ledger.drafts import origin_fields
 from wamon.log import log_failure
 from wamon.model import FROM_THE_BEGINNING, Reading, Start
 from wamon.providers import buffer
 from wamon.providers.deliveries import DIRECT, Broken, Delivery, IdentityChange, Ping
-from wamon.providers.wamids import stanza_id
 from wamon.webhooks.messages import NAMELESS, SPOKEN, brought, columns_of, of_numbers, origin_of
 from wamon.webhooks.providers import KNOWN
 
@@ -148,8 +146,9 @@ class Opener:
         except Exception as error:  # noqa: BLE001 - the fault is ours: it waits as what can't be read, and holds no other up
             log_failure("reading of a delivery", error)
             parts = [Broken(None, f"wamon failed with {type(error).__name__}")]
-        others = [part for part in parts if not isinstance(part, SPOKEN)]
-        return Opened(event, parts, list(brought(parts, event.uid_bytes, event.received_at)), others)
+        messages = list(brought(parts, event.uid_bytes, event.received_at))
+        others = [part for part in parts if not isinstance(part, SPOKEN)] if len(messages) < len(parts) else []
+        return Opened(event, parts, messages, others)
 
     def _parsed(self, event: Event) -> Sequence[Parsed]:
         delivery = Delivery({}, {}, "", event.body, event.received_at)
@@ -203,7 +202,7 @@ class Opener:
         said = self.rules.read_columns(columns)
         said.odd.update(_read_apart(columns, groups))
         odd = [self._read(n + 1, found[n][1], groups) for n in sorted(said.odd)]
-        drafter.add(ReadColumns(columns, said, odd, (), [_origin_fields(*pair) for pair in found]))
+        drafter.add(ReadColumns(columns, said, odd, (), [each.event.uid_bytes for each, _ in found]))
         draft = drafter.draft()
         if draft is None:
             return None
@@ -252,10 +251,6 @@ def _read_apart(columns: Columns, groups: Mapping[str, Group]) -> list[int]:
         return []
     places = enumerate(zip(columns.jids, columns.from_me, strict=True))
     return [n for n, (jid, from_me) in places if jid in apart or (jid == DIRECT and from_me)]
-
-
-def _origin_fields(opened: Opened, one: Brought) -> bytes:
-    return origin_fields(opened.event.uid_bytes, stanza_id(one.message_id))
 
 
 def _accounts(hooks: Mapping[str, Hook]) -> dict[str, str]:
