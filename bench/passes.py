@@ -26,7 +26,7 @@ from bench.subjects import (
     ten_rows,
     unchanged,
 )
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.run import plan
 from wamon.clock import Clock
 from wamon.daemon.beats import Bell

@@ -19,7 +19,7 @@ from bench.figures import FLOOR, WAMON
 from bench.ground import WAMON as COMMAND
 from bench.ground import cpu_seconds, process, say
 from bench.subjects import DUE, GUARD, IDLE_CPU, TAKEN_OVER, TURN, TURNS
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.clock import Clock
 from wamon.conversations.turns import Ended, next_due_seconds
 from wamon.conversations.worker import Worker, worker_of

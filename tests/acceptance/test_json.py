@@ -29,7 +29,7 @@ from tests.support.receivers import hooks
 from tests.support.web import serving
 from wamon.alerts.notifier import notifier
 from wamon.app.clusters import found
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.health.check import Check, State
 from wamon.service.restart_log import note_start
 from wamon.views.db import Clusters, Pruned

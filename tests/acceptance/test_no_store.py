@@ -18,7 +18,7 @@ from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.deliveries import GOWA, WATI
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.intake import brought_sources
 from wamon.app.run import broken_promises
 from wamon.cli.main import command

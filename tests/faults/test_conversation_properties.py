@@ -23,7 +23,7 @@ from tests.support.intake import hook, keep, take_in
 from tests.support.office import Office
 from tests.support.stages import disturbed
 from tests.support.talk import advance, conversations, talking, turns
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.following import talking_groups
 from wamon.config.schema import Config
 from wamon.conversations.agent import Agent, Failed, Said

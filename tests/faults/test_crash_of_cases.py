@@ -26,7 +26,7 @@ from tests.support.send_api import TOKEN, send_api
 from tests.support.stages import disturbed
 from tests.support.talk import advance, conversations, desk, due_in, replies, said, talking, turns
 from tests.support.voices import a_burst, a_later_burst_is_sent, an_office, sending, speak, states
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations.model import FINISHED
 from wamon.conversations.proof import prove
 from wamon.conversations.turns import Turn

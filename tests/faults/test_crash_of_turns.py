@@ -19,7 +19,7 @@ from tests.support.models import Model, asking, model_server, says
 from tests.support.office import Office
 from tests.support.stages import disturbed
 from tests.support.talk import advance, conversations, desk, due_in, replies, said, talking, turns
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations import worker
 from wamon.conversations.agent import Agent
 from wamon.conversations.answers import Untold, answers

@@ -18,7 +18,7 @@ from tests.support.events import Consumer, told_drops
 from tests.support.office import Office
 from tests.support.traffic import write_traffic
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.events import Following
 from wamon.events.cursor import Cursor
 from wamon.model import Sizes

@@ -23,7 +23,8 @@ from tests.support.clock import CLOCK, Moved, first_morning
 from tests.support.environment import EXAMPLES
 from tests.support.office import Daemon, Office, eventually
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured, opened
+from wamon.app.commands import opened
+from wamon.app.configured import bridge_of, configured
 from wamon.capture.scan import scan
 from wamon.daemon import loop as tested
 

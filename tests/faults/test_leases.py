@@ -11,7 +11,7 @@ from tests.support.checks import assert_whole, recorded
 from tests.support.clock import CLOCK
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.run import plan
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import catch_up

@@ -42,7 +42,8 @@ from tests.support.oracle import (
     state_of,
 )
 from tests.support.server import Server
-from wamon.app.commands import bridge_of, configured, opened
+from wamon.app.commands import opened
+from wamon.app.configured import bridge_of, configured
 from wamon.bridge.store import Overlap
 from wamon.capture.scan import catch_up, retry_one, scan, scan_groups
 from wamon.capture.verify import Verification

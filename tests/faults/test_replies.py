@@ -18,7 +18,7 @@ from tests.support.office import Daemon, Office, eventually
 from tests.support.replies import reply
 from tests.support.send_api import Behaviour, StandIn, send_api
 from wamon import failpoints
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.failpoints import NAMES
 from wamon.postgres.connection import connected
 from wamon.postgres.leases import Lease, leased

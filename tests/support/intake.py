@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from tests.support.bridges import LAWLEY
 from tests.support.deliveries import SECRET, Json
 from tests.support.office import Office
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.intake import take_in_all
 from wamon.webhooks.intake import Taken
 

@@ -24,7 +24,8 @@ from tests.support.asking import ask
 from tests.support.bridges import PROJECTS
 from tests.support.clock import CLOCK
 from tests.support.forked import Forked
-from wamon.app.commands import bridge_of, configured, opened
+from wamon.app.commands import opened
+from wamon.app.configured import bridge_of, configured
 from wamon.app.run import plan
 from wamon.capture.pipeline import Pipeline
 from wamon.capture.scan import Scanned, scan, scan_groups

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from tests.support.office import Office
-from wamon.app.commands import bridge_of, configured
+from wamon.app.configured import bridge_of, configured
 from wamon.app.publish import publish
 from wamon.capture.scan import scan
 from wamon.postgres.connection import Database, connected

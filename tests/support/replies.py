@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from tests.support.clock import CLOCK
 from tests.support.office import Office
-from wamon.app.commands import bridge_of, configured
+from wamon.app.configured import bridge_of, configured
 from wamon.app.database import ledger
 from wamon.clock import Clock
 from wamon.config.schema import Config

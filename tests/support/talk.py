@@ -15,7 +15,7 @@ from tests.support.clock import HOST
 from tests.support.deliveries import PHONE, WATI, Json
 from tests.support.intake import hook, keep, take_in
 from tests.support.office import Office
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.following import talking_groups
 from wamon.conversations.turns import Claimed, Ended, Finished, Turn, Turns
 from wamon.postgres.connection import Database, connected

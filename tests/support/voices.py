@@ -13,7 +13,7 @@ from tests.support.intake import hook
 from tests.support.office import Office, eventually
 from tests.support.replies import burst, conversation, person
 from tests.support.send_api import TOKEN, StandIn
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.database import ledger
 from wamon.daemon.passes import Passes
 from wamon.daemon.reply_sender import AnswerSender

@@ -87,3 +87,23 @@ def test_a_scan_loads_neither_the_daemon_nor_who_tells_people(
     assert packages(modules) <= {"wamon", *TYPER, *TYPER_ON_OPTIONS, *A_SCAN}
     assert modules.isdisjoint({f"wamon.{room}" for room in NO_SCAN})
     assert modules.isdisjoint({"http", "smtplib", "wamon.postgres.backup"})
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        (["groups"], {"psycopg", "wamon.capture", "wamon.ledger", "wamon.webhooks"}),
+        (["drops", "list"], {"wamon.capture", "wamon.ledger.recording", "wamon.webhooks"}),
+        (["report", "daily"], {"wamon.webhooks"}),
+        (["gaps"], {"wamon.webhooks"}),
+    ],
+    ids=lambda words: "-".join(words) if isinstance(words, list) else "",
+)
+def test_what_only_looks_loads_nothing_that_it_leaves_alone(
+    words: list[str], left_out: set[str], tmp_path: Path, open_office: Callable[..., Office]
+) -> None:
+    with VeryGoodPlugins(tmp_path / "messages.db", durable=False) as bridge:
+        bridge.post(LAWLEY, "DR1752028")
+    office = open_office(bridge.path)
+    office.scan()
+    assert loaded("--config", office.config_path, *words, says="") & left_out == set()

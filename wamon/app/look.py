@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from wamon.app.commands import store_of
+from wamon.app.configured import store_of
 from wamon.app.database import database
 from wamon.errors import WamonError
 from wamon.health.check import Absent
@@ -16,7 +16,7 @@ from wamon.postgres.embedded import server as embedded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from wamon.app.commands import Bridge
+    from wamon.app.configured import Bridge
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.postgres.connection import Database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamon.app.commands import store_of
+from wamon.app.configured import store_of
 from wamon.errors import Fatal, WamonError
 from wamon.log import log_failure
 from wamon.postgres.connection import transaction
@@ -12,7 +12,7 @@ from wamon.postgres.queries import Queries
 
 if TYPE_CHECKING:
     from wamon.alerts.state_file import AlertsFile
-    from wamon.app.commands import Bridge
+    from wamon.app.configured import Bridge
     from wamon.clock import Clock
     from wamon.config import alerts as config_alerts
     from wamon.config.schema import Config

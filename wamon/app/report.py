@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamon.app.commands import bridge_of, opened
-from wamon.app.intake import gaps_of_hooks
+from wamon.app.commands import opened
+from wamon.app.configured import bridge_of
 from wamon.errors import BridgeUnavailable, BridgeUnknown, ConfigError
 from wamon.health.gaps import Window, gaps
 from wamon.privacy import people_of
@@ -31,6 +31,8 @@ def _gaps(settings: Config, clock: Clock, period: Period, project: str | None) -
     """The gaps since the period began, or why nothing can be known of them now: a report doesn't need the bridge."""
     try:
         if settings.has_hooks_alone:
+            from wamon.app.intake import gaps_of_hooks
+
             window = Window(period.since, clock.now(), period.zone)
             return gaps_of_hooks(settings, window, () if project is None else (project,)), None
         with opened(settings, bridge_of(settings), clock) as pipeline:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from wamon.alerts.checks import told
 from wamon.alerts.notifier import Notifier
 from wamon.alerts.state_file import AlertsFile
-from wamon.app.commands import bridge_of, joined, opened, store_of, wanted_of
+from wamon.app.commands import joined, opened, wanted_of
+from wamon.app.configured import bridge_of, store_of
 from wamon.app.database import database, ledger
 from wamon.app.following import talking_groups
 from wamon.app.look import looked_at
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from wamon.app.commands import Bridge
+    from wamon.app.configured import Bridge
     from wamon.clock import Clock
     from wamon.config.schema import Config
     from wamon.conversations.agent import Agent

@@ -225,7 +225,8 @@ def _end(options: Said, answer: views.Retried | views.Discarded, outcome: str, s
 
 
 def _opened(settings: Config, clock: Clock) -> AbstractContextManager[Pipeline]:
-    from wamon.app.commands import bridge_of, opened
+    from wamon.app.commands import opened
+    from wamon.app.configured import bridge_of
 
     return opened(settings, bridge_of(settings), clock)
 

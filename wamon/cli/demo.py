@@ -49,7 +49,8 @@ def demo(
     wamon demo
     wamon demo --dir /tmp/demo
     """
-    from wamon.app.commands import bridge_of, configured, opened
+    from wamon.app.commands import opened
+    from wamon.app.configured import bridge_of, configured
     from wamon.app.database import ledger
     from wamon.app.page_once import is_there
     from wamon.demo import folder_of, prepare
@@ -73,7 +74,7 @@ def demo(
 
 
 def _found(pipeline: Pipeline, path: Path, settings: Config, clock: Clock) -> Demo:
-    from wamon.app.commands import bridge_of
+    from wamon.app.configured import bridge_of
     from wamon.app.publish import publish
     from wamon.capture.scan import scan
     from wamon.capture.verify import Verification

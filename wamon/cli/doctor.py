@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from wamon.app.commands import Bridge
+    from wamon.app.configured import Bridge
     from wamon.cli.options import Said
     from wamon.config.schema import Config
     from wamon.health import check as health
@@ -95,7 +95,7 @@ def _checks(options: Said, bridge: Path | None) -> list[health.Check]:
 
 
 def _bridge(settings: Config, override: Path | None) -> Bridge | None:
-    from wamon.app.commands import bridge_of
+    from wamon.app.configured import bridge_of
     from wamon.errors import ConfigError
 
     try:

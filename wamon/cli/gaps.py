@@ -40,8 +40,8 @@ def gaps(
     wamon gaps
     wamon gaps --group Lawley --since 30d
     """
-    from wamon.app.commands import bridge_of, opened
-    from wamon.app.intake import gaps_of_hooks
+    from wamon.app.commands import opened
+    from wamon.app.configured import bridge_of
     from wamon.cli import times
     from wamon.health.gaps import Window
     from wamon.health.gaps import gaps as found_gaps
@@ -52,6 +52,8 @@ def gaps(
     zone, now = settings.timezone, options.clock.now()
     moment = times.since(since, zone, now) or now
     if settings.has_hooks_alone and bridge is None:
+        from wamon.app.intake import gaps_of_hooks
+
         found = gaps_of_hooks(settings, Window(moment, now, zone), group or ())
     else:
         with opened(settings, bridge_of(settings, bridge, group or []), options.clock) as pipeline:

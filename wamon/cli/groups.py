@@ -36,7 +36,7 @@ def groups(
     wamon groups --bridge /opt/whatsapp-bridge/store/messages.db
     wamon groups --all --json
     """
-    from wamon.app.commands import bridge_of, store_of
+    from wamon.app.configured import bridge_of, store_of
     from wamon.views import groups as view
 
     options = said(ctx, config, json, jsonl)

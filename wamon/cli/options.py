@@ -124,7 +124,7 @@ class Said:
 
     def config(self) -> Config:
         """The config that holds. Raises ConfigError."""
-        from wamon.app.commands import configured
+        from wamon.app.configured import configured
         from wamon.config import load as configs
         from wamon.log import logger
 

@@ -42,7 +42,8 @@ def replay(
     wamon replay --group Lawley --since 2026-11-01
     wamon replay --drop DR1752028
     """
-    from wamon.app.commands import bridge_of, opened, rehearsing
+    from wamon.app.commands import opened, rehearsing
+    from wamon.app.configured import bridge_of
     from wamon.capture.replay import Selection
     from wamon.cli import times
     from wamon.log import is_quiet

@@ -48,7 +48,8 @@ def scan(
     wamon scan --group Lawley --json
     wamon scan --bridge /opt/whatsapp-bridge/store/messages.db --group Lawley
     """
-    from wamon.app.commands import bridge_of, opened, rehearsing
+    from wamon.app.commands import opened, rehearsing
+    from wamon.app.configured import bridge_of
     from wamon.app.publish import publish_scan
     from wamon.host.memory import share_one_arena
     from wamon.log import is_quiet

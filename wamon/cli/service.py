@@ -134,7 +134,7 @@ def install(
 
 def _config(options: Said, service: Service) -> tuple[Path, Config | None]:
     """The config that the unit will name, and what it says, where there is one already. Raises ConfigError."""
-    from wamon.app.commands import configured
+    from wamon.app.configured import configured
     from wamon.config import load as configs
     from wamon.service.units import handed_over
 
@@ -370,7 +370,7 @@ def prepare(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     \b
     wamon service prepare --json
     """
-    from wamon.app.commands import bridge_of
+    from wamon.app.configured import bridge_of
     from wamon.app.database import database
     from wamon.postgres.connection import connected
     from wamon.render import say

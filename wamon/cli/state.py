@@ -53,7 +53,8 @@ def show(
     wamon state show --group Lawley --json
     wamon state show --legacy > state.json
     """
-    from wamon.app.commands import bridge_of, opened
+    from wamon.app.commands import opened
+    from wamon.app.configured import bridge_of
     from wamon.render import say
     from wamon.views import state as view
     from wamon.views.document import as_json
@@ -111,7 +112,8 @@ def rewind(
     wamon state rewind --group Lawley --to 2026-11-01T00:00+02:00
     wamon state rewind --group Lawley --to 3A67C0FFEE0123456789
     """
-    from wamon.app.commands import bridge_of, opened
+    from wamon.app.commands import opened
+    from wamon.app.configured import bridge_of
     from wamon.render import say
     from wamon.views.document import as_json
     from wamon.views.state import Rewind, Rewound
@@ -167,7 +169,8 @@ def adopt(
     \b
     wamon state adopt /opt/old-monitor/state.json
     """
-    from wamon.app.commands import adopting, bridge_of
+    from wamon.app.commands import adopting
+    from wamon.app.configured import bridge_of
     from wamon.render import say
     from wamon.views.document import as_json
     from wamon.views.state import Adopted
@@ -198,7 +201,8 @@ def adopt_store(
     \b
     wamon state adopt-store
     """
-    from wamon.app.commands import adopting_store, bridge_of
+    from wamon.app.commands import adopting_store
+    from wamon.app.configured import bridge_of
     from wamon.render import say
     from wamon.views.document import as_json
     from wamon.views.state import store_adopted

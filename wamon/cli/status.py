@@ -51,7 +51,7 @@ def status(
     wamon status --plain
     wamon status --watch --json | jq .today
     """
-    from wamon.app.commands import bridge_of
+    from wamon.app.configured import bridge_of
     from wamon.app.look import looking
     from wamon.cli import status_screen
     from wamon.health.checks import check_all

@@ -59,7 +59,8 @@ def verify(
 
 
 def _verified(options: Said, bridge: Path | None, names: list[str], *, repair: bool) -> Verify:
-    from wamon.app.commands import bridge_of, opened
+    from wamon.app.commands import opened
+    from wamon.app.configured import bridge_of
     from wamon.capture.verify import Verification
     from wamon.render import progress
     from wamon.views import verify as view

@@ -14,7 +14,8 @@ from tests.support.clock import CLOCK, first_morning
 from tests.support.environment import EXAMPLES
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured, opened
+from wamon.app.commands import opened
+from wamon.app.configured import bridge_of, configured
 from wamon.capture.pipeline import run_pass
 from wamon.capture.verify import Verification
 from wamon.model import Sizes

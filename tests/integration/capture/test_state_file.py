@@ -22,7 +22,8 @@ from tests.support.clock import CLOCK
 from tests.support.environment import program
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured, rehearsing
+from wamon.app.commands import rehearsing
+from wamon.app.configured import bridge_of, configured
 from wamon.capture import state_file
 from wamon.capture.pipeline import run_pass
 from wamon.capture.scan import scan

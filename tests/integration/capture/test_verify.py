@@ -20,7 +20,7 @@ from tests.support.clock import CLOCK
 from tests.support.conversations import Talks
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.run import broken_promises
 from wamon.capture.verify import Verification
 from wamon.cli.main import main

@@ -28,7 +28,7 @@ from tests.support.talk import (
     turns,
     write,
 )
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations.agent import Agent
 from wamon.conversations.budget import Prompt
 from wamon.conversations.proof import prove

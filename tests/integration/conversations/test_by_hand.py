@@ -27,7 +27,7 @@ from tests.support.talk import (
     walk,
     write,
 )
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations.model import TRANSITIONS
 from wamon.conversations.proof import prove
 from wamon.daemon.conversations import Begun, ConversationWorker

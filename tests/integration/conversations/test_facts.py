@@ -14,7 +14,7 @@ from tests.support.clock import HOST
 from tests.support.intake import hook
 from tests.support.office import Office
 from tests.support.talk import advance, desk, replies, talking, write
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations.worker import Worker
 
 QUIET = timedelta(seconds=35)

@@ -19,7 +19,7 @@ from tests.support.people import write_people
 from tests.support.replies import answer
 from tests.support.send_api import StandIn, send_api
 from tests.support.talk import SETTLE, Desk, advance, conversations, desk, replies, turns
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations.orphans import make_due
 from wamon.conversations.worker import Worker
 from wamon.model import USUAL_SIZES

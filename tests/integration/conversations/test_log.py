@@ -15,7 +15,7 @@ from tests.support.clock import HOST
 from tests.support.intake import hook, keep, take_in
 from tests.support.office import Office
 from tests.support.talk import advance, desk, operator_writes, said, talking, write
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations import worker
 from wamon.conversations.answers import answers
 from wamon.conversations.worker import Worker

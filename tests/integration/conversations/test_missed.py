@@ -19,7 +19,7 @@ from tests.support.deliveries import PHONE
 from tests.support.intake import hook
 from tests.support.office import Office
 from tests.support.talk import Desk, advance, desk, operator_writes, talking, write
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.conversations.missed import Missed, combined, in_words, missed
 from wamon.conversations.turns import Ended, Turn
 

@@ -31,7 +31,7 @@ from tests.support.talk import (
     walk,
     write,
 )
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.clock import Clock
 from wamon.conversations import worker
 from wamon.conversations.answers import answers

@@ -21,7 +21,7 @@ from tests.support.half_commit import half_committed
 from tests.support.leases import leases_let_go, tell_of_leases_let_go
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.run import plan
 from wamon.bridge.doorbell import Doorbell
 from wamon.bridge.stamp import StoreFile

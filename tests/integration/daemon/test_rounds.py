@@ -11,7 +11,7 @@ import pytest
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.clock import CLOCK, Moved
 from tests.support.office import Office
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.run import plan
 from wamon.daemon.beats import Bell
 from wamon.daemon.passes import Passes

@@ -18,7 +18,7 @@ from tests.support.office import Office, eventually, run_while
 from tests.support.people import write_people
 from tests.support.published import noon, published
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.daemon.monitor import passes_check
 from wamon.daemon.published import Publisher
 from wamon.health.facts import Subject

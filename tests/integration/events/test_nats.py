@@ -23,7 +23,7 @@ from tests.support.office import Office, eventually, run_while
 from tests.support.ports import free_port
 from tests.support.truth import Field
 from wamon import failpoints
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.database import ledger
 from wamon.app.look import looked_at
 from wamon.daemon.events_out import EventsOut

@@ -16,7 +16,7 @@ from tests.support.events import Consumer, follow, told, told_drops
 from tests.support.office import Office
 from tests.support.talk import advance, desk, talking, write
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.events import Following
 from wamon.capture.verify import Verification
 from wamon.events import stream

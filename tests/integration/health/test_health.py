@@ -20,7 +20,7 @@ from tests.support.bridges import LAWLEY, MAMELODI, MOHADIN, VELO_TEST, Lharries
 from tests.support.clock import CLOCK, HOST, Standing, first_morning
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured
+from wamon.app.configured import bridge_of, configured
 from wamon.app.look import looked_at
 from wamon.bridge.access import access
 from wamon.health.baseline import moments

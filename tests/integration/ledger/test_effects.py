@@ -15,7 +15,7 @@ from tests.support.bridges import LAWLEY, MOHADIN, VeryGoodPlugins
 from tests.support.clock import first_morning
 from tests.support.office import Office, eventually, run_while
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.look import looked_at
 from wamon.health import database, recording
 from wamon.postgres import connection

@@ -12,7 +12,7 @@ import pytest
 from tests.support.bridges import LAWLEY, MOHADIN, VELO_TEST, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.look import looked_at
 from wamon.capture.groups import follow_names
 from wamon.capture.scan import catch_up

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from tests.support.bridges import LAWLEY, VeryGoodPlugins
 from tests.support.office import Office
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.look import looked_at
 from wamon.errors import ConfigError, DatabaseUnavailable, Poison
 from wamon.health import database

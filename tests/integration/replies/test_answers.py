@@ -19,7 +19,7 @@ from tests.support.intake import hook
 from tests.support.office import Office
 from tests.support.replies import answer, burst, conversation, person
 from tests.support.send_api import TOKEN, StandIn, send_api
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.errors import DatabaseUnavailable, UsageError
 from wamon.net.message import Bounds
 from wamon.postgres.connection import connected

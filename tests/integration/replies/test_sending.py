@@ -17,7 +17,7 @@ from tests.support.office import Office
 from tests.support.people import write_people
 from tests.support.replies import reply
 from tests.support.send_api import TOKEN, Behaviour, StandIn, send_api
-from wamon.app.commands import bridge_of, configured
+from wamon.app.configured import bridge_of, configured
 from wamon.capture.pipeline import Pipeline
 from wamon.capture.scan import catch_up, discard, scan
 from wamon.capture.verify import Verification

@@ -16,7 +16,7 @@ from tests.support.intake import hook
 from tests.support.office import Office, eventually
 from tests.support.send_api import TOKEN, StandIn, send_api
 from tests.support.voices import a_burst, a_later_burst_is_sent, an_office, sending, states
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.database import ledger
 from wamon.app.run import answering
 from wamon.daemon.reply_sender import ReplySender

@@ -15,7 +15,7 @@ from tests.support.office import Office
 from tests.support.published import published, seen
 from tests.support.truth import Field
 from wamon.alerts.notifier import notifier
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.health.check import Check, State
 from wamon.views.alerts import Alerts
 from wamon.views.alerts_page import alerts_page

@@ -11,7 +11,7 @@ from tests.support.conversations import PHONE, Talks
 from tests.support.deliveries import PHONE as SENDER
 from tests.support.office import Office
 from tests.support.talk import advance, desk, talking, write
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.conversations import proof, rescue
 from wamon.errors import UsageError, WamonError
 from wamon.health.gaps import unanswered

@@ -16,7 +16,7 @@ from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
 from tests.support.published import published, seen
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.health.delivery_facts import HookFacts, delivery_facts
 from wamon.postgres.connection import connected
 from wamon.views.home import Home, home

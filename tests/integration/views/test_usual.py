@@ -14,7 +14,7 @@ from tests.support.clock import CLOCK, Standing
 from tests.support.office import Office
 from tests.support.published import noon, published, seen
 from tests.support.truth import Field
-from wamon.app.commands import bridge_of, configured
+from wamon.app.configured import bridge_of, configured
 from wamon.app.look import looking
 from wamon.health.baseline import half_hours, usual_by
 from wamon.health.checks import check_all

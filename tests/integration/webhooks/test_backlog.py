@@ -16,7 +16,7 @@ from tests.support.bridges import LAWLEY
 from tests.support.deliveries import GOWA, MANYCHAT, NOON, SECONDS, WATI, Json, meta_body, meta_message, wamid
 from tests.support.intake import hook, in_lawley, keep, take_in
 from tests.support.office import Office
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.intake import intakes
 from wamon.ledger.changes import Recorded
 from wamon.ledger.drafts import Draft

@@ -30,7 +30,7 @@ from tests.support.deliveries import (
 )
 from tests.support.intake import events, hook, in_lawley, keep, messages, take_in
 from tests.support.office import Office
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.intake import intakes
 from wamon.postgres.connection import connected
 from wamon.providers import gowa

@@ -14,7 +14,7 @@ from tests.support.deliveries import GOWA, PHONE, VGP
 from tests.support.intake import events, hook, in_lawley, keep, take_in
 from tests.support.office import Office, eventually
 from tests.support.truth import Field
-from wamon.app.commands import configured
+from wamon.app.configured import configured
 from wamon.app.intake import intakes
 
 LATE = timedelta(seconds=61)
