@@ -19,6 +19,7 @@ from tests.support.truth import Field
 from wamon.app.configured import configured
 from wamon.app.events import Following
 from wamon.capture.verify import Verification
+from wamon.clock import Clock
 from wamon.events import stream
 from wamon.events.cursor import Cursor, UnknownCursor
 from wamon.events.stream import POLL_SECONDS, Looks, begin, checked, prune, read
@@ -292,6 +293,39 @@ def test_who_follows_rests_after_a_look_while_somebody_records(office: Office, f
     with pytest.raises(EOFError):
         next(found)
     assert rests[1:] == [POLL_SECONDS]
+
+
+class Slow(Clock):
+    """A clock by which whatever is measured took a second."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def monotonic_seconds(self) -> float:
+        self._seconds += 1
+        return self._seconds
+
+
+def test_who_follows_rests_no_longer_than_somebody_records(office: Office, field: Field) -> None:
+    rests: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) < 3:
+            post(len(rests))
+
+    def post(number: int) -> None:
+        field.post(LAWLEY, f"DR{1_000_000 + number}")
+        office.scan()
+
+    found = Following(configured(office.config_path, {}), None, Slow()).for_ever(rest)
+    for number in (11, 12):
+        post(number)
+        next(found)
+    assert rests == []
+    post(13)
+    next(found)
+    assert rests == [0.25] * 3
 
 
 @pytest.mark.fault("F154")
