@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from _blake2 import blake2b  # as hashlib's, which loads OpenSSL: 3 MB of a process
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -124,6 +124,13 @@ class Group:
     messages: int
     last_message_id: str | None
     last_sent_at: datetime | None
+
+
+class Label(NamedTuple):
+    """What the rows of a group's messages and posts say of it."""
+
+    chat: int
+    project: str
 
 
 class NearMiss(NamedTuple):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -490,5 +489,7 @@ def message_id_of(row: Row) -> str:
 
 
 def _made_up_id(*parts: object) -> str:
+    from hashlib import sha256
+
     digest = sha256(b"\0".join(map(raw, parts))).hexdigest()
     return f"sha256:{digest[:32]}"

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, cast
 from wamon.capture.batch import ByColumns, first_ids
 from wamon.host.beside import begun
 from wamon.ledger.columns import ColumnDrafter
+from wamon.ledger.parcels import Parcels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from wamon.capture.batch import Reader
     from wamon.ledger.drafts import Draft, Drafter
-    from wamon.model import Group, Place
+    from wamon.ledger.parcels import Parcel
+    from wamon.model import Label, Place
 
 
 class Task(NamedTuple):
@@ -31,7 +33,7 @@ class Task(NamedTuple):
 
     reader: Reader
     drafter: Drafter
-    groups: Mapping[str, Group]
+    labels: Mapping[str, Label]  # of the reader's groups, by JID
     place: Place
     now: datetime  # the time of posts that have none
 
@@ -47,8 +49,33 @@ class DraftedBatch(NamedTuple):
     message_ids: Sequence[str]  # of the first of its messages
 
 
+class HandedOver(NamedTuple):
+    """The same on its way from one process to the other, where no message is looked at."""
+
+    parcel: Parcel
+    start: Place
+    place: Place
+    complete: bool
+    message_ids: Sequence[str]
+
+    @classmethod
+    def of(cls, batch: DraftedBatch, parcels: Parcels) -> HandedOver | DraftedBatch:
+        draft, start, place, complete, _, message_ids = batch
+        is_whole = draft.readings is not None
+        return batch if is_whole else cls(parcels.made(draft), start, place, complete, message_ids)
+
+
+def opened(handed: HandedOver | DraftedBatch, parcels: Parcels) -> DraftedBatch:
+    """What was handed over."""
+    if isinstance(handed, DraftedBatch):
+        return handed
+    parcel, start, place, complete, message_ids = handed
+    draft = parcels.opened(parcel)
+    return DraftedBatch(draft, start, place, complete, draft.messages, message_ids)
+
+
 @contextmanager
-def handed_over(task: Task) -> Iterator[Iterator[DraftedBatch]]:
+def handed_over(task: Task) -> Iterator[Iterator[HandedOver | DraftedBatch]]:
     """The batches beyond the task's place, read meanwhile. Leaving the block ends it all."""
     try:
         process = begun(__name__, "hand_over")
@@ -57,14 +84,17 @@ def handed_over(task: Task) -> Iterator[Iterator[DraftedBatch]]:
         return
     with process:
         try:
-            yield _exchanged(task, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout))
+            batches = _exchanged(task, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout))
+            del task  # of ten thousand groups it is large
+            yield batches
         finally:
             process.kill()
 
 
-def _exchanged(task: Task, stdin: IO[bytes], stdout: IO[bytes]) -> Iterator[DraftedBatch]:
+def _exchanged(task: Task, stdin: IO[bytes], stdout: IO[bytes]) -> Iterator[HandedOver | DraftedBatch]:
     with suppress(EOFError, OSError, pickle.UnpicklingError):  # it has ended, or was ended
         pickle.dump(task, stdin)
+        del task
         stdin.close()
         while True:
             yield pickle.load(stdout)  # noqa: S301
@@ -74,8 +104,10 @@ def hand_over() -> None:
     """What the process does: a task from stdin, and its batches to stdout, for as long as somebody takes them."""
     gc.disable()  # a batch is many objects, and none of them forms a circle
     with suppress(BrokenPipeError):
-        for batch in drafted(pickle.load(sys.stdin.buffer)):  # noqa: S301
-            pickle.dump(batch, sys.stdout.buffer)
+        task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301
+        parcels = Parcels(task.labels)
+        for batch in drafted(task):
+            pickle.dump(HandedOver.of(batch, parcels), sys.stdout.buffer)
             sys.stdout.flush()
             del batch  # it goes before the next one comes
 
@@ -99,7 +131,7 @@ class _Drafting:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._columns = ByColumns(task.reader)
-        self._drafter = ColumnDrafter(task.drafter, task.groups, task.now)
+        self._drafter = ColumnDrafter(task.drafter, task.labels, task.now)
 
     def batch(self, place: Place) -> DraftedBatch:
         """The batch beyond a place, by columns; where a reading of each message is needed, or tells more, by those."""
@@ -124,6 +156,6 @@ class _Drafting:
     def _by_readings(self, place: Place) -> DraftedBatch:
         reader, drafter = self._task.reader, self._task.drafter
         rows, start, end, _, complete = reader.rows(place)
-        draft = drafter.drafted(reader.said(rows), self._task.groups, self._task.now)
+        draft = drafter.drafted(reader.said(rows), self._task.labels, self._task.now)
         read = Counter([reader.wanted[chat] for _, chat, *_ in rows])
         return DraftedBatch(draft, start, end, complete, read, first_ids(rows))

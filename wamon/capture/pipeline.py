@@ -11,20 +11,21 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from operator import attrgetter
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from wamon.bridge.store import Overlap
-from wamon.capture.backlog import Task, handed_over
+from wamon.capture.backlog import Task, handed_over, opened
 from wamon.capture.batch import Reader, ids_of
 from wamon.capture.prefetch import Ahead, each
 from wamon.errors import Poison, Superseded, TimedOut, UsageError
 from wamon.failpoints import failpoint
 from wamon.ledger.changes import Recorded
+from wamon.ledger.parcels import Parcels
 from wamon.ledger.recording import Advance, AlreadyKnown, Batch
 from wamon.log import correlated
-from wamon.model import BEGINNING, FROM_THE_BEGINNING, MAIN, Start
+from wamon.model import BEGINNING, FROM_THE_BEGINNING, MAIN, Label, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -145,10 +146,9 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     """
     pipeline.ahead.forget()
     pipeline.overlaps.pop(tail, None)
-    place, now = pipeline.source.tails[tail], pipeline.clock.now()
-    task = Task(_reader(pipeline, tail), pipeline.recorder.drafter, pipeline.source.groups, place, now)
-    with handed_over(task) as handed, pipeline.recorder.remembering_drops():
-        batches, goes_on = each(handed), True
+    with handed_over(_task(pipeline, tail)) as handed, pipeline.recorder.remembering_drops():
+        parcels = Parcels(pipeline.source.serves(tail))
+        batches, goes_on = map(opened, each(handed), repeat(parcels)), True
         while goes_on and (first := list(islice(batches, 1))):
             with correlated():
                 try:
@@ -162,11 +162,17 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
                 yield one
 
 
+def _task(pipeline: Pipeline, tail: str) -> Task:
+    labels = {jid: Label(group.chat, group.project) for jid, group in pipeline.source.serves(tail).items()}
+    place, now = pipeline.source.tails[tail], pipeline.clock.now()
+    return Task(_reader(pipeline, tail), pipeline.recorder.drafter, labels, place, now)
+
+
 def _emptied(first: list[T], others: Iterator[T]) -> Iterator[T]:
-    """The only one of the first, which isn't held any longer, and the others, which stay open when this is closed."""
-    yield first.pop()
-    for one in others:  # noqa: UP028 - `yield from` would close them, too
-        yield one
+    """The only one of the first, and the others, which stay open when this is closed. None that is used is held."""
+    while first:
+        yield first.pop()
+        first.extend(islice(others, 1))
 
 
 def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatch]) -> tuple[Pass, bool]:
@@ -179,12 +185,27 @@ def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatc
     return summed.as_pass(recorded, count), count == summed.taken
 
 
+class _Sum(NamedTuple):
+    """What is told of a batch."""
+
+    read: Counter[str]
+    message_ids: Sequence[str]
+    near_misses: int
+    place: Place
+    complete: bool
+
+
+def _sum(batch: DraftedBatch) -> _Sum:
+    near_misses = sum(len(reading.near) for reading in batch.draft.near)
+    return _Sum(batch.read, batch.message_ids, near_misses, batch.place, batch.complete)
+
+
 class _Summed:
     """Batches that share a transaction, summed while they come: of many groups each tells of nearly all."""
 
     def __init__(self) -> None:
         self.taken = 0
-        self._open: DraftedBatch | None = None  # the one that is being recorded
+        self._open: _Sum | None = None  # of the one that is being recorded
         self._read: Counter[str] = Counter()
         self._message_ids: Sequence[str] = ()
         self._near_misses = 0
@@ -192,11 +213,11 @@ class _Summed:
         self._complete = False
 
     def drafts(self, tail: str, batches: Iterator[DraftedBatch]) -> Iterator[tuple[Draft, Advance]]:
-        """Their drafts. Whoever asks for the next one has recorded this one."""
-        for batch in batches:
+        """Their drafts. Whoever asks for the next one has recorded this one. None that is used is held."""
+        while some := list(islice(batches, 1)):
             self.taken += 1
-            self._open = batch
-            yield batch.draft, Advance(tail, batch.start, batch.place)
+            self._open = _sum(some[0])
+            yield some[0].draft, Advance(tail, some[0].start, some.pop().place)
             self._close()
 
     def as_pass(self, recorded: Recorded, count: int) -> Pass:
@@ -206,12 +227,12 @@ class _Summed:
         return Pass(recorded, self._read, self._message_ids, self._place, self._complete, self._near_misses)
 
     def _close(self) -> None:
-        batch, self._open = self._open, None
-        if batch is not None:
-            self._read.update(batch.read)
-            self._message_ids = self._message_ids or batch.message_ids
-            self._near_misses += sum(len(reading.near) for reading in batch.draft.near)
-            self._place, self._complete = batch.place, batch.complete
+        one, self._open = self._open, None
+        if one is not None:
+            self._read.update(one.read)
+            self._message_ids = self._message_ids or one.message_ids
+            self._near_misses += one.near_misses
+            self._place, self._complete = one.place, one.complete
 
 
 def _read(pipeline: Pipeline, tail: str, place: Place) -> ReadBatch:

@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 def each(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each made by a thread of its own while the one before it is used."""
+    """The same items, each made by a thread of its own while the one before it is used. None that is used is held."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as thread:
         following = thread.submit(lambda: list(islice(items, 1)))
         while item := following.result():
             following = thread.submit(lambda: list(islice(items, 1)))
-            yield item[0]
+            yield item.pop()
 
 
 class Ahead(Generic[T]):

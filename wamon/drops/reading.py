@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache, cached_property, partial
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from wamon.drops.extraction import EXTRACTION_VERSION, Extractor
@@ -35,9 +34,14 @@ class Rules:
         self._nearness = Nearness(pattern, self._extractor.is_number)
         self._ignore_from_me = ignore_from_me
         self.ignored = frozenset(sender_parts(sender)[0] for sender in ignore_senders)
-        spelled = repr((EXTRACTION_VERSION, pattern, ignore_from_me, sorted(self.ignored)))
-        self.fingerprint = sha256(spelled.encode()).hexdigest()[:16]
+        self._spelled = repr((EXTRACTION_VERSION, pattern, ignore_from_me, sorted(self.ignored)))
+
+    @property
+    def fingerprint(self) -> str:
         """Equal for rules that read every text alike; no sender can be read from it."""
+        from hashlib import sha256
+
+        return sha256(self._spelled.encode()).hexdigest()[:16]
 
     def __reduce__(self) -> tuple[Callable[[], Rules], tuple[()]]:
         """Compiled patterns can't be pickled: another process compiles its own."""

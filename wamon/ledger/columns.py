@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from _blake2 import blake2b
 from collections import Counter
 from functools import cache
-from hashlib import blake2b
 from itertools import repeat
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, origin_fields, posts_of, stanza_field
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wamon.drops.page import Said
     from wamon.ledger.drafts import Drafter, Last
     from wamon.ledger.posts import Post
-    from wamon.model import Columns, Group, Reading
+    from wamon.model import Columns, Group, Label, Reading
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class _Fields(NamedTuple):
 class ColumnDrafter:
     """Makes drafts of one drafter's, page by page, in row order. A post without a time is of now."""
 
-    def __init__(self, drafter: Drafter, groups: Mapping[str, Group], now: datetime) -> None:
+    def __init__(self, drafter: Drafter, groups: Mapping[str, Group | Label], now: datetime) -> None:
         self._drafter = drafter
         self._groups = groups
         self._now = now
@@ -74,7 +74,7 @@ class ColumnDrafter:
         self._one_number = cache(lambda length: texts(["0" * length])[: -len(text("0" * length))])
         self._begin()
 
-    def __reduce__(self) -> tuple[type[ColumnDrafter], tuple[Drafter, Mapping[str, Group], datetime]]:
+    def __reduce__(self) -> tuple[type[ColumnDrafter], tuple[Drafter, Mapping[str, Group | Label], datetime]]:
         """Another process begins with nothing drafted."""
         return ColumnDrafter, (self._drafter, self._groups, self._now)
 
@@ -88,8 +88,8 @@ class ColumnDrafter:
     def add(self, page: ReadColumns) -> None:
         """Draft a page."""
         columns, said, odd, beside, uids = page
-        self._note(columns, beside)
         fields = self._fields(columns, is_brought=bool(uids))
+        self._note(columns, fields, beside)
         verdicts, said_fields = self._nothing_said(columns)
         if posted := [(n, numbers) for n, numbers in said.numbers.items() if n not in said.odd]:
             self._post(columns, fields, posted, verdicts, said_fields)
@@ -127,10 +127,10 @@ class ColumnDrafter:
             message_id = message_ids[n]
             self._rows[message_id] = b"".join((BROUGHT, self._rows[message_id][len(LEDGER) :], ends[n]))
 
-    def _note(self, columns: Columns, beside: Sequence[Reading]) -> None:
+    def _note(self, columns: Columns, fields: _Fields, beside: Sequence[Reading]) -> None:
         """Note whose the messages of a page are."""
         jids: Sequence[str] = columns.jids
-        lasts: Iterable[Last] = zip(columns.message_ids, columns.sent_ats, strict=True)
+        lasts: Iterable[Last] = map(add, fields.sent_ats, columns.message_ids)
         if beside:
             others = [(message.rowid, message.chat_jid, last_of(message)) for message, *_ in beside]
             in_order = sorted([*zip(columns.rowids, jids, lasts, strict=True), *others], key=itemgetter(0))
@@ -226,6 +226,6 @@ def hashes_of(columns: Columns) -> list[bytes]:
     return list(map(blake2b.digest, hashers))
 
 
-def _chat(group: Group) -> _Chat:
+def _chat(group: Group | Label) -> _Chat:
     number = int4(group.chat)
     return _Chat(LEDGER + number, BROUGHT + number, SUBMISSION + number, group.project, known_text(group.project))

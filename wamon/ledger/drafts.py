@@ -22,6 +22,7 @@ from wamon.postgres.copy import (
     int4,
     int8,
     known_text,
+    maybe_int8,
     maybe_text,
     text,
     texts,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from wamon.ledger.changes import Key
     from wamon.ledger.posts import Post
-    from wamon.model import Group, Message, Reading
+    from wamon.model import Group, Label, Message, Reading
     from wamon.postgres.copy import Row
     from wamon.providers.deliveries import Alias, Part
 
@@ -61,8 +62,8 @@ class Origin(NamedTuple):
     local_id: str | None = None  # the id that whoever sent it gave it
 
 
-Last = tuple[bytes, int | None]
-"""A chat's last message: its id, and when it was sent, as `microseconds` says."""
+Last = bytes
+"""A chat's last message: when it was sent, as a field of a row, and its id."""
 
 
 class Told(NamedTuple):
@@ -95,7 +96,7 @@ class Drafter:
     keep_since: datetime  # a text that was sent before is too old: retention.sent_before
     hands_readings_over: bool = False  # a follower needs each message, whichever process reads it
 
-    def drafted(self, readings: Sequence[Reading], groups: Mapping[str, Group], now: datetime) -> Draft:
+    def drafted(self, readings: Sequence[Reading], groups: Mapping[str, Group | Label], now: datetime) -> Draft:
         """The draft of a batch's readings, which come in row order. A post without a time is of now."""
         newest = newest_of_each(readings)
         posted = [reading for reading in newest if reading.numbers]
@@ -113,12 +114,12 @@ class Drafter:
             readings[0].message.rowid if readings else 0,
         )
 
-    def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[bytes]:
+    def ledger_rows(self, readings: Sequence[Reading], groups: Mapping[str, Group | Label]) -> Iterator[bytes]:
         """The ledger's rows of these readings."""
         return chunks(self.rows(readings, groups))
 
     def brought_rows(
-        self, readings: Sequence[Reading], groups: Mapping[str, Group], origins: Mapping[Key, Origin]
+        self, readings: Sequence[Reading], groups: Mapping[str, Group | Label], origins: Mapping[Key, Origin]
     ) -> Iterator[bytes]:
         """The ledger's rows of these readings, which hooks brought."""
         whence = [origins[reading.message[1:3]] for reading in readings]
@@ -126,7 +127,7 @@ class Drafter:
         ends = origin_fields([one.correlation_id.bytes for one in whence], stanzas)
         return chunks((BROUGHT, *row[1:], end) for row, end in zip(self.rows(readings, groups), ends, strict=True))
 
-    def rows(self, readings: Sequence[Reading], groups: Mapping[str, Group]) -> Iterator[Row]:
+    def rows(self, readings: Sequence[Reading], groups: Mapping[str, Group | Label]) -> Iterator[Row]:
         """The ledger's rows of these readings, a field at a time."""
         verdict = cache(self.verdict)
         for reading in readings:
@@ -167,15 +168,17 @@ class Drafter:
 
 def last_of(message: Message) -> Last:
     """A message as its chat's last."""
-    return message.message_id.encode(), None if message.sent_at is None else microseconds(message.sent_at)
+    return (NULL if message.sent_at is None else timestamptz(message.sent_at)) + message.message_id.encode()
 
 
 def told(last: Mapping[str, Last]) -> dict[str, Told]:
     """The last message of each chat, as it is told."""
-    return {
-        jid: Told(message_id.decode(), None if sent_at is None else moment_at(sent_at))
-        for jid, (message_id, sent_at) in last.items()
-    }
+    return {jid: _told(one) for jid, one in last.items()}
+
+
+def _told(last: Last) -> Told:
+    sent_at, behind = maybe_int8(last)
+    return Told(last[behind:].decode(), None if sent_at is None else moment_at(sent_at))
 
 
 _BY_DELIVERY = text("webhook") + SIXTEEN
@@ -191,7 +194,7 @@ def stanza_field(message_id: bytes) -> bytes:
     return maybe_text(stanza_id(message_id.decode())) if message_id.startswith(b"wamid.") else NULL
 
 
-def posts_of(reading: Reading, group: Group, now: datetime) -> Iterator[Post]:
+def posts_of(reading: Reading, group: Group | Label, now: datetime) -> Iterator[Post]:
     """The posts of a message of this group. One without a time is of now."""
     message = reading.message
     moment = message.sent_at or now

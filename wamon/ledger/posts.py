@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
@@ -34,12 +35,13 @@ class Posts:
 
     @classmethod
     def of(cls, posts: list[Post]) -> tuple[Posts, Sequence[bytes]]:
-        """These posts, which may come in any order and are sorted, and their rows."""
+        """These posts, which may come in any order and are taken from the list, and their rows."""
         if not posts:
             return cls(), ()
         posts.sort()
-        projects, numbers, message_ids, rows, *rest = zip(*posts, strict=True)
-        return cls(projects, numbers, message_ids, *rest), rows
+        projects, numbers, message_ids, rows, rowids, jids, senders, sent_ats, *rest = zip(*posts, strict=True)
+        posts.clear()
+        return cls(projects, numbers, message_ids, array("q", rowids), jids, senders, array("q", sent_ats), *rest), rows
 
     @property
     def drops(self) -> list[Drop]:

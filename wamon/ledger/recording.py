@@ -199,6 +199,7 @@ class Recorder:
                 messages.update(draft.messages)
                 last.update(draft.last)
                 end = advance
+                del draft  # nor does anybody else hold it while it is counted
                 is_late = self._clock.monotonic_seconds() - began_seconds >= _MOST_SECONDS_TOGETHER
                 if is_late or messages.total() >= _MESSAGES_A_GROUP * len(messages):
                     break

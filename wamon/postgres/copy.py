@@ -28,7 +28,8 @@ _END = b"\xff\xff"
 _ROWS_A_CHUNK = 400
 _SIZE = Struct(">i").pack
 _INT4 = Struct(">ii").pack
-_INT8 = Struct(">iq").pack
+_INT8_FIELD = Struct(">iq")
+_INT8 = _INT8_FIELD.pack
 _ARRAY = Struct(">iiiii").pack  # dimensions, whether one is null, the elements' type; their number, the first's index
 _TEXT_OID = 25
 
@@ -91,6 +92,14 @@ def texts(values: Sequence[str]) -> bytes:
 
 def int8(value: int) -> bytes:
     return _INT8(8, value)
+
+
+def maybe_int8(field: bytes) -> tuple[int | None, int]:
+    """The number that a row's part begins with, None where that is null; and where the next field begins."""
+    if field.startswith(NULL):
+        return None, len(NULL)
+    _, value = _INT8_FIELD.unpack_from(field)
+    return value, _INT8_FIELD.size
 
 
 def int8s(values: Iterable[int]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,12 @@ from hypothesis import strategies as st
 from tests.support.deliveries import wamid
 from tests.support.environment import examples
 from wamon.bridge.store import Store
-from wamon.capture.backlog import Task, drafted
+from wamon.capture.backlog import HandedOver, Task, drafted, opened
 from wamon.capture.batch import Reader
 from wamon.drops.reading import Rules
 from wamon.ledger.drafts import Draft, Drafter
-from wamon.model import BEGINNING, Group, Sizes, Start
+from wamon.ledger.parcels import Parcels
+from wamon.model import BEGINNING, Group, Label, Sizes, Start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,8 +121,11 @@ def assert_equal(task: Task) -> int:
     batches = 0
     for batches, batch in enumerate(drafted(task), 1):  # noqa: B007
         read = task.reader.rows(batch.start)
-        ordinary = task.drafter.drafted(task.reader.said(read.rows), task.groups, task.now)
+        ordinary = task.drafter.drafted(task.reader.said(read.rows), task.labels, task.now)
         assert in_one(batch.draft) == in_one(ordinary)
+        parcels = Parcels(task.labels)
+        parcel = pickle.loads(pickle.dumps(HandedOver.of(batch, parcels)))
+        assert in_one(opened(parcel, parcels).draft) == in_one(ordinary)
     return batches
 
 
@@ -132,7 +137,8 @@ def in_one(draft: Draft) -> tuple[Any, ...]:
 
 
 def task_of(store: Store, rules: Rules, drafter: Drafter, starts: dict[str, Start]) -> Task:
-    return Task(Reader(store, rules, {jid.encode(): jid for jid in JIDS}, starts), drafter, GROUPS, BEGINNING, NOW)
+    labels = {jid: Label(group.chat, group.project) for jid, group in GROUPS.items()}
+    return Task(Reader(store, rules, {jid.encode(): jid for jid in JIDS}, starts), drafter, labels, BEGINNING, NOW)
 
 
 @settings(max_examples=examples(150), derandomize=True)
