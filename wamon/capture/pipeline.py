@@ -146,20 +146,21 @@ def drain(pipeline: Pipeline, tail: str) -> Iterator[Pass]:
     """
     pipeline.ahead.forget()
     pipeline.overlaps.pop(tail, None)
-    with handed_over(_task(pipeline, tail)) as handed, pipeline.recorder.remembering_drops():
+    left = pipeline.store.rows() - pipeline.source.tails[tail].rowid
+    with handed_over(_task(pipeline, tail)) as handed, pipeline.recorder.remembering_drops(left):
         parcels = Parcels(pipeline.source.serves(tail))
         batches, goes_on = map(opened, each(handed), repeat(parcels)), True
         while goes_on and (first := list(islice(batches, 1))):
             with correlated():
                 try:
-                    one, goes_on = _record_drafted(pipeline, tail, _emptied(first, batches))
+                    made, goes_on = _record_drafted(pipeline, tail, _emptied(first, batches))
                 except (AlreadyKnown, Poison, TimedOut):
                     return
                 except Superseded:
                     pipeline.check_lease()
                     pipeline.reload()
                     return
-                yield one
+                yield made.pop()
 
 
 def _task(pipeline: Pipeline, tail: str) -> Task:
@@ -175,14 +176,14 @@ def _emptied(first: list[T], others: Iterator[T]) -> Iterator[T]:
         first.extend(islice(others, 1))
 
 
-def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatch]) -> tuple[Pass, bool]:
-    """Record those of the batches that go together, as one pass; that, and whether more may follow."""
+def _record_drafted(pipeline: Pipeline, tail: str, batches: Iterator[DraftedBatch]) -> tuple[list[Pass], bool]:
+    """Record those of the batches that go together, as one pass; that alone, and whether more may follow."""
     summed = _Summed()
     failpoint("pass.begin")
     recorded, count = pipeline.recorder.record_drafts(summed.drafts(tail, batches))
     _mirror(pipeline)
     failpoint("pass.end")
-    return summed.as_pass(recorded, count), count == summed.taken
+    return [summed.as_pass(recorded, count)], count == summed.taken
 
 
 class _Sum(NamedTuple):

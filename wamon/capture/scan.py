@@ -95,8 +95,10 @@ def _backlog_is_long(pipeline: Pipeline, place: Place) -> bool:
 def _drain(pipeline: Pipeline, tail: str, scanned: Scanned, progress: Callable[[Pass], None]) -> bool:
     """Whether anything came of it."""
     passes = 0
-    for passes, one in enumerate(drain(pipeline, tail), 1):  # noqa: B007
+    for one in drain(pipeline, tail):
+        passes += 1
         _passed(one, scanned, progress)
+        del one  # of ten thousand groups it is large
     return passes > 0
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from wamon.ledger.drafts import BROUGHT, LEDGER, SAID, SUBMISSION, Draft, last_of, origin_fields, posts_of, stanza_field
 from wamon.ledger.posts import Posts
 from wamon.model import content_hasher
-from wamon.postgres.copy import EIGHT, NULL, each_encoded, encoded, in_chunks, int4, int8s, known_text, text, texts
+from wamon.postgres.copy import EIGHT, NULL, each_encoded, encoded, in_chunks, int8s, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -227,5 +227,5 @@ def hashes_of(columns: Columns) -> list[bytes]:
 
 
 def _chat(group: Group | Label) -> _Chat:
-    number = int4(group.chat)
-    return _Chat(LEDGER + number, BROUGHT + number, SUBMISSION + number, group.project, known_text(group.project))
+    number = encoded(group.chat.to_bytes(4, "big"))  # `int4` and `known_text` would remember each beside us
+    return _Chat(LEDGER + number, BROUGHT + number, SUBMISSION + number, group.project, text(group.project))

@@ -9,22 +9,26 @@ if TYPE_CHECKING:
 
     from wamon.ledger.changes import Drop
 
-_BITS = 1 << 25
-"""Of two million drops one in seventeen is asked for in vain."""
+_BITS_A_MESSAGE = 12
+_MOST_BITS = 1 << 26
 
 
 class Familiar:
-    """Remembers drops. It forgets none, and takes some for others."""
+    """Remembers the drops of so many messages: of those that four in ten hold, one in forty is taken for another.
 
-    def __init__(self) -> None:
-        self._bits = bytearray(_BITS // 8)
+    It forgets none.
+    """
+
+    def __init__(self, messages: int) -> None:
+        self._size = min(1 << (_BITS_A_MESSAGE * messages).bit_length(), _MOST_BITS)
+        self._bits = bytearray(self._size // 8 + 1)
 
     def meet(self, drops: Sequence[Drop]) -> list[int]:
         """Remember drops; the places of those that may have been known before."""
-        bits = self._bits
+        bits, size = self._bits, self._size
         known = []
         for n, drop in enumerate(drops):
-            at, bit = divmod(hash(drop) % _BITS, 8)
+            at, bit = divmod(hash(drop) % size, 8)
             if bits[at] >> bit & 1:
                 known.append(n)
             else:

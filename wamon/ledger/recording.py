@@ -125,9 +125,12 @@ class Recorder:
             return None
         return self.drafter.drafted(readings, self._source.groups, self._clock.now())
 
-    def remembering_drops(self) -> AbstractContextManager[None]:
-        """Within this, `record_new` asks only for drops that may be known. It ends with the first failure."""
-        return self._submissions.remembered()
+    def remembering_drops(self, messages: int) -> AbstractContextManager[None]:
+        """Within this, `record_new` asks only for drops that may be known, while so many messages come.
+
+        It ends with the first failure.
+        """
+        return self._submissions.remembered(messages)
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, advance the cursor. Raises Superseded, DatabaseUnavailable, SchemaError."""

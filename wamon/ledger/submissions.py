@@ -154,14 +154,17 @@ class Submissions:
         return {n: Standing(latest, live, _post(post) in twins) for n, latest, live, post in known}
 
     @contextmanager
-    def remembered(self) -> Iterator[None]:
+    def remembered(self, messages: int) -> Iterator[None]:
         """Within the block, `add` asks only for drops that may be known, where nobody else feeds their projects.
+
+        So many messages come.
 
         Whoever else records for this source raises its fence, so that what is remembered is whole for as long as these
         recordings succeed. Where too much is held already, to remember it would take longer than asking.
         """
         with transaction(self._source.db) as db:
-            self._familiar = None if SQL.value(db, "are_more_drops", most=_MOST_REMEMBERED) else _all_drops(db)
+            are_too_many = SQL.value(db, "are_more_drops", most=_MOST_REMEMBERED)
+            self._familiar = None if are_too_many else _with_held_drops(db, Familiar(messages))
         try:
             yield
         finally:
@@ -202,9 +205,8 @@ class Submissions:
             lock_projects(self._source.db, projects)
 
 
-def _all_drops(db: Database) -> Familiar:
-    """What has met all drops that are held."""
-    familiar = Familiar()
+def _with_held_drops(db: Database, familiar: Familiar) -> Familiar:
+    """The same, once it has met all drops that are held."""
     for project, numbers in SQL.run(db, "drops_by_project"):
         familiar.meet([(project, number) for number in numbers])
     return familiar

@@ -98,9 +98,9 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[DraftedBatch]:
                 given.append(batch)
                 yield batch
 
-        one, goes_on = record(pipeline, tail, noting())
-        handed.extend(batch for batch in given if batch.place.rowid <= one.place.rowid)
-        return one, goes_on
+        made, goes_on = record(pipeline, tail, noting())
+        handed.extend(batch for batch in given if batch.place.rowid <= made[0].place.rowid)
+        return made, goes_on
 
     monkeypatch.setattr(pipeline, "_record_drafted", noted)
     return handed
@@ -222,7 +222,7 @@ def test_the_drops_that_are_held_are_remembered_unless_they_are_too_many(
     office.scan()
     held = office.query("SELECT project, drop_number FROM wamon.submission_rows")
     monkeypatch.setattr(submissions, "_MOST_REMEMBERED", len(held) - more)
-    with office.opened() as pipeline, pipeline.recorder.remembering_drops():
+    with office.opened() as pipeline, pipeline.recorder.remembering_drops(MESSAGES):
         familiar = pipeline.recorder._submissions._familiar
         assert (familiar and familiar.meet(held)) == (None if more else list(range(len(held))))
 
