@@ -23,8 +23,8 @@ _EVENTS_A_TIME = 5_000
 """As many as a row of the log holds at most: each is unpacked once."""
 _RESTS, _LONGEST_REST_SECONDS = 29, 1.5
 """After each look while somebody records, so many times as long as that took: who records may want the cores."""
-_NAP_SECONDS = 0.25
-"""Between two looks, while it rests, whether somebody still does."""
+_NAP_SECONDS = 0.75
+"""Between two looks, while it rests, whether somebody still does: longer than from one batch's commit to the next."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 20.0
 
