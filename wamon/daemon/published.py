@@ -320,7 +320,8 @@ class Publisher:
         if not senders:
             return []
         people = people_of(self._subject.config)
-        key = bytes(SQL.value(self._db, "person_key"))
+        with transaction(self._db):
+            key = bytes(SQL.value(self._db, "person_key"))
         rows = [(sender, shown) for sender in senders if (shown := people.shown(sender))]
         for some in _portions(rows):
             phones = [people.person(sender).phone for sender, _ in some]

@@ -21,6 +21,7 @@ from tests.support.truth import Field
 from wamon.app.configured import configured
 from wamon.daemon.monitor import passes_check
 from wamon.daemon.published import Publisher
+from wamon.errors import WamonError
 from wamon.health.facts import Subject
 from wamon.postgres.connection import connected
 from wamon.privacy import typed_phone_hash
@@ -164,6 +165,13 @@ def publisher_of(office: Office) -> Iterator[Publisher]:
     with connected(office.dsn) as db:
         subject = Subject(config, None, "main", CLOCK)
         yield Publisher(db, subject, CLOCK.now(), restarts_of(config.state.dir, CLOCK), None)
+
+
+def test_that_postgresql_refuses_while_people_are_shown_was_foreseen(office: Office) -> None:
+    office.scan()
+    office.query("ALTER TABLE wamon.instance RENAME person_key TO key")
+    with publisher_of(office) as publisher, pytest.raises(WamonError):
+        publisher.show_people()
 
 
 def test_what_is_usual_is_cumulated_over_the_day_by_half_hours(field: Field, open_office: Open) -> None:
