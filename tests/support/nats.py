@@ -19,7 +19,7 @@ from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
 from tests.support.office import eventually
-from tests.support.ports import free_port
+from tests.support.ports import free_port, free_ports
 from tests.support.relay import Relay
 
 OLD = shutil.which("nats-server", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
@@ -189,15 +189,15 @@ class _Network:
     """What lies between the nodes, and between them and their clients."""
 
     def __init__(self, stack: ExitStack, count: int) -> None:
-        ports = [free_port() for _ in range(count)]
-        self._ports = list(zip(ports, [free_port() for _ in range(count)], strict=True))
-        self._clients = [stack.enter_context(_relay(port)) for port in ports]
-        self._routes = {
-            (one, other): stack.enter_context(_relay(own))
-            for one in range(count)
-            for other, (_, own) in enumerate(self._ports)
-            if one != other
-        }
+        with free_ports(2 * count) as ports:  # or a relay might listen where a node is to
+            self._ports = list(zip(ports[:count], ports[count:], strict=True))
+            self._clients = [stack.enter_context(_relay(port)) for port, _ in self._ports]
+            self._routes = {
+                (one, other): stack.enter_context(_relay(own))
+                for one in range(count)
+                for other, (_, own) in enumerate(self._ports)
+                if one != other
+            }
 
     def links(self, node: int) -> list[Relay]:
         """Those of a node: that of its clients first."""
