@@ -25,11 +25,11 @@ from wamon.postgres.connection import connected
 from wamon.views.home import home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bench.figures import Figures
-    from bench.ground import Ground
+    from bench.ground import Command, Ground
 
 _GROUPS = 40
 _A_DAY = 2_000
@@ -47,8 +47,10 @@ _MESSAGES = """
 
 
 class _Office(NamedTuple):
-    """A ledger, and the store that it was read from."""
+    """A ledger of a build's, and the store that it was read from."""
 
+    who: str
+    build: Command
     messages: int
     dsn: str
     config: Path
@@ -57,28 +59,36 @@ class _Office(NamedTuple):
 def measure(ground: Ground, figures: Figures, messages: int) -> None:
     """Each command over both in turn, since a machine's speed wanders."""
     with ExitStack() as stack:
-        offices = [stack.enter_context(_office(ground, size)) for size in (messages, OLDER * messages)]
+        ages = [stack.enter_context(_offices(ground, size)) for size in (messages, OLDER * messages)]
         for _ in range(_ROUNDS):
-            for one in offices:
-                _look(figures, one)
+            for offices in ages:
+                _look(figures, offices[0])
                 for command in LISTS:
-                    _run(ground, figures, one, command)
+                    _run(ground, figures, offices, command)
         for command in OF_ALL_DROPS:
-            _run(ground, figures, offices[-1], command)
+            _run(ground, figures, ages[-1], command)
 
 
 @contextmanager
-def _office(ground: Ground, messages: int) -> Iterator[_Office]:
+def _offices(ground: Ground, messages: int) -> Iterator[list[_Office]]:
+    """Each build's, ours first: an older one knows no newer schema."""
     say(f"making a ledger of {messages:,} messages and its store")
     store = ground.folder / f"{messages}-listed.db"
     _write(store, messages)
-    with ground.database() as dsn:
-        office.make(dsn, messages, _GROUPS, days=messages / _A_DAY)
-        place = Store(store).top()
-        with psycopg.connect(dsn, autocommit=True) as db:
-            db.execute("UPDATE wamon.cursors SET rowid = %s, anchors = %s", (place.rowid, anchors_json(place)))
-        yield _Office(messages, dsn, ground.config(store, dsn, _GROUPS))
+    with ExitStack() as stack:
+        builds = ground.builds().items()
+        yield [_office(ground, stack.enter_context(ground.database()), store, messages, *build) for build in builds]
     store.unlink()
+
+
+def _office(ground: Ground, dsn: str, store: Path, messages: int, who: str, build: Command) -> _Office:
+    config = ground.config(store, dsn, _GROUPS)
+    measured(*build, "--config", config, "drops", "list")  # which brings the schema up
+    office.fill(dsn, messages, _GROUPS, days=messages / _A_DAY)
+    place = Store(store).top()
+    with psycopg.connect(dsn, autocommit=True) as db:
+        db.execute("UPDATE wamon.cursors SET rowid = %s, anchors = %s", (place.rowid, anchors_json(place)))
+    return _Office(who, build, messages, dsn, config)
 
 
 def _write(path: Path, messages: int) -> None:
@@ -90,16 +100,12 @@ def _write(path: Path, messages: int) -> None:
         db.execute(_MESSAGES.format(messages=messages, groups=_GROUPS, first=first, a_day=_A_DAY))
 
 
-def _run(ground: Ground, figures: Figures, one: _Office, command: str) -> None:
-    words: list[str | Path] = [
-        "--config",
-        one.config,
-        *command.replace("drops.csv", str(ground.folder / "drops.csv")).split(),
-    ]
-    for who, build in ground.builds().items():
-        done = ground.watched(partial(measured, *build, *words))
-        figures.add(listed(command, one.messages), who, done.cpu_seconds)
-        figures.add(listed_peak(command, one.messages), who, done.peak_mb)
+def _run(ground: Ground, figures: Figures, offices: Sequence[_Office], command: str) -> None:
+    words = command.replace("drops.csv", str(ground.folder / "drops.csv")).split()
+    for who, build, messages, _, config in offices:
+        done = ground.watched(partial(measured, *build, "--config", config, *words))
+        figures.add(listed(command, messages), who, done.cpu_seconds)
+        figures.add(listed_peak(command, messages), who, done.peak_mb)
 
 
 def _look(figures: Figures, one: _Office) -> None:

@@ -52,6 +52,11 @@ def make(dsn: str, messages: int, groups: int, *, days: float = _DAYS) -> None:
     """Fill an empty database with messages of so many days. What it says it has published holds for an hour."""
     with connected(dsn) as db:
         migrate(db)
+    fill(dsn, messages, groups, days=days)
+
+
+def fill(dsn: str, messages: int, groups: int, *, days: float) -> None:
+    """The same of a database that has its schema, be it an older build's."""
     with psycopg.connect(dsn, autocommit=True) as db:
         db.execute(_MADE.format(messages=messages, groups=groups, people=_PEOPLE, days=days).encode())
     settle(dsn)

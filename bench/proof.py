@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench import catchups, latency
 from bench.figures import FLOOR, WAMON
-from bench.ground import WAMON as COMMAND
 from bench.ground import await_row, measured, memory_kib, process, say, settle
 from bench.subjects import LATENCY_HALF, LATENCY_MOST, RESIDENT, cpu_of_verify, peak_of_verify, verified
 
@@ -20,37 +20,52 @@ if TYPE_CHECKING:
     from bench.ground import Command, Ground, Measured
 
 
+class _Ledger(NamedTuple):
+    """A ledger, and the build that it is of."""
+
+    dsn: str
+    config: Path
+    command: Command
+
+
 def measure(ground: Ground, figures: Figures, messages: int, posts: int, rounds: int) -> None:
     """Verify first, so many rounds of each build in turn: a daemon that finds this done doesn't begin with it."""
     store = ground.copy(ground.store(messages))
-    with ground.database() as dsn:
-        config = ground.config(store, dsn)
-        catchups.scan(config, messages)
-        settle(dsn)
+    with ExitStack() as stack:
+        builds = {who: _recorded(ground, stack, store, messages, command) for who, command in ground.builds().items()}
         for n in range(rounds):
             say(f"verifying {messages:,}, round {n + 1} of {rounds}")
-            for who, command in ground.builds().items():
-                done = ground.watched(partial(_verify, config, messages, command))
+            for who, one in builds.items():
+                done = ground.watched(partial(_verify, one, messages))
                 figures.add(verified(messages), who, done.seconds)
                 figures.add(cpu_of_verify(messages), who, done.cpu_seconds / messages * 1e6)
                 figures.add(peak_of_verify(messages), who, done.peak_mb)
         say(f"latency of {posts} posts")
-        _run(figures, config, dsn, store, posts)
+        _run(figures, builds[WAMON], store, posts)
     _run_floor(ground, figures, messages, posts)
 
 
-def _verify(config: Path, messages: int, command: Command) -> Measured:
-    done = measured(*command, "--config", config, "verify", "--json")
+def _recorded(ground: Ground, stack: ExitStack, store: Path, messages: int, command: Command) -> _Ledger:
+    """The ledger that a build made of the store: an older one knows no newer schema."""
+    dsn = stack.enter_context(ground.database())
+    config = ground.config(store, dsn)
+    catchups.scan(config, messages, command)
+    settle(dsn)
+    return _Ledger(dsn, config, command)
+
+
+def _verify(one: _Ledger, messages: int) -> Measured:
+    done = measured(*one.command, "--config", one.config, "verify", "--json")
     found = json.loads(done.out)
     if not found["clean"] or found["checked"] != messages:
         raise AssertionError(f"verify found {len(found['problems'])} problems in {found['checked']:,} messages")
     return done
 
 
-def _run(figures: Figures, config: Path, dsn: str, store: Path, posts: int) -> None:
-    with process(*COMMAND, "--config", config, "run") as daemon:
-        await_row(dsn, "SELECT FROM wamon.leases")
-        _note(figures, WAMON, latency.of(latency.measure(dsn, store, 4, posts)))
+def _run(figures: Figures, one: _Ledger, store: Path, posts: int) -> None:
+    with process(*one.command, "--config", one.config, "run") as daemon:
+        await_row(one.dsn, "SELECT FROM wamon.leases")
+        _note(figures, WAMON, latency.of(latency.measure(one.dsn, store, 4, posts)))
         figures.add(RESIDENT, WAMON, memory_kib(daemon.pid, "VmRSS") / 1024)
         daemon.terminate()
         if daemon.wait(timeout=30):
