@@ -49,6 +49,7 @@ def opened(config: Config, bridge: Bridge, clock: Clock) -> Iterator[Pipeline]:
     state.prepare()
     with ledger(config) as db:
         pipeline = joined(config, bridge, wanted, db, state, clock)
+        del wanted  # ten thousand groups take 1 MB
         try:
             yield pipeline
         finally:

@@ -40,11 +40,9 @@ class ReadColumns(NamedTuple):
 
 
 class _Chat(NamedTuple):
-    """What the rows of a chat's messages and submissions begin with, and its project, also as a field."""
+    """A chat's number, as a field of a row, and its project, also as one."""
 
-    message: bytes
-    brought: bytes  # of a message that a hook brought
-    submission: bytes
+    number: bytes
     project: str
     project_field: bytes
 
@@ -94,9 +92,11 @@ class ColumnDrafter:
         if posted := [(n, numbers) for n, numbers in said.numbers.items() if n not in said.odd]:
             self._post(columns, fields, posted, verdicts, said_fields)
         chats, message_ids, sent_ats, senders, stanzas = fields
-        heads = [chat.brought if uids else chat.message for chat in chats]
-        ends = origin_fields(uids, stanzas) if uids else [b""] * len(heads)
-        rows = zip(heads, message_ids, verdicts, hashes_of(columns), sent_ats, senders, said_fields, ends, strict=True)
+        numbers = [chat.number for chat in chats]
+        heads = [BROUGHT if uids else LEDGER] * len(numbers)
+        ends = origin_fields(uids, stanzas) if uids else [b""] * len(numbers)
+        kept = verdicts, hashes_of(columns), sent_ats, senders, said_fields
+        rows = zip(heads, numbers, message_ids, *kept, ends, strict=True)
         self._rows.update(zip(columns.message_ids, map(b"".join, rows), strict=True))
         for reading in (*odd, *beside):
             self._add(reading)
@@ -202,12 +202,12 @@ def _posts(
     """The posts of messages at these places, one number each."""
     at = at_places(places)
     chats, message_ids, sent_ats, senders, known_stanzas = fields
-    *_, heads, projects, project_fields = zip(*at(chats), strict=True)
+    chat_numbers, projects, project_fields = zip(*at(chats), strict=True)
     ids, from_me = at(columns.message_ids), at(columns.from_me)
     said = [SAID[ours] for ours in from_me]
     stanzas = at(known_stanzas) if known_stanzas else map(stanza_field, ids)
-    parts = heads, at(message_ids), number_fields, project_fields, at(sent_ats), at(senders), said, stanzas
-    rows = map(b"".join, zip(*parts, strict=True))
+    head = [SUBMISSION] * len(places), chat_numbers, at(message_ids), number_fields, project_fields
+    rows = map(b"".join, zip(*head, at(sent_ats), at(senders), said, stanzas, strict=True))
     rest = at(columns.rowids), at(columns.jids), at(columns.senders), at(columns.sent_ats), from_me
     return zip(projects, numbers, ids, rows, *rest, repeat(True))
 
@@ -228,4 +228,4 @@ def hashes_of(columns: Columns) -> list[bytes]:
 
 def _chat(group: Group | Label) -> _Chat:
     number = encoded(group.chat.to_bytes(4, "big"))  # `int4` and `known_text` would remember each beside us
-    return _Chat(LEDGER + number, BROUGHT + number, SUBMISSION + number, group.project, text(group.project))
+    return _Chat(number, group.project, text(group.project))
