@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
@@ -99,15 +100,10 @@ class Broker:
 
     async def _acknowledged(self, client: Client, events: Sequence[Event]) -> int:
         """How many the stream has: all of them. Raises _Failed."""
-        from nats.errors import TimeoutError as NoAnswer
-
         answers = _Answers(len(events))
-        missing: Exception = ConnectionError("the connection was lost")
+        missing = Exception()
         try:
-            async with asyncio.timeout(_ACKNOWLEDGE_SECONDS):
-                await self._send(client, events, answers)
-        except TimeoutError:
-            missing = NoAnswer()
+            await self._send(client, events, answers)
         except Exception as error:  # noqa: BLE001 - whatever it is, these events come again
             missing = error
         for done, answer in enumerate(answers.each()):
@@ -116,7 +112,7 @@ class Broker:
         return len(events)
 
     async def _send(self, client: Client, events: Sequence[Event], answers: _Answers) -> None:
-        """Publish them all, and wait for the answers to them, as long as the connection lasts.
+        """Publish them all, and wait for the answers to them. Raises as `_Answers.awaited`, and the library's errors.
 
         Many at once and one inbox for all: of the library's own ways the quickest takes a third more.
         """
@@ -264,8 +260,18 @@ class _Answers:
         return self._found.values()
 
     async def awaited(self, client: Client) -> None:
-        """Wait until all are there, or the connection is lost."""
-        while self._waiting and client.is_connected:
+        """Wait until all are there. Raises ConnectionError, and the library's TimeoutError.
+
+        By the clock: of a task that is cancelled once its time is over the library may swallow that.
+        """
+        from nats.errors import TimeoutError as NoAnswer
+
+        deadline_seconds = time.monotonic() + _ACKNOWLEDGE_SECONDS
+        while self._waiting:
+            if not client.is_connected:
+                raise ConnectionError("the connection was lost")
+            if time.monotonic() > deadline_seconds:
+                raise NoAnswer
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._are_there.wait(), _LOOK_SECONDS)
 
