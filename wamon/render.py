@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import time
 import unicodedata
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from wamon.log import is_quiet
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
 _WITHOUT_A_TERMINAL = 160
 _WIDEST_PAGE = 100
 _SECONDS_BETWEEN_LINES = 5.0
-_BETWEEN = "   "
-_NARROW = re.compile("[ -~¡-¬®-ʯ—…]*").fullmatch
-"""A text of which each letter is as wide as one column, and that is one line."""
 _STYLES: dict[Meaning, str] = {"good": "green", "look": "yellow", "bad": "red", "unknown": "dim"}
 
 
@@ -112,11 +107,7 @@ def table(
     Columns named in `right` hold numbers; what stands in those named in `whole` is never broken. The column named
     `state` holds words for states, which are shown in colour as by `coloured`.
     """
-    if not rows:
-        return
-    if _is_plain() and (drawn := _drawn(columns, rows, screen_width(), right, sys.stdout.encoding)):
-        sys.stdout.write(drawn)
-    else:
+    if rows:
         _console().print(_table(columns, rows, right, whole, state))
 
 
@@ -129,56 +120,13 @@ def table_text(
     whole: Sequence[str] = (),
 ) -> str:
     """The same table as plain text of at most so many columns."""
-    drawn = _drawn(columns, rows, width, right) or _drawn_by_rich(columns, rows, width, right, whole)
-    return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
-
-
-def _drawn(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    width: int,
-    right: Sequence[str],
-    encoding: str | None = None,
-) -> str | None:
-    """A table as rich draws it without colours, in a twentieth of the time; None where that takes more than filling up.
-
-    It takes more where a cell is to be broken, or holds wide letters, or the encoding has no lines.
-    """
-    empty = [""] * len(columns)  # a row may end early
-    lines = [columns, *([*map(_text, row), *empty[len(row) :]][: len(columns)] for row in rows)]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    whole_width = sum(widths) + len(_BETWEEN) * (len(columns) - 1)
-    if whole_width + 2 > width or not all(map(_NARROW, chain.from_iterable(lines))) or not _has_lines(encoding):
-        return None
-    fillings = [_to_the_right if column in right else str.ljust for column in columns]
-
-    def filled(cells: Sequence[str]) -> str:
-        return _BETWEEN.join([fill(cell, most) for fill, cell, most in zip(fillings, cells, widths, strict=True)])
-
-    heading, *below = map(filled, lines)
-    return "".join(
-        [f" {line} \n" for line in (" " * whole_width, heading, "─" * whole_width, *below, " " * whole_width)]
-    )
-
-
-def _to_the_right(text: str, width: int) -> str:
-    return text.rstrip(" ").rjust(width)
-
-
-def _has_lines(encoding: str | None) -> bool:
-    return encoding is None or encoding.lower().startswith("utf")
-
-
-def _drawn_by_rich(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int, right: Sequence[str], whole: Sequence[str]
-) -> str:
     from rich.console import Console
 
     file = StringIO()
     Console(file=file, width=width, force_terminal=False, no_color=True, emoji=False).print(
         _table(columns, rows, right, whole)
     )
-    return file.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 
 def screen_width() -> int:
@@ -210,18 +158,14 @@ def _table(
         # Text, so that no name or number out of a chat is taken for markup, nor for what steers a terminal.
         shown.add_row(
             *(
-                Text.assemble((_text(cell), _style(str(cell)) if column == state else ""))
+                Text.assemble(("" if cell is None else _plain(str(cell)), _style(str(cell)) if column == state else ""))
                 for column, cell in zip(columns, row, strict=False)  # a row may end early
             )
         )
     return shown
 
 
-def _text(cell: object) -> str:
-    """What a cell says, without what would steer a terminal."""
-    text = "" if cell is None else str(cell)
-    if text.isprintable():
-        return text
+def _plain(text: str) -> str:
     return "".join(c if c == "\n" or unicodedata.category(c) != "Cc" else " " for c in text)
 
 
