@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 _EVENTS_A_TIME = 5_000
 """As many as a row of the log holds at most: each is unpacked once."""
-_RESTS, _LONGEST_REST_SECONDS = 29, 1.5
+_RESTS = 2
 """After each look while somebody records, so many times as long as that took: who records may want the cores."""
-_NAP_SECONDS = 0.75
-"""Between two looks, while it rests, whether somebody still does: longer than from one batch's commit to the next."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 20.0
 
@@ -77,14 +75,7 @@ class Following:
                 if found:
                     yield found
                     self._at = found[-1].cursor
-                    took_seconds = self._clock.monotonic_seconds() - began_seconds
-                    _rest(looks, min(_RESTS * took_seconds, _LONGEST_REST_SECONDS), pause)
+                    if looks.is_written():
+                        pause(_RESTS * (self._clock.monotonic_seconds() - began_seconds))
                 else:
                     pause(POLL_SECONDS)
-
-
-def _rest(looks: Looks, seconds: float, pause: Callable[[float], object]) -> None:
-    """Rest so long, as long as somebody records."""
-    while seconds > 0 and looks.is_written():
-        pause(min(seconds, _NAP_SECONDS))
-        seconds -= _NAP_SECONDS

@@ -19,7 +19,6 @@ from tests.support.truth import Field
 from wamon.app.configured import configured
 from wamon.app.events import Following
 from wamon.capture.verify import Verification
-from wamon.clock import Clock
 from wamon.events import stream
 from wamon.events.cursor import Cursor, UnknownCursor
 from wamon.events.stream import POLL_SECONDS, Looks, begin, checked, prune, read
@@ -293,27 +292,6 @@ def test_who_follows_rests_after_a_look_while_somebody_records(office: Office, f
     with pytest.raises(EOFError):
         next(found)
     assert rests[1:] == [POLL_SECONDS]
-
-
-class Slow(Clock):
-    """A clock by which whatever is measured took a second."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-
-    def monotonic_seconds(self) -> float:
-        self._seconds += 1
-        return self._seconds
-
-
-def test_who_follows_rests_no_longer_than_somebody_records(office: Office, field: Field) -> None:
-    rests: list[float] = []
-    found = Following(configured(office.config_path, {}), None, Slow()).for_ever(rests.append)
-    for number in range(1_000_001, 1_000_004):
-        field.post(LAWLEY, f"DR{number}")
-        office.scan()
-        next(found)
-    assert rests == [0.75]
 
 
 @pytest.mark.fault("F154")
