@@ -34,7 +34,6 @@ _LOOK_SECONDS = 0.2
 """Between two looks whether the connection still stands."""
 _NOBODY_THERE = "503"
 """The status that a server answers with where no stream takes the subject."""
-_decode = json.JSONDecoder().decode
 _STREAM_HINT = "Is there a stream that takes this subject, and has it a leader? `nats stream report` shows it."
 
 
@@ -260,7 +259,7 @@ def _require_place(answer: Msg) -> None:
     """Raises the library's errors where a stream's answer isn't that it has the event."""
     if answer.headers:
         _require_stream(answer.headers)
-    said = _decode(answer.data.decode())
+    said = json.loads(answer.data)
     if "error" in said:
         _refuse(said["error"])
     if not (said.get("stream") and said.get("seq")):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
+from wamon.postgres.copy import ARRAY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg.abc import AdaptContext
-
-_HEADER = Struct(
-    ">iiiii"
-).pack  # dimensions, whether one may be null, the elements' type; their number, the first's index
 
 
 class Array(bytes):
@@ -27,7 +24,7 @@ class Array(bytes):
     @classmethod
     def of(cls, fields: Sequence[bytes]) -> Self:
         """Of its elements as `wamon.postgres.copy` makes them, of the type that the class is named for, or NULL."""
-        return cls(b"".join([_HEADER(1, 1, cls.element_oid, len(fields), 1), *fields]))
+        return cls(b"".join([ARRAY(1, 1, cls.element_oid, len(fields), 1), *fields]))
 
 
 class Int4s(Array):

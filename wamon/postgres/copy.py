@@ -30,10 +30,11 @@ _SIZE = Struct(">i").pack
 _INT4 = Struct(">ii").pack
 _INT8_FIELD = Struct(">iq")
 _INT8 = _INT8_FIELD.pack
-_ARRAY = Struct(">iiiii").pack  # dimensions, whether one is null, the elements' type; their number, the first's index
 _TEXT_OID = 25
 
 NULL = _SIZE(-1)
+ARRAY = Struct(">iiiii").pack
+"""An array's head: dimensions, whether one may be null, the elements' type; their number, the first's index."""
 EIGHT = _SIZE(8)
 """What the eight bytes of a number or a time stand behind."""
 SIXTEEN = _SIZE(16)
@@ -86,7 +87,7 @@ def int4(value: int) -> bytes:
 
 def texts(values: Sequence[str]) -> bytes:
     """An array of at least one text."""
-    elements = b"".join([_ARRAY(1, 0, _TEXT_OID, len(values), 1), *map(text, values)])
+    elements = b"".join([ARRAY(1, 0, _TEXT_OID, len(values), 1), *map(text, values)])
     return _SIZE(len(elements)) + elements
 
 

@@ -69,7 +69,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
     SELECT event, source, hook, received_at FROM kept
 $$;
 
--- As a `web` of before this step does it, which may run still.
+-- As message_buffer does it, and a `web` of before this step, which may run still.
 CREATE FUNCTION wamon.keep_event() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
 BEGIN
@@ -115,34 +115,6 @@ BEGIN
 END $$;
 
 -- As before, with the rows where they are now.
-CREATE OR REPLACE FUNCTION wamon.keep_buffered() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
-DECLARE
-    uid CONSTANT uuid := gen_random_uuid();
-    kind text;
-    body bytea;
-BEGIN
-    NEW.source := source_of_buffer(NEW.source);
-    NEW.message_type := coalesce(NEW.message_type, 'text');
-    IF NEW.wa_id ~ '^[+]?[0-9][0-9 ()-]*$' THEN
-        NEW.wa_id := regexp_replace(NEW.wa_id, '[^0-9]', '', 'g');
-    END IF;
-    kind := kind_of_wa_id(NEW.wa_id, NEW.source);
-    IF kind IS NULL THEN
-        RAISE EXCEPTION 'wa_id is neither a phone number nor the id of anybody who is known here. Next: give a phone number '
-            'with its country code.';
-    END IF;
-    IF NEW.message_type = 'text' AND coalesce(NEW.content, NEW.caption, '') = '' THEN
-        RAISE EXCEPTION 'The message says nothing. Next: give it a content.';
-    END IF;
-    body := convert_to(jsonb_build_object(
-        'uid', uid, 'kind', kind, 'id', regexp_replace(NEW.wa_id, '@lid$', ''), 'type', NEW.message_type,
-        'text', coalesce(nullif(NEW.caption, ''), NEW.content, ''), 'sent_at', NEW."timestamp")::text, 'UTF8');
-    PERFORM keep_delivery(uid, 'message_buffer', NEW.source, body);
-    NEW."timestamp" := coalesce(NEW."timestamp", now());
-    RETURN NEW;
-END $$;
-
 CREATE OR REPLACE FUNCTION wamon.retry_letter() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wamon, pg_temp AS $$
 DECLARE
