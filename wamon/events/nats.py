@@ -178,6 +178,7 @@ class Broker:
             connect_timeout=_CONNECT_SECONDS,
             max_reconnect_attempts=1,  # one try more: 0 is without end
             reconnect_time_wait=0,
+            pending_size=0,  # beyond one it flushes, by which it may swallow that its time is over
             skip_subject_validation=True,  # ours are valid, and looking costs as much as acknowledging
         )
         try:

@@ -224,6 +224,18 @@ def test_more_events_than_are_on_the_way_at_once_all_arrive_in_their_order(broke
     assert ids(broker) == [event.id for event in events]
 
 
+def test_more_than_a_connection_takes_is_given_up_where_the_broker_stalls(broker: Brokers) -> None:
+    """The library would wait ten seconds for each event beyond two MiB, whatever our time is."""
+    broker.make_stream()
+    with closing(Broker(broker.url, SUBJECT)) as ours:
+        assert ours.publish([Event("first", "Lawley/DR1", "", "{}")]).acknowledged == 1
+        broker.nodes[0].send(signal.SIGSTOP)
+        found = ours.publish([Event(str(n), f"Lawley/DR{n}", "", "x" * 32_768) for n in range(1_000)])
+        broker.nodes[0].kill()  # its end of the connection, too
+        assert ours.publish([Event("last", "Lawley/DR1", "", "{}")]).failure
+    assert (found.acknowledged, bool(found.failure)) == (0, True)
+
+
 class Rests(Stopping):
     """Notes how long a task rests instead of resting, and ends it after so many times."""
 
